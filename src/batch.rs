@@ -1,0 +1,48 @@
+//! The vocabulary: what curfew reads of Jobs and `CronJob`s, and what it knows about them.
+//!
+//! Everything here is pure: no clock, no files, no network. The entry point is [`Object`], a
+//! borrowed view of a Job or a `CronJob` in which every field that nothing reads is skipped while
+//! decoding. It must not know what a policy is.
+
+pub mod job;
+pub mod object;
+pub mod owner;
+pub mod text;
+
+pub use job::{Finish, Outcome};
+pub use object::{Object, Unreadable, Wire};
+pub use text::{Map, Text};
+
+/// The two kinds that curfew judges.
+#[derive(Clone, Copy, Debug, Eq, Hash, Ord, PartialEq, PartialOrd)]
+pub enum Kind {
+    CronJob,
+    Job,
+}
+
+// === impl Kind ===
+
+impl Kind {
+    /// The kind as the API writes it.
+    pub const fn as_str(self) -> &'static str {
+        match self {
+            Self::CronJob => "CronJob",
+            Self::Job => "Job",
+        }
+    }
+
+    /// Reads the kind as the API writes it; `None` for any other.
+    pub fn parse(text: &str) -> Option<Self> {
+        match text {
+            "CronJob" => Some(Self::CronJob),
+            "Job" => Some(Self::Job),
+            _ => None,
+        }
+    }
+}
+
+impl std::fmt::Display for Kind {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.write_str(self.as_str())
+    }
+}

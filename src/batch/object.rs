@@ -1,0 +1,275 @@
+//! A borrowed view of a Job or a `CronJob`: the fields that a decision reads, and no others.
+//!
+//! [`Wire`] is what `serde` fills, for both kinds at once: an `AdmissionReview` names the kind
+//! beside the object, in any order, and one pass over the bytes must do. [`Object`] is a `Wire`
+//! that can be judged: it has the kind and the parts without which there is nothing to decide.
+
+use serde::Deserialize;
+use serde::de::IgnoredAny;
+
+use super::owner::OwnerReference;
+use super::{Kind, Map, Text};
+
+/// A Job or a `CronJob` that can be judged.
+#[derive(Clone, Debug)]
+pub struct Object<'a> {
+    pub kind: Kind,
+    pub metadata: Metadata<'a>,
+    pub spec: Spec<'a>,
+    pub status: Status<'a>,
+}
+
+/// A Job or a `CronJob` as it came over the wire.
+#[derive(Clone, Debug, Default, Deserialize)]
+pub struct Wire<'a> {
+    #[serde(borrow, default)]
+    metadata: Metadata<'a>,
+    #[serde(borrow)]
+    spec: Option<Spec<'a>>,
+    #[serde(borrow)]
+    status: Option<Status<'a>>,
+}
+
+/// Why an object cannot be judged.
+#[derive(Clone, Copy, Debug, Eq, PartialEq, thiserror::Error)]
+pub enum Unreadable {
+    #[error("it has no spec.jobTemplate.spec")]
+    NoJobTemplate,
+    #[error("it has no spec")]
+    NoSpec,
+}
+
+/// What we read of `metadata`, of an object or of a template.
+#[derive(Clone, Debug, Default, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub struct Metadata<'a> {
+    #[serde(borrow)]
+    pub name: Option<Text<'a>>,
+    #[serde(borrow)]
+    pub generate_name: Option<Text<'a>>,
+    #[serde(borrow)]
+    pub namespace: Option<Text<'a>>,
+    #[serde(borrow)]
+    pub uid: Option<Text<'a>>,
+    #[serde(borrow)]
+    pub creation_timestamp: Option<Text<'a>>,
+    #[serde(borrow)]
+    pub deletion_timestamp: Option<Text<'a>>,
+    /// `None` where the object has no such map: a patch then adds the map and not a key.
+    #[serde(borrow)]
+    pub labels: Option<Map<'a>>,
+    /// As `labels`.
+    #[serde(borrow)]
+    pub annotations: Option<Map<'a>>,
+    #[serde(borrow)]
+    pub owner_references: Option<Vec<OwnerReference<'a>>>,
+    #[serde(borrow)]
+    pub managed_fields: Option<Vec<ManagedFields<'a>>>,
+}
+
+/// What we read of `spec`: the fields of a Job and of a `CronJob` together.
+#[derive(Clone, Debug, Default, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub struct Spec<'a> {
+    pub ttl_seconds_after_finished: Option<i64>,
+    pub active_deadline_seconds: Option<i64>,
+    #[serde(borrow)]
+    pub template: Option<PodTemplate<'a>>,
+
+    #[serde(borrow)]
+    pub schedule: Option<Text<'a>>,
+    #[serde(borrow)]
+    pub time_zone: Option<Text<'a>>,
+    pub starting_deadline_seconds: Option<i64>,
+    pub successful_jobs_history_limit: Option<i64>,
+    pub failed_jobs_history_limit: Option<i64>,
+    #[serde(borrow)]
+    pub job_template: Option<JobTemplate<'a>>,
+}
+
+/// What we read of a `CronJob`'s `spec.jobTemplate`.
+#[derive(Clone, Debug, Default, Deserialize)]
+pub struct JobTemplate<'a> {
+    #[serde(borrow)]
+    pub metadata: Option<Metadata<'a>>,
+    #[serde(borrow)]
+    pub spec: Option<TemplateSpec<'a>>,
+}
+
+/// What we read of a `CronJob`'s `spec.jobTemplate.spec`.
+#[derive(Clone, Debug, Default, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub struct TemplateSpec<'a> {
+    pub ttl_seconds_after_finished: Option<i64>,
+    pub active_deadline_seconds: Option<i64>,
+    #[serde(borrow)]
+    pub template: Option<PodTemplate<'a>>,
+}
+
+/// What we read of a Pod template: its labels stand in where a Job has none of its own.
+#[derive(Clone, Debug, Default, Deserialize)]
+pub struct PodTemplate<'a> {
+    #[serde(borrow)]
+    pub metadata: Option<Metadata<'a>>,
+}
+
+/// What we read of `status`.
+#[derive(Clone, Debug, Default, Deserialize)]
+pub struct Status<'a> {
+    #[serde(borrow)]
+    pub conditions: Option<Vec<Condition<'a>>>,
+}
+
+/// What we read of an entry of `status.conditions`.
+#[derive(Clone, Debug, Default, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub struct Condition<'a> {
+    #[serde(borrow, default)]
+    pub r#type: Text<'a>,
+    #[serde(borrow, default)]
+    pub status: Text<'a>,
+    #[serde(borrow)]
+    pub last_transition_time: Option<Text<'a>>,
+}
+
+/// What we read of an entry of `metadata.managedFields`.
+#[derive(Clone, Debug, Default, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub struct ManagedFields<'a> {
+    #[serde(borrow, default)]
+    pub manager: Text<'a>,
+    #[serde(borrow, default)]
+    pub operation: Text<'a>,
+    #[serde(rename = "fieldsV1", default)]
+    pub fields: OwnedFields,
+}
+
+/// Which of the fields that we read an entry of `metadata.managedFields` owns.
+#[derive(Clone, Debug, Default, Deserialize)]
+pub struct OwnedFields {
+    #[serde(rename = "f:spec")]
+    pub spec: Option<OwnedSpec>,
+}
+
+/// See [`OwnedFields`].
+#[derive(Clone, Debug, Default, Deserialize)]
+pub struct OwnedSpec {
+    #[serde(rename = "f:ttlSecondsAfterFinished")]
+    pub ttl: Option<IgnoredAny>,
+    #[serde(rename = "f:successfulJobsHistoryLimit")]
+    pub successful: Option<IgnoredAny>,
+    #[serde(rename = "f:failedJobsHistoryLimit")]
+    pub failed: Option<IgnoredAny>,
+    #[serde(rename = "f:jobTemplate")]
+    pub job_template: Option<OwnedTemplate>,
+}
+
+/// See [`OwnedFields`].
+#[derive(Clone, Debug, Default, Deserialize)]
+pub struct OwnedTemplate {
+    #[serde(rename = "f:spec")]
+    pub spec: Option<OwnedTemplateSpec>,
+}
+
+/// See [`OwnedFields`].
+#[derive(Clone, Debug, Default, Deserialize)]
+pub struct OwnedTemplateSpec {
+    #[serde(rename = "f:ttlSecondsAfterFinished")]
+    pub ttl: Option<IgnoredAny>,
+}
+
+// === impl Object ===
+
+impl<'a> Object<'a> {
+    /// Takes an object from the wire, if it has what a decision needs.
+    ///
+    /// # Errors
+    /// Where the spec, or a `CronJob`'s template, is missing: the API server never stores such an
+    /// object, and a patch under a missing parent would fail the whole request even under
+    /// `failurePolicy: Ignore` (upstream-semantics.md, 5.4).
+    pub fn new(kind: Kind, wire: Wire<'a>) -> Result<Self, Unreadable> {
+        let Wire { metadata, spec, status } = wire;
+        let spec = spec.ok_or(Unreadable::NoSpec)?;
+        let has_template = spec.job_template.as_ref().is_some_and(|t| t.spec.is_some());
+        if kind == Kind::CronJob && !has_template {
+            return Err(Unreadable::NoJobTemplate);
+        }
+        Ok(Self { kind, metadata, spec, status: status.unwrap_or_default() })
+    }
+
+    /// Reads an object of the given kind from a JSON value.
+    ///
+    /// # Errors
+    /// A sentence for a person: which part has the wrong type, or what is missing.
+    pub fn from_json(kind: Kind, value: &'a serde_json::Value) -> Result<Self, String> {
+        let wire = Wire::deserialize(value).map_err(|error| error.to_string())?;
+        Self::new(kind, wire).map_err(|error| error.to_string())
+    }
+
+    /// The name that `names` globs see: the prefix where the API server makes the name, before
+    /// and after it is made (policy.md, point 15).
+    pub fn match_name(&self) -> &str {
+        self.metadata
+            .generate_name
+            .as_deref()
+            .filter(|prefix| !prefix.is_empty())
+            .or(self.metadata.name.as_deref())
+            .unwrap_or_default()
+    }
+
+    /// `spec.jobTemplate.metadata` of a `CronJob`.
+    pub fn template_metadata(&self) -> Option<&Metadata<'a>> {
+        self.spec.job_template.as_ref()?.metadata.as_ref()
+    }
+
+    /// `spec.jobTemplate.spec` of a `CronJob`.
+    pub fn template_spec(&self) -> Option<&TemplateSpec<'a>> {
+        self.spec.job_template.as_ref()?.spec.as_ref()
+    }
+
+    /// The metadata of the Pod template, of the Job or of the `CronJob`'s Jobs.
+    pub fn pod_template_metadata(&self) -> Option<&Metadata<'a>> {
+        let template = match self.kind {
+            Kind::CronJob => self.template_spec()?.template.as_ref(),
+            Kind::Job => self.spec.template.as_ref(),
+        };
+        template?.metadata.as_ref()
+    }
+
+    /// The `CronJob` to whose family a Job belongs.
+    pub fn cronjob_owner(&self) -> Option<&OwnerReference<'a>> {
+        if self.kind == Kind::CronJob {
+            return None;
+        }
+        self.metadata.owners().iter().find(|owner| owner.is_cronjob())
+    }
+
+    /// Whether somebody has asked for the object to be deleted.
+    pub fn is_terminating(&self) -> bool {
+        self.metadata.deletion_timestamp.is_some()
+    }
+}
+
+// === impl Metadata ===
+
+impl<'a> Metadata<'a> {
+    /// The value of a label.
+    pub fn label(&self, key: &str) -> Option<&str> {
+        self.labels.as_ref()?.get(key)
+    }
+
+    /// The value of an annotation.
+    pub fn annotation(&self, key: &str) -> Option<&str> {
+        self.annotations.as_ref()?.get(key)
+    }
+
+    /// The owner references, none where there is no list.
+    pub fn owners(&self) -> &[OwnerReference<'a>] {
+        self.owner_references.as_deref().unwrap_or_default()
+    }
+
+    /// The entries of `managedFields`, none where there is no list.
+    pub fn managers(&self) -> &[ManagedFields<'a>] {
+        self.managed_fields.as_deref().unwrap_or_default()
+    }
+}

@@ -1,0 +1,40 @@
+//! Owner references, and which of them make a Job a member of a `CronJob`'s family.
+
+use serde::Deserialize;
+
+use super::Text;
+
+/// What we read of an entry of `metadata.ownerReferences`.
+#[derive(Clone, Debug, Default, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub struct OwnerReference<'a> {
+    #[serde(borrow, default)]
+    pub api_version: Text<'a>,
+    #[serde(borrow, default)]
+    pub kind: Text<'a>,
+    #[serde(borrow, default)]
+    pub name: Text<'a>,
+    #[serde(borrow, default)]
+    pub uid: Text<'a>,
+    pub controller: Option<bool>,
+}
+
+// === impl OwnerReference ===
+
+impl OwnerReference<'_> {
+    /// The API group of the owner, without its version; empty for the core group.
+    pub fn group(&self) -> &str {
+        self.api_version.split_once('/').map_or("", |(group, _)| group)
+    }
+
+    /// Whether the owner is a `CronJob`, controller or not: `kubectl create job --from` of some
+    /// versions leaves `controller` out (policy.md, point 12).
+    pub fn is_cronjob(&self) -> bool {
+        self.group() == "batch" && &*self.kind == "CronJob"
+    }
+
+    /// Whether the owner manages the object.
+    pub fn is_controller(&self) -> bool {
+        self.controller == Some(true)
+    }
+}

@@ -1,0 +1,17 @@
+//! The only place that reads a clock. Everything else is told what time it is.
+
+use std::time::Instant;
+
+use jiff::Timestamp;
+
+/// The wall clock.
+#[expect(clippy::disallowed_methods, reason = "this is the place that may")]
+pub fn now() -> Timestamp {
+    Timestamp::now()
+}
+
+/// The monotonic clock, for how long something took.
+#[expect(clippy::disallowed_methods, reason = "this is the place that may")]
+pub fn instant() -> Instant {
+    Instant::now()
+}

@@ -1,0 +1,6 @@
+//! curfew: no finished Job outlives its welcome.
+
+pub mod admission;
+pub mod batch;
+pub mod clock;
+pub mod policy;

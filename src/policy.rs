@@ -1,0 +1,20 @@
+//! The rules: what a policy file says, and what follows from it for one object.
+//!
+//! [`Policy::load`] turns the text of policy files into a compiled [`Policy`], or into every error
+//! in them; [`Policy::decide`] turns a policy and an object into a [`Decision`] that says what to
+//! set, where each value came from, and why the rest was left alone. Webhook, sweeper and command
+//! line all ask the same function, which is why they agree.
+//!
+//! Nothing here reads a clock, a file or the network, or knows what an `AdmissionReview` is.
+
+pub mod diagnostic;
+pub mod glob;
+pub mod index;
+pub mod load;
+pub mod rule;
+pub mod selector;
+pub mod value;
+
+pub use diagnostic::{Diagnostic, Severity};
+pub use load::Source;
+pub use rule::{Action, Guard, GuardKind, Match, Mode, Rule, Settings, Ttl};

@@ -1,0 +1,5 @@
+//! Which rules can match an object at all.
+
+/// See the module.
+#[derive(Debug, Default)]
+pub struct Index;

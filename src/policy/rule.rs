@@ -1,0 +1,325 @@
+//! A compiled policy: checked values only, ready to be asked.
+//!
+//! The types mirror policy.md's schema. Whoever holds a [`Policy`] holds one that loaded without
+//! an error: the loader alone builds it, and nothing downstream checks it again.
+
+use std::fmt;
+
+use super::glob::Glob;
+use super::index::Index;
+use super::selector::Selector;
+use super::value::{Seconds, ZoneName};
+
+/// All files of a policy, merged, checked and indexed.
+#[derive(Debug)]
+pub struct Policy {
+    /// `metadata.name`, the same in every file.
+    pub name: String,
+    /// A hash of everything that decides, built-in lists included: 12 hexadecimal digits.
+    pub revision: String,
+    /// `spec.mode`.
+    pub mode: Mode,
+    pub exempt: Exempt,
+    pub guards: Guards,
+    pub limits: Limits,
+    /// In the order in which they are asked: files in byte order of their names, rules in order.
+    pub rules: Vec<Rule>,
+    pub defaults: Settings,
+    pub stored: Stored,
+    pub scheduler: Scheduler,
+    pub(super) index: Index,
+}
+
+/// Whether a policy acts.
+#[derive(Clone, Copy, Debug, Default, Eq, Hash, PartialEq)]
+pub enum Mode {
+    /// Compute, count, log and audit; write and warn nothing.
+    DryRun,
+    #[default]
+    Enforce,
+    /// Do nothing.
+    Off,
+}
+
+/// What is never touched, beside the system namespaces (policy.md, point 3).
+#[derive(Debug, Default)]
+pub struct Exempt {
+    pub namespaces: Vec<Glob>,
+    pub namespace_selector: Option<Selector>,
+    pub selectors: Vec<Selector>,
+}
+
+/// The guards' settings at the top of the policy (policy.md, point 4).
+#[derive(Debug)]
+pub struct Guards {
+    pub settings: GuardSettings,
+    /// The lower bound of TTLs under [`Guard::Floor`].
+    pub floor: Seconds,
+    pub allow_owners: Vec<GroupKind>,
+    /// The built-in marks and the policy's own.
+    pub gitops_marks: GitOpsMarks,
+}
+
+/// An owner by group and kind, written `group/Kind`.
+#[derive(Clone, Debug, Eq, Hash, PartialEq)]
+pub struct GroupKind {
+    pub group: String,
+    pub kind: String,
+}
+
+/// What shows that a GitOps tool tracks an object.
+#[derive(Clone, Debug, Default)]
+pub struct GitOpsMarks {
+    pub labels: Vec<String>,
+    pub annotations: Vec<String>,
+    pub managers: Vec<String>,
+}
+
+/// The three guards, in the order in which they are reported.
+#[derive(Clone, Copy, Debug, Eq, Hash, Ord, PartialEq, PartialOrd)]
+pub enum GuardKind {
+    OwnedByOther,
+    DeployHooks,
+    GitOpsTracked,
+}
+
+/// What a guard does where it hits; a later variant is stricter.
+#[derive(Clone, Copy, Debug, Default, Eq, Hash, Ord, PartialEq, PartialOrd)]
+pub enum Guard {
+    /// Ignore the guard.
+    Apply,
+    /// Go on, with `guards.floor` as a lower bound for TTLs.
+    Floor,
+    /// Leave the object as its author wrote it.
+    #[default]
+    Skip,
+}
+
+/// A setting for each guard; `None` where it is not mentioned.
+#[derive(Clone, Copy, Debug, Default, Eq, PartialEq)]
+pub struct GuardSettings {
+    pub owned_by_other: Option<Guard>,
+    pub deploy_hooks: Option<Guard>,
+    pub gitops_tracked: Option<Guard>,
+}
+
+/// Bounds; `None` where they are not mentioned.
+#[derive(Clone, Copy, Debug, Default, Eq, PartialEq)]
+pub struct Limits {
+    pub ttl_min: Option<Seconds>,
+    pub ttl_max: Option<Seconds>,
+    pub history_max: Option<u32>,
+    /// How long a hold keeps a finished Job at most.
+    pub hold: Option<Seconds>,
+}
+
+/// One rule.
+#[derive(Debug)]
+pub struct Rule {
+    pub name: String,
+    /// Where the rule stands, as `20-etl.yaml:9`.
+    pub origin: Origin,
+    pub matcher: Match,
+    /// Whether `ttl` and `history` of this rule replace what an author wrote.
+    pub enforce: bool,
+    /// Appended to warnings: a ticket, a link.
+    pub reason: Option<String>,
+    pub settings: Settings,
+}
+
+/// A line of a policy file.
+#[derive(Clone, Debug, Eq, PartialEq)]
+pub struct Origin {
+    pub file: String,
+    /// Counted from 1.
+    pub line: usize,
+}
+
+/// What a rule matches: all of the fields, any entry of each list; empty matches everything.
+#[derive(Debug, Default)]
+pub struct Match {
+    pub kinds: Vec<crate::batch::Kind>,
+    pub namespaces: Vec<Glob>,
+    pub namespace_selector: Option<Selector>,
+    pub names: Vec<Glob>,
+    /// Key and accepted values.
+    pub labels: Vec<(String, Vec<String>)>,
+    pub annotations: Vec<(String, Vec<String>)>,
+    pub selector: Option<Selector>,
+}
+
+/// What a rule, or `defaults`, says; `None` where it does not mention a setting.
+#[derive(Clone, Debug, Default, Eq, PartialEq)]
+pub struct Settings {
+    pub ttl: Option<Ttl>,
+    pub history_successful: Option<u32>,
+    pub history_failed: Option<u32>,
+    pub limits: Limits,
+    /// `deadlines.active`: `activeDeadlineSeconds`.
+    pub deadline_active: Option<Seconds>,
+    /// `deadlines.starting`: `startingDeadlineSeconds`.
+    pub deadline_starting: Option<Seconds>,
+    pub time_zone: Option<ZoneName>,
+    pub mode: Option<Mode>,
+    pub stored: Option<Action>,
+    pub guards: GuardSettings,
+}
+
+/// A TTL as a policy gives it.
+#[derive(Clone, Copy, Debug, Eq, PartialEq)]
+pub enum Ttl {
+    /// The same whatever the outcome.
+    Fixed(Seconds),
+    /// By outcome; `None` on a side means `unset`, and never on both.
+    Pair { on_success: Option<Seconds>, on_failure: Option<Seconds> },
+    /// Leave without one, on purpose.
+    Unset,
+}
+
+/// What the sweeper does with stored objects (controllers.md); a later variant does more.
+#[derive(Clone, Copy, Debug, Default, Eq, Hash, Ord, PartialEq, PartialOrd)]
+pub enum Action {
+    #[default]
+    Report,
+    Marked,
+    Patch,
+    Delete,
+}
+
+/// `spec.stored`.
+#[derive(Debug)]
+pub struct Stored {
+    pub action: Action,
+    pub selector: Option<Selector>,
+    pub propagation: Propagation,
+    /// Writes a second.
+    pub rate: u32,
+    pub brake_at_most: u32,
+}
+
+/// How Pods go with a deleted Job.
+#[derive(Clone, Copy, Debug, Default, Eq, PartialEq)]
+pub enum Propagation {
+    #[default]
+    Background,
+    Foreground,
+}
+
+/// `spec.scheduler`.
+#[derive(Debug)]
+pub struct Scheduler {
+    pub mode: SchedulerMode,
+    pub grace: Seconds,
+    pub selector: Option<Selector>,
+    /// The zone of kube-controller-manager, for `CronJob`s without `timeZone`.
+    pub cluster_time_zone: Option<ZoneName>,
+}
+
+/// What the scheduler does (controllers.md).
+#[derive(Clone, Copy, Debug, Default, Eq, PartialEq)]
+pub enum SchedulerMode {
+    Backstop,
+    #[default]
+    Observe,
+    Off,
+    Own,
+}
+
+// === impl GuardKind ===
+
+impl GuardKind {
+    /// Every guard, in the order in which they are reported.
+    pub const ALL: [Self; 3] = [Self::OwnedByOther, Self::DeployHooks, Self::GitOpsTracked];
+
+    /// The guard as the policy file names it.
+    pub const fn as_str(self) -> &'static str {
+        match self {
+            Self::OwnedByOther => "ownedByOther",
+            Self::DeployHooks => "deployHooks",
+            Self::GitOpsTracked => "gitOpsTracked",
+        }
+    }
+}
+
+// === impl GuardSettings ===
+
+impl GuardSettings {
+    /// The setting of one guard.
+    pub const fn of(&self, kind: GuardKind) -> Option<Guard> {
+        match kind {
+            GuardKind::OwnedByOther => self.owned_by_other,
+            GuardKind::DeployHooks => self.deploy_hooks,
+            GuardKind::GitOpsTracked => self.gitops_tracked,
+        }
+    }
+}
+
+// === impl GitOpsMarks ===
+
+impl GitOpsMarks {
+    /// The marks of the tools that are commonly met (policy.md, point 4).
+    pub fn built_in() -> Self {
+        let own = |names: &[&str]| names.iter().map(ToString::to_string).collect();
+        Self {
+            labels: own(&[
+                "argocd.argoproj.io/instance",
+                "app.kubernetes.io/instance",
+                "kustomize.toolkit.fluxcd.io/name",
+                "helm.toolkit.fluxcd.io/name",
+            ]),
+            annotations: own(&["argocd.argoproj.io/tracking-id", "meta.helm.sh/release-name"]),
+            managers: own(&[
+                "argocd-controller",
+                "argocd-application-controller",
+                "kustomize-controller",
+                "helm-controller",
+                "helm",
+                "Terraform",
+                "pulumi-kubernetes",
+                "kapp-server",
+                "fleetagent",
+                "tanka",
+            ]),
+        }
+    }
+}
+
+// === impl Ttl ===
+
+impl Ttl {
+    /// What admission writes: the larger side of a pair, and nothing where a side is `unset`,
+    /// since nobody knows the outcome yet.
+    pub fn before_outcome(self) -> Option<Seconds> {
+        match self {
+            Self::Fixed(seconds) => Some(seconds),
+            Self::Pair { on_success, on_failure } => Some(on_success?.max(on_failure?)),
+            Self::Unset => None,
+        }
+    }
+
+    /// What a Job gets that ended in this way.
+    pub fn after(self, outcome: crate::batch::Outcome) -> Option<Seconds> {
+        match (self, outcome) {
+            (Self::Fixed(seconds), _) => Some(seconds),
+            (Self::Pair { on_success, .. }, crate::batch::Outcome::Success) => on_success,
+            (Self::Pair { on_failure, .. }, crate::batch::Outcome::Failure) => on_failure,
+            (Self::Unset, _) => None,
+        }
+    }
+}
+
+// === impl Origin ===
+
+impl fmt::Display for Origin {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{}:{}", self.file, self.line)
+    }
+}
+
+// === impl GroupKind ===
+
+impl fmt::Display for GroupKind {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{}/{}", self.group, self.kind)
+    }
+}
