@@ -108,9 +108,8 @@ fn a_dry_run_request_is_answered_like_any_other() {
 
 #[test]
 fn under_mode_dry_run_nothing_is_written_or_warned() {
-    let policy = policy(
-        &include_str!("fixtures/example.yaml").replace("mode: Enforce", "mode: DryRun "),
-    );
+    let policy =
+        policy(&include_str!("fixtures/example.yaml").replace("mode: Enforce", "mode: DryRun "));
     let body = review(json!({"request": {"object": {"spec": {"ttlSecondsAfterFinished": 1}}}}));
     let answer = ask(&policy, &serde_json::to_vec(&body).unwrap()).unwrap();
     assert_eq!(answer.report.decision, "dry-run");
@@ -124,12 +123,21 @@ fn under_mode_dry_run_nothing_is_written_or_warned() {
 #[case::not_json(b"hello", "json")]
 #[case::trailing(br#"{"apiVersion":"admission.k8s.io/v1","kind":"AdmissionReview"} x"#, "json")]
 #[case::truncated(br#"{"apiVersion":"admission.k8s.io/v1","kind":"Admis"#, "truncated")]
-#[case::another_version(br#"{"apiVersion":"admission.k8s.io/v1beta1","kind":"AdmissionReview"}"#, "version")]
+#[case::another_version(
+    br#"{"apiVersion":"admission.k8s.io/v1beta1","kind":"AdmissionReview"}"#,
+    "version"
+)]
 #[case::no_version(br#"{"kind":"AdmissionReview"}"#, "version")]
 #[case::another_kind(br#"{"apiVersion":"admission.k8s.io/v1","kind":"Job"}"#, "kind")]
 #[case::no_request(br#"{"apiVersion":"admission.k8s.io/v1","kind":"AdmissionReview"}"#, "request")]
-#[case::no_uid(br#"{"apiVersion":"admission.k8s.io/v1","kind":"AdmissionReview","request":{}}"#, "uid")]
-#[case::request_of_another_type(br#"{"apiVersion":"admission.k8s.io/v1","kind":"AdmissionReview","request":7}"#, "json")]
+#[case::no_uid(
+    br#"{"apiVersion":"admission.k8s.io/v1","kind":"AdmissionReview","request":{}}"#,
+    "uid"
+)]
+#[case::request_of_another_type(
+    br#"{"apiVersion":"admission.k8s.io/v1","kind":"AdmissionReview","request":7}"#,
+    "json"
+)]
 fn what_is_no_review_is_refused(#[case] body: &[u8], #[case] reason: &str) {
     let error = ask(&example(), body).unwrap_err();
     assert_eq!(error.reason, reason, "{error}");

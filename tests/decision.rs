@@ -109,7 +109,8 @@ impl<'a> Case<'a> {
 impl Outcome {
     fn ttl(&self) -> Option<i64> {
         let spec = &self.after["spec"];
-        let spec = if self.after["kind"] == "CronJob" { &spec["jobTemplate"]["spec"] } else { spec };
+        let spec =
+            if self.after["kind"] == "CronJob" { &spec["jobTemplate"]["spec"] } else { spec };
         spec["ttlSecondsAfterFinished"].as_i64()
     }
 
@@ -161,9 +162,12 @@ fn child(fields: Json) -> Json {
 }
 
 fn finished(kind: &str, mut job: Json) -> Json {
-    merge(&mut job, json!({"status": {"conditions": [
-        {"type": kind, "status": "True", "lastTransitionTime": "2026-11-13T00:00:00Z"}
-    ]}}));
+    merge(
+        &mut job,
+        json!({"status": {"conditions": [
+            {"type": kind, "status": "True", "lastTransitionTime": "2026-11-13T00:00:00Z"}
+        ]}}),
+    );
     job
 }
 
@@ -565,7 +569,8 @@ fn nothing_that_git_holds_is_rewritten() {
     }));
     assert!(!Case::create(&policy, tracked.clone()).decide().changed);
     // Its Jobs are judged when they are created.
-    let mut case = Case::create(&policy, child(json!({"spec": {"ttlSecondsAfterFinished": 86400}})));
+    let mut case =
+        Case::create(&policy, child(json!({"spec": {"ttlSecondsAfterFinished": 86400}})));
     case.cronjob = Some(tracked);
     assert_eq!(case.decide().ttl(), Some(300));
     // What it left open is filled.
@@ -679,10 +684,13 @@ fn a_finished_job_that_turns_out_exempt_gets_its_own_ttl_back_only_if_longer() {
     let policy = policy("exempt: {selectors: [{matchLabels: {keep: \"yes\"}}]}\n");
     let ours = |original: Json| {
         let record = json!({"ttl": [300, original, "dev"]}).to_string();
-        finished("Complete", job(json!({
-            "metadata": {"annotations": {"curfew.dev/applied": record}},
-            "spec": {"ttlSecondsAfterFinished": 300},
-        })))
+        finished(
+            "Complete",
+            job(json!({
+                "metadata": {"annotations": {"curfew.dev/applied": record}},
+                "spec": {"ttlSecondsAfterFinished": 300},
+            })),
+        )
     };
     let keep = |mut object: Json| {
         merge(&mut object, json!({"metadata": {"labels": {"keep": "yes"}}}));
@@ -774,10 +782,13 @@ fn a_child_is_judged_by_its_family() {
 #[test]
 fn a_child_of_an_unknown_cronjob_keeps_what_it_inherited() {
     let policy = policy("limits: {ttl: {max: 1m}}\ndefaults: {ttl: 10s}\n");
-    let outcome = Case::create(&policy, child(json!({
-        "metadata": {"annotations": {"curfew.dev/hold-until": "2026-12-01T00:00:00Z"}},
-        "spec": {"ttlSecondsAfterFinished": 3600},
-    })))
+    let outcome = Case::create(
+        &policy,
+        child(json!({
+            "metadata": {"annotations": {"curfew.dev/hold-until": "2026-12-01T00:00:00Z"}},
+            "spec": {"ttlSecondsAfterFinished": 3600},
+        })),
+    )
     .decide();
     assert_eq!(outcome.verdict, Verdict::UnknownCronJob);
     assert!(!outcome.changed);
@@ -807,9 +818,8 @@ fn our_own_annotation_does_not_hide_the_pod_templates_labels() {
 
 #[test]
 fn time_zone_and_deadlines_are_filled_at_create_only() {
-    let policy = policy(
-        "defaults: {timeZone: Europe/Berlin, deadlines: {active: 1h, starting: 5m}}\n",
-    );
+    let policy =
+        policy("defaults: {timeZone: Europe/Berlin, deadlines: {active: 1h, starting: 5m}}\n");
     let born = Case::create(&policy, cronjob(json!({}))).decide();
     let spec = &born.after["spec"];
     assert_eq!(spec["timeZone"], "Europe/Berlin");
@@ -855,7 +865,8 @@ fn an_earlier_rule_makes_an_unknown_namespace_irrelevant() {
 
 #[test]
 fn a_generated_name_is_matched_by_its_prefix() {
-    let policy = policy("rules:\n  - name: batch\n    match: {names: [\"batch-*\"]}\n    ttl: 1h\n");
+    let policy =
+        policy("rules:\n  - name: batch\n    match: {names: [\"batch-*\"]}\n    ttl: 1h\n");
     let object = job(json!({"metadata": {"name": null, "generateName": "batch-"}}));
     assert_eq!(Case::create(&policy, object.clone()).decide().ttl(), Some(3600));
     let mut stored = object;
@@ -868,7 +879,8 @@ fn warnings_are_short_and_carry_the_reason() {
     let policy = policy(
         "rules:\n  - name: a-very-long-name-for-a-rule-of-a-team-that-likes-long-names-x\n    match: {namespaces: [apps]}\n    ttl: 5m\n    enforce: true\n    reason: see https://example.test/tickets/PLATFORM-12345 for why and whom to ask\n",
     );
-    let outcome = Case::create(&policy, job(json!({"spec": {"ttlSecondsAfterFinished": 1}}))).decide();
+    let outcome =
+        Case::create(&policy, job(json!({"spec": {"ttlSecondsAfterFinished": 1}}))).decide();
     assert!(outcome.warnings.iter().any(|warning| warning.contains("PLATFORM-12345")));
     for warning in outcome.warnings {
         assert!(warning.is_ascii() && warning.len() <= 120, "{} bytes: {warning}", warning.len());

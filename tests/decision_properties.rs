@@ -193,9 +193,10 @@ fn apply(policy: &Policy, operation: Operation, sent: &Json, old: Option<&Json>)
     // The index offers what a walk over all rules finds.
     if decision.resolved.mode.is_some() {
         let input = input(operation, &object, old.as_ref());
-        let walked = policy.trace(&input).into_iter().find(|trace| {
-            trace.matched == Matched::Hit && trace.rule.settings.ttl.is_some()
-        });
+        let walked = policy
+            .trace(&input)
+            .into_iter()
+            .find(|trace| trace.matched == Matched::Hit && trace.rule.settings.ttl.is_some());
         let indexed = decision.resolved.ttl.and_then(|supplied| supplied.by.rule());
         assert_eq!(walked.map(|trace| &trace.rule.name), indexed.map(|rule| &rule.name));
     }

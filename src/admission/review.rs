@@ -45,7 +45,7 @@ pub(super) struct GroupVersionKind<'a> {
 
 /// A request whose objects were read, or not.
 pub(super) enum Reading<'a> {
-    Objects(Request<'a, Wire<'a>>),
+    Objects(Box<Request<'a, Wire<'a>>>),
     /// The objects have parts of the wrong type; the text says which.
     Unreadable(Request<'a, IgnoredAny>, String),
 }
@@ -108,7 +108,7 @@ impl<'a> Reading<'a> {
         }
         refuse_depth(body)?;
         match serde_json::from_slice(body) {
-            Ok(review) => request(review).map(Self::Objects),
+            Ok(review) => request(review).map(Box::new).map(Self::Objects),
             Err(error) if error.is_data() => {
                 let review = serde_json::from_slice(body).map_err(|error| bad_json(&error))?;
                 request(review).map(|request| Self::Unreadable(request, error.to_string()))
