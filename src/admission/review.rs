@@ -47,7 +47,7 @@ pub(super) struct GroupVersionKind<'a> {
 pub(super) enum Reading<'a> {
     Objects(Box<Request<'a, Wire<'a>>>),
     /// The objects have parts of the wrong type; the text says which.
-    Unreadable(Request<'a, IgnoredAny>, String),
+    Unreadable(Box<Request<'a, IgnoredAny>>, String),
 }
 
 #[derive(Deserialize)]
@@ -111,7 +111,8 @@ impl<'a> Reading<'a> {
             Ok(review) => request(review).map(Box::new).map(Self::Objects),
             Err(error) if error.is_data() => {
                 let review = serde_json::from_slice(body).map_err(|error| bad_json(&error))?;
-                request(review).map(|request| Self::Unreadable(request, error.to_string()))
+                request(review)
+                    .map(|request| Self::Unreadable(Box::new(request), error.to_string()))
             }
             Err(error) => Err(bad_json(&error)),
         }
