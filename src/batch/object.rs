@@ -51,6 +51,9 @@ pub struct Metadata<'a> {
     pub namespace: Option<Text<'a>>,
     #[serde(borrow)]
     pub uid: Option<Text<'a>>,
+    /// Opaque; a write that carries it fails if anything changed since.
+    #[serde(borrow)]
+    pub resource_version: Option<Text<'a>>,
     #[serde(borrow)]
     pub creation_timestamp: Option<Text<'a>>,
     #[serde(borrow)]
@@ -63,6 +66,8 @@ pub struct Metadata<'a> {
     pub annotations: Option<Map<'a>>,
     #[serde(borrow)]
     pub owner_references: Option<Vec<OwnerReference<'a>>>,
+    #[serde(borrow)]
+    pub finalizers: Option<Vec<Text<'a>>>,
     #[serde(borrow)]
     pub managed_fields: Option<Vec<ManagedFields<'a>>>,
 }
@@ -115,7 +120,10 @@ pub struct PodTemplate<'a> {
 
 /// What we read of `status`.
 #[derive(Clone, Debug, Default, Deserialize)]
+#[serde(rename_all = "camelCase")]
 pub struct Status<'a> {
+    #[serde(borrow)]
+    pub start_time: Option<Text<'a>>,
     #[serde(borrow)]
     pub conditions: Option<Vec<Condition<'a>>>,
 }

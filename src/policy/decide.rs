@@ -18,7 +18,7 @@ use jiff::Timestamp;
 
 use crate::batch::{Finish, Kind, Map, Object};
 
-use self::author::Side;
+use self::author::{Known, Side};
 pub use self::guard::GuardHit;
 use super::matching::{RuleTrace, namespace_holds};
 use super::record::{Entry, Record};
@@ -74,6 +74,9 @@ pub struct Decision<'p> {
     pub warnings: Vec<String>,
     /// Everything that rules and defaults supply; empty where the object is not judged.
     pub resolved: Resolved<'p>,
+    /// Until when a hold keeps a finished Job, whatever its TTL; `None` where there is no hold, and
+    /// where nobody can say when the Job finished.
+    pub held_until: Option<Timestamp>,
 }
 
 /// How far the decision came.
@@ -108,6 +111,9 @@ pub struct Settled<'p> {
     /// As it shall be.
     pub target: Value,
     pub source: Origin<'p>,
+    /// The entry of ours that tells the present value, where nothing shows that the author wrote
+    /// that value.
+    pub entry: Option<Entry>,
 }
 
 /// Where a setting's value comes from.
@@ -263,6 +269,7 @@ impl Decision<'_> {
             template_record: RecordChange::Keep,
             warnings: Vec::new(),
             resolved: Resolved::default(),
+            held_until: None,
         }
     }
 
@@ -304,6 +311,12 @@ impl Settled<'_> {
     pub fn changes(&self) -> bool {
         self.present != self.target
     }
+
+    /// Whether the present value, or its absence, is our doing; a removal by the author that we
+    /// only remember is not.
+    pub fn is_ours(&self) -> bool {
+        self.entry.as_ref().is_some_and(|entry| !entry.is_declined())
+    }
 }
 
 // === impl Origin ===
@@ -315,7 +328,7 @@ impl<'p> Origin<'p> {
             Self::Author => super::record::AUTHOR,
             Self::Defaults => "defaults",
             Self::Guards => "guards",
-            Self::Hold => "hold",
+            Self::Hold => super::record::HOLD,
             Self::Limits => "limits",
             Self::Rule(rule) => &rule.name,
         }
@@ -398,6 +411,7 @@ impl<'p, 'a> Case<'p, 'a> {
         };
         self.warn_of_hook();
         self.warn_of_hold();
+        let held_until = self.held_until();
         Decision {
             mode,
             verdict,
@@ -407,6 +421,7 @@ impl<'p, 'a> Case<'p, 'a> {
             template_record: self.template.change(&self.template_entries),
             warnings: self.warnings,
             resolved: self.resolved,
+            held_until,
         }
     }
 
@@ -429,7 +444,8 @@ impl<'p, 'a> Case<'p, 'a> {
     }
 
     /// Takes down what a setting shall be, with an entry where it is not what the author wrote.
-    fn conclude(&mut self, setting: Setting, author: Value, target: Value, source: Origin<'p>) {
+    fn conclude(&mut self, setting: Setting, known: Known, target: Value, source: Origin<'p>) {
+        let Known { value: author, entry, .. } = known;
         if target != author {
             self.record(
                 setting,
@@ -441,7 +457,7 @@ impl<'p, 'a> Case<'p, 'a> {
             );
         }
         let present = setting.of(self.input.object);
-        self.settled.push(Settled { setting, present, author, target, source });
+        self.settled.push(Settled { setting, present, author, target, source, entry });
     }
 }
 

@@ -19,11 +19,14 @@ pub const HOLD_UNTIL: &str = "curfew.dev/hold-until";
 /// What begins every key of ours.
 pub const PREFIX: &str = "curfew.dev/";
 
+/// The rule name of an entry of a TTL that a hold raised.
+pub const HOLD: &str = "hold";
+
 /// The rule name of an entry that stands for the author's own word.
 pub const AUTHOR: &str = "author";
 
 /// The third member of an entry where no rule supplied the value; no rule may bear such a name.
-pub const RESERVED: [&str; 5] = [AUTHOR, "defaults", "guards", "hold", "limits"];
+pub const RESERVED: [&str; 5] = [AUTHOR, "defaults", "guards", HOLD, "limits"];
 
 /// The entries of one annotation, by setting.
 #[derive(Clone, Debug, Default, Eq, PartialEq)]
@@ -75,6 +78,11 @@ impl Record {
     /// Sets the entry of a setting.
     pub fn insert(&mut self, setting: Setting, entry: Entry) {
         self.0.insert(setting, entry);
+    }
+
+    /// Takes the entry of a setting out.
+    pub fn remove(&mut self, setting: Setting) {
+        self.0.remove(&setting);
     }
 
     /// The annotation's value: compact JSON with sorted keys, always the same bytes.

@@ -33,7 +33,7 @@ impl<'p> Case<'p, '_> {
             Some((value, by)) if known.value.is_absent() => (value, by),
             _ => (known.value.clone(), Origin::Author),
         };
-        self.conclude(setting, known.value, target, source);
+        self.conclude(setting, known, target, source);
     }
 
     /// Keeps the entry of a value that stays, in the record that was sent or in the one that was
@@ -56,6 +56,7 @@ impl<'p> Case<'p, '_> {
             author: present.clone(),
             target: present,
             source: Origin::Author,
+            entry: None,
         });
     }
 

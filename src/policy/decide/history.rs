@@ -37,12 +37,12 @@ impl<'p> Case<'p, '_> {
             self.remember_default(setting, &known);
         }
         if untouched {
-            let author = known.value;
-            self.conclude(setting, author.clone(), author, source);
+            let target = known.value.clone();
+            self.conclude(setting, known, target, source);
             return;
         }
         self.warn_of_change(setting, &author, &target, source);
-        self.conclude(setting, author, target, source);
+        self.conclude(setting, Known { value: author, ..known }, target, source);
     }
 
     fn limit_by_policy(

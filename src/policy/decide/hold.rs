@@ -45,6 +45,17 @@ impl Case<'_, '_> {
         (ttl >= 0 && kept > ttl).then_some(kept)
     }
 
+    /// Until when a hold keeps the finished Job.
+    pub(super) fn held_until(&self) -> Option<Timestamp> {
+        let (hold, at) = (self.hold()?, self.finish?.at?);
+        let longest = SignedDuration::from_secs(self.longest_hold());
+        let last = at.saturating_add(longest).unwrap_or(Timestamp::MAX);
+        Some(match hold {
+            Hold::Unreadable => last,
+            Hold::Until(until) => until.min(last),
+        })
+    }
+
     /// Says what a hold cannot do, in the call that brings it.
     pub(super) fn warn_of_hold(&mut self) {
         let (Some(hold), true) = (self.hold(), self.hold_is_new()) else { return };

@@ -20,7 +20,7 @@ impl<'p> Case<'p, '_> {
             _ => (target, source),
         };
         self.warn_of_change(Setting::Ttl, &known.value, &target, source);
-        self.conclude(Setting::Ttl, known.value, target, source);
+        self.conclude(Setting::Ttl, known, target, source);
     }
 
     fn ttl_by_policy(&mut self, known: &Known) -> (Value, Origin<'p>) {
@@ -117,7 +117,7 @@ impl<'p> Case<'p, '_> {
         let target = if returned { known.value.clone() } else { present.clone() };
         self.keep_entry(Setting::DeadlineActive);
         if let Some(raised) = self.raise_by_hold(target.number()) {
-            self.conclude(Setting::Ttl, known.value, Value::Number(raised), Origin::Hold);
+            self.conclude(Setting::Ttl, known, Value::Number(raised), Origin::Hold);
             return self.own.change(&self.own_entries);
         }
         let changed = target != present;
@@ -127,6 +127,7 @@ impl<'p> Case<'p, '_> {
             author: known.value,
             target,
             source: Origin::Author,
+            entry: known.entry,
         });
         if changed {
             return self.own.change(&self.own_entries);
