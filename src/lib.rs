@@ -4,3 +4,4 @@ pub mod admission;
 pub mod batch;
 pub mod clock;
 pub mod policy;
+pub mod sweeper;

@@ -1,0 +1,121 @@
+//! Somebody else keeps reverting us (delete contract, point 8).
+//!
+//! Two controllers that set the same field by turns write for ever. After three reverts of a field
+//! within ten minutes that object is not patched any more, only told, and what is due is enforced
+//! by deletion. The state is told what was written and what is seen afterwards; it knows neither
+//! objects nor a clock.
+
+use std::collections::HashMap;
+use std::hash::Hash;
+
+use jiff::{SignedDuration, Timestamp};
+
+use crate::policy::{Setting, Value};
+
+/// What we wrote lately, by object.
+#[derive(Clone, Debug)]
+pub struct Flaps<K> {
+    objects: HashMap<K, Vec<Watched>>,
+}
+
+/// A field of an object that we wrote.
+#[derive(Clone, Debug)]
+struct Watched {
+    setting: Setting,
+    /// What we wrote; `None` once it was reverted, until we write it again.
+    written: Option<Value>,
+    touched: Timestamp,
+    /// The latest reverts, the oldest first; never more than make it stop.
+    reverts: Vec<Timestamp>,
+    stopped: bool,
+}
+
+// === impl Flaps ===
+
+impl<K: Eq + Hash> Flaps<K> {
+    /// Nothing was written yet.
+    pub fn new() -> Self {
+        Self::default()
+    }
+
+    /// Takes down that we wrote a field.
+    pub fn wrote(&mut self, key: K, setting: Setting, value: Value, now: Timestamp) {
+        let fields = self.objects.entry(key).or_default();
+        if let Some(watched) = fields.iter_mut().find(|watched| watched.setting == setting) {
+            watched.written = Some(value);
+            watched.touched = now;
+            return;
+        }
+        fields.push(Watched {
+            setting,
+            written: Some(value),
+            touched: now,
+            reverts: Vec::new(),
+            stopped: false,
+        });
+    }
+
+    /// Looks at an object as it is after our write, and says whether to leave it alone.
+    ///
+    /// The caller must not show a state from before the write: it would look like a revert.
+    pub fn seen(&mut self, key: &K, value: impl Fn(Setting) -> Value, now: Timestamp) -> bool {
+        let Some(fields) = self.objects.get_mut(key) else { return false };
+        for watched in fields.iter_mut() {
+            watched.see(&value(watched.setting), now);
+        }
+        fields.iter().any(|watched| watched.stopped)
+    }
+
+    /// Whether an object is left alone.
+    pub fn is_stopped(&self, key: &K) -> bool {
+        self.objects.get(key).is_some_and(|fields| fields.iter().any(|watched| watched.stopped))
+    }
+
+    /// Forgets an object that is gone.
+    pub fn forget(&mut self, key: &K) {
+        self.objects.remove(key);
+    }
+
+    /// Forgets what has been quiet for long enough; who was stopped stays so. Keeps the state as
+    /// small as what we write in ten minutes.
+    pub fn tidy(&mut self, now: Timestamp) {
+        self.objects.retain(|_, fields| {
+            fields.retain(|w| w.stopped || now.duration_since(w.touched) <= WINDOW);
+            !fields.is_empty()
+        });
+    }
+
+    /// Starts anew: another policy writes other values.
+    pub fn clear(&mut self) {
+        self.objects.clear();
+    }
+
+    /// How many objects are left alone.
+    pub fn stopped(&self) -> usize {
+        self.objects.values().filter(|fields| fields.iter().any(|w| w.stopped)).count()
+    }
+}
+
+impl<K> Default for Flaps<K> {
+    fn default() -> Self {
+        Self { objects: HashMap::new() }
+    }
+}
+
+// === impl Watched ===
+
+impl Watched {
+    fn see(&mut self, value: &Value, now: Timestamp) {
+        if self.written.as_ref().is_none_or(|written| written == value) {
+            return;
+        }
+        self.written = None;
+        self.touched = now;
+        self.reverts.retain(|at| now.duration_since(*at) <= WINDOW);
+        self.reverts.push(now);
+        self.stopped |= self.reverts.len() >= TOO_MANY;
+    }
+}
+
+const WINDOW: SignedDuration = SignedDuration::from_mins(10);
+const TOO_MANY: usize = 3;

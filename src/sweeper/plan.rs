@@ -1,0 +1,313 @@
+//! What the sweeper would do to a cluster, as a document.
+//!
+//! [`Plan::new`] asks [`super::decide`] about every object of a [`Snapshot`], so that what a plan
+//! lists under a frozen clock is what the sweeper then does. A plan is data: it is printed, kept,
+//! and carried out once by `sweep`, which takes no plan that somebody has edited ([`Plan::check`])
+//! or that was made of another cluster.
+
+mod difference;
+mod item;
+mod snapshot;
+
+use std::collections::BTreeMap;
+
+use jiff::Timestamp;
+use serde::{Deserialize, Serialize};
+use sha2::{Digest, Sha256};
+
+pub use self::difference::{Changed, Side, difference};
+pub use self::item::{Does, Item};
+pub use self::snapshot::{BadObject, Snapshot};
+use super::decide::{Action, Judgement, decide};
+use super::reason::Reason;
+use crate::policy::load::Source;
+use crate::policy::rule::Propagation;
+use crate::policy::value::Seconds;
+use crate::policy::{Diagnostic, Policy};
+
+/// Everything that would be done, and how much that is.
+#[derive(Clone, Debug, Deserialize, PartialEq, Serialize)]
+#[serde(rename_all = "camelCase", deny_unknown_fields)]
+pub struct Plan {
+    pub api_version: String,
+    pub kind: String,
+    /// The clock by which everything was decided.
+    pub created_at: Timestamp,
+    /// uid of the namespace kube-system, which tells clusters apart; absent where the snapshot
+    /// does not hold it.
+    #[serde(skip_serializing_if = "Option::is_none", default)]
+    pub cluster: Option<String>,
+    /// Of the policy.
+    pub revision: String,
+    /// Seconds, for a clean-up by age and without a policy.
+    #[serde(skip_serializing_if = "Option::is_none", default)]
+    pub older_than: Option<i64>,
+    pub propagation_policy: String,
+    pub items: Vec<Item>,
+    pub totals: Totals,
+    /// SHA-256 of all of the above: whoever edits a plan makes it void.
+    pub digest: String,
+}
+
+/// The sums of a plan.
+#[derive(Clone, Debug, Default, Deserialize, PartialEq, Serialize)]
+#[serde(rename_all = "camelCase", deny_unknown_fields)]
+pub struct Totals {
+    pub all: Tally,
+    pub by_rule: BTreeMap<String, Tally>,
+    pub by_namespace: BTreeMap<String, Tally>,
+    /// Objects that nothing is done about, by reason.
+    pub left: BTreeMap<String, u64>,
+    pub freed: Freed,
+    /// Finished Jobs that are due now or within the hour. Where that is more than `brakeAtMost`,
+    /// a sweeper under this policy waits for approval first.
+    pub due_within_an_hour: u64,
+    pub brake_at_most: u32,
+}
+
+/// How many of each.
+#[derive(Clone, Copy, Debug, Default, Deserialize, Eq, PartialEq, Serialize)]
+#[serde(deny_unknown_fields)]
+pub struct Tally {
+    pub delete: u64,
+    pub patch: u64,
+    pub count: u64,
+}
+
+/// What the deletions take out of etcd: an estimate. A Job counts with the size of its JSON, each
+/// of its Pods (`status.succeeded` + `status.failed`) with that of its template and 3 KiB on top.
+#[derive(Clone, Copy, Debug, Default, Deserialize, Eq, PartialEq, Serialize)]
+#[serde(deny_unknown_fields)]
+pub struct Freed {
+    pub jobs: u64,
+    pub pods: u64,
+    pub bytes: u64,
+}
+
+/// What a plan is to be made of, beside policy and snapshot.
+#[derive(Clone, Copy, Debug)]
+pub struct Options<'a> {
+    pub now: Timestamp,
+    pub own_namespace: Option<&'a str>,
+    /// A clean-up by age: only deletions, and of nothing younger.
+    pub older_than: Option<Seconds>,
+    /// Also list what nothing is done about.
+    pub everything: bool,
+}
+
+/// Why a plan cannot be carried out.
+#[derive(Clone, Debug, Eq, PartialEq, thiserror::Error)]
+pub enum BadPlan {
+    #[error("it is no plan of this build: it says {0}, and {API_VERSION}/{KIND} is read")]
+    AnotherKind(String),
+    #[error("it was edited since it was made; make a new one with `curfew plan`")]
+    Edited,
+    #[error("it was made of another cluster ({planned}, this one is {here})")]
+    AnotherCluster { planned: String, here: String },
+}
+
+/// The policy of a clean-up by age: every finished Job without a TTL of its author's, guards on
+/// `Skip`. The Jobs of `CronJob`s are left out unless asked for: history limits bound them.
+///
+/// # Errors
+/// None that a caller can cause: the text is ours.
+pub fn older_than(age: Seconds, cronjobs: bool) -> Result<Policy, Vec<Diagnostic>> {
+    let rules = if cronjobs {
+        ""
+    } else {
+        "  rules:\n    - {name: history-limits, match: {kinds: [CronJob]}, ttl: unset}\n"
+    };
+    let text = format!(
+        "apiVersion: curfew.dev/v1alpha1\nkind: JobPolicy\nmetadata: {{name: older-than}}\n\
+         spec:\n  stored: {{action: Delete}}\n  defaults: {{ttl: {}}}\n{rules}",
+        age.get()
+    );
+    let source = Source { name: "--older-than".to_owned(), text };
+    Policy::load(&[source]).map(|loaded| loaded.policy)
+}
+
+// === impl Plan ===
+
+impl Plan {
+    /// What the sweeper would do.
+    pub fn new(policy: &Policy, snapshot: &Snapshot, options: &Options<'_>) -> Self {
+        let mut items = Vec::new();
+        let mut totals = Totals { brake_at_most: policy.stored.brake_at_most, ..Totals::default() };
+        let objects = snapshot.objects();
+        let mut pruned = std::collections::BTreeSet::new();
+        // `CronJob`s first: a Job that its family's limit ends need not be listed for itself.
+        for stored in objects.cronjobs().chain(objects.jobs()) {
+            let children = objects.children(stored);
+            let view = objects.view(stored, &children, options);
+            let judgement = decide(policy, &view);
+            totals.due_within_an_hour += judgement
+                .risks
+                .iter()
+                .filter(|risk| risk.due <= soon(options.now))
+                .count() as u64;
+            let actions = listed(&judgement, options);
+            if actions.is_empty() {
+                *totals.left.entry(judgement.reason().as_str().to_owned()).or_default() += 1;
+                continue;
+            }
+            for action in actions {
+                let item = Item::new(&objects, stored, &judgement, &action, options.now);
+                let deletes = item.action == Does::Delete;
+                if deletes && !pruned.insert(item.uid.clone()) {
+                    continue;
+                }
+                totals.add(&item);
+                items.push(item);
+            }
+        }
+        items.sort_by(|a, b| a.order().cmp(&b.order()));
+        let mut plan = Self {
+            api_version: API_VERSION.to_owned(),
+            kind: KIND.to_owned(),
+            created_at: options.now,
+            cluster: snapshot.cluster().map(str::to_owned),
+            revision: policy.revision.clone(),
+            older_than: options.older_than.map(Seconds::get),
+            propagation_policy: propagation(policy.stored.propagation).to_owned(),
+            items,
+            totals,
+            digest: String::new(),
+        };
+        plan.digest = plan.computed_digest();
+        plan
+    }
+
+    /// Checks that the plan is one of ours and nobody has edited it.
+    ///
+    /// # Errors
+    /// [`BadPlan`], which says how to mend it.
+    pub fn check(&self) -> Result<(), BadPlan> {
+        if self.api_version != API_VERSION || self.kind != KIND {
+            return Err(BadPlan::AnotherKind(format!("{}/{}", self.api_version, self.kind)));
+        }
+        if self.computed_digest() == self.digest { Ok(()) } else { Err(BadPlan::Edited) }
+    }
+
+    /// Checks that the plan was made of this cluster, by the uid of its namespace kube-system. A
+    /// plan that does not know its cluster passes: each of its writes is bound to a uid anyway.
+    ///
+    /// # Errors
+    /// [`BadPlan::AnotherCluster`].
+    pub fn check_cluster(&self, here: &str) -> Result<(), BadPlan> {
+        match &self.cluster {
+            Some(planned) if planned != here => Err(BadPlan::AnotherCluster {
+                planned: planned.clone(),
+                here: here.to_owned(),
+            }),
+            _ => Ok(()),
+        }
+    }
+
+    /// Whether there is anything to do, or due.
+    pub fn is_empty(&self) -> bool {
+        let due = |item: &Item| item.due.is_some_and(|due| due <= self.created_at);
+        !self.items.iter().any(|item| match item.action {
+            Does::Delete | Does::Patch => true,
+            Does::Count => due(item),
+            Does::Wait => false,
+        })
+    }
+
+    fn computed_digest(&self) -> String {
+        let bare = Self { digest: String::new(), ..self.clone() };
+        let text = serde_json::to_vec(&bare).expect("strings, numbers and times are always JSON");
+        Sha256::digest(text).iter().map(|byte| format!("{byte:02x}")).collect()
+    }
+}
+
+// === impl Totals ===
+
+impl Totals {
+    fn add(&mut self, item: &Item) {
+        let tallies = [
+            &mut self.all,
+            self.by_rule.entry(item.rule.clone()).or_default(),
+            self.by_namespace.entry(item.namespace.clone()).or_default(),
+        ];
+        for tally in tallies {
+            match item.action {
+                Does::Delete => tally.delete += 1,
+                Does::Patch => tally.patch += 1,
+                Does::Count => tally.count += 1,
+                Does::Wait => {}
+            }
+        }
+        if item.action == Does::Delete {
+            self.freed.jobs += 1;
+            self.freed.pods += item.pods;
+            self.freed.bytes += item.bytes;
+        }
+    }
+}
+
+/// The actions that make a line each.
+fn listed(judgement: &Judgement<'_>, options: &Options<'_>) -> Vec<Action> {
+    let mut actions: Vec<Action> =
+        judgement.actions.iter().cloned().filter_map(|action| by_age(action, options)).collect();
+    let acts = actions.iter().any(|a| matches!(a, Action::Delete { .. } | Action::Patch { .. }));
+    if acts {
+        actions.retain(|action| matches!(action, Action::Delete { .. } | Action::Patch { .. }));
+    } else {
+        actions.truncate(1);
+    }
+    actions.retain(|action| options.everything || is_finding(action));
+    actions
+}
+
+/// A clean-up by age deletes and does nothing else, and never what is younger.
+fn by_age(action: Action, options: &Options<'_>) -> Option<Action> {
+    let Some(age) = options.older_than else { return Some(action) };
+    match action {
+        Action::Patch { .. } => None,
+        Action::Delete { deletion, reason } => {
+            let old = options.now.duration_since(deletion.finish).as_secs() >= age.get();
+            Some(if old {
+                Action::Delete { deletion, reason }
+            } else {
+                Action::Count { reason: Reason::TooYoung }
+            })
+        }
+        other => Some(other),
+    }
+}
+
+/// Whether a person who asks for a plan wants to see it.
+fn is_finding(action: &Action) -> bool {
+    match action {
+        Action::Delete { .. } | Action::Patch { .. } => true,
+        Action::Wait { .. } => false,
+        Action::Count { reason } => matches!(
+            reason,
+            Reason::BadTtl
+                | Reason::Flapping
+                | Reason::NoFinishTime
+                | Reason::NoIdentity
+                | Reason::Row(_)
+                | Reason::Stuck(_)
+                | Reason::TooLate
+                | Reason::Tracked
+                | Reason::UnknownCronJob
+                | Reason::UnknownNamespace
+        ),
+    }
+}
+
+/// How a policy's propagation is called in a request.
+pub const fn propagation(propagation: Propagation) -> &'static str {
+    match propagation {
+        Propagation::Background => "Background",
+        Propagation::Foreground => "Foreground",
+    }
+}
+
+fn soon(now: Timestamp) -> Timestamp {
+    now.saturating_add(jiff::SignedDuration::from_hours(1)).unwrap_or(Timestamp::MAX)
+}
+
+const API_VERSION: &str = "curfew.dev/v1alpha1";
+const KIND: &str = "SweepPlan";

@@ -1,0 +1,169 @@
+//! One line of a plan.
+
+use jiff::Timestamp;
+use serde::{Deserialize, Serialize};
+use serde_json::Value as Json;
+
+use super::super::decide::{Action, Judgement};
+use super::snapshot::{Objects, Stored};
+use crate::batch::Finish;
+use crate::policy::decide::Origin;
+
+/// One object, what is done about it, and why.
+#[derive(Clone, Debug, Deserialize, PartialEq, Serialize)]
+#[serde(rename_all = "camelCase", deny_unknown_fields)]
+pub struct Item {
+    pub action: Does,
+    pub kind: String,
+    pub namespace: String,
+    pub name: String,
+    pub uid: String,
+    pub resource_version: String,
+    #[serde(skip_serializing_if = "Option::is_none", default)]
+    pub finish: Option<Timestamp>,
+    /// `Complete` or `Failed`.
+    #[serde(skip_serializing_if = "Option::is_none", default)]
+    pub outcome: Option<String>,
+    /// Seconds since the finish.
+    #[serde(skip_serializing_if = "Option::is_none", default)]
+    pub age: Option<i64>,
+    /// The rule, or the reserved word, that decides.
+    pub rule: String,
+    /// Effective TTL in seconds.
+    #[serde(skip_serializing_if = "Option::is_none", default)]
+    pub ttl: Option<i64>,
+    #[serde(skip_serializing_if = "Option::is_none", default)]
+    pub due: Option<Timestamp>,
+    pub why: String,
+    /// A JSON merge patch.
+    #[serde(skip_serializing_if = "Option::is_none", default)]
+    pub patch: Option<Json>,
+    /// What its deletion would free, estimated.
+    pub pods: u64,
+    pub bytes: u64,
+}
+
+/// What is done. The order is that of carrying out.
+#[derive(Clone, Copy, Debug, Deserialize, Eq, Ord, PartialEq, PartialOrd, Serialize)]
+#[serde(rename_all = "lowercase")]
+pub enum Does {
+    Patch,
+    Delete,
+    Count,
+    Wait,
+}
+
+// === impl Item ===
+
+impl Item {
+    pub(super) fn new(
+        objects: &Objects<'_>,
+        stored: &Stored<'_>,
+        judgement: &Judgement<'_>,
+        action: &Action,
+        now: Timestamp,
+    ) -> Self {
+        let why = action.reason().to_string();
+        match action {
+            // A family's limit ends Jobs that are not the object itself.
+            Action::Delete { deletion, .. } => {
+                let job = objects.job(&deletion.identity.uid).unwrap_or(stored);
+                let (pods, bytes) = job.weight();
+                Self {
+                    due: Some(deletion.due),
+                    finish: Some(deletion.finish),
+                    outcome: Some(deletion.outcome.condition().to_owned()),
+                    age: Some(now.duration_since(deletion.finish).as_secs()),
+                    rule: deletion.rule.clone(),
+                    ttl: deletion.ttl,
+                    pods,
+                    bytes,
+                    ..Self::bare(job, Does::Delete, why)
+                }
+            }
+            Action::Patch { change, .. } => {
+                let fields: Vec<String> = change
+                    .fields
+                    .iter()
+                    .map(|field| format!("{} {} to {}", field.setting.as_str(), field.from, field.to))
+                    .collect();
+                let rule = change.fields.first().map(|field| field.rule.clone());
+                Self {
+                    patch: Some(change.merge_patch()),
+                    rule: rule.unwrap_or_else(|| judgement.rule.clone()),
+                    ..Self::about(stored, judgement, Does::Patch, now)
+                }
+                .because(format!("{why}: {}", fields.join(", ")))
+            }
+            Action::Count { .. } => Self::about(stored, judgement, Does::Count, now).because(why),
+            Action::Wait { .. } => Self::about(stored, judgement, Does::Wait, now).because(why),
+        }
+    }
+
+    /// What a plan is sorted by: what saves Jobs first, then what has been due for longest.
+    pub(super) fn order(&self) -> impl Ord + use<'_> {
+        let Self { action, namespace, kind, name, due, .. } = self;
+        (*action, due.unwrap_or(Timestamp::MAX), namespace, kind, name)
+    }
+
+    fn because(self, why: String) -> Self {
+        Self { why, ..self }
+    }
+
+    fn about(stored: &Stored<'_>, judgement: &Judgement<'_>, does: Does, now: Timestamp) -> Self {
+        let finish = judgement.finish;
+        let at = finish.and_then(|finish| finish.at);
+        Self {
+            finish: at,
+            outcome: finish.map(|Finish { outcome, .. }| outcome.condition().to_owned()),
+            age: at.map(|at| now.duration_since(at).as_secs()),
+            rule: if judgement.rule.is_empty() {
+                Origin::Author.as_str().to_owned()
+            } else {
+                judgement.rule.clone()
+            },
+            ttl: judgement.ttl,
+            due: judgement.expiry,
+            ..Self::bare(stored, does, String::new())
+        }
+    }
+
+    fn bare(stored: &Stored<'_>, action: Does, why: String) -> Self {
+        let metadata = &stored.object.metadata;
+        let text = |text: &Option<crate::batch::Text<'_>>| {
+            text.as_deref().unwrap_or_default().to_owned()
+        };
+        Self {
+            action,
+            kind: stored.object.kind.as_str().to_owned(),
+            namespace: stored.namespace.to_owned(),
+            name: text(&metadata.name),
+            uid: text(&metadata.uid),
+            resource_version: text(&metadata.resource_version),
+            finish: None,
+            outcome: None,
+            age: None,
+            rule: Origin::Author.as_str().to_owned(),
+            ttl: None,
+            due: None,
+            why,
+            patch: None,
+            pods: 0,
+            bytes: 0,
+        }
+    }
+}
+
+// === impl Does ===
+
+impl Does {
+    /// As plans spell it.
+    pub const fn as_str(self) -> &'static str {
+        match self {
+            Self::Count => "count",
+            Self::Delete => "delete",
+            Self::Patch => "patch",
+            Self::Wait => "wait",
+        }
+    }
+}

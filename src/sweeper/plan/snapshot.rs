@@ -1,0 +1,261 @@
+//! What a cluster held at one moment: Jobs, `CronJob`s and namespaces, as JSON.
+
+use std::collections::{BTreeMap, HashMap};
+
+use serde_json::Value as Json;
+
+use super::super::decide::View;
+use super::Options;
+use crate::batch::{Kind, Map, Object};
+
+/// The objects of a dump or of a reading of the API.
+#[derive(Clone, Debug, Default)]
+pub struct Snapshot {
+    jobs: Vec<Held>,
+    cronjobs: Vec<Held>,
+    /// Position of each object, by kind, namespace and name.
+    places: HashMap<(Kind, String, String), usize>,
+    namespaces: BTreeMap<String, Json>,
+    cluster: Option<String>,
+    foreign: BTreeMap<String, usize>,
+}
+
+#[derive(Clone, Debug)]
+struct Held {
+    namespace: String,
+    json: Json,
+}
+
+/// An object that makes the snapshot useless: a part is never taken for the whole.
+#[derive(Clone, Debug, Eq, PartialEq, thiserror::Error)]
+#[error("{title}: {problem}")]
+pub struct BadObject {
+    /// As `job/team-a/backup`.
+    pub title: String,
+    pub problem: String,
+}
+
+/// The objects of a snapshot, read.
+pub(super) struct Objects<'a> {
+    jobs: Vec<Stored<'a>>,
+    cronjobs: Vec<Stored<'a>>,
+    jobs_by_uid: HashMap<&'a str, usize>,
+    cronjobs_by_uid: HashMap<&'a str, usize>,
+    labels: HashMap<&'a str, Map<'a>>,
+}
+
+/// An object of a snapshot.
+pub(super) struct Stored<'a> {
+    pub(super) namespace: &'a str,
+    pub(super) object: Object<'a>,
+    json: &'a Json,
+    /// Positions of the Jobs of a `CronJob`.
+    children: Vec<usize>,
+}
+
+// === impl Snapshot ===
+
+impl Snapshot {
+    /// Nothing yet.
+    pub fn new() -> Self {
+        Self::default()
+    }
+
+    /// Adds an object; one without a namespace is in `namespace`. Other kinds are only counted.
+    ///
+    /// # Errors
+    /// Where a Job or a `CronJob` cannot be judged, or stands there twice with different contents.
+    pub fn add(&mut self, json: Json, namespace: &str) -> Result<(), BadObject> {
+        let field = |name: &str| json.get(name).and_then(Json::as_str).unwrap_or_default();
+        let (version, kind) = (field("apiVersion").to_owned(), field("kind").to_owned());
+        match (version.as_str(), Kind::parse(&kind)) {
+            ("batch/v1", Some(kind)) => self.add_object(kind, json, namespace),
+            ("v1", None) if kind == "Namespace" => {
+                self.add_namespace(&json);
+                Ok(())
+            }
+            _ => {
+                *self.foreign.entry(kind).or_default() += 1;
+                Ok(())
+            }
+        }
+    }
+
+    /// How many objects of other kinds there were.
+    pub fn foreign(&self) -> &BTreeMap<String, usize> {
+        &self.foreign
+    }
+
+    /// uid of the namespace kube-system, where it is there.
+    pub fn cluster(&self) -> Option<&str> {
+        self.cluster.as_deref()
+    }
+
+    /// How many Jobs and `CronJob`s there are.
+    pub fn len(&self) -> usize {
+        self.jobs.len() + self.cronjobs.len()
+    }
+
+    /// Whether there is nothing to judge.
+    pub fn is_empty(&self) -> bool {
+        self.len() == 0
+    }
+
+    fn add_namespace(&mut self, json: &Json) {
+        let metadata = &json["metadata"];
+        let name = metadata["name"].as_str().unwrap_or_default();
+        if name == "kube-system" {
+            self.cluster = metadata["uid"].as_str().map(str::to_owned);
+        }
+        let mut labels = metadata["labels"].clone();
+        if !labels.is_object() {
+            labels = Json::Object(serde_json::Map::new());
+        }
+        // As the API server does; manifests lack it.
+        labels["kubernetes.io/metadata.name"] = name.into();
+        self.namespaces.insert(name.to_owned(), labels);
+    }
+
+    fn add_object(&mut self, kind: Kind, json: Json, namespace: &str) -> Result<(), BadObject> {
+        let metadata = &json["metadata"];
+        let name = metadata["name"].as_str().unwrap_or_default().to_owned();
+        let namespace = metadata["namespace"].as_str().unwrap_or(namespace).to_owned();
+        let bad = |problem: String| {
+            let kind = kind.as_str().to_ascii_lowercase();
+            BadObject { title: format!("{kind}/{namespace}/{name}"), problem }
+        };
+        if name.is_empty() {
+            return Err(bad("it has no name; a stored object has one".to_owned()));
+        }
+        if let Err(problem) = Object::from_json(kind, &json) {
+            return Err(bad(problem));
+        }
+        let held = match kind {
+            Kind::CronJob => &mut self.cronjobs,
+            Kind::Job => &mut self.jobs,
+        };
+        let place = (kind, namespace.clone(), name.clone());
+        if let Some(position) = self.places.get(&place) {
+            return if held[*position].json == json {
+                Ok(())
+            } else {
+                Err(bad("it stands there twice, with different contents".to_owned()))
+            };
+        }
+        self.places.insert(place, held.len());
+        held.push(Held { namespace, json });
+        Ok(())
+    }
+
+    pub(super) fn objects(&self) -> Objects<'_> {
+        Objects::new(
+            self.jobs.iter().filter_map(|held| Stored::new(Kind::Job, held)).collect(),
+            self.cronjobs.iter().filter_map(|held| Stored::new(Kind::CronJob, held)).collect(),
+            &self.namespaces,
+        )
+    }
+}
+
+// === impl Objects ===
+
+impl<'a> Objects<'a> {
+    fn new(
+        jobs: Vec<Stored<'a>>,
+        cronjobs: Vec<Stored<'a>>,
+        namespaces: &'a BTreeMap<String, Json>,
+    ) -> Self {
+        let by_uid = |stored: &[Stored<'a>]| -> HashMap<&'a str, usize> {
+            let uid = |stored: &Stored<'a>| stored.json["metadata"]["uid"].as_str();
+            stored
+                .iter()
+                .enumerate()
+                .filter_map(|(position, stored)| Some((uid(stored)?, position)))
+                .collect()
+        };
+        let mut objects = Self {
+            jobs_by_uid: by_uid(&jobs),
+            cronjobs_by_uid: by_uid(&cronjobs),
+            labels: namespaces.iter().map(|(n, json)| (n.as_str(), label_map(json))).collect(),
+            jobs,
+            cronjobs,
+        };
+        for position in 0..objects.jobs.len() {
+            if let Some(owner) = objects.cronjob_of(&objects.jobs[position]) {
+                objects.cronjobs[owner].children.push(position);
+            }
+        }
+        objects
+    }
+
+    pub(super) fn jobs(&self) -> impl Iterator<Item = &Stored<'a>> {
+        self.jobs.iter()
+    }
+
+    pub(super) fn cronjobs(&self) -> impl Iterator<Item = &Stored<'a>> {
+        self.cronjobs.iter()
+    }
+
+    pub(super) fn job(&self, uid: &str) -> Option<&Stored<'a>> {
+        self.jobs_by_uid.get(uid).map(|position| &self.jobs[*position])
+    }
+
+    pub(super) fn children(&self, cronjob: &Stored<'a>) -> Vec<&Object<'a>> {
+        cronjob.children.iter().map(|position| &self.jobs[*position].object).collect()
+    }
+
+    /// An object with its surroundings.
+    pub(super) fn view<'v>(
+        &'v self,
+        stored: &'v Stored<'a>,
+        children: &'v [&'v Object<'a>],
+        options: &Options<'v>,
+    ) -> View<'v> {
+        let cronjob = self.cronjob_of(stored).map(|position| &self.cronjobs[position].object);
+        View {
+            object: &stored.object,
+            cronjob,
+            children: Some(children),
+            namespace: stored.namespace,
+            namespace_labels: self.labels.get(stored.namespace),
+            own_namespace: options.own_namespace,
+            flapping: false,
+            now: options.now,
+        }
+    }
+
+    /// The `CronJob` of a Job's family: the same namespace, name and uid.
+    fn cronjob_of(&self, job: &Stored<'a>) -> Option<usize> {
+        let owner = job.object.cronjob_owner()?;
+        let position = *self.cronjobs_by_uid.get(&*owner.uid)?;
+        let cronjob = &self.cronjobs[position];
+        let same_name = cronjob.object.metadata.name.as_deref() == Some(&*owner.name);
+        (same_name && cronjob.namespace == job.namespace).then_some(position)
+    }
+}
+
+// === impl Stored ===
+
+impl<'a> Stored<'a> {
+    /// `None` where the object cannot be read, and [`Snapshot::add`] lets no such one in.
+    fn new(kind: Kind, held: &'a Held) -> Option<Self> {
+        let object = Object::from_json(kind, &held.json).ok()?;
+        Some(Self { namespace: &held.namespace, object, json: &held.json, children: Vec::new() })
+    }
+
+    /// Pods and bytes that the deletion of a Job frees, estimated as [`super::Freed`] says.
+    pub(super) fn weight(&self) -> (u64, u64) {
+        let size = |json: &Json| serde_json::to_string(json).map_or(0, |text| text.len() as u64);
+        let counter = |name: &str| self.json["status"][name].as_u64().unwrap_or_default();
+        let pods = counter("succeeded").saturating_add(counter("failed"));
+        let pod = size(&self.json["spec"]["template"]).saturating_add(POD_BYTES);
+        (pods, size(self.json).saturating_add(pods.saturating_mul(pod)))
+    }
+}
+
+fn label_map(labels: &Json) -> Map<'_> {
+    let entries = labels.as_object().into_iter().flatten();
+    entries.filter_map(|(key, value)| Some((key.as_str(), value.as_str()?))).collect()
+}
+
+/// What a finished Pod holds beside its template: metadata, status, managed fields.
+const POD_BYTES: u64 = 3 * 1024;

@@ -1,0 +1,159 @@
+//! The table of controllers.md, row by row: what each setting of `stored` does about each way in
+//! which an object can differ from the policy.
+
+use crate::policy::Action;
+
+/// How a stored object differs from what the policy gives it.
+#[derive(Clone, Copy, Debug, Eq, Hash, Ord, PartialEq, PartialOrd)]
+pub enum Row {
+    /// A value of a `CronJob`: its history limits, or its template's TTL.
+    CronJob,
+    /// More finished Jobs than `limits.history.max` allows.
+    Family,
+    FinishedAuthors,
+    FinishedOurs,
+    FinishedWithout,
+    /// A TTL that a hold raises, or has raised and no longer does.
+    Hold,
+    /// Nothing differs, and the TTL is over.
+    Expired,
+    /// A value of ours on an object that turned out to be exempt or guarded.
+    TakeBack,
+    UnfinishedAuthors,
+    UnfinishedOurs,
+    UnfinishedWithout,
+}
+
+/// What is done about it.
+#[derive(Clone, Copy, Debug, Eq, Hash, PartialEq)]
+pub enum Response {
+    /// Only told.
+    Count,
+    /// Deleted when the TTL that the policy gives is over. What makes the Job live longer is
+    /// still written, or the built-in controller would be first.
+    Delete,
+    Patch,
+    /// Only values that we wrote are written anew.
+    PatchOurs,
+}
+
+// === impl Row ===
+
+impl Row {
+    /// Every row, in the order of the table.
+    pub const ALL: [Self; 11] = [
+        Self::FinishedWithout,
+        Self::FinishedOurs,
+        Self::FinishedAuthors,
+        Self::Expired,
+        Self::UnfinishedOurs,
+        Self::UnfinishedAuthors,
+        Self::UnfinishedWithout,
+        Self::Hold,
+        Self::TakeBack,
+        Self::CronJob,
+        Self::Family,
+    ];
+
+    /// What an action does about this row.
+    pub const fn response(self, action: Action) -> Response {
+        match (self, action) {
+            (_, Action::Report)
+            | (
+                Self::FinishedWithout
+                | Self::FinishedAuthors
+                | Self::UnfinishedAuthors
+                | Self::UnfinishedWithout,
+                Action::Marked,
+            )
+            // The built-in controllers delete.
+            | (Self::Expired | Self::Family, Action::Marked | Action::Patch) => Response::Count,
+            (Self::CronJob, Action::Marked) => Response::PatchOurs,
+            (
+                Self::FinishedWithout
+                | Self::FinishedOurs
+                | Self::FinishedAuthors
+                | Self::Expired
+                | Self::Family,
+                Action::Delete,
+            ) => Response::Delete,
+            (
+                Self::FinishedOurs | Self::UnfinishedOurs | Self::Hold | Self::TakeBack,
+                Action::Marked,
+            )
+            | (
+                Self::FinishedWithout
+                | Self::FinishedOurs
+                | Self::FinishedAuthors,
+                Action::Patch,
+            )
+            | (
+                Self::UnfinishedOurs
+                | Self::UnfinishedAuthors
+                | Self::UnfinishedWithout
+                | Self::Hold
+                | Self::TakeBack
+                | Self::CronJob,
+                Action::Patch | Action::Delete,
+            ) => Response::Patch,
+        }
+    }
+
+    /// One word, for metrics.
+    pub const fn as_str(self) -> &'static str {
+        match self {
+            Self::CronJob => "cronjob",
+            Self::Expired => "expired",
+            Self::Family => "history",
+            Self::FinishedAuthors => "finished-authors",
+            Self::FinishedOurs => "finished-ours",
+            Self::FinishedWithout => "finished-without",
+            Self::Hold => "hold",
+            Self::TakeBack => "take-back",
+            Self::UnfinishedAuthors => "unfinished-authors",
+            Self::UnfinishedOurs => "unfinished-ours",
+            Self::UnfinishedWithout => "unfinished-without",
+        }
+    }
+
+    /// The row in words for a person.
+    pub const fn text(self) -> &'static str {
+        match self {
+            Self::CronJob => "its values are not those of the policy",
+            Self::Expired => "its TTL is over",
+            Self::Family => "more finished Jobs of its CronJob than limits.history.max",
+            Self::FinishedAuthors => "finished; the policy changes its author's TTL",
+            Self::FinishedOurs => "finished; the outcome or the policy gives another TTL than ours",
+            Self::FinishedWithout => "finished without a TTL; the policy gives one",
+            Self::Hold => "a hold decides its TTL",
+            Self::TakeBack => "exempt or guarded by now; our value is taken back",
+            Self::UnfinishedAuthors => "unfinished; the policy changes its author's TTL",
+            Self::UnfinishedOurs => "unfinished; the policy gives another TTL than ours",
+            Self::UnfinishedWithout => "unfinished without a TTL; the policy gives one",
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::{Action, Response, Row};
+
+    /// controllers.md, "Sweeper", column by column.
+    #[rstest::rstest]
+    #[case::finished_without(Row::FinishedWithout, [Response::Count, Response::Patch, Response::Delete])]
+    #[case::finished_ours(Row::FinishedOurs, [Response::Patch, Response::Patch, Response::Delete])]
+    #[case::finished_authors(Row::FinishedAuthors, [Response::Count, Response::Patch, Response::Delete])]
+    #[case::expired(Row::Expired, [Response::Count, Response::Count, Response::Delete])]
+    #[case::unfinished_ours(Row::UnfinishedOurs, [Response::Patch, Response::Patch, Response::Patch])]
+    #[case::unfinished_authors(Row::UnfinishedAuthors, [Response::Count, Response::Patch, Response::Patch])]
+    #[case::unfinished_without(Row::UnfinishedWithout, [Response::Count, Response::Patch, Response::Patch])]
+    #[case::hold(Row::Hold, [Response::Patch, Response::Patch, Response::Patch])]
+    #[case::take_back(Row::TakeBack, [Response::Patch, Response::Patch, Response::Patch])]
+    #[case::cronjob(Row::CronJob, [Response::PatchOurs, Response::Patch, Response::Patch])]
+    #[case::family(Row::Family, [Response::Count, Response::Count, Response::Delete])]
+    fn the_table_is_that_of_the_design(#[case] row: Row, #[case] expected: [Response; 3]) {
+        assert_eq!(row.response(Action::Report), Response::Count);
+        let acting = [Action::Marked, Action::Patch, Action::Delete];
+        assert_eq!(acting.map(|action| row.response(action)), expected);
+    }
+}
