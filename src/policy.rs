@@ -7,14 +7,22 @@
 //!
 //! Nothing here reads a clock, a file or the network, or knows what an `AdmissionReview` is.
 
+pub mod decide;
 pub mod diagnostic;
 pub mod glob;
 pub mod index;
 pub mod load;
+pub mod matching;
+pub mod record;
+pub mod resolve;
 pub mod rule;
 pub mod selector;
+pub mod setting;
+pub mod subject;
 pub mod value;
 
+pub use decide::{Decision, Input, Operation, Verdict};
 pub use diagnostic::{Diagnostic, Severity};
 pub use load::Source;
-pub use rule::{Action, Guard, GuardKind, Match, Mode, Rule, Settings, Ttl};
+pub use rule::{Action, Guard, GuardKind, Match, Mode, Policy, Rule, Settings, Ttl};
+pub use setting::{Setting, Value};
