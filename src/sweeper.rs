@@ -21,5 +21,6 @@ pub use brake::{Brake, PlanId};
 pub use change::{Change, Direction};
 pub use deadlines::Deadlines;
 pub use decide::{Action, Deletion, Judgement, View, decide};
+pub use flap::Flaps;
 pub use reason::Reason;
 pub use table::{Response, Row};

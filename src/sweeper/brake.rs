@@ -124,11 +124,7 @@ impl Brake {
     }
 
     /// Counts what the policy would end; `unknown` are finished Jobs that cannot be judged yet.
-    pub fn count<'r>(
-        &self,
-        risks: impl IntoIterator<Item = AtRisk<'r>>,
-        unknown: usize,
-    ) -> Census {
+    pub fn count<'r>(&self, risks: impl IntoIterator<Item = AtRisk<'r>>, unknown: usize) -> Census {
         let holds = &self.memory.holds;
         let mut census = Census { unknown, held: vec![0; holds.len()], ..Census::default() };
         for AtRisk { namespace, risk, before } in risks {
@@ -215,12 +211,10 @@ impl Brake {
     /// # Errors
     /// Where the plan is not the one that is held, or more is held than the person was shown.
     pub fn approve(&mut self, id: &PlanId, census: &Census) -> Result<(), Refused> {
-        let same = |hold: &Hold| {
-            hold.revision == id.revision && hold.cutoff.as_second() == id.cutoff
-        };
-        let found = self.memory.holds.iter().position(|hold| {
-            hold.revision == self.revision && same(hold)
-        });
+        let same =
+            |hold: &Hold| hold.revision == id.revision && hold.cutoff.as_second() == id.cutoff;
+        let found =
+            self.memory.holds.iter().position(|hold| hold.revision == self.revision && same(hold));
         let Some(position) = found else {
             let other = self.in_force().next().map(|hold| self.plan_id(hold, census));
             return Err(other.map_or(Refused::NothingHeld, Refused::AnotherPlan));

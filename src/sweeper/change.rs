@@ -193,8 +193,8 @@ fn without(change: &RecordChange, present: Option<&str>, left: &[Setting]) -> Re
     if present == Some(text.as_str()) { RecordChange::Keep } else { RecordChange::Set(text) }
 }
 
-fn set(patch: &mut Json, path: &[&str], value: Json) {
-    let mut place = patch;
+fn set(document: &mut Json, path: &[&str], value: Json) {
+    let mut place = document;
     for member in path {
         if !place.is_object() {
             *place = Json::Object(Map::new());

@@ -63,11 +63,22 @@ pub struct Judgement<'p> {
 #[derive(Clone, Debug, Eq, PartialEq)]
 pub enum Action {
     /// Tell, and do nothing.
-    Count { reason: Reason },
-    Delete { deletion: Deletion, reason: Reason },
-    Patch { change: Change, reason: Reason },
+    Count {
+        reason: Reason,
+    },
+    Delete {
+        deletion: Deletion,
+        reason: Reason,
+    },
+    Patch {
+        change: Change,
+        reason: Reason,
+    },
     /// Look again then.
-    Wait { until: Timestamp, reason: Reason },
+    Wait {
+        until: Timestamp,
+        reason: Reason,
+    },
 }
 
 /// One deletion, with everything that its request and its log line need.

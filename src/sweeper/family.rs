@@ -21,15 +21,15 @@ use super::decide::{Deletion, Risk, View, is_selected, stored};
 struct Member<'a> {
     job: &'a Object<'a>,
     finish: Timestamp,
-    outcome: Outcome,
     started: Option<Timestamp>,
 }
 
-/// The Jobs that are to be pruned. Those that are held, exempt, guarded, or of which the policy
-/// says anything but `Delete`, are not pruned and do not count.
+/// The Jobs that are to be pruned. Those that are held, exempt, guarded, or for which the policy
+/// says less than `action`, are not pruned and do not count.
 pub(super) fn beyond_limit(
     policy: &Policy,
     view: &View<'_>,
+    action: Stored,
     limit: u32,
     rule: &str,
 ) -> Vec<Deletion> {
@@ -44,7 +44,7 @@ pub(super) fn beyond_limit(
         members.retain(|member| {
             let view = View { object: member.job, cronjob: Some(view.object), ..*view };
             let input = view.input();
-            is_prunable(&policy.decide(&input), view.now) && is_selected(policy, &input)
+            is_prunable(&policy.decide(&input), action, view.now) && is_selected(policy, &input)
         });
         for (member, due) in beyond(&members, limit) {
             deletions.extend(Identity::of(member.job, view.namespace).map(|identity| Deletion {
@@ -62,11 +62,7 @@ pub(super) fn beyond_limit(
 }
 
 /// The finished Jobs that the built-in controller would remove if a history limit were lowered.
-pub(super) fn ended_by(
-    view: &View<'_>,
-    setting: Setting,
-    limit: Option<i64>,
-) -> Vec<Risk> {
+pub(super) fn ended_by(view: &View<'_>, setting: Setting, limit: Option<i64>) -> Vec<Risk> {
     let outcome = match setting {
         Setting::HistorySuccessful => Outcome::Success,
         Setting::HistoryFailed => Outcome::Failure,
@@ -74,14 +70,12 @@ pub(super) fn ended_by(
     };
     let limit = limit.map_or(usize::MAX, |limit| usize::try_from(limit).unwrap_or_default());
     let members = members(view, outcome);
-    beyond(&members, limit)
-        .map(|(member, due)| Risk { finish: member.finish, due })
-        .collect()
+    beyond(&members, limit).map(|(member, due)| Risk { finish: member.finish, due }).collect()
 }
 
-fn is_prunable(decision: &Decision<'_>, now: Timestamp) -> bool {
+fn is_prunable(decision: &Decision<'_>, action: Stored, now: Timestamp) -> bool {
     decision.verdict == Verdict::Considered
-        && stored(decision) == Stored::Delete
+        && stored(decision) >= action
         && decision.held_until.is_none_or(|until| until <= now)
 }
 
@@ -96,7 +90,7 @@ fn members<'a>(view: &View<'a>, outcome: Outcome) -> Vec<Member<'a>> {
             let finish = Finish::of(job).filter(|finish| finish.outcome == outcome)?;
             let started = job.status.start_time.as_deref().and_then(|time| time.parse().ok());
             // Of a Job whose end has no time nobody can say how old it is.
-            Some(Member { job, finish: finish.at?, outcome, started })
+            Some(Member { job, finish: finish.at?, started })
         })
         .collect();
     members.sort_by(|a, b| {

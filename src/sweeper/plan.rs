@@ -140,11 +140,8 @@ impl Plan {
             let children = objects.children(stored);
             let view = objects.view(stored, &children, options);
             let judgement = decide(policy, &view);
-            totals.due_within_an_hour += judgement
-                .risks
-                .iter()
-                .filter(|risk| risk.due <= soon(options.now))
-                .count() as u64;
+            totals.due_within_an_hour +=
+                judgement.risks.iter().filter(|risk| risk.due <= soon(options.now)).count() as u64;
             let actions = listed(&judgement, options);
             if actions.is_empty() {
                 *totals.left.entry(judgement.reason().as_str().to_owned()).or_default() += 1;
@@ -195,10 +192,9 @@ impl Plan {
     /// [`BadPlan::AnotherCluster`].
     pub fn check_cluster(&self, here: &str) -> Result<(), BadPlan> {
         match &self.cluster {
-            Some(planned) if planned != here => Err(BadPlan::AnotherCluster {
-                planned: planned.clone(),
-                here: here.to_owned(),
-            }),
+            Some(planned) if planned != here => {
+                Err(BadPlan::AnotherCluster { planned: planned.clone(), here: here.to_owned() })
+            }
             _ => Ok(()),
         }
     }

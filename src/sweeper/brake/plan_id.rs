@@ -18,7 +18,9 @@ pub struct PlanId {
 
 /// A text that is no id of a plan.
 #[derive(Clone, Debug, Eq, PartialEq, thiserror::Error)]
-#[error("\"{0}\" is no plan id such as 4f1c2a9b03de-1795218000-1300; `curfew status` shows the one to approve")]
+#[error(
+    "\"{0}\" is no plan id such as 4f1c2a9b03de-1795218000-1300; `curfew status` shows the one to approve"
+)]
 pub struct BadPlanId(String);
 
 // === impl PlanId ===

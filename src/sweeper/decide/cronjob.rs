@@ -69,7 +69,7 @@ impl Judgement<'_> {
         }
         let Some(max) = self.decision.resolved.history_max else { return };
         let rule = crate::policy::decide::Origin::from(max.by).as_str().to_owned();
-        let beyond = family::beyond_limit(policy, view, max.value, &rule);
+        let beyond = family::beyond_limit(policy, view, self.stored, max.value, &rule);
         if beyond.is_empty() {
             return;
         }

@@ -59,11 +59,10 @@ impl Judgement<'_> {
     /// At most its TTL is brought to the policy, whatever its age.
     fn unfinished(&mut self, view: &View<'_>, ttls: Ttls) {
         let protection = self.protection();
-        let row = ttls.row(protection.is_some(), [
-            Row::UnfinishedOurs,
-            Row::UnfinishedWithout,
-            Row::UnfinishedAuthors,
-        ]);
+        let row = ttls.row(
+            protection.is_some(),
+            [Row::UnfinishedOurs, Row::UnfinishedWithout, Row::UnfinishedAuthors],
+        );
         match row {
             None => self.count(protection.unwrap_or(Reason::Agreed)),
             Some(row) if row.response(self.stored) == Response::Patch => {
@@ -75,11 +74,10 @@ impl Judgement<'_> {
 
     fn finished(&mut self, policy: &Policy, view: &View<'_>, end: End) {
         let protection = self.protection();
-        let row = end.ttls.row(protection.is_some(), [
-            Row::FinishedOurs,
-            Row::FinishedWithout,
-            Row::FinishedAuthors,
-        ]);
+        let row = end.ttls.row(
+            protection.is_some(),
+            [Row::FinishedOurs, Row::FinishedWithout, Row::FinishedAuthors],
+        );
         let may_delete = self.stored == Stored::Delete && protection.is_none();
         if may_delete {
             let risk = end.expiry.map(|due| Risk { finish: end.at, due });

@@ -5,8 +5,8 @@ use std::collections::BTreeMap;
 use jiff::Timestamp;
 use serde::Serialize;
 
-use super::item::{Does, Item};
 use super::Plan;
+use super::item::{Does, Item};
 
 /// An object about which two policies do not agree.
 #[derive(Clone, Debug, PartialEq, Serialize)]

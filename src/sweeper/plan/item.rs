@@ -85,7 +85,9 @@ impl Item {
                 let fields: Vec<String> = change
                     .fields
                     .iter()
-                    .map(|field| format!("{} {} to {}", field.setting.as_str(), field.from, field.to))
+                    .map(|field| {
+                        format!("{} {} to {}", field.setting.as_str(), field.from, field.to)
+                    })
                     .collect();
                 let rule = change.fields.first().map(|field| field.rule.clone());
                 Self {
@@ -130,9 +132,8 @@ impl Item {
 
     fn bare(stored: &Stored<'_>, action: Does, why: String) -> Self {
         let metadata = &stored.object.metadata;
-        let text = |text: &Option<crate::batch::Text<'_>>| {
-            text.as_deref().unwrap_or_default().to_owned()
-        };
+        let text =
+            |text: &Option<crate::batch::Text<'_>>| text.as_deref().unwrap_or_default().to_owned();
         Self {
             action,
             kind: stored.object.kind.as_str().to_owned(),

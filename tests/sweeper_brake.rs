@@ -1,0 +1,353 @@
+//! The brake, and the queue of deadlines: the parts of the sweeper that remember something.
+
+#[path = "support/stored.rs"]
+#[expect(dead_code, reason = "shared with the tests of the decision")]
+mod stored;
+
+use std::collections::BTreeMap;
+
+use curfew::policy::Policy;
+use curfew::sweeper::brake::{AtRisk, Brake, Cause, Census, Held, Memory, Outcome, Refused};
+use curfew::sweeper::decide::Risk;
+use curfew::sweeper::{Deadlines, PlanId};
+use jiff::{SignedDuration, Timestamp};
+use proptest::prelude::*;
+use serde_json::json;
+
+use stored::{Case, NOW, finished, job, policy};
+
+fn now() -> Timestamp {
+    NOW.parse().unwrap()
+}
+
+fn after(seconds: i64) -> Timestamp {
+    now() + SignedDuration::from_secs(seconds)
+}
+
+/// Ended and due, in seconds from now.
+fn risk(finish: i64, due: i64) -> Risk {
+    Risk { finish: after(finish), due: after(due) }
+}
+
+fn at_risk(risk: Risk) -> AtRisk<'static> {
+    AtRisk { namespace: "apps", risk, before: None }
+}
+
+/// Counts and settles.
+fn settle(brake: &mut Brake, risks: &[Risk]) -> (Outcome, Census) {
+    let census = brake.count(risks.iter().copied().map(at_risk), 0);
+    (brake.settle(&census), brake.count(risks.iter().copied().map(at_risk), 0))
+}
+
+fn accepted(revision: &str) -> Memory {
+    Memory { accepted: Some(revision.to_owned()), holds: Vec::new() }
+}
+
+#[rstest::rstest]
+#[case::none(0, Outcome::Accepted)]
+#[case::as_many_as_may_be(2, Outcome::Accepted)]
+#[case::one_more(3, Outcome::Tripped)]
+fn the_first_activation_is_counted(#[case] due: usize, #[case] expected: Outcome) {
+    let mut brake = Brake::new(Memory::default(), "r1", 2, now());
+    let risks = vec![risk(-100, -50); due];
+    // Until it is counted, nothing that was due goes on.
+    assert_eq!(brake.holds("apps", &risk(-100, -50)), Some(Held::Undecided));
+    assert_eq!(settle(&mut brake, &risks).0, expected);
+    assert_eq!(brake.is_accepted(), expected == Outcome::Accepted);
+    assert_eq!(brake.holds("apps", &risk(-100, -50)).is_some(), expected == Outcome::Tripped);
+}
+
+#[rstest::rstest]
+#[case::due_before(risk(-100, -50), true)]
+#[case::due_now(risk(-100, 0), true)]
+#[case::due_within_the_hour(risk(-100, 3600), true)]
+#[case::due_later(risk(-100, 3601), false)]
+#[case::finished_at_that_second(risk(0, 7), true)]
+#[case::finished_afterwards(risk(1, 8), false)]
+fn exactly_what_had_finished_and_is_due_within_the_hour_is_held(
+    #[case] other: Risk,
+    #[case] held: bool,
+) {
+    let mut brake = Brake::new(Memory::default(), "r1", 0, now());
+    assert_eq!(settle(&mut brake, &[risk(-500, 0)]).0, Outcome::Tripped);
+    assert_eq!(brake.holds("apps", &other).is_some(), held);
+}
+
+#[test]
+fn a_stamp_a_little_ahead_of_our_clock_is_held_like_the_others() {
+    let mut brake = Brake::new(Memory::default(), "r1", 0, now());
+    assert_eq!(settle(&mut brake, &[risk(5, 12), risk(31, 38)]).0, Outcome::Tripped);
+    assert!(brake.holds("apps", &risk(5, 12)).is_some());
+    assert!(brake.holds("apps", &risk(31, 38)).is_none());
+}
+
+#[test]
+fn a_restart_neither_trips_nor_forgets() {
+    let mut brake = Brake::new(accepted("r1"), "r1", 2, now());
+    let many = vec![risk(-100, -50); 9];
+    assert_eq!(settle(&mut brake, &many).0, Outcome::Unchanged);
+    assert!(brake.holds("apps", &many[0]).is_none());
+
+    brake.load("r2", 2, after(10));
+    assert_eq!(settle(&mut brake, &many).0, Outcome::Tripped);
+    let text = brake.memory().to_text();
+    let restarted = Brake::new(Memory::parse(Some(&text)), "r2", 2, after(5000));
+    assert_eq!(restarted.memory(), brake.memory());
+    // The same cut-off as before, not that of the restart.
+    for other in [risk(-100, -50), risk(9, 30), risk(11, 18), risk(-100, 3610), risk(-100, 3611)] {
+        let holds = |brake: &Brake| brake.holds("apps", &other).is_some();
+        assert_eq!(holds(&restarted), holds(&brake), "{other:?}");
+    }
+    assert!(!restarted.is_accepted());
+}
+
+#[test]
+fn the_memory_reads_what_it_writes_and_takes_nonsense_for_nothing() {
+    let mut brake = Brake::new(accepted("r1"), "r2", 0, now());
+    settle(&mut brake, &[risk(-100, 0)]);
+    insta::assert_snapshot!(
+        brake.memory().to_text(),
+        @r#"{"accepted":"r1","holds":[{"revision":"r2","cutoff":"2026-11-21T12:00:00Z","horizon":"2026-11-21T13:00:00Z","cause":"policy","count":1}]}"#
+    );
+    for text in
+        [None, Some(""), Some("{"), Some("[]"), Some(r#"{"accepted":1}"#), Some(r#"{"x":1}"#)]
+    {
+        assert_eq!(Memory::parse(text), Memory::default());
+    }
+}
+
+#[test]
+fn what_was_due_before_is_not_the_new_policys_doing() {
+    let mut brake = Brake::new(accepted("r1"), "r1", 2, now());
+    brake.load("r2", 2, now());
+    let ordinary = AtRisk { namespace: "apps", risk: risk(-100, 10), before: Some(risk(-100, 20)) };
+    let later = AtRisk { before: Some(risk(-100, 9000)), ..ordinary };
+    let census = brake.count([vec![ordinary; 50], vec![later; 2]].concat(), 0);
+    assert_eq!(brake.clone().settle(&census), Outcome::Accepted);
+    let census = brake.count([vec![ordinary; 50], vec![later; 3]].concat(), 0);
+    assert_eq!(brake.settle(&census), Outcome::Tripped);
+}
+
+#[test]
+fn the_accepted_policy_comes_back_without_a_question() {
+    let mut brake = Brake::new(accepted("r1"), "r1", 0, now());
+    brake.load("typo", 0, now());
+    assert_eq!(settle(&mut brake, &[risk(-100, -93)]).0, Outcome::Tripped);
+    brake.load("r1", 0, after(60));
+    assert!(brake.is_accepted());
+    assert!(brake.holds("apps", &risk(-100, -93)).is_none());
+    // And the typo is counted anew.
+    brake.load("typo", 0, after(120));
+    assert_eq!(brake.holds("apps", &risk(-100, -93)), Some(Held::Undecided));
+}
+
+#[test]
+fn who_cannot_be_judged_yet_may_be_due() {
+    let mut brake = Brake::new(Memory::default(), "r1", 2, now());
+    let census = brake.count([at_risk(risk(-100, 0))], 2);
+    assert_eq!(brake.settle(&census), Outcome::Undecided);
+    assert!(brake.holds("apps", &risk(-100, 0)).is_some());
+    let census = brake.count([at_risk(risk(-100, 0))], 1);
+    assert_eq!(brake.settle(&census), Outcome::Accepted);
+}
+
+#[test]
+fn a_hold_is_moot_when_nothing_is_left_of_it() {
+    let mut brake = Brake::new(accepted("r1"), "r2", 0, now());
+    settle(&mut brake, &[risk(-100, 0)]);
+    assert_eq!(settle(&mut brake, &[risk(-100, 0), risk(-5, 9000)]).0, Outcome::Unchanged);
+    // Not while there is much of which nobody knows.
+    let census = brake.count([], 1);
+    assert_eq!(brake.settle(&census), Outcome::Unchanged);
+    assert_eq!(settle(&mut brake, &[risk(-5, 9000)]).0, Outcome::Moot);
+    assert!(brake.is_accepted());
+    assert_eq!(brake.memory(), &accepted("r2"));
+}
+
+#[test]
+fn an_approval_is_for_what_was_shown() {
+    let mut brake = Brake::new(accepted("r1"), "4f1c2a9b03de", 1, now());
+    let two = [risk(-100, 0), risk(-90, 5)];
+    let (_, census) = settle(&mut brake, &two);
+    let id = brake.plan_id(brake.in_force().next().unwrap(), &census);
+    assert_eq!(id.to_string(), "4f1c2a9b03de-1795262400-2");
+    assert_eq!(id.to_string().parse(), Ok(id.clone()));
+
+    let other = |change: fn(&mut PlanId)| {
+        let mut other = id.clone();
+        change(&mut other);
+        other
+    };
+    for wrong in [other(|id| id.cutoff += 1), other(|id| id.revision.push('0'))] {
+        let refused = brake.approve(&wrong, &census);
+        assert_eq!(refused, Err(Refused::AnotherPlan(id.clone())));
+    }
+    let more = brake.count([two[0], two[1], risk(-80, 9)].map(at_risk), 0);
+    assert!(matches!(brake.approve(&id, &more), Err(Refused::More { shown: 2, counted: 3, .. })));
+    assert!(brake.holds("apps", &two[0]).is_some());
+
+    // Fewer are fine.
+    let fewer = brake.count([at_risk(two[0])], 0);
+    assert_eq!(brake.approve(&id, &fewer), Ok(()));
+    assert!(brake.is_accepted());
+    assert!(brake.holds("apps", &two[0]).is_none());
+    assert_eq!(brake.approve(&id, &fewer), Err(Refused::NothingHeld));
+}
+
+#[rstest::rstest]
+#[case::empty("")]
+#[case::two_parts("4f1c2a9b03de-1795262400")]
+#[case::no_revision("-1795262400-2")]
+#[case::a_sign("4f1c2a9b03de-1795262400-+2")]
+#[case::negative("4f1c2a9b03de--5-2")]
+#[case::words("a-b-c")]
+#[case::too_much("4f1c2a9b03de-1795262400-99999999999999999999999")]
+#[case::blank("4f1c2a9b03de-1795262400-2 ")]
+fn what_is_no_plan_id(#[case] text: &str) {
+    let error = text.parse::<PlanId>().unwrap_err().to_string();
+    assert!(error.contains("curfew status"), "{error}");
+}
+
+#[test]
+fn a_change_of_namespace_labels_holds_what_it_makes_due() {
+    let mut brake = Brake::new(accepted("r1"), "r1", 1, now());
+    let made = AtRisk { namespace: "apps", risk: risk(-100, 0), before: None };
+    let ordinary = AtRisk { before: Some(risk(-100, 0)), ..made };
+    assert_eq!(brake.relabelled("apps", [made, ordinary, ordinary], now()), Outcome::Unchanged);
+    assert_eq!(brake.relabelled("apps", [made, made], now()), Outcome::Tripped);
+    assert!(brake.holds("apps", &made.risk).is_some());
+    assert!(brake.holds("other", &made.risk).is_none());
+    assert!(brake.holds("apps", &risk(-100, 9000)).is_none());
+    // A second namespace in the same second has an id of its own.
+    assert_eq!(brake.relabelled("other", [made, made], now()), Outcome::Tripped);
+    let cutoffs: Vec<_> = brake.in_force().map(|hold| hold.cutoff).collect();
+    assert_ne!(cutoffs[0], cutoffs[1]);
+
+    // Another policy does not let go of them behind a person's back: what labels made due counts
+    // as new.
+    let mut next = brake.clone();
+    next.load("r2", 1, after(60));
+    let held = AtRisk { before: Some(made.risk), ..made };
+    let census = next.count([held, held], 0);
+    assert_eq!(next.settle(&census), Outcome::Tripped);
+    // And they are in force again when the accepted policy comes back.
+    next.load("r1", 1, after(120));
+    assert!(next.holds("apps", &made.risk).is_some());
+
+    let census = brake.count([made, made], 0);
+    let hold = brake.in_force().next().unwrap().clone();
+    assert_eq!(hold.cause, Cause::Namespace("apps".to_owned()));
+    let id = brake.plan_id(&hold, &census);
+    assert_eq!(brake.approve(&id, &census), Ok(()));
+    assert!(brake.holds("apps", &made.risk).is_none());
+    assert!(brake.is_accepted());
+}
+
+/// The risks of Jobs under a policy, as the driver collects them.
+fn risks(policy: &Policy, ages: &[i64], at: Timestamp) -> Vec<Risk> {
+    let judge = |age: &i64| {
+        let mut case = Case::new(finished("Complete", *age, json!({})));
+        case.now = at;
+        case.judge(policy).risks
+    };
+    ages.iter().flat_map(judge).collect()
+}
+
+proptest! {
+    /// `7d` becomes `7s` by a typo: exactly the Jobs that had finished before are held, however
+    /// the clock goes on, and those that finish afterwards follow the new policy.
+    #[test]
+    fn seven_days_to_seven_seconds(
+        ages in prop::collection::vec(0_i64..600_000, 3..40),
+        fresh in prop::collection::vec(1_i64..10_000, 0..10),
+        later in 0_i64..100_000,
+        action in prop::sample::select(vec!["Patch", "Delete"]),
+    ) {
+        let week = policy(&format!("stored: {{action: {action}}}\ndefaults: {{ttl: 7d}}\n"));
+        let typo = policy(&format!("stored: {{action: {action}}}\ndefaults: {{ttl: 7s}}\n"));
+        let mut brake = Brake::new(Memory::default(), &week.revision, 2, now());
+        // What falls due within the hour under the week is its own matter.
+        let _ = settle(&mut brake, &[]);
+        prop_assert!(brake.is_accepted());
+        brake.load(&typo.revision, 2, now());
+        let found = risks(&typo, &ages, now());
+        prop_assert_eq!(found.len(), ages.len());
+        prop_assert_eq!(settle(&mut brake, &found).0, Outcome::Tripped);
+        let brake = Brake::new(
+            Memory::parse(Some(&brake.memory().to_text())), &typo.revision, 2, after(later),
+        );
+        for risk in risks(&typo, &ages, after(later)) {
+            prop_assert!(brake.holds("apps", &risk).is_some());
+        }
+        let fresh: Vec<i64> = fresh.iter().map(|age| -age).collect();
+        for risk in risks(&typo, &fresh, after(later)) {
+            prop_assert!(brake.holds("apps", &risk).is_none());
+        }
+    }
+
+    /// Nothing unfinished is ever at risk.
+    #[test]
+    fn a_running_job_is_never_held(ttl in 0_i64..10_000) {
+        let delete = policy(&format!("stored: {{action: Delete}}\ndefaults: {{ttl: {ttl}}}\n"));
+        let running = Case::new(job(json!({})));
+        prop_assert!(running.judge(&delete).risks.is_empty());
+    }
+
+    /// Ids read what they write.
+    #[test]
+    fn plan_ids(revision in "[0-9a-f]{12}", cutoff in 0_i64..i64::MAX, count: usize) {
+        let id = PlanId { revision, cutoff, count };
+        prop_assert_eq!(id.to_string().parse(), Ok(id));
+    }
+
+    /// The queue agrees with a plain map, over any sequence of changes and any clock.
+    #[test]
+    fn deadlines_agree_with_a_map(
+        steps in prop::collection::vec((0_u8..4, 0_u8..20, any_time()), 0..200),
+    ) {
+        let mut queue = Deadlines::new();
+        let mut model: BTreeMap<u8, Timestamp> = BTreeMap::new();
+        for (what, key, at) in steps {
+            match what {
+                0 | 1 => {
+                    queue.set(key, at);
+                    model.insert(key, at);
+                }
+                2 => prop_assert_eq!(queue.remove(&key), model.remove(&key)),
+                _ => {
+                    let due = model.iter().map(|(k, t)| (*t, *k)).min().filter(|(t, _)| *t <= at);
+                    prop_assert_eq!(queue.pop_due(at), due);
+                    if let Some((_, key)) = due {
+                        model.remove(&key);
+                    }
+                }
+            }
+            prop_assert_eq!(queue.len(), model.len());
+            prop_assert_eq!(queue.next_deadline(), model.values().min().copied());
+            prop_assert_eq!(queue.deadline_of(&key), model.get(&key).copied());
+        }
+    }
+}
+
+/// Times of today, of 68 years from now, and the ends of all time.
+fn any_time() -> impl Strategy<Value = Timestamp> {
+    prop_oneof![
+        (-10_000_i64..10_000).prop_map(after),
+        Just(after(i64::from(i32::MAX))),
+        Just(Timestamp::MAX),
+        Just(Timestamp::MIN),
+    ]
+}
+
+#[test]
+fn deadlines_come_in_order_and_count_to_the_second() {
+    let mut queue = Deadlines::new();
+    for (key, seconds) in [("b", 5), ("a", 5), ("c", 3), ("d", 9)] {
+        queue.set(key, after(seconds));
+    }
+    queue.set("d", after(4));
+    assert_eq!(queue.pop_due(after(2)), None);
+    let due: Vec<_> = std::iter::from_fn(|| queue.pop_due(after(5)).map(|(_, key)| key)).collect();
+    assert_eq!(due, ["c", "d", "a", "b"]);
+    assert!(queue.is_empty());
+}
