@@ -3,4 +3,5 @@
 pub mod admission;
 pub mod batch;
 pub mod clock;
+pub mod pki;
 pub mod policy;

@@ -49,7 +49,8 @@ impl Finish {
     /// When a Job with this end and the given TTL in seconds expires; `None` where the end has no
     /// time. Computed in 64 bits: an int32 TTL reaches 68 years.
     pub fn expiry(self, ttl: i64) -> Option<Timestamp> {
-        self.at.map(|at| at.saturating_add(SignedDuration::from_secs(ttl)).unwrap_or(Timestamp::MAX))
+        self.at
+            .map(|at| at.saturating_add(SignedDuration::from_secs(ttl)).unwrap_or(Timestamp::MAX))
     }
 }
 

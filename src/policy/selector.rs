@@ -46,7 +46,8 @@ impl Selector {
 
 impl Requirement {
     fn holds(&self, value: Option<&str>) -> bool {
-        let among = |values: &[String]| value.is_some_and(|value| values.iter().any(|v| v == value));
+        let among =
+            |values: &[String]| value.is_some_and(|value| values.iter().any(|v| v == value));
         match &self.operator {
             Operator::DoesNotExist => value.is_none(),
             Operator::Exists => value.is_some(),
