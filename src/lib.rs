@@ -5,3 +5,4 @@ pub mod batch;
 pub mod clock;
 pub mod pki;
 pub mod policy;
+pub mod reload;
