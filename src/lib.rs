@@ -3,6 +3,8 @@
 pub mod admission;
 pub mod batch;
 pub mod clock;
+pub mod metrics;
 pub mod pki;
 pub mod policy;
 pub mod reload;
+pub mod telemetry;

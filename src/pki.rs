@@ -109,11 +109,11 @@ fn validity(params: &mut CertificateParams, now: Timestamp, lifetime: Duration) 
 }
 
 /// How far certificates begin in the past: clocks of clients differ from ours.
-pub const BACKDATE: Duration = Duration::from_hours(1);
+pub const BACKDATE: Duration = Duration::from_secs(3600);
 /// How long an authority is good.
-pub const AUTHORITY_LIFETIME: Duration = Duration::from_hours(365 * 24);
+pub const AUTHORITY_LIFETIME: Duration = Duration::from_secs(365 * 86_400);
 /// How long a leaf is good: short, so that renewing it is nothing unusual.
-pub const LEAF_LIFETIME: Duration = Duration::from_hours(30 * 24);
+pub const LEAF_LIFETIME: Duration = Duration::from_secs(30 * 86_400);
 
 #[cfg(test)]
 mod tests {

@@ -2,7 +2,7 @@
 //!
 //! [`Watched`] is the rule, a step at a time and without a clock; [`run`] is the loop around it,
 //! which polls once a second, off the threads that answer requests. Polling by content, because
-//! the kubelet publishes a ConfigMap or a Secret by swapping a symlink: whoever watches the file
+//! the kubelet publishes a `ConfigMap` or a Secret by swapping a symlink: whoever watches the file
 //! itself watches an inode that is never written, and its time of modification says nothing.
 //!
 //! [`policy`] and [`certificate`] say what is read and what it becomes.
@@ -31,6 +31,12 @@ pub struct Watched<I, T, E> {
     good: Digest,
     /// What was refused last, unless the good content is back.
     bad: Option<Bad>,
+}
+
+/// What a first look gives: the value, and how to go on looking.
+pub struct Started<I, T, E> {
+    pub value: T,
+    pub watched: Watched<I, T, E>,
 }
 
 /// Content that can be told from other content.
@@ -147,11 +153,12 @@ impl<I: Content, T, E> Watched<I, T, E> {
         read: impl Fn() -> Result<I, ReadError> + Send + 'static,
         build: impl Fn(&I, Timestamp) -> Result<T, E> + Send + 'static,
         now: Timestamp,
-    ) -> Result<(Self, T), Refusal<E>> {
+    ) -> Result<Started<I, T, E>, Refusal<E>> {
         let input = read().map_err(Refusal::Read)?;
         let value = build(&input, now).map_err(Refusal::Content)?;
         let good = input.digest();
-        Ok((Self { read: Box::new(read), build: Box::new(build), good, bad: None }, value))
+        let watched = Self { read: Box::new(read), build: Box::new(build), good, bad: None };
+        Ok(Started { value, watched })
     }
 
     /// Looks at the files once.
@@ -254,7 +261,8 @@ mod tests {
                 text => Ok(text),
             }
         };
-        let (watched, value) = Watched::start(read, parse, Timestamp::UNIX_EPOCH).unwrap();
+        let Started { value, watched } =
+            Watched::start(read, parse, Timestamp::UNIX_EPOCH).unwrap();
         assert_eq!(value, 1);
         watched
     }
@@ -328,7 +336,7 @@ mod tests {
             assert_eq!(text, "1", "the loader has a bug");
             Ok::<i32, String>(1)
         };
-        let (mut watched, _) = Watched::start(read, build, Timestamp::UNIX_EPOCH).unwrap();
+        let mut watched = Watched::start(read, build, Timestamp::UNIX_EPOCH).unwrap().watched;
         let look = std::panic::AssertUnwindSafe(|| watched.look(Timestamp::UNIX_EPOCH));
         std::panic::catch_unwind(look).unwrap_err();
         assert_eq!(watched.look(Timestamp::UNIX_EPOCH), Step::Unchanged);

@@ -2,10 +2,11 @@
 
 use std::path::{Path, PathBuf};
 
-use super::{Content, Digest, ReadError, Watched, read_file};
-use crate::pki::{Pair, PairError, roots};
 use jiff::Timestamp;
 use rustls::RootCertStore;
+
+use super::{Content, Digest, ReadError, Refusal, Started, Watched, read_file};
+use crate::pki::{Pair, PairError, roots};
 
 /// Certificate and key as they lie on disk.
 #[derive(Clone, Debug)]
@@ -26,7 +27,7 @@ pub fn watch_pair(
     certificate: PathBuf,
     key: PathBuf,
     now: Timestamp,
-) -> Result<(Watched<PairFiles, Pair, PairError>, Pair), super::Refusal<PairError>> {
+) -> Result<Started<PairFiles, Pair, PairError>, Refusal<PairError>> {
     let read = move || PairFiles::read(&certificate, &key);
     Watched::start(read, PairFiles::pair, now)
 }
@@ -38,7 +39,7 @@ pub fn watch_pair(
 pub fn watch_authorities(
     path: PathBuf,
     now: Timestamp,
-) -> Result<(Watched<Bundle, RootCertStore, PairError>, RootCertStore), super::Refusal<PairError>> {
+) -> Result<Started<Bundle, RootCertStore, PairError>, Refusal<PairError>> {
     let read = move || Ok(Bundle(read_file(&path, SIZE_LIMIT)?));
     Watched::start(read, |bundle: &Bundle, _| roots(&bundle.0), now)
 }
@@ -107,7 +108,8 @@ mod tests {
         let (old, new, expired) = (issued(NOW), issued(NOW), issued("2026-10-01T00:00:00Z"));
         fs::write(&cert_path, &old.certificate).unwrap();
         fs::write(&key_path, &old.key).unwrap();
-        let (mut watched, _) = watch_pair(cert_path.clone(), key_path.clone(), now).unwrap();
+        let started = watch_pair(cert_path.clone(), key_path.clone(), now).unwrap();
+        let mut watched = started.watched;
 
         let text = |name: &str| match name {
             "CERT" => new.certificate.as_str(),

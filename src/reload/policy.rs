@@ -90,7 +90,7 @@ impl Content for Vec<Source> {
     }
 }
 
-/// A file is at most so large, in bytes: as much as a ConfigMap can hold.
+/// A file is at most so large, in bytes: as much as a `ConfigMap` can hold.
 pub const SIZE_LIMIT: u64 = 1 << 20;
 
 const DEFAULT: &str = include_str!("../../policies/default.yaml");
