@@ -7,4 +7,5 @@ pub mod metrics;
 pub mod pki;
 pub mod policy;
 pub mod reload;
+pub mod server;
 pub mod telemetry;

@@ -25,8 +25,8 @@ use crate::clock;
 
 /// Holds what was last seen of some files, and how to read them and make a value of them.
 pub struct Watched<I, T, E> {
-    read: Box<dyn Fn() -> Result<I, ReadError> + Send>,
-    build: Box<dyn Fn(&I, Timestamp) -> Result<T, E> + Send>,
+    read: Box<Read<I>>,
+    build: Box<Build<I, T, E>>,
     /// What the value in use was made of.
     good: Digest,
     /// What was refused last, unless the good content is back.
@@ -83,6 +83,9 @@ pub enum ReadError {
     #[error("{path}: cannot be read: {reason}", path = path.display())]
     Unreadable { path: PathBuf, reason: String },
 }
+
+type Read<I> = dyn Fn() -> Result<I, ReadError> + Send;
+type Build<I, T, E> = dyn Fn(&I, Timestamp) -> Result<T, E> + Send;
 
 /// What was refused, so that it is told once.
 #[derive(Debug, Eq, PartialEq)]

@@ -210,7 +210,7 @@ mod tests {
         let folder = tempfile::tempdir().unwrap();
         let path = folder.path().join("shut");
         fs::create_dir(&path).unwrap();
-        fs::set_permissions(&path, fs::Permissions::from_mode(0)).unwrap();
+        fs::set_permissions(&path, fs::Permissions::from_mode(0o0)).unwrap();
         // The superuser may read anything, and then there is no error to look at.
         if let Err(error) = fs::read_dir(&path) {
             assert_eq!(error.kind(), std::io::ErrorKind::PermissionDenied);
