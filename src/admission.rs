@@ -1,8 +1,21 @@
 //! One admission review: bytes in, bytes out.
+//!
+//! [`admit`] reads an `AdmissionReview`, asks the policy, and writes the answer. It does no I/O
+//! and holds nothing between two calls. Whatever it meets in an object it answers `allowed`: a
+//! clean-up tool must never stand between a user and a Job.
 
+pub mod patch;
+mod review;
+
+use base64::Engine;
+use base64::engine::general_purpose::STANDARD;
 use jiff::Timestamp;
 
-use crate::policy::rule::Policy;
+use crate::batch::{Kind, Object, Wire};
+use crate::policy::decide::{Decision, Input, Operation, Verdict};
+use crate::policy::{Mode, Policy};
+
+use self::review::{AuditAnnotations, Reading, Reply, Request, Response};
 
 /// What is known of the place where we run.
 #[derive(Clone, Debug, Default)]
@@ -24,7 +37,7 @@ pub struct Answer {
 pub struct Report {
     pub uid: String,
     /// `CREATE`, `UPDATE` …
-    pub operation: String,
+    pub operation: &'static str,
     /// `Job`, `CronJob`, or `other`.
     pub kind: &'static str,
     pub namespace: String,
@@ -62,6 +75,171 @@ pub fn admit(
     body: &[u8],
     now: Timestamp,
 ) -> Result<Answer, BadReview> {
-    let _ = (policy, site, body, now);
-    todo!()
+    match Reading::new(body)? {
+        Reading::Objects(mut request) => {
+            let (object, old) = (request.object.take(), request.old_object.take());
+            let report = Report::new(&request);
+            Ok(decide(policy, site, object, old, report, &request, now))
+        }
+        Reading::Unreadable(request, error) => {
+            let mut report = Report::new(&request);
+            // Only what we would judge is missed.
+            if subject_kind(&request).is_some() {
+                report.unjudged = Some(error);
+            }
+            Ok(left_alone(policy, report))
+        }
+    }
 }
+
+fn decide<'a>(
+    policy: &Policy,
+    site: &Site,
+    object: Option<Wire<'a>>,
+    old: Option<Wire<'a>>,
+    mut report: Report,
+    request: &Request<'a, Wire<'a>>,
+    now: Timestamp,
+) -> Answer {
+    let Some((kind, operation)) = subject_kind(request) else {
+        return left_alone(policy, report);
+    };
+    let object = match object.map(|wire| Object::new(kind, wire)) {
+        Some(Ok(object)) => object,
+        Some(Err(error)) => {
+            report.unjudged = Some(error.to_string());
+            return left_alone(policy, report);
+        }
+        None => {
+            report.unjudged = Some("the request has no object".to_owned());
+            return left_alone(policy, report);
+        }
+    };
+    if report.name.is_empty() {
+        object.match_name().clone_into(&mut report.name);
+    }
+    if report.namespace.is_empty() {
+        object.metadata.namespace.as_deref().unwrap_or_default().clone_into(&mut report.namespace);
+    }
+    // A stored object that cannot be read proves nothing about its author.
+    let old = old.and_then(|wire| Object::new(kind, wire).ok());
+    let namespace = report.namespace.clone();
+    let decision = policy.decide(&Input {
+        operation,
+        object: &object,
+        old: old.as_ref(),
+        cronjob: None,
+        namespace: &namespace,
+        namespace_labels: None,
+        own_namespace: site.own_namespace.as_deref(),
+        now,
+    });
+    report.tell(&decision);
+    let enforced = decision.mode == Mode::Enforce;
+    let operations = patch::operations(&decision, &object).0;
+    let warnings = if enforced { decision.warnings.as_slice() } else { &[] };
+    let patch = (enforced && !operations.is_empty()).then(|| {
+        STANDARD.encode(serde_json::to_vec(&operations).expect("operations are always JSON"))
+    });
+    respond(policy, report, patch, warnings)
+}
+
+/// The kind and operation of a request that we judge: a main resource of `batch/v1` that is being
+/// created or updated.
+fn subject_kind<O>(request: &Request<'_, O>) -> Option<(Kind, Operation)> {
+    let batch = &*request.kind.group == "batch" && &*request.kind.version == "v1";
+    let main = request.sub_resource.as_ref().is_none_or(|name| name.is_empty());
+    let kind = Kind::parse(&request.kind.kind).filter(|_| batch && main)?;
+    let operation = match &*request.operation {
+        "CREATE" => Operation::Create,
+        "UPDATE" => Operation::Update,
+        _ => return None,
+    };
+    Some((kind, operation))
+}
+
+/// Allows an object as it is; the client is told only where it should have been judged.
+fn left_alone(policy: &Policy, mut report: Report) -> Answer {
+    report.decision = if report.unjudged.is_some() { "unjudged" } else { "never-considered" };
+    let told = report.unjudged.is_some() && policy.mode == Mode::Enforce;
+    let warning = format!("curfew left this {} as it is: it cannot be read", report.kind);
+    respond(policy, report, None, if told { std::slice::from_ref(&warning) } else { &[] })
+}
+
+fn respond(policy: &Policy, report: Report, patch: Option<String>, warnings: &[String]) -> Answer {
+    let rule = report.rules_text();
+    let reply = Reply::new(Response {
+        uid: &report.uid,
+        allowed: true,
+        patch_type: patch.as_ref().map(|_| "JSONPatch"),
+        patch,
+        warnings,
+        audit_annotations: AuditAnnotations {
+            decision: report.decision,
+            revision: &policy.revision,
+            rule: &rule,
+        },
+    });
+    let body = serde_json::to_vec(&reply).expect("strings are always JSON");
+    Answer { body, report }
+}
+
+// === impl Report ===
+
+impl Report {
+    fn new<O>(request: &Request<'_, O>) -> Self {
+        let kind = match &*request.kind.group {
+            "batch" => Kind::parse(&request.kind.kind),
+            _ => None,
+        };
+        Self {
+            uid: request.uid.to_string(),
+            operation: OPERATIONS
+                .into_iter()
+                .find(|operation| **operation == *request.operation)
+                .unwrap_or("other"),
+            kind: kind.map_or("other", Kind::as_str),
+            namespace: request.namespace.as_deref().unwrap_or_default().to_owned(),
+            name: request.name.as_deref().unwrap_or_default().to_owned(),
+            dry_run: request.dry_run.unwrap_or_default(),
+            ..Self::default()
+        }
+    }
+
+    /// Takes down what was decided.
+    fn tell(&mut self, decision: &Decision<'_>) {
+        self.decision = match (&decision.verdict, decision.mode, decision.changes()) {
+            (Verdict::Off, ..) => "off",
+            (_, Mode::DryRun, true) => "dry-run",
+            (Verdict::Considered, _, true) => "patched",
+            (Verdict::Considered, _, false) => "unchanged",
+            (verdict, ..) => verdict.as_str(),
+        };
+        self.guards = decision.guards.iter().map(|hit| hit.guard.as_str()).collect();
+        for settled in decision.settings.iter().filter(|settled| settled.changes()) {
+            let setting = settled.setting.as_str();
+            self.rules.push((setting, settled.source.as_str().to_owned()));
+            if !settled.author.is_absent() && settled.author != settled.target {
+                self.changed.push((setting, settled.source.reason()));
+            }
+        }
+    }
+
+    /// The names of the rules that changed something, each once.
+    fn rules_text(&self) -> String {
+        let mut names: Vec<&str> = self.rules.iter().map(|(_, rule)| rule.as_str()).collect();
+        names.dedup();
+        names.join(",")
+    }
+}
+
+// === impl BadReview ===
+
+impl BadReview {
+    fn new(reason: &'static str, message: impl Into<String>) -> Self {
+        Self { reason, message: message.into() }
+    }
+}
+
+/// The operations that a label may hold.
+const OPERATIONS: [&str; 4] = ["CREATE", "UPDATE", "DELETE", "CONNECT"];

@@ -1,0 +1,189 @@
+//! `AdmissionReview` of `admission.k8s.io/v1` on the wire (upstream-semantics.md, 5.2 and 5.3).
+//!
+//! What comes in borrows from the body and skips what nothing reads. An object of the wrong shape
+//! must not make the review unreadable, so it is read a second time without its objects where the
+//! first reading fails on types; that path is rare and may be slow.
+
+use serde::de::IgnoredAny;
+use serde::{Deserialize, Serialize};
+
+use crate::batch::{Text, Wire};
+
+use super::BadReview;
+
+/// The request of a review.
+#[derive(Debug, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub(super) struct Request<'a, O> {
+    #[serde(borrow, default)]
+    pub(super) uid: Text<'a>,
+    #[serde(borrow, default)]
+    pub(super) kind: GroupVersionKind<'a>,
+    #[serde(borrow)]
+    pub(super) sub_resource: Option<Text<'a>>,
+    #[serde(borrow)]
+    pub(super) name: Option<Text<'a>>,
+    #[serde(borrow)]
+    pub(super) namespace: Option<Text<'a>>,
+    #[serde(borrow, default)]
+    pub(super) operation: Text<'a>,
+    pub(super) dry_run: Option<bool>,
+    pub(super) object: Option<O>,
+    pub(super) old_object: Option<O>,
+}
+
+/// What kind of object a request is about.
+#[derive(Debug, Default, Deserialize)]
+pub(super) struct GroupVersionKind<'a> {
+    #[serde(borrow, default)]
+    pub(super) group: Text<'a>,
+    #[serde(borrow, default)]
+    pub(super) version: Text<'a>,
+    #[serde(borrow, default)]
+    pub(super) kind: Text<'a>,
+}
+
+/// A request whose objects were read, or not.
+pub(super) enum Reading<'a> {
+    Objects(Box<Request<'a, Wire<'a>>>),
+    /// The objects have parts of the wrong type; the text says which.
+    Unreadable(Box<Request<'a, IgnoredAny>>, String),
+}
+
+#[derive(Deserialize)]
+#[serde(rename_all = "camelCase")]
+struct Review<'a, O> {
+    #[serde(borrow, default)]
+    api_version: Text<'a>,
+    #[serde(borrow, default)]
+    kind: Text<'a>,
+    #[serde(borrow)]
+    request: Option<Request<'a, O>>,
+}
+
+/// The review to send back.
+#[derive(Serialize)]
+#[serde(rename_all = "camelCase")]
+pub(super) struct Reply<'a> {
+    api_version: &'static str,
+    kind: &'static str,
+    response: Response<'a>,
+}
+
+/// The response of a review. Everything is allowed: curfew mends, and never forbids.
+#[derive(Serialize)]
+#[serde(rename_all = "camelCase")]
+pub(super) struct Response<'a> {
+    pub(super) uid: &'a str,
+    pub(super) allowed: bool,
+    /// Base64 of the operations; absent together with its type where there are none.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub(super) patch: Option<String>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub(super) patch_type: Option<&'static str>,
+    #[serde(skip_serializing_if = "<[_]>::is_empty")]
+    pub(super) warnings: &'a [String],
+    pub(super) audit_annotations: AuditAnnotations<'a>,
+}
+
+/// What the API server's audit log keeps of a decision.
+#[derive(Serialize)]
+pub(super) struct AuditAnnotations<'a> {
+    pub(super) decision: &'a str,
+    pub(super) revision: &'a str,
+    #[serde(skip_serializing_if = "str::is_empty")]
+    pub(super) rule: &'a str,
+}
+
+// === impl Reading ===
+
+impl<'a> Reading<'a> {
+    /// Reads a body.
+    ///
+    /// # Errors
+    /// Where it is no review that can be answered: the sentence says what is wrong and where.
+    pub(super) fn new(body: &'a [u8]) -> Result<Self, BadReview> {
+        if body.iter().all(u8::is_ascii_whitespace) {
+            return Err(BadReview::new("empty", "the body is empty: send an AdmissionReview"));
+        }
+        refuse_depth(body)?;
+        match serde_json::from_slice(body) {
+            Ok(review) => request(review).map(Box::new).map(Self::Objects),
+            Err(error) if error.is_data() => {
+                let review = serde_json::from_slice(body).map_err(|error| bad_json(&error))?;
+                request(review)
+                    .map(|request| Self::Unreadable(Box::new(request), error.to_string()))
+            }
+            Err(error) => Err(bad_json(&error)),
+        }
+    }
+}
+
+fn request<O>(review: Review<'_, O>) -> Result<Request<'_, O>, BadReview> {
+    if &*review.api_version != API_VERSION {
+        return Err(BadReview::new(
+            "version",
+            format!("apiVersion is {:?}: this server speaks {API_VERSION}", &*review.api_version),
+        ));
+    }
+    if &*review.kind != KIND {
+        return Err(BadReview::new("kind", format!("kind is {:?}: send an {KIND}", &*review.kind)));
+    }
+    let request = review
+        .request
+        .ok_or_else(|| BadReview::new("request", "the review has no request to answer"))?;
+    if request.uid.is_empty() {
+        return Err(BadReview::new("uid", "the request has no uid to answer to"));
+    }
+    Ok(request)
+}
+
+fn bad_json(error: &serde_json::Error) -> BadReview {
+    let reason = if error.is_eof() { "truncated" } else { "json" };
+    BadReview::new(reason, format!("the body is not an AdmissionReview: {error}"))
+}
+
+/// Refuses what no API server sends, before a parser goes down there.
+fn refuse_depth(body: &[u8]) -> Result<(), BadReview> {
+    // Counting openers is one pass that the compiler turns into vector code, and settles nearly
+    // every body: it cannot be deeper than it has openers.
+    if body.iter().filter(|byte| matches!(byte, b'{' | b'[')).count() <= DEEPEST {
+        return Ok(());
+    }
+    let (mut depth, mut in_string, mut escaped) = (0_usize, false, false);
+    for byte in body {
+        match byte {
+            _ if escaped => escaped = false,
+            b'\\' if in_string => escaped = true,
+            b'"' => in_string = !in_string,
+            b'{' | b'[' if !in_string => {
+                depth += 1;
+                if depth > DEEPEST {
+                    return Err(BadReview::new(
+                        "depth",
+                        format!("the body is nested deeper than {DEEPEST} levels"),
+                    ));
+                }
+            }
+            b'}' | b']' if !in_string => depth = depth.saturating_sub(1),
+            _ => {}
+        }
+    }
+    Ok(())
+}
+
+// === impl Reply ===
+
+impl<'a> Reply<'a> {
+    /// A review that carries a response.
+    pub(super) fn new(response: Response<'a>) -> Self {
+        Self { api_version: API_VERSION, kind: KIND, response }
+    }
+}
+
+const API_VERSION: &str = "admission.k8s.io/v1";
+
+const KIND: &str = "AdmissionReview";
+
+/// Deeper than any Job or its managed fields; `serde_json` itself stops at 128 where it recurses.
+const DEEPEST: usize = 512;

@@ -1,0 +1,449 @@
+//! One object, one policy, one answer.
+//!
+//! [`Policy::decide`] is the only judge: webhook, sweeper and command line all ask it. The order is
+//! policy.md's: mode, what is never considered, exemptions, guards, then setting by setting the
+//! author's value as it was before we came ([`author`]), what the policy supplies, and the bounds.
+//! What follows is data; nothing is written here, and nothing depends on a clock but the text of
+//! a warning.
+
+mod author;
+mod filled;
+mod guard;
+mod history;
+mod hold;
+mod ttl;
+mod warning;
+
+use jiff::Timestamp;
+
+use crate::batch::{Finish, Kind, Map, Object};
+
+use self::author::Side;
+pub use self::guard::GuardHit;
+use super::matching::{RuleTrace, namespace_holds};
+use super::record::{Entry, Record};
+use super::resolve::{Resolved, Supplier};
+use super::rule::{Guard, Mode, Policy, Rule};
+use super::setting::{Setting, Value};
+use super::subject::Subject;
+
+/// What a decision is about.
+#[derive(Clone, Debug)]
+pub struct Input<'a> {
+    pub operation: Operation,
+    /// The object as it was sent, or as it is stored.
+    pub object: &'a Object<'a>,
+    /// The stored object that an update would replace.
+    pub old: Option<&'a Object<'a>>,
+    /// The `CronJob` that made the Job, where it is known: same namespace, name and uid.
+    pub cronjob: Option<&'a Object<'a>>,
+    /// The namespace of the request: the object's own may be empty.
+    pub namespace: &'a str,
+    /// `None` where nobody knows them, which is not the same as none.
+    pub namespace_labels: Option<&'a Map<'a>>,
+    /// Our own namespace, which is never considered.
+    pub own_namespace: Option<&'a str>,
+    /// Only the text of warnings depends on it.
+    pub now: Timestamp,
+}
+
+/// How the object came before us.
+#[derive(Clone, Copy, Debug, Eq, PartialEq)]
+pub enum Operation {
+    Create,
+    /// Nobody asks for anything: the object lies in the cluster.
+    Stored,
+    Update,
+}
+
+/// What to do with one object, and why.
+#[derive(Debug)]
+pub struct Decision<'p> {
+    /// Under [`Mode::DryRun`] everything is computed and nothing may be written or warned.
+    pub mode: Mode,
+    pub verdict: Verdict,
+    /// The guards that hit, whatever they are set to.
+    pub guards: Vec<GuardHit>,
+    /// Every setting that the object can have, unless the object is not judged at all.
+    pub settings: Vec<Settled<'p>>,
+    /// What becomes of `curfew.dev/applied` in the object's own annotations.
+    pub own_record: RecordChange,
+    /// The same in `spec.jobTemplate.metadata.annotations` of a `CronJob`.
+    pub template_record: RecordChange,
+    /// For the client: ASCII, at most 120 bytes each.
+    pub warnings: Vec<String>,
+    /// Everything that rules and defaults supply; empty where the object is not judged.
+    pub resolved: Resolved<'p>,
+}
+
+/// How far the decision came.
+#[derive(Clone, Debug, Eq, PartialEq)]
+pub enum Verdict {
+    /// The policy decides.
+    Considered,
+    /// As the author wrote it; the text says what exempts it.
+    Exempt(String),
+    /// As the author wrote it: a guard is on `Skip`.
+    Guarded,
+    /// Not judged; the text says why.
+    NeverConsidered(&'static str),
+    /// The mode is `Off`.
+    Off,
+    /// A family's Job whose `CronJob` is not known keeps what it inherited.
+    UnknownCronJob,
+    /// A rule asks for labels of a namespace that nobody knows.
+    UnknownNamespace,
+    /// The update changed nothing that the policy looks at.
+    Untouched,
+}
+
+/// One setting of an object, decided.
+#[derive(Clone, Debug)]
+pub struct Settled<'p> {
+    pub setting: Setting,
+    /// As it was sent or is stored.
+    pub present: Value,
+    /// As the author wrote it, before we changed anything.
+    pub author: Value,
+    /// As it shall be.
+    pub target: Value,
+    pub source: Origin<'p>,
+}
+
+/// Where a setting's value comes from.
+#[derive(Clone, Copy, Debug)]
+pub enum Origin<'p> {
+    /// The author wrote it, or nobody says anything.
+    Author,
+    Defaults,
+    /// `guards.floor` lifted it.
+    Guards,
+    Hold,
+    /// It was clamped.
+    Limits,
+    Rule(&'p Rule),
+}
+
+/// What becomes of an annotation of ours.
+#[derive(Clone, Debug, Default, Eq, PartialEq)]
+pub enum RecordChange {
+    #[default]
+    Keep,
+    Remove,
+    Set(String),
+}
+
+/// How the policy treats an object that it judges.
+#[derive(Clone, Copy, Debug, Eq, PartialEq)]
+enum Treatment {
+    /// As its author wrote it.
+    Author,
+    /// By the policy; TTLs not below `guards.floor` where a guard says so.
+    Policy { floored: bool },
+}
+
+/// Everything that the settings are decided from.
+struct Case<'p, 'a> {
+    policy: &'p Policy,
+    input: &'a Input<'a>,
+    resolved: Resolved<'p>,
+    treatment: Treatment,
+    guards: Vec<GuardHit>,
+    /// Whether a GitOps tool tracks this very `CronJob`: then nothing its author wrote changes.
+    tracked: bool,
+    /// The end of a Job, where it counts: nobody is born finished.
+    finish: Option<Finish>,
+    own: Side<'a>,
+    template: Side<'a>,
+    settled: Vec<Settled<'p>>,
+    own_entries: Record,
+    template_entries: Record,
+    warnings: Vec<String>,
+}
+
+// === impl Policy ===
+
+impl Policy {
+    /// Decides about one object.
+    pub fn decide<'p>(&'p self, input: &Input<'_>) -> Decision<'p> {
+        let object = input.object;
+        if self.mode == Mode::Off {
+            return Decision::none(Mode::Off, Verdict::Off);
+        }
+        if let Some(why) = never_considered(input) {
+            return Decision::none(self.mode, Verdict::NeverConsidered(why));
+        }
+        if input.operation == Operation::Update && !author::touched(input) {
+            return Decision::none(self.mode, Verdict::Untouched);
+        }
+        if object.cronjob_owner().is_some() && input.cronjob.is_none() {
+            return Decision::none(self.mode, Verdict::UnknownCronJob);
+        }
+        let subject = input.subject();
+        let Ok(resolved) = self.resolve(&subject) else {
+            return Decision::none(self.mode, Verdict::UnknownNamespace);
+        };
+        let mode = resolved.mode.map_or(self.mode, |mode| mode.value);
+        if mode == Mode::Off {
+            return Decision::none(mode, Verdict::Off);
+        }
+        let Ok(exemption) = self.exemption(&subject) else {
+            return Decision::none(mode, Verdict::UnknownNamespace);
+        };
+        let guards = guard::hits(self, &resolved, input);
+        let strictest = guards.iter().map(|hit| hit.setting).max().unwrap_or(Guard::Apply);
+        let (verdict, treatment) = match (exemption, strictest) {
+            (Some(by), _) => (Verdict::Exempt(by), Treatment::Author),
+            (None, Guard::Skip) => (Verdict::Guarded, Treatment::Author),
+            (None, Guard::Floor) => (Verdict::Considered, Treatment::Policy { floored: true }),
+            (None, Guard::Apply) => (Verdict::Considered, Treatment::Policy { floored: false }),
+        };
+        Case::new(self, input, resolved, treatment, guards).settle(mode, verdict)
+    }
+
+    /// What became of every rule, for people who ask why.
+    pub fn trace<'p>(&'p self, input: &Input<'_>) -> Vec<RuleTrace<'p>> {
+        let subject = input.subject();
+        let trace = |rule: &'p Rule| RuleTrace { rule, matched: rule.matcher.check(&subject) };
+        self.rules.iter().map(trace).collect()
+    }
+
+    /// What exempts an object, if anything; an error where the namespace's labels decide and
+    /// nobody knows them.
+    fn exemption(&self, subject: &Subject<'_>) -> Result<Option<String>, ()> {
+        let exempt = &self.exempt;
+        if let Some(glob) = exempt.namespaces.iter().find(|g| g.matches(subject.namespace)) {
+            return Ok(Some(format!("exempt.namespaces \"{glob}\"")));
+        }
+        let labelled = exempt.selectors.iter().position(|s| s.matches(|key| subject.label(key)));
+        if let Some(position) = labelled {
+            return Ok(Some(format!("exempt.selectors[{position}]")));
+        }
+        match exempt.namespace_selector.as_ref().map(|s| namespace_holds(s, subject)) {
+            None | Some(Some(false)) => Ok(None),
+            Some(Some(true)) => Ok(Some("exempt.namespaceSelector".to_owned())),
+            Some(None) => Err(()),
+        }
+    }
+}
+
+/// Why an object is never considered (policy.md, point 2).
+fn never_considered(input: &Input<'_>) -> Option<&'static str> {
+    if input.object.is_terminating() {
+        Some("it is being deleted")
+    } else if SYSTEM_NAMESPACES.contains(&input.namespace) {
+        Some("system namespace")
+    } else if input.own_namespace == Some(input.namespace) {
+        Some("curfew's own namespace")
+    } else {
+        None
+    }
+}
+
+// === impl Input ===
+
+impl<'a> Input<'a> {
+    /// How rules see the object.
+    pub fn subject(&self) -> Subject<'a> {
+        Subject::new(self.object, self.cronjob, self.namespace, self.namespace_labels)
+    }
+}
+
+// === impl Decision ===
+
+impl Decision<'_> {
+    /// The object is left exactly as it is.
+    fn none(mode: Mode, verdict: Verdict) -> Self {
+        Self {
+            mode,
+            verdict,
+            guards: Vec::new(),
+            settings: Vec::new(),
+            own_record: RecordChange::Keep,
+            template_record: RecordChange::Keep,
+            warnings: Vec::new(),
+            resolved: Resolved::default(),
+        }
+    }
+
+    /// Whether the object would differ; under [`Mode::DryRun`] it still must not be written.
+    pub fn changes(&self) -> bool {
+        self.own_record != RecordChange::Keep
+            || self.template_record != RecordChange::Keep
+            || self.settings.iter().any(Settled::changes)
+    }
+
+    /// The settled value of a setting.
+    pub fn setting(&self, setting: Setting) -> Option<&Settled<'_>> {
+        self.settings.iter().find(|settled| settled.setting == setting)
+    }
+}
+
+// === impl Verdict ===
+
+impl Verdict {
+    /// One word, for metrics and audit logs.
+    pub const fn as_str(&self) -> &'static str {
+        match self {
+            Self::Considered => "considered",
+            Self::Exempt(_) => "exempt",
+            Self::Guarded => "guarded",
+            Self::NeverConsidered(_) => "never-considered",
+            Self::Off => "off",
+            Self::UnknownCronJob => "unknown-cronjob",
+            Self::UnknownNamespace => "unknown-namespace",
+            Self::Untouched => "untouched",
+        }
+    }
+}
+
+// === impl Settled ===
+
+impl Settled<'_> {
+    /// Whether the object would differ in this field.
+    pub fn changes(&self) -> bool {
+        self.present != self.target
+    }
+}
+
+// === impl Origin ===
+
+impl<'p> Origin<'p> {
+    /// The rule's name, or the reserved word that stands in its place.
+    pub fn as_str(self) -> &'p str {
+        match self {
+            Self::Author => super::record::AUTHOR,
+            Self::Defaults => "defaults",
+            Self::Guards => "guards",
+            Self::Hold => "hold",
+            Self::Limits => "limits",
+            Self::Rule(rule) => &rule.name,
+        }
+    }
+}
+
+impl Origin<'_> {
+    /// Why an author's value was changed, in a word of bounded number.
+    pub const fn reason(self) -> &'static str {
+        match self {
+            Self::Author => "restored",
+            Self::Defaults => "defaults",
+            Self::Guards => "guards",
+            Self::Hold => "hold",
+            Self::Limits => "limits",
+            Self::Rule(_) => "enforce",
+        }
+    }
+}
+
+impl<'p> From<Supplier<'p>> for Origin<'p> {
+    fn from(supplier: Supplier<'p>) -> Self {
+        supplier.rule().map_or(Self::Defaults, Self::Rule)
+    }
+}
+
+// === impl Case ===
+
+impl<'p, 'a> Case<'p, 'a> {
+    fn new(
+        policy: &'p Policy,
+        input: &'a Input<'a>,
+        resolved: Resolved<'p>,
+        treatment: Treatment,
+        guards: Vec<GuardHit>,
+    ) -> Self {
+        let object = input.object;
+        let old = input.old.filter(|_| input.operation == Operation::Update);
+        // The status of a Job that is being created is what the client sent, and the API server
+        // throws it away.
+        let finish = if object.kind == Kind::Job && input.operation != Operation::Create {
+            Finish::of(object).or_else(|| old.and_then(Finish::of))
+        } else {
+            None
+        };
+        let tracked = object.kind == Kind::CronJob
+            && guard::gitops_mark(&policy.guards.gitops_marks, &object.metadata).is_some();
+        Self {
+            policy,
+            input,
+            resolved,
+            treatment,
+            guards,
+            tracked,
+            finish,
+            own: Side::new(Some(&object.metadata), old.map(|old| &old.metadata)),
+            template: Side::new(
+                object.template_metadata(),
+                old.and_then(|old| old.template_metadata()),
+            ),
+            settled: Vec::with_capacity(Setting::ALL.len()),
+            own_entries: Record::default(),
+            template_entries: Record::default(),
+            warnings: Vec::new(),
+        }
+    }
+
+    fn settle(mut self, mode: Mode, verdict: Verdict) -> Decision<'p> {
+        // A finished Job is the sweeper's; an update of it must not end in its deletion.
+        let only_lengthen = self.input.operation == Operation::Update && self.finish.is_some();
+        let own_record = if only_lengthen {
+            self.lengthen_finished()
+        } else {
+            self.settle_ttl();
+            if self.input.object.kind == Kind::CronJob {
+                self.settle_history();
+            }
+            self.settle_filled();
+            self.own.change(&self.own_entries)
+        };
+        self.warn_of_hook();
+        self.warn_of_hold();
+        Decision {
+            mode,
+            verdict,
+            guards: self.guards,
+            settings: self.settled,
+            own_record,
+            template_record: self.template.change(&self.template_entries),
+            warnings: self.warnings,
+            resolved: self.resolved,
+        }
+    }
+
+    /// The annotation in which a setting is recorded: a TTL of a `CronJob` beside the field that
+    /// its children inherit, everything else with the object.
+    fn side(&self, setting: Setting) -> &Side<'a> {
+        match (setting, self.input.object.kind) {
+            (Setting::Ttl, Kind::CronJob) => &self.template,
+            _ => &self.own,
+        }
+    }
+
+    /// Writes an entry down where it belongs.
+    fn record(&mut self, setting: Setting, entry: Entry) {
+        let entries = match (setting, self.input.object.kind) {
+            (Setting::Ttl, Kind::CronJob) => &mut self.template_entries,
+            _ => &mut self.own_entries,
+        };
+        entries.insert(setting, entry);
+    }
+
+    /// Takes down what a setting shall be, with an entry where it is not what the author wrote.
+    fn conclude(&mut self, setting: Setting, author: Value, target: Value, source: Origin<'p>) {
+        if target != author {
+            self.record(
+                setting,
+                Entry {
+                    written: target.clone(),
+                    original: author.clone(),
+                    rule: source.as_str().to_owned(),
+                },
+            );
+        }
+        let present = setting.of(self.input.object);
+        self.settled.push(Settled { setting, present, author, target, source });
+    }
+}
+
+/// Namespaces that are never considered, whatever the policy says.
+pub const SYSTEM_NAMESPACES: [&str; 3] = ["kube-system", "kube-public", "kube-node-lease"];

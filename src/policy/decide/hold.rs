@@ -1,0 +1,99 @@
+//! Holds: the owner's word that this very Job is to stay (policy.md, point 10).
+//!
+//! A hold goes past guards and exemptions. It only ever raises a TTL that is there; and as long as
+//! the Job runs it raises to `limits.hold` whatever its date, so that no answer depends on a clock.
+
+use jiff::{SignedDuration, Timestamp};
+
+use crate::batch::Kind;
+use crate::policy::record::HOLD_UNTIL;
+use crate::policy::setting::Setting;
+
+use super::{Case, Operation};
+
+/// What `curfew.dev/hold-until` says.
+#[derive(Clone, Copy, Debug, Eq, PartialEq)]
+enum Hold {
+    /// It is no RFC 3339 date: the Job is kept as long as may be.
+    Unreadable,
+    Until(Timestamp),
+}
+
+// === impl Hold ===
+
+impl Hold {
+    fn parse(text: &str) -> Self {
+        text.parse().map_or(Self::Unreadable, Self::Until)
+    }
+}
+
+// === impl Case ===
+
+impl Case<'_, '_> {
+    /// The TTL to which a hold raises another one, where there is a hold and it is longer.
+    pub(super) fn raise_by_hold(&self, ttl: Option<i64>) -> Option<i64> {
+        let (hold, ttl) = (self.hold()?, ttl?);
+        let longest = self.longest_hold();
+        let finished_at = self.finish.and_then(|finish| finish.at);
+        let kept = match (hold, finished_at) {
+            (Hold::Until(until), Some(at)) => {
+                whole_seconds_up(until.duration_since(at)).min(longest)
+            }
+            _ => longest,
+        };
+        // A negative TTL is the API server's to refuse.
+        (ttl >= 0 && kept > ttl).then_some(kept)
+    }
+
+    /// Says what a hold cannot do, in the call that brings it.
+    pub(super) fn warn_of_hold(&mut self) {
+        let (Some(hold), true) = (self.hold(), self.hold_is_new()) else { return };
+        if hold == Hold::Unreadable {
+            let longest = self.longest_hold();
+            self.warnings.push(format!(
+                "{HOLD_UNTIL} is not an RFC 3339 date such as 2026-12-01T00:00:00Z: keeping the \
+                 Job for {longest}s"
+            ));
+        }
+        if self.input.object.cronjob_owner().is_some() {
+            self.warnings.push(format!(
+                "{HOLD_UNTIL} does not stop the CronJob's history limits from removing this Job"
+            ));
+        }
+        let ttl = Setting::Ttl.of(self.input.object).number();
+        let expiry = self.finish.zip(ttl).and_then(|(finish, ttl)| finish.expiry(ttl));
+        if expiry.is_some_and(|expiry| expiry <= self.input.now) {
+            self.warnings
+                .push(format!("{HOLD_UNTIL} may come too late: the Job's TTL ended before"));
+        }
+    }
+
+    fn hold(&self) -> Option<Hold> {
+        let object = self.input.object;
+        let text = object.metadata.annotation(HOLD_UNTIL)?;
+        (object.kind == Kind::Job).then(|| Hold::parse(text))
+    }
+
+    fn hold_is_new(&self) -> bool {
+        let text = |object: &crate::batch::Object<'_>| {
+            object.metadata.annotation(HOLD_UNTIL).map(str::to_owned)
+        };
+        match (self.input.operation, self.input.old) {
+            (Operation::Create, _) | (Operation::Update, None) => true,
+            (Operation::Update, Some(old)) => text(old) != text(self.input.object),
+            (Operation::Stored, _) => false,
+        }
+    }
+
+    fn longest_hold(&self) -> i64 {
+        self.resolved.hold.map_or(DEFAULT_LONGEST, |hold| hold.value.get())
+    }
+}
+
+/// The API knows whole seconds; rounding down would end a hold before its date.
+fn whole_seconds_up(duration: SignedDuration) -> i64 {
+    duration.as_secs() + i64::from(duration.subsec_nanos() > 0)
+}
+
+/// `limits.hold` where no policy says otherwise: seven days.
+const DEFAULT_LONGEST: i64 = 7 * 86_400;
