@@ -2,6 +2,7 @@
 
 pub mod admission;
 pub mod batch;
+pub mod cli;
 pub mod clock;
 pub mod metrics;
 pub mod pki;

@@ -17,16 +17,20 @@ pub(super) async fn run(
     welcome: impl Fn(TcpStream, SocketAddr),
 ) {
     loop {
-        tokio::select! {
+        let accepted = tokio::select! {
             biased;
             // Cancel-safe: looks at the present value each time. A sender that is gone stops us
             // too: nobody is left who could.
             _ = phase.wait_for(|phase| *phase == Phase::Stopping) => break,
             // Cancel-safe: a connection that is not taken stays in the queue.
-            accepted = listener.accept() => match accepted {
-                Ok((stream, peer)) => welcome(stream, peer),
-                Err(error) => refused(&error).await,
-            },
+            accepted = listener.accept() => accepted,
+        };
+        match accepted {
+            Ok((stream, peer)) => welcome(stream, peer),
+            Err(error) => {
+                tracing::warn!(%error, "cannot accept a connection, trying again");
+                tokio::time::sleep(PAUSE).await;
+            }
         }
     }
     // Clients whose connections the kernel has already set up may have sent a request; closing
@@ -38,11 +42,6 @@ pub(super) async fn run(
     }
 }
 
-/// Waits a little: out of file descriptors, the same error would come back at once, and the loop
-/// would eat the processor that the open connections need to finish and close.
-async fn refused(error: &std::io::Error) {
-    tracing::warn!(%error, "cannot accept a connection, trying again");
-    tokio::time::sleep(PAUSE).await;
-}
-
+/// Out of file descriptors, the same error comes back at once: without a pause the loop would eat
+/// the processor that open connections need to finish and close.
 const PAUSE: Duration = Duration::from_millis(50);
