@@ -1,0 +1,9 @@
+//! curfew on a real API server: everything here is stored by a kube-apiserver, and nothing is
+//! mocked but the neighbours that are to misbehave.
+//!
+//! One binary, so that one control plane serves all tests. See `tests/support/harness.rs` for where
+//! it comes from, and for what happens where there is none.
+
+mod harness;
+#[path = "../support/harness.rs"]
+pub mod support;
