@@ -7,22 +7,33 @@
 //!
 //! Nothing here reads a clock, a file or the network, or knows what an `AdmissionReview` is.
 
+mod check;
+pub mod code;
 pub mod decide;
+mod decode;
 pub mod diagnostic;
+mod document;
+mod finding;
 pub mod glob;
 pub mod index;
+mod label;
 pub mod load;
+mod locate;
 pub mod matching;
+mod node;
 pub mod record;
 pub mod resolve;
+mod revision;
 pub mod rule;
+pub mod schema;
 pub mod selector;
 pub mod setting;
 pub mod subject;
 pub mod value;
+mod wire;
 
 pub use decide::{Decision, Input, Operation, Verdict};
 pub use diagnostic::{Diagnostic, Severity};
-pub use load::Source;
+pub use load::{Loaded, Source};
 pub use rule::{Action, Guard, GuardKind, Match, Mode, Policy, Rule, Settings, Ttl};
 pub use setting::{Setting, Value};

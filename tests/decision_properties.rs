@@ -289,7 +289,7 @@ fn finish(object: &Json) -> Json {
 }
 
 proptest! {
-    #![proptest_config(ProptestConfig::with_cases(2000))]
+    #![proptest_config(ProptestConfig { failure_persistence: None, ..ProptestConfig::with_cases(2000) })]
 
     /// Our own output gives no patch, whatever was sent and however often.
     #[test]
@@ -345,7 +345,9 @@ proptest! {
     /// An update of a finished Job never shortens its life.
     #[test]
     fn a_finished_job_only_ever_lives_longer(policy in any_policy(), sent in object(true)) {
-        prop_assume!(sent["kind"] == "Job");
+        if sent["kind"] != "Job" {
+            return Ok(());
+        }
         let stored = finish(&sent);
         let after = apply(&policy, Operation::Update, &touch(&stored), Some(&stored));
         let ttl = |object: &Json| object["spec"]["ttlSecondsAfterFinished"].as_i64();

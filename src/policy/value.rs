@@ -1,6 +1,7 @@
 //! Values that refuse bad input when they are made.
 
 use std::fmt;
+use std::str::FromStr;
 
 /// A whole number of seconds that the API can hold: 0 to 2147483647.
 #[derive(Clone, Copy, Debug, Eq, Hash, Ord, PartialEq, PartialOrd)]
@@ -10,19 +11,114 @@ pub struct Seconds(i32);
 #[derive(Clone, Debug, Eq, Hash, PartialEq)]
 pub struct ZoneName(String);
 
+/// Why a text is no duration.
+#[derive(Clone, Debug, Eq, PartialEq, thiserror::Error)]
+pub enum DurationError {
+    #[error("a number in quotes has no unit")]
+    Bare,
+    #[error("minutes and seconds are not written with a colon")]
+    Clock,
+    #[error("decimals are not read")]
+    Decimals,
+    #[error("it is empty")]
+    Empty,
+    #[error("it is negative")]
+    Negative,
+    #[error("a number is missing before {0:?}")]
+    NoNumber(String),
+    #[error("units must fall, each once: w, d, h, m, s")]
+    Order,
+    #[error("it is beyond the API's 2147483647 seconds, about 68 years")]
+    TooLong,
+    #[error("{0:?} is no unit")]
+    Unit(String),
+}
+
 // === impl Seconds ===
 
 impl Seconds {
     pub const ZERO: Self = Self(0);
+
+    /// A number of seconds that stands in the code.
+    pub(super) const fn of(seconds: u16) -> Self {
+        Self(seconds as i32)
+    }
 
     /// A number of seconds, if the API can hold it.
     pub fn new(seconds: i64) -> Option<Self> {
         i32::try_from(seconds).ok().filter(|seconds| *seconds >= 0).map(Self)
     }
 
+    /// A number of seconds as a file gives it.
+    ///
+    /// # Errors
+    /// Where the API cannot hold it.
+    pub fn from_number(seconds: i128) -> Result<Self, DurationError> {
+        if seconds < 0 {
+            return Err(DurationError::Negative);
+        }
+        i64::try_from(seconds).ok().and_then(Self::new).ok_or(DurationError::TooLong)
+    }
+
     /// The number, wide enough for sums.
     pub const fn get(self) -> i64 {
         self.0 as i64
+    }
+}
+
+impl FromStr for Seconds {
+    type Err = DurationError;
+
+    /// Reads `([0-9]+(s|m|h|d|w))+` with units falling, such as `1h30m`.
+    fn from_str(text: &str) -> Result<Self, DurationError> {
+        let text = text.trim();
+        match text.trim_start_matches(|c: char| c.is_ascii_digit()) {
+            _ if text.is_empty() => return Err(DurationError::Empty),
+            "" => return Err(DurationError::Bare),
+            rest if rest.starts_with(':') && rest.len() < text.len() => {
+                return Err(DurationError::Clock);
+            }
+            rest if rest.starts_with(['.', ',']) => return Err(DurationError::Decimals),
+            _ if text.starts_with('-') => return Err(DurationError::Negative),
+            _ => {}
+        }
+        let mut total: i64 = 0;
+        let mut smallest = i64::MAX;
+        let mut rest = text;
+        while !rest.is_empty() {
+            let digits = rest.find(|c: char| !c.is_ascii_digit()).unwrap_or(rest.len());
+            let (number, after) = rest.split_at(digits);
+            let word = after.find(|c: char| !c.is_alphabetic()).unwrap_or(after.len());
+            // What is neither a digit nor a letter is shown as a unit that nobody knows.
+            let word = if word == 0 { after.len() } else { word };
+            let (unit, after) = after.split_at(word);
+            if number.is_empty() {
+                return Err(DurationError::NoNumber(unit.to_owned()));
+            }
+            if after.starts_with(['.', ',']) || unit.starts_with(['.', ',']) {
+                return Err(DurationError::Decimals);
+            }
+            let seconds = match unit {
+                "w" => 7 * 86_400,
+                "d" => 86_400,
+                "h" => 3_600,
+                "m" => 60,
+                "s" => 1,
+                "" => return Err(DurationError::Bare),
+                unknown => return Err(DurationError::Unit(unknown.to_owned())),
+            };
+            if seconds >= smallest {
+                return Err(DurationError::Order);
+            }
+            smallest = seconds;
+            let number: i64 = number.parse().map_err(|_| DurationError::TooLong)?;
+            total = number
+                .checked_mul(seconds)
+                .and_then(|part| total.checked_add(part))
+                .ok_or(DurationError::TooLong)?;
+            rest = after;
+        }
+        Self::new(total).ok_or(DurationError::TooLong)
     }
 }
 
@@ -44,9 +140,55 @@ impl fmt::Display for Seconds {
     }
 }
 
+// === impl DurationError ===
+
+impl DurationError {
+    /// How to mend it.
+    pub fn mend(&self) -> String {
+        match self {
+            Self::Bare => "remove the quotes for seconds, or add a unit: s, m, h, d or w",
+            Self::Clock => "write 1m30s, or 1h30m",
+            Self::Decimals => "write the part after the point in a smaller unit: 1h30m for 1.5h",
+            Self::Empty => "write seconds as a number, or 90s, 15m, 1h30m, 7d, 2w",
+            Self::Negative => "write 0s for at once, or unset for no TTL where a TTL is meant",
+            Self::NoNumber(_) => "write a number before each unit: 90s, 15m, 1h30m, 7d, 2w",
+            Self::Order => "write the larger unit first: 1h30m",
+            Self::TooLong => "write at most 24855d; unset leaves an object without a TTL",
+            Self::Unit(unit) => {
+                return match unit.to_lowercase().as_str() {
+                    "ms" | "us" | "ns" => "the API counts whole seconds; write 1s".to_owned(),
+                    "mo" | "month" | "months" | "y" | "year" | "years" => {
+                        "months and years have no fixed length; write days: 30d, 365d".to_owned()
+                    }
+                    known if known.starts_with(['w', 'd', 'h', 'm', 's']) => {
+                        format!("write {:?}; units are s, m, h, d and w", &known[..1])
+                    }
+                    _ => "units are s, m, h, d and w: 90s, 15m, 1h30m, 7d, 2w".to_owned(),
+                };
+            }
+        }
+        .to_owned()
+    }
+}
+
 // === impl ZoneName ===
 
 impl ZoneName {
+    /// A time zone that exists under exactly this name: Kubernetes looks names up as files, where
+    /// case matters, and refuses `Local`.
+    pub fn new(name: &str) -> Option<Self> {
+        let zone = jiff::tz::TimeZone::get(name).ok()?;
+        (zone.iana_name() == Some(name)).then(|| Self(name.to_owned()))
+    }
+
+    /// The zone whose name is most like the given one.
+    pub(super) fn nearest(name: &str) -> Option<String> {
+        let names: Vec<String> =
+            jiff::tz::db().available().map(|zone| zone.as_str().to_owned()).collect();
+        let names: Vec<&str> = names.iter().map(String::as_str).collect();
+        super::decode::nearest(name, &names).map(str::to_owned)
+    }
+
     pub fn as_str(&self) -> &str {
         &self.0
     }

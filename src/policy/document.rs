@@ -1,0 +1,351 @@
+//! A policy file as it is written: its fields, each once, with what they mean.
+//!
+//! The `document!` macro turns one list of fields into a struct, its decoder with the detection of
+//! unknown and missing fields, its way of merging with other files, and its part of the JSON
+//! Schema, so that none of them can know a field that the others do not. Every field is an
+//! `Option`: a field that is missing or wrong has been reported, and the checks go on with the
+//! rest.
+
+use schemars::JsonSchema;
+
+use super::decode::{self, Filled, FromNode, List, Merge, Path};
+use super::finding::{At, Findings};
+use super::glob::Glob;
+use super::label::{Annotations, Labels};
+use super::node::Node;
+use super::rule::{Action, GroupKind, Guard, Mode, Propagation, SchedulerMode};
+use super::selector::Selector;
+use super::value::{Seconds, ZoneName};
+use super::wire::{Amount, ApiVersion, Count, DocumentKind, Name, Rate, Reason, RuleName, Side};
+use super::wire::{Switch, Ttl, Wait};
+use crate::batch::Kind;
+
+/// Defines structs of the document; see the module.
+macro_rules! document {
+    ($(
+        $(#[doc = $about:literal])+
+        struct $name:ident {
+            $( $(#[doc = $meaning:literal])+ $need:ident $field:ident: $type:ty = $key:literal, )*
+        }
+    )*) => { $(
+        $(#[doc = $about])+
+        #[derive(Clone, Debug, Default)]
+        pub(super) struct $name {
+            $( $(#[doc = $meaning])+ pub(super) $field: Option<At<$type>>, )*
+            /// The keys that were written, refused ones too.
+            pub(super) written: Vec<String>,
+        }
+
+        impl FromNode for $name {
+            fn from_node(node: &Node, path: Path<'_>, findings: &mut Findings<'_>) -> Option<Self> {
+                let mut this = Self::default();
+                let entries = decode::map(node, path, findings)?;
+                for entry in entries {
+                    let text = entry.key.text.as_str();
+                    this.written.push(text.to_owned());
+                    let inner = Path::Field(&path, text);
+                    match text {
+                        $( $key => this.$field = decode::field(entry, inner, findings), )*
+                        _ => {
+                            let known = &[$($key),*];
+                            let name = stringify!($name);
+                            decode::unknown_field(name, known, &entry.key, path, findings);
+                        }
+                    }
+                }
+                $( document!(@$need $key, entries, node, path, findings); )*
+                Some(this)
+            }
+        }
+
+        impl Merge for $name {
+            fn merge(
+                into: &mut Option<At<Self>>,
+                next: Option<At<Self>>,
+                path: Path<'_>,
+                findings: &mut Findings<'_>,
+            ) {
+                match (into, next) {
+                    (Some(first), Some(second)) => { $(
+                        Merge::merge(
+                            &mut first.value.$field,
+                            second.value.$field,
+                            Path::Field(&path, $key),
+                            findings,
+                        );
+                    )* }
+                    (into @ None, next) => *into = next,
+                    (Some(_), None) => {}
+                }
+            }
+        }
+
+        impl JsonSchema for $name {
+            fn schema_name() -> std::borrow::Cow<'static, str> {
+                stringify!($name).into()
+            }
+
+            fn json_schema(generator: &mut schemars::SchemaGenerator) -> schemars::Schema {
+                let mut object = super::schema::Object::new(concat!($($about),+));
+                $(
+                    let schema = generator.subschema_for::<$type>();
+                    let required = document!(@is_required $need);
+                    object.property($key, required, concat!($($meaning),+), schema);
+                )*
+                object.into_schema()
+            }
+        }
+    )* };
+    (@required $key:literal, $entries:ident, $node:ident, $path:ident, $findings:ident) => {
+        if !$entries.iter().any(|entry| entry.key.text == $key) {
+            decode::missing_field($key, $node, $path, $findings);
+        }
+    };
+    (@optional $($rest:tt)*) => {};
+    (@is_required required) => { true };
+    (@is_required optional) => { false };
+}
+
+document! {
+    /// A policy of curfew: which TTL, history and deadlines Jobs and CronJobs get.
+    struct File {
+        /// The version of this format.
+        required api_version: ApiVersion = "apiVersion",
+        /// What this file is.
+        required kind: DocumentKind = "kind",
+        /// What the policy is called.
+        required metadata: Metadata = "metadata",
+        /// What the policy says.
+        required spec: Spec = "spec",
+    }
+
+    /// What the policy is called.
+    struct Metadata {
+        /// Used in messages; the same in every file of a policy.
+        required name: Name = "name",
+    }
+
+    /// What the policy says.
+    struct Spec {
+        /// Whether admission and sweeper act: Off, DryRun or Enforce (the default).
+        optional mode: Mode = "mode",
+        /// What is never touched, beside the system namespaces and curfew's own.
+        optional exempt: Exempt = "exempt",
+        /// What happens to objects that other tools look after.
+        optional guards: Guards = "guards",
+        /// Bounds of every value, the author's and the policy's.
+        optional limits: Limits = "limits",
+        /// For each setting, the first rule that matches and mentions it supplies it.
+        optional rules: List<Rule> = "rules",
+        /// What no rule mentioned.
+        optional defaults: Defaults = "defaults",
+        /// What the sweeper does with objects that are already in the cluster.
+        optional stored: Stored = "stored",
+        /// What the scheduler does with CronJobs whose start was missed.
+        optional scheduler: Scheduler = "scheduler",
+    }
+
+    /// What is never touched. Lists add to the system namespaces, and to those of other files.
+    struct Exempt {
+        /// Globs over namespaces.
+        optional namespaces: List<Glob> = "namespaces",
+        /// Labels of the namespace.
+        optional namespace_selector: Selector = "namespaceSelector",
+        /// Labels of the object or of its CronJob; any of these selectors exempts it.
+        optional selectors: List<Selector> = "selectors",
+    }
+
+    /// What happens to objects that other tools look after: Skip (the default), Floor or Apply.
+    struct Guards {
+        /// Objects with a controller other than a CronJob: JobSet, Workflow, ScaledJob.
+        optional owned_by_other: Guard = "ownedByOther",
+        /// Jobs that are hooks of Helm or Argo CD.
+        optional deploy_hooks: Guard = "deployHooks",
+        /// Jobs that Argo CD, Flux, Helm, Terraform or the like track directly.
+        optional gitops_tracked: Guard = "gitOpsTracked",
+        /// The lower bound of TTLs under Floor; 10m if not given.
+        optional floor: Seconds = "floor",
+        /// Controllers that do not count as other, written group/Kind.
+        optional allow_owners: List<GroupKind> = "allowOwners",
+        /// What shows that a tool tracks an object; adds to the built-in list.
+        optional gitops_marks: GitOpsMarks = "gitOpsMarks",
+    }
+
+    /// What shows that a GitOps tool tracks an object; adds to the built-in list.
+    struct GitOpsMarks {
+        /// Label keys.
+        optional labels: List<super::label::LabelKey> = "labels",
+        /// Annotation keys.
+        optional annotations: List<super::label::AnnotationKey> = "annotations",
+        /// Field managers.
+        optional managers: List<Name> = "managers",
+    }
+
+    /// Bounds of every value, the author's and the policy's.
+    struct Limits {
+        /// Bounds of the TTL.
+        optional ttl: TtlLimits = "ttl",
+        /// Bounds of the history limits of CronJobs.
+        optional history: HistoryLimits = "history",
+        /// How long a hold keeps a finished Job at most; 7d if not given.
+        optional hold: Seconds = "hold",
+    }
+
+    /// Bounds of the TTL.
+    struct TtlLimits {
+        /// The shortest; 0s if not given.
+        optional min: Seconds = "min",
+        /// The longest; none if not given.
+        optional max: Seconds = "max",
+    }
+
+    /// Bounds of the history limits of CronJobs.
+    struct HistoryLimits {
+        /// The most Jobs that successful and failed history may each keep.
+        optional max: Count = "max",
+    }
+
+    /// One rule: what it matches and what it sets.
+    struct Rule {
+        /// Unique over all files; shown in messages and kept in records.
+        required name: RuleName = "name",
+        /// What the rule matches. Fields are AND, entries of a list OR.
+        optional matcher: Match = "match",
+        /// How long a finished Job is kept.
+        optional ttl: Ttl = "ttl",
+        /// How many finished Jobs a CronJob keeps.
+        optional history: History = "history",
+        /// Bounds for what this rule matches.
+        optional limits: Limits = "limits",
+        /// Deadlines, filled only when an object is created.
+        optional deadlines: Deadlines = "deadlines",
+        /// IANA time zone of the schedule, filled only when a CronJob is created.
+        optional time_zone: ZoneName = "timeZone",
+        /// Whether admission and sweeper act on what this rule matches.
+        optional mode: Mode = "mode",
+        /// What happens to objects that other tools look after.
+        optional guards: RuleGuards = "guards",
+        /// Whether ttl and history of this rule replace what an author wrote.
+        optional enforce: Switch = "enforce",
+        /// What the sweeper does with stored objects that this rule matches.
+        optional stored: Action = "stored",
+        /// Appended to warnings: a ticket or a link, at most 80 characters of ASCII.
+        optional reason: Reason = "reason",
+    }
+
+    /// What a rule matches. Fields are AND, entries of a list OR.
+    struct Match {
+        /// CronJob matches the CronJob, its template and its Jobs; Job only Jobs that no CronJob
+        /// made.
+        optional kinds: Filled<Kind> = "kinds",
+        /// Globs over namespaces.
+        optional namespaces: Filled<Glob> = "namespaces",
+        /// Labels of the namespace.
+        optional namespace_selector: Selector = "namespaceSelector",
+        /// Globs over names; the CronJob's name for all of its Jobs.
+        optional names: Filled<Glob> = "names",
+        /// Label keys, each with one value or a list of them.
+        optional labels: Labels = "labels",
+        /// Annotation keys, each with one value or a list of them.
+        optional annotations: Annotations = "annotations",
+        /// Labels of the object or of its CronJob.
+        optional selector: Selector = "selector",
+    }
+
+    /// TTL by outcome. Admission writes the longer one, the sweeper sets the right one.
+    struct Pair {
+        /// For a Job that completed.
+        required on_success: Side = "onSuccess",
+        /// For a Job that failed.
+        required on_failure: Side = "onFailure",
+    }
+
+    /// How many finished Jobs a CronJob keeps.
+    struct History {
+        /// successfulJobsHistoryLimit.
+        optional successful: Count = "successful",
+        /// failedJobsHistoryLimit.
+        optional failed: Count = "failed",
+    }
+
+    /// Deadlines, filled only when an object is created.
+    struct Deadlines {
+        /// activeDeadlineSeconds: Jobs that never finish never expire.
+        optional active: Wait = "active",
+        /// startingDeadlineSeconds of CronJobs.
+        optional starting: Wait = "starting",
+    }
+
+    /// What happens to objects that other tools look after: Skip, Floor or Apply.
+    struct RuleGuards {
+        /// Objects with a controller other than a CronJob: JobSet, Workflow, ScaledJob.
+        optional owned_by_other: Guard = "ownedByOther",
+        /// Jobs that are hooks of Helm or Argo CD.
+        optional deploy_hooks: Guard = "deployHooks",
+        /// Jobs that Argo CD, Flux, Helm, Terraform or the like track directly.
+        optional gitops_tracked: Guard = "gitOpsTracked",
+    }
+
+    /// What no rule mentioned.
+    struct Defaults {
+        /// How long a finished Job is kept.
+        optional ttl: Ttl = "ttl",
+        /// How many finished Jobs a CronJob keeps.
+        optional history: History = "history",
+        /// Deadlines, filled only when an object is created.
+        optional deadlines: Deadlines = "deadlines",
+        /// IANA time zone of schedules, filled only when a CronJob is created.
+        optional time_zone: ZoneName = "timeZone",
+    }
+
+    /// What the sweeper does with objects that are already in the cluster.
+    struct Stored {
+        /// Report (the default), Marked, Patch or Delete; each does more than the one before.
+        optional action: Action = "action",
+        /// Only these objects; all if not given.
+        optional selector: Selector = "selector",
+        /// How Pods go with a deleted Job: Background (the default) or Foreground.
+        optional propagation: Propagation = "propagation",
+        /// At most so many writes a second; 50 if not given.
+        optional rate: Rate = "rate",
+        /// When the sweeper stops and asks.
+        optional brake: Brake = "brake",
+    }
+
+    /// When the sweeper stops and asks.
+    struct Brake {
+        /// A changed policy may make so many stored objects due at once; more wait for approval.
+        /// 200 if not given.
+        optional at_most: Amount = "atMost",
+    }
+
+    /// What the scheduler does with CronJobs whose start was missed.
+    struct Scheduler {
+        /// Off, Observe (the default), Backstop or Own.
+        optional mode: SchedulerMode = "mode",
+        /// How late a start may be before it counts as missed; 30s if not given.
+        optional grace: Seconds = "grace",
+        /// Only these CronJobs; none if not given.
+        optional selector: Selector = "selector",
+        /// IANA time zone of kube-controller-manager, for CronJobs without one of their own.
+        optional cluster_time_zone: ZoneName = "clusterTimeZone",
+    }
+
+    /// A label selector as in Kubernetes. All of its requirements must hold.
+    struct LabelSelector {
+        /// Keys and the values they must have.
+        optional match_labels: Labels = "matchLabels",
+        /// Requirements with an operator.
+        optional match_expressions: List<Expression> = "matchExpressions",
+    }
+
+    /// One requirement of a label selector.
+    struct Expression {
+        /// The label key.
+        required key: super::label::LabelKey = "key",
+        /// In, NotIn, Exists or DoesNotExist.
+        required operator: super::selector::Word = "operator",
+        /// Values; only and always with In and NotIn.
+        optional values: List<super::label::LabelValue> = "values",
+    }
+}

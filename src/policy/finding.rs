@@ -1,0 +1,162 @@
+//! Findings while they are being collected: a place in one of the files, and what is wrong there.
+//!
+//! Decoders and checks put what they find into [`Findings`] and go on, so that one run shows every
+//! error of every file. Only at the end are places turned into lines and columns.
+
+use super::code;
+use super::diagnostic::{Diagnostic, Severity};
+use super::load::Source;
+use super::locate::Lines;
+
+/// Bytes of one of the files.
+#[derive(Clone, Copy, Debug, Eq, PartialEq)]
+pub(super) struct Span {
+    /// The position of the file in the list of sources.
+    pub(super) file: usize,
+    pub(super) start: usize,
+    pub(super) end: usize,
+}
+
+/// A value and where it stands.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct At<T> {
+    /// The key, or the value itself in a list.
+    pub(super) key: Span,
+    /// The value.
+    pub(super) span: Span,
+    pub(super) value: T,
+}
+
+/// One finding.
+#[derive(Debug)]
+pub(super) struct Finding {
+    severity: Severity,
+    code: &'static str,
+    span: Span,
+    message: String,
+    mend: Option<String>,
+}
+
+/// Everything that was found, in the order in which it was found.
+#[derive(Debug)]
+pub(super) struct Findings<'s> {
+    files: Vec<(&'s str, Lines<'s>)>,
+    list: Vec<Finding>,
+}
+
+// === impl Finding ===
+
+impl Finding {
+    /// Says how to mend it.
+    pub(super) fn mend(&mut self, mend: impl Into<String>) {
+        self.mend = Some(mend.into());
+    }
+}
+
+// === impl Findings ===
+
+impl<'s> Findings<'s> {
+    pub(super) fn new(sources: &'s [Source]) -> Self {
+        let files = sources.iter().map(|source| (source.name.as_str(), Lines::new(&source.text)));
+        Self { files: files.collect(), list: Vec::new() }
+    }
+
+    /// Adds an error.
+    pub(super) fn error(
+        &mut self,
+        code: &'static str,
+        span: Span,
+        message: impl Into<String>,
+    ) -> &mut Finding {
+        self.push(Severity::Error, code, span, message.into())
+    }
+
+    /// Adds a warning.
+    pub(super) fn warning(
+        &mut self,
+        code: &'static str,
+        span: Span,
+        message: impl Into<String>,
+    ) -> &mut Finding {
+        self.push(Severity::Warning, code, span, message.into())
+    }
+
+    /// Whether a policy must not be made of these files.
+    pub(super) fn has_errors(&self) -> bool {
+        self.list.iter().any(|finding| finding.severity == Severity::Error)
+    }
+
+    /// The lines of a file.
+    pub(super) fn lines(&self, file: usize) -> &Lines<'s> {
+        &self.files[file].1
+    }
+
+    /// The text that a span covers.
+    pub(super) fn text(&self, span: Span) -> &'s str {
+        self.lines(span.file).text().get(span.start..span.end).unwrap_or_default()
+    }
+
+    /// File and line of a span.
+    pub(super) fn origin(&self, span: Span) -> (&'s str, usize) {
+        let (name, lines) = &self.files[span.file];
+        (name, lines.position(span.start).0)
+    }
+
+    /// A place as messages name it: `10-base.yaml:18`.
+    pub(super) fn place(&self, span: Span) -> String {
+        let (name, line) = self.origin(span);
+        format!("{name}:{line}")
+    }
+
+    /// Everything in the order of the files, with lines and columns. Beyond [`SHOWN`] the rest is
+    /// only counted: nobody reads them, and mending the first often mends the others.
+    pub(super) fn into_diagnostics(mut self) -> Vec<Diagnostic> {
+        self.list.sort_by_key(|finding| (finding.span.file, finding.span.start));
+        let hidden = self.list.len().saturating_sub(SHOWN);
+        self.list.truncate(SHOWN);
+        if hidden > 0 {
+            let last = self.list[SHOWN - 1].span;
+            let message = match hidden {
+                1 => "1 more finding is not shown".to_owned(),
+                _ => format!("{hidden} more findings are not shown"),
+            };
+            let severity = self.list.iter().map(|finding| finding.severity).min();
+            self.push(severity.unwrap_or(Severity::Error), code::MORE, last, message)
+                .mend("mend these first");
+        }
+        let Self { files, list } = self;
+        list.into_iter()
+            .map(|finding| {
+                let Finding { severity, code, span, message, mend } = finding;
+                let (name, lines) = &files[span.file];
+                let (line, column) = lines.position(span.start);
+                let file = (*name).to_owned();
+                let span = span.start..span.end.max(span.start);
+                Diagnostic { severity, code, file, line, column, span, message, mend }
+            })
+            .collect()
+    }
+
+    fn push(
+        &mut self,
+        severity: Severity,
+        code: &'static str,
+        span: Span,
+        message: String,
+    ) -> &mut Finding {
+        self.list.push(Finding { severity, code, span, message, mend: None });
+        self.list.last_mut().expect("a finding was pushed")
+    }
+}
+
+// === impl Span ===
+
+impl Span {
+    /// The very beginning of a file, for what is wrong with all of it.
+    pub(super) const fn top(file: usize) -> Self {
+        Self { file, start: 0, end: 0 }
+    }
+}
+
+/// How many findings one run shows.
+const SHOWN: usize = 200;

@@ -1,0 +1,157 @@
+//! Where things stand in a text: marks of the YAML library to byte offsets, byte offsets to the
+//! lines and columns that people count, and how far a token reaches.
+//!
+//! Everything here is about showing a place, and nothing about what stands there: a span that is
+//! a little too short underlines less, and does no other harm.
+
+use std::ops::Range;
+
+/// A text and where its lines begin.
+#[derive(Debug)]
+pub(super) struct Lines<'t> {
+    text: &'t str,
+    /// Offsets at which lines begin as editors count them: after each `\n`.
+    starts: Vec<usize>,
+    /// Offsets at which lines begin as the YAML library counts them, which also breaks at `\r`
+    /// and at three characters of Unicode.
+    yaml_starts: Vec<usize>,
+}
+
+// === impl Lines ===
+
+impl<'t> Lines<'t> {
+    pub(super) fn new(text: &'t str) -> Self {
+        let mut starts = vec![0];
+        let mut yaml_starts = vec![0];
+        let mut chars = text.char_indices().peekable();
+        while let Some((at, c)) = chars.next() {
+            let next = at + c.len_utf8();
+            let before_newline = matches!(chars.peek(), Some((_, '\n')));
+            match c {
+                '\n' => {
+                    starts.push(next);
+                    yaml_starts.push(next);
+                }
+                '\r' if before_newline => {}
+                '\r' | '\u{85}' | '\u{2028}' | '\u{2029}' => yaml_starts.push(next),
+                _ => {}
+            }
+        }
+        Self { text, starts, yaml_starts }
+    }
+
+    pub(super) fn text(&self) -> &'t str {
+        self.text
+    }
+
+    /// The byte offset of a mark of the YAML library: line and column counted from 1, the column
+    /// in characters.
+    pub(super) fn offset(&self, line: usize, column: usize) -> usize {
+        let Some(start) = line.checked_sub(1).and_then(|line| self.yaml_starts.get(line)) else {
+            return self.text.len();
+        };
+        let mut chars = self.text[*start..].char_indices();
+        chars.nth(column.saturating_sub(1)).map_or(self.text.len(), |(at, _)| start + at)
+    }
+
+    /// Line and column of a byte offset as people count them: from 1, columns in characters.
+    pub(super) fn position(&self, offset: usize) -> (usize, usize) {
+        let offset = self.text.floor_char_boundary(offset);
+        let line = self.starts.partition_point(|start| *start <= offset);
+        // The first line begins at 0, which is never after an offset.
+        let start = self.starts[line - 1];
+        (line, self.text[start..offset].chars().count() + 1)
+    }
+
+    /// Where the value of a scalar begins whose event begins at `start`: after its anchor or tag.
+    pub(super) fn after_properties(&self, start: usize) -> usize {
+        let mut rest = &self.text[start..];
+        while rest.starts_with(['&', '!']) {
+            let end = rest.find(|c: char| c.is_whitespace() || ",]}".contains(c));
+            rest = end.map_or("", |end| rest[end..].trim_start());
+        }
+        self.text.len() - rest.len()
+    }
+
+    /// The end of the scalar that begins at `start`; `plain` is its text where that is known.
+    pub(super) fn scalar_end(&self, start: usize, plain: Option<&str>) -> usize {
+        let rest = &self.text[start..];
+        let length = match (rest.chars().next(), plain) {
+            (Some('"'), _) => closing_double(rest),
+            (Some('\''), _) => closing_single(rest),
+            (Some('|' | '>'), _) => None,
+            (_, Some(plain)) if rest.starts_with(plain) => Some(plain.len()),
+            (_, Some(_)) => None,
+            (_, None) => rest.find(|c: char| c.is_whitespace() || ",:]}".contains(c)),
+        };
+        length.map_or_else(|| self.line_end(start), |length| start + length)
+    }
+
+    /// The span of a container whose first child begins at `child`; `after` is the end of the
+    /// token that the YAML library reported before it.
+    pub(super) fn container(&self, open: char, after: usize, child: Option<usize>) -> Range<usize> {
+        let start = match child {
+            Some(child) => {
+                let before = self.text[..child].trim_end();
+                let block = open == '[' && before.ends_with('-');
+                if before.ends_with(open) || block { before.len() - 1 } else { child }
+            }
+            None => {
+                let between = |c: char| c.is_whitespace() || ":,-[{".contains(c) && c != open;
+                let rest = self.text[after..].trim_start_matches(between);
+                if rest.starts_with(open) { self.text.len() - rest.len() } else { after }
+            }
+        };
+        start..self.closing_bracket(start).unwrap_or_else(|| self.line_end(start))
+    }
+
+    /// The end of the line on which `start` stands, without trailing space or comment.
+    pub(super) fn line_end(&self, start: usize) -> usize {
+        let line = self.text[start..].lines().next().unwrap_or_default();
+        let code = line.find(" #").map_or(line, |comment| &line[..comment]);
+        start + code.trim_end().len()
+    }
+
+    /// The end of a bracket that opens at `start` and closes on the same line.
+    fn closing_bracket(&self, start: usize) -> Option<usize> {
+        if !self.text[start..].starts_with(['[', '{']) {
+            return None;
+        }
+        let mut depth = 0;
+        for (at, c) in self.text[start..].char_indices() {
+            match c {
+                '[' | '{' => depth += 1,
+                ']' | '}' => depth -= 1,
+                '\n' => return None,
+                _ => {}
+            }
+            if depth == 0 {
+                return Some(start + at + 1);
+            }
+        }
+        None
+    }
+}
+
+/// The length of a double-quoted scalar, if it closes.
+fn closing_double(text: &str) -> Option<usize> {
+    let mut escaped = false;
+    text.char_indices().skip(1).find_map(|(at, c)| {
+        let closes = c == '"' && !escaped;
+        escaped = c == '\\' && !escaped;
+        closes.then_some(at + 1)
+    })
+}
+
+/// The length of a single-quoted scalar, if it closes; a doubled quote stands for one.
+fn closing_single(text: &str) -> Option<usize> {
+    let mut from = 1;
+    loop {
+        let quote = from + text.get(from..)?.find('\'')?;
+        if text[quote + 1..].starts_with('\'') {
+            from = quote + 2;
+        } else {
+            return Some(quote + 1);
+        }
+    }
+}

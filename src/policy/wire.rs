@@ -1,0 +1,529 @@
+//! The values that can stand in a policy file, each with how it is read and what the JSON Schema
+//! says of it. The structs around them are in [`super::document`].
+
+use schemars::{JsonSchema, Schema, SchemaGenerator, json_schema};
+
+use super::code;
+use super::decode::{self, Filled, FromNode, List, Merge, Path};
+use super::document::Pair;
+use super::finding::{At, Findings};
+use super::glob::Glob;
+use super::node::{Node, Value};
+use super::rule::{self, Action, GroupKind, Guard, Mode, Propagation, SchedulerMode};
+use super::value::{Seconds, ZoneName};
+use crate::batch::Kind;
+
+/// The version of the format.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct ApiVersion;
+
+/// That a file is a policy.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct DocumentKind;
+
+/// A name that is shown to people.
+#[derive(Clone, Debug)]
+pub(super) struct Name(pub(super) String);
+
+/// The name of a rule.
+#[derive(Clone, Debug)]
+pub(super) struct RuleName(pub(super) String);
+
+/// A text for warnings.
+#[derive(Clone, Debug)]
+pub(super) struct Reason(pub(super) String);
+
+/// A history limit, as wide as the API has it.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct Count(pub(super) u32);
+
+/// Writes a second.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct Rate(pub(super) u32);
+
+/// How many of something.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct Amount(pub(super) u32);
+
+/// A duration that cannot be nothing.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct Wait(pub(super) Seconds);
+
+/// `true` or `false`.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct Switch(pub(super) bool);
+
+/// One side of a TTL by outcome; `None` for `unset`.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct Side(pub(super) Option<Seconds>);
+
+/// A TTL as it is written.
+#[derive(Clone, Debug)]
+pub(super) enum Ttl {
+    Pair(Pair),
+    Whole(Side),
+}
+
+// === impl ApiVersion ===
+
+impl FromNode for ApiVersion {
+    fn from_node(node: &Node, path: Path<'_>, findings: &mut Findings<'_>) -> Option<Self> {
+        let text = decode::text(node, path, "a string", findings)?;
+        if text == API_VERSION {
+            return Some(Self);
+        }
+        let message = format!("this build reads no policy of version {text:?}");
+        findings.error(code::VERSION, node.span, message).mend(format!("it reads {API_VERSION}"));
+        None
+    }
+}
+
+// === impl DocumentKind ===
+
+impl FromNode for DocumentKind {
+    fn from_node(node: &Node, path: Path<'_>, findings: &mut Findings<'_>) -> Option<Self> {
+        let text = decode::text(node, path, "a string", findings)?;
+        if text == KIND {
+            return Some(Self);
+        }
+        let message = format!("this is a {text}, and a policy is a {KIND}");
+        findings.error(code::VERSION, node.span, message).mend(match text {
+            "ConfigMap" => "give what the ConfigMap holds, each key as a file".to_owned(),
+            "JobPolicyTest" => "tests belong into files whose names end in -test.yaml".to_owned(),
+            _ => format!("write {KIND}, or take the file out of the policy"),
+        });
+        None
+    }
+}
+
+// === impl Name ===
+
+impl FromNode for Name {
+    fn from_node(node: &Node, path: Path<'_>, findings: &mut Findings<'_>) -> Option<Self> {
+        let text = decode::text(node, path, "a string", findings)?;
+        let printable = !text.is_empty() && text.len() <= 253 && !text.contains(char::is_control);
+        if !printable || text.trim() != text {
+            let message = format!("{path} must be 1 to 253 characters that can be printed");
+            findings.error(code::NAME, node.span, message);
+            return None;
+        }
+        Some(Self(text.to_owned()))
+    }
+}
+
+// === impl RuleName ===
+
+impl FromNode for RuleName {
+    fn from_node(node: &Node, path: Path<'_>, findings: &mut Findings<'_>) -> Option<Self> {
+        let text = decode::text(node, path, "a string", findings)?;
+        let inner = |c: char| c.is_ascii_lowercase() || c.is_ascii_digit() || c == '-';
+        let outer = |c: Option<char>| c.is_some_and(|c| c != '-');
+        let is_name = text.chars().all(inner)
+            && outer(text.chars().next())
+            && outer(text.chars().last())
+            && text.len() <= 63;
+        if !is_name {
+            let message = format!("{text:?} is no name of a rule");
+            findings.error(code::NAME, node.span, message).mend(
+                "use lower case letters, digits and `-`, 63 at most, a letter or digit at each end",
+            );
+            return None;
+        }
+        if RESERVED_NAMES.contains(&text) {
+            let message = format!("a rule cannot be called {text:?}: records use that word");
+            findings
+                .error(code::RESERVED_NAME, node.span, message)
+                .mend(format!("name it after what it is for, such as \"{text}-rule\""));
+            return None;
+        }
+        Some(Self(text.to_owned()))
+    }
+}
+
+// === impl Reason ===
+
+impl FromNode for Reason {
+    fn from_node(node: &Node, path: Path<'_>, findings: &mut Findings<'_>) -> Option<Self> {
+        let text = decode::text(node, path, "a string", findings)?;
+        if text.is_empty() || text.len() > 80 || !text.chars().all(|c| matches!(c, ' '..='~')) {
+            let message = format!("{path} must be 1 to 80 printable characters of ASCII");
+            findings
+                .error(code::REASON, node.span, message)
+                .mend("give a short link or a ticket: it is appended to warnings of kubectl");
+            return None;
+        }
+        Some(Self(text.to_owned()))
+    }
+}
+
+// === impl Count, Rate, Amount, Switch ===
+
+impl FromNode for Count {
+    fn from_node(node: &Node, path: Path<'_>, findings: &mut Findings<'_>) -> Option<Self> {
+        decode::number(0..=i32::MAX.unsigned_abs(), node, path, findings).map(Self)
+    }
+}
+
+impl FromNode for Rate {
+    fn from_node(node: &Node, path: Path<'_>, findings: &mut Findings<'_>) -> Option<Self> {
+        decode::number(1..=10_000, node, path, findings).map(Self)
+    }
+}
+
+impl FromNode for Amount {
+    fn from_node(node: &Node, path: Path<'_>, findings: &mut Findings<'_>) -> Option<Self> {
+        decode::number(0..=i32::MAX.unsigned_abs(), node, path, findings).map(Self)
+    }
+}
+
+impl FromNode for Switch {
+    fn from_node(node: &Node, path: Path<'_>, findings: &mut Findings<'_>) -> Option<Self> {
+        if let Value::Bool(value) = node.value {
+            return Some(Self(value));
+        }
+        let finding = decode::wrong_type(node, path, "true or false", findings);
+        if let Value::Str(text) = &node.value {
+            match text.to_lowercase().as_str() {
+                "yes" | "on" | "true" => finding.mend("write true"),
+                "no" | "off" | "false" => finding.mend("write false"),
+                _ => {}
+            }
+        }
+        None
+    }
+}
+
+// === impl Seconds ===
+
+impl FromNode for Seconds {
+    fn from_node(node: &Node, path: Path<'_>, findings: &mut Findings<'_>) -> Option<Self> {
+        let read = match &node.value {
+            Value::Int(number) => Self::from_number(*number),
+            Value::Str(text) => text.parse(),
+            Value::Float(_) => findings.text(node.span).parse(),
+            _ => {
+                decode::wrong_type(node, path, "a duration", findings)
+                    .mend("write seconds as a number, or 90s, 15m, 1h30m, 7d, 2w");
+                return None;
+            }
+        };
+        match read {
+            Ok(seconds) => Some(seconds),
+            Err(error) => {
+                let text = findings.text(node.span);
+                let message = format!("{path}: {text} is no duration: {error}");
+                findings.error(code::DURATION, node.span, message).mend(error.mend());
+                None
+            }
+        }
+    }
+}
+
+impl FromNode for Wait {
+    fn from_node(node: &Node, path: Path<'_>, findings: &mut Findings<'_>) -> Option<Self> {
+        let seconds = Seconds::from_node(node, path, findings)?;
+        if seconds == Seconds::ZERO {
+            let message = format!("{path} must be 1s at least");
+            findings
+                .error(code::DURATION, node.span, message)
+                .mend("leave it out where there is to be no deadline");
+            return None;
+        }
+        Some(Self(seconds))
+    }
+}
+
+impl FromNode for Side {
+    fn from_node(node: &Node, path: Path<'_>, findings: &mut Findings<'_>) -> Option<Self> {
+        if matches!(&node.value, Value::Str(text) if text == UNSET) {
+            return Some(Self(None));
+        }
+        Seconds::from_node(node, path, findings).map(|seconds| Self(Some(seconds)))
+    }
+}
+
+// === impl Ttl ===
+
+impl FromNode for Ttl {
+    fn from_node(node: &Node, path: Path<'_>, findings: &mut Findings<'_>) -> Option<Self> {
+        match &node.value {
+            Value::Map(_) => Pair::from_node(node, path, findings).map(Self::Pair),
+            Value::Seq(_) | Value::Bool(_) => {
+                let expected = "a duration, unset, or {onSuccess, onFailure}";
+                decode::wrong_type(node, path, expected, findings);
+                None
+            }
+            _ => Side::from_node(node, path, findings).map(Self::Whole),
+        }
+    }
+}
+
+impl Ttl {
+    /// The durations in it, with where they stand.
+    pub(super) fn durations(this: &At<Self>) -> Vec<At<Seconds>> {
+        let side = |span, side: Side| side.0.map(|value| At { key: this.key, span, value });
+        match &this.value {
+            Self::Whole(whole) => side(this.span, *whole).into_iter().collect(),
+            Self::Pair(Pair { on_success, on_failure, written: _ }) => {
+                let sides = on_success.iter().chain(on_failure);
+                sides.filter_map(|at| side(at.span, at.value)).collect()
+            }
+        }
+    }
+
+    /// The TTL, compiled; `None` where a side was refused.
+    pub(super) fn compile(&self) -> Option<rule::Ttl> {
+        Some(match self {
+            Self::Whole(Side(None)) => rule::Ttl::Unset,
+            Self::Whole(Side(Some(seconds))) => rule::Ttl::Fixed(*seconds),
+            Self::Pair(Pair { on_success, on_failure, written: _ }) => rule::Ttl::Pair {
+                on_success: on_success.as_ref()?.value.0,
+                on_failure: on_failure.as_ref()?.value.0,
+            },
+        })
+    }
+}
+
+// === impl GroupKind, Glob, ZoneName ===
+
+impl FromNode for GroupKind {
+    fn from_node(node: &Node, path: Path<'_>, findings: &mut Findings<'_>) -> Option<Self> {
+        let text = decode::text(node, path, "an owner, written group/Kind", findings)?;
+        let parts: Vec<&str> = text.split('/').collect();
+        let kind_like = |kind: &str| {
+            kind.starts_with(|c: char| c.is_ascii_uppercase())
+                && kind.chars().all(|c| c.is_ascii_alphanumeric())
+        };
+        if let [group, kind] = parts[..]
+            && super::label::is_subdomain(group)
+            && kind_like(kind)
+        {
+            return Some(Self { group: group.to_owned(), kind: kind.to_owned() });
+        }
+        let message = format!("{text:?} is no owner");
+        findings
+            .error(code::OWNER, node.span, message)
+            .mend("write group/Kind without a version, such as argoproj.io/Workflow");
+        None
+    }
+}
+
+impl FromNode for Glob {
+    fn from_node(node: &Node, path: Path<'_>, findings: &mut Findings<'_>) -> Option<Self> {
+        let text = decode::text(node, path, "a string", findings)?;
+        match Self::new(text) {
+            Ok(glob) => Some(glob),
+            Err(error) => {
+                let message = format!("{path}: {text:?} is no glob: {error}");
+                findings.error(code::GLOB, node.span, message).mend(
+                    "names hold lower case letters, digits, `-` and `.`; match the rest \
+                           with `*` and `?`, and give alternatives as a list",
+                );
+                None
+            }
+        }
+    }
+}
+
+impl FromNode for ZoneName {
+    fn from_node(node: &Node, path: Path<'_>, findings: &mut Findings<'_>) -> Option<Self> {
+        let text = decode::text(node, path, "an IANA time zone", findings)?;
+        if let Some(zone) = Self::new(text) {
+            return Some(zone);
+        }
+        let message = format!("there is no time zone {text:?}");
+        let finding = findings.error(code::ZONE, node.span, message);
+        finding.mend(match Self::nearest(text) {
+            Some(zone) => format!("did you mean {zone}?"),
+            None => "write a name of the IANA database, such as Europe/Berlin or UTC".to_owned(),
+        });
+        None
+    }
+}
+
+/// The only version that this build reads.
+pub(super) const API_VERSION: &str = "curfew.dev/v1alpha1";
+
+/// The kind of a policy.
+pub(super) const KIND: &str = "JobPolicy";
+
+/// The word for no TTL on purpose.
+const UNSET: &str = "unset";
+
+/// What the third member of a record's entry can be beside a rule's name (policy.md, point 7).
+const RESERVED_NAMES: [&str; 5] = ["defaults", "limits", "guards", "hold", "author"];
+
+/// Types that are one of a few words.
+macro_rules! words {
+    ($($type:ty = $name:literal { $($word:literal => $value:expr),* $(,)? })*) => { $(
+        impl FromNode for $type {
+            fn from_node(node: &Node, path: Path<'_>, findings: &mut Findings<'_>) -> Option<Self> {
+                decode::word(&[$(($word, $value)),*], node, path, findings)
+            }
+        }
+
+        impl Merge for $type {}
+
+        impl JsonSchema for $type {
+            fn schema_name() -> std::borrow::Cow<'static, str> {
+                $name.into()
+            }
+
+            fn json_schema(_: &mut SchemaGenerator) -> Schema {
+                json_schema!({"enum": [$($word),*]})
+            }
+        }
+    )* };
+}
+
+words! {
+    Mode = "Mode" { "Off" => Self::Off, "DryRun" => Self::DryRun, "Enforce" => Self::Enforce }
+    Guard = "Guard" { "Skip" => Self::Skip, "Floor" => Self::Floor, "Apply" => Self::Apply }
+    Kind = "Kind" { "Job" => Self::Job, "CronJob" => Self::CronJob }
+    Action = "Action" {
+        "Report" => Self::Report,
+        "Marked" => Self::Marked,
+        "Patch" => Self::Patch,
+        "Delete" => Self::Delete,
+    }
+    Propagation = "Propagation" {
+        "Background" => Self::Background,
+        "Foreground" => Self::Foreground,
+    }
+    SchedulerMode = "SchedulerMode" {
+        "Off" => Self::Off,
+        "Observe" => Self::Observe,
+        "Backstop" => Self::Backstop,
+        "Own" => Self::Own,
+    }
+    super::selector::Word = "Operator" {
+        "In" => Self::In,
+        "NotIn" => Self::NotIn,
+        "Exists" => Self::Exists,
+        "DoesNotExist" => Self::DoesNotExist,
+    }
+}
+
+/// The JSON Schema of other values; two files must not both give one.
+macro_rules! schemas {
+    ($($type:ty = $name:literal $schema:tt)*) => { $(
+        impl Merge for $type {}
+
+        impl JsonSchema for $type {
+            fn schema_name() -> std::borrow::Cow<'static, str> {
+                $name.into()
+            }
+
+            fn json_schema(_: &mut SchemaGenerator) -> Schema {
+                json_schema!($schema)
+            }
+        }
+    )* };
+}
+
+schemas! {
+    ApiVersion = "ApiVersion" {"const": API_VERSION}
+    DocumentKind = "DocumentKind" {"const": KIND}
+    Name = "Name" {"type": "string", "minLength": 1, "maxLength": 253}
+    RuleName = "RuleName" {
+        "type": "string",
+        "pattern": "^[a-z0-9]([-a-z0-9]*[a-z0-9])?$",
+        "maxLength": 63,
+        "not": {"enum": RESERVED_NAMES}
+    }
+    Reason = "Reason" {"type": "string", "pattern": "^[ -~]+$", "maxLength": 80}
+    Count = "Count" {"type": "integer", "minimum": 0, "maximum": i32::MAX}
+    Rate = "Rate" {"type": "integer", "minimum": 1, "maximum": 10_000}
+    Amount = "Amount" {"type": "integer", "minimum": 0, "maximum": i32::MAX}
+    Switch = "Switch" {"type": "boolean"}
+    Seconds = "Duration" {
+        "description": "Seconds, or a text such as 90s, 1h30m, 7d or 2w: units fall, no decimals.",
+        "anyOf": [
+            {"type": "integer", "minimum": 0, "maximum": i32::MAX},
+            {"type": "string", "minLength": 1, "pattern": DURATION},
+        ]
+    }
+    Wait = "Wait" {
+        "description": "A duration of at least one second.",
+        "anyOf": [
+            {"type": "integer", "minimum": 1, "maximum": i32::MAX},
+            {"type": "string", "minLength": 1, "pattern": DURATION},
+        ]
+    }
+    GroupKind = "GroupKind" {
+        "type": "string",
+        "pattern": "^[a-z0-9]([-a-z0-9.]*[a-z0-9])?/[A-Z][A-Za-z0-9]*$"
+    }
+    Glob = "Glob" {
+        "description": "Anchored and case-sensitive; * stands for any text, ? for one character.",
+        "type": "string",
+        "pattern": "^[-a-z0-9.*?]+$"
+    }
+    ZoneName = "ZoneName" {
+        "description": "A name of the IANA time zone database.",
+        "type": "string",
+        "pattern": "^[A-Za-z0-9_+/-]+$"
+    }
+}
+
+/// Weeks to seconds, each once at most and in this order.
+const DURATION: &str = "^([0-9]+w)?([0-9]+d)?([0-9]+h)?([0-9]+m)?([0-9]+s)?$";
+
+impl Merge for Ttl {}
+
+impl JsonSchema for Ttl {
+    fn schema_name() -> std::borrow::Cow<'static, str> {
+        "Ttl".into()
+    }
+
+    fn json_schema(generator: &mut SchemaGenerator) -> Schema {
+        let side = generator.subschema_for::<Side>();
+        let pair = generator.subschema_for::<Pair>();
+        json_schema!({"anyOf": [side, pair]})
+    }
+}
+
+impl Merge for Side {}
+
+impl JsonSchema for Side {
+    fn schema_name() -> std::borrow::Cow<'static, str> {
+        "DurationOrUnset".into()
+    }
+
+    fn json_schema(generator: &mut SchemaGenerator) -> Schema {
+        let duration = generator.subschema_for::<Seconds>();
+        json_schema!({"anyOf": [{"const": UNSET}, duration]})
+    }
+}
+
+impl<T: JsonSchema> JsonSchema for List<T> {
+    fn inline_schema() -> bool {
+        true
+    }
+
+    fn schema_name() -> std::borrow::Cow<'static, str> {
+        format!("List_of_{}", T::schema_name()).into()
+    }
+
+    fn json_schema(generator: &mut SchemaGenerator) -> Schema {
+        let item = generator.subschema_for::<T>();
+        json_schema!({"type": "array", "items": item})
+    }
+}
+
+impl<T> Merge for Filled<T> {}
+
+impl<T: JsonSchema> JsonSchema for Filled<T> {
+    fn inline_schema() -> bool {
+        true
+    }
+
+    fn schema_name() -> std::borrow::Cow<'static, str> {
+        format!("Filled_list_of_{}", T::schema_name()).into()
+    }
+
+    fn json_schema(generator: &mut SchemaGenerator) -> Schema {
+        let item = generator.subschema_for::<T>();
+        json_schema!({"type": "array", "items": item, "minItems": 1})
+    }
+}
