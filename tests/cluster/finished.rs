@@ -3,6 +3,7 @@
 
 use std::time::Duration;
 
+use jiff::ToSpan;
 use serde_json::json;
 
 use crate::support::{
@@ -64,6 +65,21 @@ fn a_finished_job_is_never_shortened() {
     // Exempt now: taking back our own TTL only lengthens.
     scene.space.kubectl.ok(&["label", "job", "one", "cleanup-policy=keep"]);
     assert_eq!(ttl(&scene.space.job("one")), &json!(null));
+}
+
+/// The owner's word goes past the rule for finished Jobs, as it can only lengthen.
+#[test]
+fn a_hold_lengthens_a_finished_job() {
+    let Some(scene) = Scene::new("hold", POLICY) else { return };
+    scene.space.create(&job("one", json!({"spec": {"managedBy": "example.test/nobody"}}))).ok();
+    let finish = days_ago(0) - 60.seconds();
+    scene.space.finish_job("one", Finish::Complete, finish);
+    let until = finish + 2.hours();
+    let until = until.strftime("curfew.dev/hold-until=%Y-%m-%dT%H:%M:%SZ").to_string();
+    scene.space.kubectl.ok(&["annotate", "job", "one", &until]);
+    let stored = scene.space.job("one");
+    assert_eq!(ttl(&stored), 7200);
+    assert_eq!(record(&stored)["ttl"][0], 7200);
 }
 
 fn canary(space: &Namespace<'_>, name: &str) {

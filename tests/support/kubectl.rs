@@ -40,6 +40,8 @@ impl Kubectl {
             .args(arguments)
             .env_clear()
             .env("HOME", &self.home)
+            // `kubectl diff` runs the diff that it finds there.
+            .env("PATH", std::env::var_os("PATH").unwrap_or_default())
             .env("KUBECONFIG", &self.kubeconfig)
             .stdin(Stdio::piped())
             .stdout(Stdio::piped())
