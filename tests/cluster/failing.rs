@@ -61,8 +61,8 @@ fn a_job_is_created_within_the_timeout(#[case] state: State) {
     let webhooks = registration::curfew(&patient.endpoint);
     let _registration = Registration::new("curfew", &[&space], &webhooks);
     let reply = space.create(&job("hello", json!({})));
-    // Two seconds are the time-out; the rest is a busy machine.
-    assert!(reply.took < Duration::from_secs(4), "{:?}", reply.took);
+    // Two seconds are the time-out; the rest is for a busy machine, and still below the default.
+    assert!(reply.took < Duration::from_secs(7), "{:?}", reply.took);
     assert!(audit::failed_open(&plane.audit.annotations(&reply)));
     assert_eq!(ttl(&reply.ok()), &json!(null));
 }
