@@ -2,5 +2,6 @@
 
 pub mod admission;
 pub mod batch;
+pub mod cli;
 pub mod clock;
 pub mod policy;

@@ -17,6 +17,7 @@ mod finding;
 pub mod glob;
 pub mod index;
 mod label;
+pub mod lint;
 pub mod load;
 mod locate;
 pub mod matching;

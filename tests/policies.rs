@@ -1,22 +1,86 @@
 //! Loading policies: what is accepted, and what every mistake is answered with.
 
 use std::fs;
-use std::path::Path;
+use std::path::{Path, PathBuf};
 
-use curfew::policy::{Policy, Source};
+use curfew::cli::report;
+use curfew::policy::{Diagnostic, Loaded, Policy, Source};
 
-fn fixture(name: &str) -> String {
-    let path = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/fixtures").join(name);
-    fs::read_to_string(&path).unwrap_or_else(|error| panic!("{}: {error}", path.display()))
+fn fixtures() -> PathBuf {
+    Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/fixtures")
+}
+
+fn read(path: &Path) -> String {
+    fs::read_to_string(path).unwrap_or_else(|error| panic!("{}: {error}", path.display()))
+}
+
+fn entries(directory: &Path) -> Vec<PathBuf> {
+    let mut entries: Vec<PathBuf> =
+        fs::read_dir(directory).unwrap().map(|entry| entry.unwrap().path()).collect();
+    entries.sort();
+    entries
+}
+
+fn name(path: &Path) -> String {
+    path.file_name().unwrap().to_str().unwrap().to_owned()
 }
 
 fn source(name: &str, text: impl Into<String>) -> Source {
     Source { name: name.to_owned(), text: text.into() }
 }
 
+/// A file, or the files of a directory, as one policy.
+fn sources(path: &Path) -> Vec<Source> {
+    let files = if path.is_dir() { entries(path) } else { vec![path.to_owned()] };
+    files.iter().map(|file| source(&name(file), read(file))).collect()
+}
+
+fn example() -> String {
+    read(&fixtures().join("example.yaml"))
+}
+
 #[test]
 fn the_example_loads() {
-    let loaded = Policy::load(&[source("example.yaml", fixture("example.yaml"))]).unwrap();
-    assert_eq!(loaded.policy.rules.len(), 8);
-    assert_eq!(loaded.policy.rules[0].origin.to_string(), "example.yaml:20");
+    let sources = [source("example.yaml", example())];
+    let Loaded { policy, warnings } = Policy::load(&sources).unwrap();
+    assert_eq!(policy.rules.len(), 8);
+    assert_eq!(policy.rules[0].origin.to_string(), "example.yaml:20");
+    insta::assert_snapshot!(report::diagnostics(&warnings, &sources, false), @r#"
+    example.yaml:37:23: warning[W103] batch-processor-* of rule "bulk-batch" misses a CronJob called batch-processor, and with it all of its Jobs
+       |
+    37 |       match: {names: ["batch-processor-*"]}
+       |                       ^^^^^^^^^^^^^^^^^^^
+       |
+       = help: write batch-processor* for both, or kinds: [Job] if only Jobs without a CronJob are meant
+    "#);
+}
+
+#[test]
+fn every_broken_file_is_answered() {
+    for path in entries(&fixtures().join("broken")) {
+        let sources = sources(&path);
+        let errors = Policy::load(&sources).expect_err(&name(&path));
+        for error in &errors {
+            assert!(error.mend.is_some(), "how to mend it? {error:?}");
+        }
+        snapshot("broken", &path, &errors, &sources);
+    }
+}
+
+#[test]
+fn every_odd_file_loads_with_warnings() {
+    for path in entries(&fixtures().join("odd")) {
+        let sources = sources(&path);
+        let loaded = Policy::load(&sources)
+            .unwrap_or_else(|errors| panic!("{}", report::diagnostics(&errors, &sources, false)));
+        snapshot("odd", &path, &loaded.warnings, &sources);
+    }
+}
+
+fn snapshot(group: &str, path: &Path, list: &[Diagnostic], sources: &[Source]) {
+    let mut settings = insta::Settings::clone_current();
+    settings.set_snapshot_suffix(name(path).replace(".yaml", ""));
+    settings.set_prepend_module_to_snapshot(false);
+    settings.set_omit_expression(true);
+    settings.bind(|| insta::assert_snapshot!(group, report::diagnostics(list, sources, false)));
 }

@@ -75,16 +75,19 @@ pub(super) fn field<T: FromNode>(
 /// The entries of a map.
 pub(super) fn map<'n>(
     node: &'n Node,
+    known: &[&str],
     path: Path<'_>,
     findings: &mut Findings<'_>,
 ) -> Option<&'n [Entry]> {
-    match &node.value {
-        Value::Map(entries) => Some(entries),
-        _ => {
-            wrong_type(node, path, "a map", findings);
-            None
-        }
+    if let Value::Map(entries) = &node.value {
+        return Some(entries);
     }
+    let finding = wrong_type(node, path, "a map", findings);
+    match known {
+        [] => finding.mend("write `key: value`"),
+        known => finding.mend(format!("known here are {}", list(known))),
+    }
+    None
 }
 
 /// The text of a string.
@@ -99,8 +102,11 @@ pub(super) fn text<'n>(
     }
     let quoted = findings.text(node.span);
     let finding = wrong_type(node, path, expected, findings);
-    if let Value::Bool(_) | Value::Int(_) | Value::Float(_) = node.value {
-        finding.mend(format!("quote it: {quoted:?}"));
+    match node.value {
+        Value::Bool(_) | Value::Int(_) | Value::Float(_) => {
+            finding.mend(format!("quote it: {quoted:?}"));
+        }
+        _ => finding.mend("write a string"),
     }
     None
 }
@@ -133,21 +139,37 @@ pub(super) fn unknown_field(
         return;
     }
     let mut message = format!("unknown field {text:?}{place}");
-    let nearest = nearest(text, known);
-    if let Some(nearest) = nearest {
+    if let Some(nearest) = nearest(text, known) {
         message.push_str(&format!("; did you mean {nearest:?}?"));
     }
-    let finding = findings.error(code::UNKNOWN_FIELD, key.span, message);
-    finding.mend(match nearest {
-        Some(nearest) => format!("write {nearest:?}"),
-        None => format!("remove it; known here are {}", list(known)),
-    });
+    let mend = format!("known here are {}", list(known));
+    findings.error(code::UNKNOWN_FIELD, key.span, message).mend(mend);
 }
 
 /// Reports a required field that is missing from a map.
-pub(super) fn missing_field(key: &str, node: &Node, path: Path<'_>, findings: &mut Findings<'_>) {
+///
+/// A misspelt key has been reported with the right one, and is not reported as missing, too.
+pub(super) fn missing_field(
+    key: &str,
+    known: &[&str],
+    node: &Node,
+    path: Path<'_>,
+    findings: &mut Findings<'_>,
+) {
+    let Value::Map(entries) = &node.value else { return };
+    let is_meant = |text: &str| !known.contains(&text) && nearest(text, known) == Some(key);
+    if entries.iter().any(|entry| entry.key.text == key || is_meant(&entry.key.text)) {
+        return;
+    }
     let message = format!("{key:?} is missing{}", path.place());
-    findings.error(code::MISSING, node.span, message).mend(format!("add `{key}: …`"));
+    let example = match (path, key) {
+        (Path::Root, "apiVersion") => super::wire::API_VERSION,
+        (Path::Root, "kind") => super::wire::KIND,
+        (Path::Root, "metadata") => "{name: cluster}",
+        (Path::Root, "spec") => "{…}",
+        _ => "…",
+    };
+    findings.error(code::MISSING, node.span, message).mend(format!("add `{key}: {example}`"));
 }
 
 /// One of a few words.
@@ -159,15 +181,18 @@ pub(super) fn word<T: Copy>(
 ) -> Option<T> {
     let known: Vec<&str> = words.iter().map(|(word, _)| *word).collect();
     let expected = format!("one of {}", list(&known));
-    // `Off` is a boolean to YAML 1.1 and a string to us; `off`, `false` and the like are meant.
-    let text = text(node, path, &expected, findings)?;
+    let Value::Str(text) = &node.value else {
+        wrong_type(node, path, &expected, findings).mend("write one of them");
+        return None;
+    };
     if let Some((_, value)) = words.iter().find(|(word, _)| *word == text) {
         return Some(*value);
     }
     let message = format!("{path} must be {expected}, and is {text:?}");
     let finding = findings.error(code::WORD, node.span, message);
-    if let Some(nearest) = nearest(text, &known) {
-        finding.mend(format!("write {nearest}"));
+    match nearest(text, &known) {
+        Some(nearest) => finding.mend(format!("write {nearest}")),
+        None => finding.mend("write one of them"),
     }
     None
 }
@@ -185,16 +210,16 @@ pub(super) fn number(
             let fits = u32::try_from(*number).ok().filter(|number| range.contains(number));
             if fits.is_none() {
                 let message = format!("{path} must be {expected}, and is {number}");
-                findings.error(code::NUMBER, node.span, message);
+                findings
+                    .error(code::NUMBER, node.span, message)
+                    .mend("write a number of that range");
             }
             fits
         }
         other => {
             let bare = matches!(other, Value::Str(text) if text.parse::<u32>().is_ok());
             let finding = wrong_type(node, path, &expected, findings);
-            if bare {
-                finding.mend("remove the quotes");
-            }
+            finding.mend(if bare { "remove the quotes" } else { "write a whole number" });
             None
         }
     }
@@ -212,10 +237,15 @@ pub(super) fn list(words: &[&str]) -> String {
 /// The word that is most likely meant, if one is at all like it.
 pub(super) fn nearest<'w>(text: &str, words: &[&'w str]) -> Option<&'w str> {
     let text = text.to_lowercase();
-    let likeness = |word: &str| strsim::jaro_winkler(&text, &word.to_lowercase());
+    let likeness = |word: &str| {
+        let word = word.to_lowercase();
+        // One slip of a finger weighs too much in a short word.
+        let slip = word.len() > 2 && strsim::osa_distance(&text, &word) == 1;
+        strsim::jaro_winkler(&text, &word).max(if slip { 0.9 } else { 0.0 })
+    };
     let best = words.iter().map(|word| (likeness(word), *word));
     let (likeness, word) = best.max_by(|a, b| a.0.total_cmp(&b.0))?;
-    (likeness > 0.8).then_some(word)
+    (likeness > 0.82).then_some(word)
 }
 
 // === impl Path ===
@@ -256,8 +286,9 @@ impl<T: FromNode> FromNode for List<T> {
     fn from_node(node: &Node, path: Path<'_>, findings: &mut Findings<'_>) -> Option<Self> {
         let Value::Seq(nodes) = &node.value else {
             let finding = wrong_type(node, path, "a list", findings);
-            if let Value::Str(text) = &node.value {
-                finding.mend(format!("write [{text}]"));
+            match &node.value {
+                Value::Str(text) => finding.mend(format!("write [{text}]")),
+                _ => finding.mend("begin each entry with `- `, or write [a, b]"),
             }
             return None;
         };

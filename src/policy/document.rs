@@ -39,7 +39,8 @@ macro_rules! document {
         impl FromNode for $name {
             fn from_node(node: &Node, path: Path<'_>, findings: &mut Findings<'_>) -> Option<Self> {
                 let mut this = Self::default();
-                let entries = decode::map(node, path, findings)?;
+                let known = &[$($key),*];
+                let entries = decode::map(node, known, path, findings)?;
                 for entry in entries {
                     let text = entry.key.text.as_str();
                     this.written.push(text.to_owned());
@@ -47,13 +48,12 @@ macro_rules! document {
                     match text {
                         $( $key => this.$field = decode::field(entry, inner, findings), )*
                         _ => {
-                            let known = &[$($key),*];
                             let name = stringify!($name);
                             decode::unknown_field(name, known, &entry.key, path, findings);
                         }
                     }
                 }
-                $( document!(@$need $key, entries, node, path, findings); )*
+                $( document!(@$need $key, known, node, path, findings); )*
                 Some(this)
             }
         }
@@ -96,10 +96,8 @@ macro_rules! document {
             }
         }
     )* };
-    (@required $key:literal, $entries:ident, $node:ident, $path:ident, $findings:ident) => {
-        if !$entries.iter().any(|entry| entry.key.text == $key) {
-            decode::missing_field($key, $node, $path, $findings);
-        }
+    (@required $key:literal, $known:ident, $node:ident, $path:ident, $findings:ident) => {
+        decode::missing_field($key, $known, $node, $path, $findings);
     };
     (@optional $($rest:tt)*) => {};
     (@is_required required) => { true };

@@ -49,7 +49,9 @@ fn key_fault(key: &str) -> Option<&'static str> {
     if name.contains('/') {
         Some("it has more than one `/`")
     } else if prefix.is_some_and(|prefix| !is_subdomain(prefix)) {
-        Some("what stands before the `/` must be a DNS name in lower case, of 253 characters")
+        Some(
+            "what stands before the `/` must be a DNS name in lower case, of 253 characters at most",
+        )
     } else if name.is_empty() {
         Some("its name is empty")
     } else if name.len() > 63 {
@@ -103,7 +105,7 @@ fn accepted(
     value_is_sound: impl Fn(&str, Span, &mut Findings<'_>) -> bool,
     findings: &mut Findings<'_>,
 ) -> Option<Vec<(String, Vec<String>)>> {
-    let entries = decode::map(node, path, findings)?;
+    let entries = decode::map(node, &[], path, findings)?;
     if entries.is_empty() {
         decode::empty(node.span, path, findings);
     }

@@ -14,6 +14,7 @@ use super::document::{
 };
 use super::finding::{At, Findings, Span};
 use super::index::Index;
+use super::lint;
 use super::node;
 use super::revision;
 use super::rule::{self, Action, Origin, Policy, Settings};
@@ -62,7 +63,8 @@ impl Policy {
             return Err(findings.into_diagnostics());
         }
         let name = name.map(|At { value, .. }| value.0).expect("a missing name was reported");
-        let policy = compile(name, spec, &findings);
+        let policy = compile(name, spec.clone(), &findings);
+        lint::policy(&policy, &spec, &mut findings);
         Ok(Loaded { policy, warnings: findings.into_diagnostics() })
     }
 

@@ -96,13 +96,42 @@ impl<'t> Lines<'t> {
                 let block = open == '[' && before.ends_with('-');
                 if before.ends_with(open) || block { before.len() - 1 } else { child }
             }
-            None => {
-                let between = |c: char| c.is_whitespace() || ":,-[{".contains(c) && c != open;
-                let rest = self.text[after..].trim_start_matches(between);
-                if rest.starts_with(open) { self.text.len() - rest.len() } else { after }
-            }
+            None => self.next_bracket(open, after).unwrap_or(after),
         };
         start..self.closing_bracket(start).unwrap_or_else(|| self.line_end(start))
+    }
+
+    /// Where the first alias stands, as far as that can be told without reading the file.
+    pub(super) fn first_alias(&self) -> Option<usize> {
+        let stars = self.text.match_indices('*').map(|(at, _)| at);
+        let opens = |at: &usize| {
+            let before = self.text[..*at].chars().next_back();
+            let after = self.text[at + 1..].chars().next();
+            before.is_some_and(|c| c.is_whitespace() || "[{,".contains(c))
+                && after.is_some_and(|c| c.is_alphanumeric() || c == '_')
+        };
+        stars.filter(|at| !self.in_comment(*at)).find(opens)
+    }
+
+    /// The next `[` or `{` after `from`, if nothing but brackets and comments stands before it.
+    fn next_bracket(&self, open: char, from: usize) -> Option<usize> {
+        let mut rest = &self.text[from..];
+        loop {
+            rest = rest.trim_start_matches(|c: char| {
+                c.is_whitespace() || ":,-[]{}".contains(c) && c != open
+            });
+            if rest.starts_with('#') {
+                rest = &rest[rest.find('\n')?..];
+            } else {
+                return rest.starts_with(open).then_some(self.text.len() - rest.len());
+            }
+        }
+    }
+
+    fn in_comment(&self, at: usize) -> bool {
+        let line = self.text[..at].rfind('\n').map_or(0, |newline| newline + 1);
+        let before = &self.text[line..at];
+        before.starts_with('#') || before.contains(" #")
     }
 
     /// The end of the line on which `start` stands, without trailing space or comment.

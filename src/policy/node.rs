@@ -140,8 +140,10 @@ fn report(span: Span, flaw: Flaw, findings: &mut Findings<'_>) {
                 span,
                 format!("a key must be a string, and this is {found}"),
             );
-            if !text.is_empty() && !text.contains(['\n', '{', '[']) {
-                finding.mend(format!("quote it: {text:?}"));
+            match text {
+                "" => finding.mend("write a string in front of the colon"),
+                _ if text.starts_with(['[', '{', '-']) => finding.mend("write a string"),
+                _ => finding.mend(format!("quote it: {text:?}")),
             }
         }
         Flaw::MergeKey => findings
@@ -162,12 +164,18 @@ fn report_failure(
 ) {
     let text = error.to_string();
     let lines = findings.lines(file);
-    let start = error.location().map_or(cursor, |at| lines.offset(at.line(), at.column()));
+    // An open quote swallows the rest of the file; the place to look at is where it opens.
+    let opened = text.split_once(", while scanning a quoted scalar at line ");
+    let opened = opened.and_then(|(_, place)| mark(place));
+    let end = error.location().map(|at| (at.line(), at.column()));
+    let start = opened.or(end).map_or(cursor, |(line, column)| lines.offset(line, column));
     // A position at the very end would underline nothing: the last thing that stands there tells
     // more.
     let start = start.min(lines.text().trim_end().len());
     let span = Span { file, start, end: lines.line_end(start).max(start) };
     if text.contains(TOO_MANY) || text.starts_with("repetition limit exceeded") {
+        let start = lines.first_alias().unwrap_or(start);
+        let span = Span { file, start, end: lines.scalar_end(start, None) };
         findings
             .error(code::TOO_DEEP, span, "aliases make this file larger than it may be")
             .mend("write the values out in place of aliases");
@@ -179,17 +187,26 @@ fn report_failure(
             .mend("no policy nests that deep; an alias inside its own anchor does");
         return;
     }
-    let rest = lines.text().get(start..).unwrap_or_default();
-    let mend = syntax_mend(&text, rest);
+    // Of an alias without a name the library tells the place after the star.
+    let star = text.contains("scanning an alias") && lines.text()[..start].ends_with('*');
+    let span = if star { Span { start: start - 1, ..span } } else { span };
+    let mend = syntax_mend(&text, &lines.text()[span.start..]);
     findings
         .error(code::SYNTAX, span, format!("this is no YAML: {}", without_place(&text)))
         .mend(mend);
+}
+
+/// A place as the library writes it: `6 column 10`.
+fn mark(text: &str) -> Option<(usize, usize)> {
+    let (line, column) = text.split_once(" column ")?;
+    Some((line.parse().ok()?, column.parse().ok()?))
 }
 
 /// The library's message without its own place, which is shown in front of the message.
 fn without_place(text: &str) -> String {
     let Some((problem, rest)) = text.split_once(" at line ") else { return text.to_owned() };
     match rest.split_once(", ") {
+        Some((_, context)) if context.contains("quoted scalar") => problem.to_owned(),
         Some((_, context)) => format!("{problem}, {context}"),
         None => problem.to_owned(),
     }
@@ -241,12 +258,8 @@ impl Reader<'_> {
 
     /// The offset that an error of ours was given; the library leaves out the very first one.
     fn marked(&self, error: &str) -> usize {
-        let place = error.rsplit_once(ASIDE).map_or("", |(_, place)| place);
-        let place = place.strip_prefix(" at line ").and_then(|place| place.split_once(" column "));
-        match place.map(|(line, column)| (line.parse(), column.parse())) {
-            Some((Ok(line), Ok(column))) => self.lines.offset(line, column),
-            _ => 0,
-        }
+        let place = error.rsplit_once(ASIDE).and_then(|(_, place)| place.strip_prefix(" at line "));
+        place.and_then(mark).map_or(0, |(line, column)| self.lines.offset(line, column))
     }
 
     fn container(&self, open: char, after: usize, child: Option<usize>) -> Span {
@@ -355,9 +368,14 @@ impl<'de> Visitor<'de> for NodeVisitor<'_> {
                     continue;
                 }
                 Value::Str(text) => text,
-                other => {
-                    reader.flaw(span, Flaw::Key(other.describe()));
+                Value::Map(_) | Value::Seq(_) => {
+                    reader.flaw(span, Flaw::Key(key.value.describe()));
                     continue;
+                }
+                // Kept as it is written, as if it were quoted: the rest is checked all the same.
+                scalar => {
+                    reader.flaw(span, Flaw::Key(scalar.describe()));
+                    reader.lines.text()[span.start..span.end].to_owned()
                 }
             };
             if let Some(first) = seen.get(&text) {
@@ -374,7 +392,11 @@ impl<'de> Visitor<'de> for NodeVisitor<'_> {
         let Self { reader, .. } = self;
         let (tag, variant) = access.variant::<String>()?;
         let node = variant.newtype_variant_seed(NodeSeed(reader))?;
-        reader.flaw(node.span, Flaw::Tag(format!("!{}", tag.trim_start_matches('!'))));
+        let tag = format!("!{}", tag.trim_start_matches('!'));
+        // The library tells the place of the value, and the tag stands right before it.
+        let start = reader.lines.text()[..node.span.start].rfind(&tag).unwrap_or(node.span.start);
+        let span = Span { start, end: start + tag.len(), ..node.span };
+        reader.flaw(span, Flaw::Tag(tag));
         Ok(node)
     }
 }

@@ -51,14 +51,15 @@ impl Selector {
 
     /// Whether labels, given as a look-up, satisfy every requirement.
     pub fn matches<'l>(&self, label: impl Fn(&str) -> Option<&'l str>) -> bool {
-        self.requirements.iter().all(|requirement| requirement.holds(label(&requirement.key)))
+        self.requirements.iter().all(|requirement| requirement.accepts(label(&requirement.key)))
     }
 }
 
 // === impl Requirement ===
 
 impl Requirement {
-    fn holds(&self, value: Option<&str>) -> bool {
+    /// Whether a value of the key, or its absence, is what is asked for.
+    pub(super) fn accepts(&self, value: Option<&str>) -> bool {
         let among =
             |values: &[String]| value.is_some_and(|value| values.iter().any(|v| v == value));
         match &self.operator {

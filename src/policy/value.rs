@@ -26,8 +26,12 @@ pub enum DurationError {
     Negative,
     #[error("a number is missing before {0:?}")]
     NoNumber(String),
+    #[error("it has spaces")]
+    Spaces(String),
     #[error("units must fall, each once: w, d, h, m, s")]
     Order,
+    #[error("a number with zeros in front is a text to YAML")]
+    Zeros,
     #[error("it is beyond the API's 2147483647 seconds, about 68 years")]
     TooLong,
     #[error("{0:?} is no unit")]
@@ -71,9 +75,13 @@ impl FromStr for Seconds {
 
     /// Reads `([0-9]+(s|m|h|d|w))+` with units falling, such as `1h30m`.
     fn from_str(text: &str) -> Result<Self, DurationError> {
-        let text = text.trim();
+        let joined: String = text.split_whitespace().collect();
+        if joined != text && joined.parse::<Self>().is_ok() {
+            return Err(DurationError::Spaces(joined));
+        }
         match text.trim_start_matches(|c: char| c.is_ascii_digit()) {
             _ if text.is_empty() => return Err(DurationError::Empty),
+            "" if text.starts_with('0') => return Err(DurationError::Zeros),
             "" => return Err(DurationError::Bare),
             rest if rest.starts_with(':') && rest.len() < text.len() => {
                 return Err(DurationError::Clock);
@@ -88,6 +96,7 @@ impl FromStr for Seconds {
         while !rest.is_empty() {
             let digits = rest.find(|c: char| !c.is_ascii_digit()).unwrap_or(rest.len());
             let (number, after) = rest.split_at(digits);
+            let after = after.trim_start();
             let word = after.find(|c: char| !c.is_alphabetic()).unwrap_or(after.len());
             // What is neither a digit nor a letter is shown as a unit that nobody knows.
             let word = if word == 0 { after.len() } else { word };
@@ -151,6 +160,8 @@ impl DurationError {
             Self::Decimals => "write the part after the point in a smaller unit: 1h30m for 1.5h",
             Self::Empty => "write seconds as a number, or 90s, 15m, 1h30m, 7d, 2w",
             Self::Negative => "write 0s for at once, or unset for no TTL where a TTL is meant",
+            Self::Spaces(joined) => return format!("write {joined}"),
+            Self::Zeros => "write the number without them, for seconds",
             Self::NoNumber(_) => "write a number before each unit: 90s, 15m, 1h30m, 7d, 2w",
             Self::Order => "write the larger unit first: 1h30m",
             Self::TooLong => "write at most 24855d; unset leaves an object without a TTL",
@@ -185,7 +196,9 @@ impl ZoneName {
     pub(super) fn nearest(name: &str) -> Option<String> {
         let names: Vec<String> =
             jiff::tz::db().available().map(|zone| zone.as_str().to_owned()).collect();
-        let names: Vec<&str> = names.iter().map(String::as_str).collect();
+        // Files that lie beside the zones, such as `localtime`, are none.
+        let is_zone = |name: &&str| name.starts_with(|c: char| c.is_ascii_uppercase());
+        let names: Vec<&str> = names.iter().map(String::as_str).filter(is_zone).collect();
         super::decode::nearest(name, &names).map(str::to_owned)
     }
 

@@ -104,7 +104,7 @@ impl FromNode for Name {
         let printable = !text.is_empty() && text.len() <= 253 && !text.contains(char::is_control);
         if !printable || text.trim() != text {
             let message = format!("{path} must be 1 to 253 characters that can be printed");
-            findings.error(code::NAME, node.span, message);
+            findings.error(code::NAME, node.span, message).mend("write a short text in one line");
             return None;
         }
         Some(Self(text.to_owned()))
@@ -186,8 +186,10 @@ impl FromNode for Switch {
             match text.to_lowercase().as_str() {
                 "yes" | "on" | "true" => finding.mend("write true"),
                 "no" | "off" | "false" => finding.mend("write false"),
-                _ => {}
+                _ => finding.mend("write true or false"),
             }
+        } else {
+            finding.mend("write true or false");
         }
         None
     }
@@ -235,8 +237,17 @@ impl FromNode for Wait {
 
 impl FromNode for Side {
     fn from_node(node: &Node, path: Path<'_>, findings: &mut Findings<'_>) -> Option<Self> {
-        if matches!(&node.value, Value::Str(text) if text == UNSET) {
-            return Some(Self(None));
+        if let Value::Str(text) = &node.value {
+            if text == UNSET {
+                return Some(Self(None));
+            }
+            if NEVER.contains(&text.to_lowercase().as_str()) {
+                let message = format!("{path}: {text:?} is no duration");
+                findings
+                    .error(code::DURATION, node.span, message)
+                    .mend("write unset to leave Jobs without a TTL");
+                return None;
+            }
         }
         Seconds::from_node(node, path, findings).map(|seconds| Self(Some(seconds)))
     }
@@ -250,7 +261,8 @@ impl FromNode for Ttl {
             Value::Map(_) => Pair::from_node(node, path, findings).map(Self::Pair),
             Value::Seq(_) | Value::Bool(_) => {
                 let expected = "a duration, unset, or {onSuccess, onFailure}";
-                decode::wrong_type(node, path, expected, findings);
+                decode::wrong_type(node, path, expected, findings)
+                    .mend("write 1h, or {onSuccess: 1h, onFailure: 3d}");
                 None
             }
             _ => Side::from_node(node, path, findings).map(Self::Whole),
@@ -315,10 +327,9 @@ impl FromNode for Glob {
             Ok(glob) => Some(glob),
             Err(error) => {
                 let message = format!("{path}: {text:?} is no glob: {error}");
-                findings.error(code::GLOB, node.span, message).mend(
-                    "names hold lower case letters, digits, `-` and `.`; match the rest \
-                           with `*` and `?`, and give alternatives as a list",
-                );
+                findings
+                    .error(code::GLOB, node.span, message)
+                    .mend("give alternatives as a list, and match the rest with `*` or `?`");
                 None
             }
         }
@@ -349,6 +360,10 @@ pub(super) const KIND: &str = "JobPolicy";
 
 /// The word for no TTL on purpose.
 const UNSET: &str = "unset";
+
+/// What people write when they mean it.
+const NEVER: [&str; 8] =
+    ["unset", "never", "none", "forever", "infinite", "infinity", "off", "disabled"];
 
 /// What the third member of a record's entry can be beside a rule's name (policy.md, point 7).
 const RESERVED_NAMES: [&str; 5] = ["defaults", "limits", "guards", "hold", "author"];
