@@ -119,7 +119,7 @@ fn decide<'a>(
         object.match_name().clone_into(&mut report.name);
     }
     if report.namespace.is_empty() {
-        report.namespace = object.metadata.namespace.as_deref().unwrap_or_default().to_owned();
+        object.metadata.namespace.as_deref().unwrap_or_default().clone_into(&mut report.namespace);
     }
     // A stored object that cannot be read proves nothing about its author.
     let old = old.and_then(|wire| Object::new(kind, wire).ok());

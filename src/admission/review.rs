@@ -45,9 +45,9 @@ pub(super) struct GroupVersionKind<'a> {
 
 /// A request whose objects were read, or not.
 pub(super) enum Reading<'a> {
-    Objects(Request<'a, Wire<'a>>),
+    Objects(Box<Request<'a, Wire<'a>>>),
     /// The objects have parts of the wrong type; the text says which.
-    Unreadable(Request<'a, IgnoredAny>, String),
+    Unreadable(Box<Request<'a, IgnoredAny>>, String),
 }
 
 #[derive(Deserialize)]
@@ -108,10 +108,11 @@ impl<'a> Reading<'a> {
         }
         refuse_depth(body)?;
         match serde_json::from_slice(body) {
-            Ok(review) => request(review).map(Self::Objects),
+            Ok(review) => request(review).map(Box::new).map(Self::Objects),
             Err(error) if error.is_data() => {
                 let review = serde_json::from_slice(body).map_err(|error| bad_json(&error))?;
-                request(review).map(|request| Self::Unreadable(request, error.to_string()))
+                request(review)
+                    .map(|request| Self::Unreadable(Box::new(request), error.to_string()))
             }
             Err(error) => Err(bad_json(&error)),
         }

@@ -67,7 +67,7 @@ impl<'de: 'a, 'a> Deserialize<'de> for Text<'a> {
 
 // === impl Map ===
 
-impl<'a> Map<'a> {
+impl Map<'_> {
     /// The value of a key, the last one where it stands twice.
     pub fn get(&self, key: &str) -> Option<&str> {
         self.0.iter().rev().find(|(k, _)| &**k == key).map(|(_, v)| &**v)

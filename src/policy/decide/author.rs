@@ -149,7 +149,8 @@ impl Case<'_, '_> {
         let present = setting.of(object);
         let side = self.side(setting);
         let had_entry = side.sent(setting).is_some();
-        let shown = || !present.is_absent() && self.last_applied(setting) == present.number();
+        let shown =
+            || self.last_applied(setting).is_some_and(|wrote| present.number() == Some(wrote));
         let Some(entry) = side.fitting(setting, &present) else {
             // A TTL needs no proof: the API server fills none.
             let proved = setting.api_default().is_some() && (shown() || applied(object, setting));

@@ -67,6 +67,6 @@ impl<'p> Case<'p, '_> {
     }
 }
 
-fn seconds<'p>(supplied: Option<Supplied<'p, Seconds>>) -> Option<(Value, Origin<'p>)> {
+fn seconds(supplied: Option<Supplied<'_, Seconds>>) -> Option<(Value, Origin<'_>)> {
     supplied.map(|supplied| (Value::Number(supplied.value.get()), supplied.by.into()))
 }

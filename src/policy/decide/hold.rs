@@ -35,14 +35,14 @@ impl Case<'_, '_> {
         let (hold, ttl) = (self.hold()?, ttl?);
         let longest = self.longest_hold();
         let finished_at = self.finish.and_then(|finish| finish.at);
-        let held = match (hold, finished_at) {
+        let kept = match (hold, finished_at) {
             (Hold::Until(until), Some(at)) => {
                 whole_seconds_up(until.duration_since(at)).min(longest)
             }
             _ => longest,
         };
         // A negative TTL is the API server's to refuse.
-        (ttl >= 0 && held > ttl).then_some(held)
+        (ttl >= 0 && kept > ttl).then_some(kept)
     }
 
     /// Says what a hold cannot do, in the call that brings it.

@@ -1,0 +1,80 @@
+//! Shapes of output that several commands share: kubectl's tables, and JSON or YAML of a value.
+
+use serde::Serialize;
+
+use super::yaml;
+
+/// A table as kubectl prints it: no lines, upper-case headings, three blanks between columns.
+#[derive(Debug)]
+pub struct Table {
+    rows: Vec<Vec<String>>,
+}
+
+// === impl Table ===
+
+impl Table {
+    /// A table with these headings.
+    pub fn new<const N: usize>(headings: [&str; N]) -> Self {
+        Self { rows: vec![headings.map(str::to_owned).to_vec()] }
+    }
+
+    /// Adds a row; an empty cell is shown as `-`.
+    pub fn row<const N: usize>(&mut self, cells: [String; N]) {
+        let shown = |cell: String| if cell.is_empty() { "-".to_owned() } else { cell };
+        self.rows.push(cells.map(shown).to_vec());
+    }
+
+    /// Whether there is nothing below the headings.
+    pub fn is_empty(&self) -> bool {
+        self.rows.len() == 1
+    }
+}
+
+impl std::fmt::Display for Table {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        let mut table = comfy_table::Table::new();
+        table.load_preset(comfy_table::presets::NOTHING);
+        table.add_rows(&self.rows);
+        for column in table.column_iter_mut() {
+            column.set_padding((0, 3));
+        }
+        for line in table.lines() {
+            writeln!(f, "{}", line.trim_end())?;
+        }
+        Ok(())
+    }
+}
+
+/// A value as indented JSON, with a line end.
+///
+/// # Errors
+/// Where the value cannot be JSON, which is ours to mend.
+pub fn json(value: &impl Serialize) -> Result<String, serde_json::Error> {
+    Ok(serde_json::to_string_pretty(value)? + "\n")
+}
+
+/// A value as YAML, in the order of its fields.
+///
+/// # Errors
+/// As [`json`].
+pub fn yaml(value: &impl Serialize) -> Result<String, serde_yaml::Error> {
+    Ok(yaml::emit(&serde_yaml::to_value(value)?))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::Table;
+
+    #[test]
+    fn a_table_looks_like_one_of_kubectl() {
+        let mut table = Table::new(["NAME", "TTL", "BY"]);
+        assert!(table.is_empty());
+        table.row(["job/backup".to_owned(), "300".to_owned(), "dev".to_owned()]);
+        table.row(["cronjob/etl".to_owned(), String::new(), "defaults".to_owned()]);
+        insta::assert_snapshot!(table, @r"
+        NAME          TTL   BY
+        job/backup    300   dev
+        cronjob/etl   -     defaults
+        ");
+    }
+}
