@@ -80,14 +80,17 @@ pub fn provider() -> Arc<CryptoProvider> {
 }
 
 fn authority(now: Timestamp) -> Result<CertifiedIssuer<'static, KeyPair>, rcgen::Error> {
+    let key = KeyPair::generate()?;
     let mut params = CertificateParams::default();
-    // Two authorities must not share a subject: a client that holds an old one would look no
+    // Two authorities must not share a subject: a client that trusts an old one would look no
     // further, and call the new leaf's signature wrong instead of its issuer unknown.
-    params.distinguished_name.push(DnType::CommonName, format!("curfew CA {}", now.as_second()));
+    let id =
+        params.key_identifier(&key).iter().take(4).fold(0, |id, byte| id << 8 | u32::from(*byte));
+    params.distinguished_name.push(DnType::CommonName, format!("curfew CA {id:08x}"));
     params.is_ca = IsCa::Ca(BasicConstraints::Constrained(0));
     params.key_usages = vec![KeyUsagePurpose::KeyCertSign, KeyUsagePurpose::CrlSign];
     validity(&mut params, now, AUTHORITY_LIFETIME);
-    CertifiedIssuer::self_signed(params, KeyPair::generate()?)
+    CertifiedIssuer::self_signed(params, key)
 }
 
 fn leaf(names: &[String], now: Timestamp) -> Result<CertificateParams, rcgen::Error> {
