@@ -1,0 +1,20 @@
+//! curfew on a real API server: everything here is stored by a kube-apiserver, and nothing is
+//! mocked but the neighbours that are to misbehave.
+//!
+//! One binary, so that one control plane serves all tests. See `tests/support/harness.rs` for where
+//! it comes from, and for what happens where there is none.
+
+mod example;
+mod failing;
+mod finished;
+mod harness;
+mod intent;
+mod load;
+mod neighbours;
+mod offline;
+mod ownership;
+#[path = "../support/harness.rs"]
+pub mod support;
+mod undo;
+mod untouched;
+mod writing;

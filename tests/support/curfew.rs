@@ -1,0 +1,203 @@
+//! curfew itself, as the binary that was built.
+
+use std::{
+    fs,
+    io::{Read, Write},
+    net::{SocketAddr, TcpStream},
+    os::unix::fs::symlink,
+    path::{Path, PathBuf},
+    process::{Command, Stdio},
+    sync::atomic::{AtomicU32, Ordering},
+    time::Duration,
+};
+
+use serde_json::Value;
+
+use super::{
+    kubectl::Said,
+    pki::{Authority, Pair},
+    process::{Child, Scratch},
+    registration::Endpoint,
+    wait::eventually,
+};
+
+/// Holds a running `curfew serve`.
+pub struct Curfew {
+    /// HTTPS.
+    pub address: SocketAddr,
+    /// Health and metrics, plain HTTP.
+    pub admin: SocketAddr,
+    pub process: Child,
+    policy: Volume,
+    certificate: Volume,
+    bundle: String,
+    // The last to go: the process reads from it.
+    _scratch: Scratch,
+}
+
+/// A directory as the kubelet mounts a `ConfigMap` or a Secret: names that point through `..data`
+/// into a directory that is replaced as a whole.
+struct Volume {
+    path: PathBuf,
+    generation: AtomicU32,
+}
+
+// === impl Curfew ===
+
+impl Curfew {
+    /// Starts with a policy file and waits until it is ready.
+    pub fn start(authority: &Authority, policy: &str) -> Self {
+        Self::start_with(authority, &[("policy.yaml", policy)], &["--no-cluster"])
+    }
+
+    /// Starts with a directory of policy files and further arguments.
+    pub fn start_with(authority: &Authority, policy: &[(&str, &str)], arguments: &[&str]) -> Self {
+        let scratch = Scratch::new().expect("a scratch directory can be made");
+        let (policy_volume, certificate) =
+            (Volume::new(scratch.join("policy")), Volume::new(scratch.join("tls")));
+        policy_volume.put(policy);
+        put_pair(&certificate, &authority.server());
+        let mut command = Command::new(env!("CARGO_BIN_EXE_curfew"));
+        command
+            .arg("serve")
+            .arg("--policy")
+            .arg(&policy_volume.path)
+            .arg("--tls-cert")
+            .arg(certificate.path.join("tls.crt"))
+            .arg("--tls-key")
+            .arg(certificate.path.join("tls.key"))
+            .args(["--listen", "127.0.0.1:0", "--admin-listen", "127.0.0.1:0"])
+            .args(["--log-format", "json"])
+            .args(arguments)
+            .env("HOME", scratch.path())
+            .current_dir(scratch.path());
+        let mut process = Child::start(&command, &scratch.join("log")).expect("curfew starts");
+        let (address, admin) = eventually("curfew listens", LIMIT, || {
+            let ended = process.ended();
+            assert!(ended.is_none(), "curfew ended, {ended:?}: {}", process.log());
+            listening(&process.log())
+        });
+        let bundle = authority.bundle();
+        let curfew = Self {
+            address,
+            admin,
+            process,
+            policy: policy_volume,
+            certificate,
+            bundle,
+            _scratch: scratch,
+        };
+        eventually("curfew is ready", LIMIT, || (curfew.admin("/readyz")?.0 == 200).then_some(()));
+        curfew
+    }
+
+    pub fn endpoint(&self) -> Endpoint {
+        self.endpoint_at(self.address)
+    }
+
+    /// As seen through a [`super::service::Service`].
+    pub fn endpoint_at(&self, address: SocketAddr) -> Endpoint {
+        Endpoint { url: format!("https://{address}/mutate"), bundle: self.bundle.clone() }
+    }
+
+    /// Replaces the policy as an edited `ConfigMap` is replaced.
+    pub fn set_policy(&self, files: &[(&str, &str)]) {
+        self.policy.put(files);
+    }
+
+    /// Replaces the certificate as a renewed Secret is replaced.
+    pub fn set_certificate(&self, pair: &Pair) {
+        put_pair(&self.certificate, pair);
+    }
+
+    /// Status and body of a path on the admin port; `None` where nobody answers.
+    pub fn admin(&self, path: &str) -> Option<(u16, String)> {
+        let mut stream = TcpStream::connect(self.admin).ok()?;
+        stream.set_read_timeout(Some(LIMIT)).ok()?;
+        write!(stream, "GET {path} HTTP/1.1\r\nHost: admin\r\nConnection: close\r\n\r\n").ok()?;
+        let mut answer = String::new();
+        stream.read_to_string(&mut answer).ok()?;
+        let (head, body) = answer.split_once("\r\n\r\n")?;
+        Some((head.split(' ').nth(1)?.parse().ok()?, body.to_owned()))
+    }
+
+    /// The sum of a metric over all its labels.
+    pub fn metric(&self, name: &str) -> f64 {
+        let (_, text) = self.admin("/metrics").expect("the admin port answers");
+        let lines = text.lines().filter(|line| {
+            line.strip_prefix(name).is_some_and(|rest| rest.starts_with(['{', ' ']))
+        });
+        lines.filter_map(|line| line.rsplit(' ').next()?.parse::<f64>().ok()).sum()
+    }
+}
+
+/// Runs another command of curfew, such as `mutate`, with something on stdin.
+pub fn offline(arguments: &[&str], input: &str) -> Said {
+    let mut child = Command::new(env!("CARGO_BIN_EXE_curfew"))
+        .args(arguments)
+        .env_clear()
+        .stdin(Stdio::piped())
+        .stdout(Stdio::piped())
+        .stderr(Stdio::piped())
+        .spawn()
+        .expect("curfew starts");
+    let mut stdin = child.stdin.take().expect("stdin is a pipe");
+    // It may end without reading; its exit code then tells why.
+    let _ = stdin.write_all(input.as_bytes());
+    drop(stdin);
+    let output = child.wait_with_output().expect("curfew can be waited for");
+    Said {
+        success: output.status.success(),
+        stdout: String::from_utf8_lossy(&output.stdout).into_owned(),
+        stderr: String::from_utf8_lossy(&output.stderr).into_owned(),
+    }
+}
+
+// === impl Volume ===
+
+impl Volume {
+    fn new(path: PathBuf) -> Self {
+        fs::create_dir_all(&path).expect("a scratch directory is writable");
+        Self { path, generation: AtomicU32::new(0) }
+    }
+
+    fn put(&self, files: &[(&str, &str)]) {
+        let generation = self.generation.fetch_add(1, Ordering::Relaxed);
+        let directory = format!("..generation_{generation}");
+        fs::create_dir(self.path.join(&directory)).expect("generations differ");
+        for (name, content) in files {
+            fs::write(self.path.join(&directory).join(name), content).expect("it is writable");
+        }
+        symlink(&directory, self.path.join("..data_tmp")).expect("it was renamed the last time");
+        fs::rename(self.path.join("..data_tmp"), self.path.join("..data")).expect("same directory");
+        for (name, _) in files {
+            let link = self.path.join(name);
+            if !link.is_symlink() {
+                symlink(Path::new("..data").join(name), link).expect("there is none yet");
+            }
+        }
+        // The kubelet removes the old generation at once, and so must whoever reads cope.
+        if let Some(old) = generation.checked_sub(1) {
+            let _ = fs::remove_dir_all(self.path.join(format!("..generation_{old}")));
+        }
+    }
+}
+
+fn put_pair(volume: &Volume, pair: &Pair) {
+    volume.put(&[("tls.crt", &pair.certificate), ("tls.key", &pair.key)]);
+}
+
+/// The bound addresses, from the log line that tells them.
+fn listening(log: &str) -> Option<(SocketAddr, SocketAddr)> {
+    log.lines().find_map(|line| {
+        let line: Value = serde_json::from_str(line).ok()?;
+        // tracing's JSON puts fields beside or below, by configuration.
+        let fields = if line["fields"].is_object() { &line["fields"] } else { &line };
+        if fields["message"] != "listening" {
+            return None;
+        }
+        Some((fields["addr"].as_str()?.parse().ok()?, fields["admin"].as_str()?.parse().ok()?))
+    })
+}
+
+const LIMIT: Duration = Duration::from_secs(20);

@@ -1,0 +1,152 @@
+//! Load on a webhook: Jobs created through the API server, and reviews sent straight to it, each
+//! over a connection of its own.
+
+use std::{
+    net::SocketAddr,
+    sync::{
+        Arc,
+        atomic::{AtomicBool, Ordering},
+    },
+    thread::{self, JoinHandle},
+    time::Duration,
+};
+
+use rustls::{
+    ClientConfig, RootCertStore,
+    pki_types::{CertificateDer, ServerName, pem::PemObject},
+};
+use serde_json::{Value, json};
+use tokio::{
+    io::{AsyncReadExt, AsyncWriteExt},
+    net::TcpStream,
+    time::timeout,
+};
+use tokio_rustls::TlsConnector;
+
+use super::{
+    api::Reply, control_plane::ControlPlane, manifest::job, namespace::Namespace, pki::Authority,
+    wait::runtime,
+};
+
+/// Holds threads that work until told to stop.
+pub struct Load<T> {
+    stop: Arc<AtomicBool>,
+    threads: Vec<JoinHandle<Vec<T>>>,
+}
+
+/// Calls a webhook without an API server in between.
+#[derive(Clone)]
+pub struct Caller {
+    connector: TlsConnector,
+    address: SocketAddr,
+}
+
+/// What a direct call got.
+#[derive(Clone, Debug)]
+pub struct Called {
+    /// The review, or what went wrong.
+    pub answer: Result<Value, String>,
+    /// The certificate that was shown, in DER.
+    pub certificate: Vec<u8>,
+}
+
+// === impl Load ===
+
+impl<T: Send + 'static> Load<T> {
+    /// Each thread repeats `work`, with a number of its own each time.
+    pub fn start(threads: usize, work: impl Fn(usize) -> T + Clone + Send + 'static) -> Self {
+        let stop = Arc::new(AtomicBool::new(false));
+        let spawn = |thread: usize| {
+            let (stop, work) = (Arc::clone(&stop), work.clone());
+            thread::spawn(move || {
+                let mut done = Vec::new();
+                while !stop.load(Ordering::Relaxed) {
+                    done.push(work(thread * 1_000_000 + done.len()));
+                    // Load, not a benchmark: other tests run on this machine.
+                    thread::sleep(Duration::from_millis(5));
+                }
+                done
+            })
+        };
+        let threads = (0..threads).map(spawn).collect();
+        Self { stop, threads }
+    }
+
+    /// Stops, and gives what all threads got.
+    pub fn finish(mut self) -> Vec<T> {
+        self.stop.store(true, Ordering::Relaxed);
+        let threads = std::mem::take(&mut self.threads);
+        threads.into_iter().flat_map(|thread| thread.join().expect("no call panics")).collect()
+    }
+}
+
+impl<T> Drop for Load<T> {
+    fn drop(&mut self) {
+        self.stop.store(true, Ordering::Relaxed);
+    }
+}
+
+/// Three threads that create Jobs.
+pub fn creating_jobs(space: &Namespace<'static>) -> Load<Reply> {
+    let (plane, path): (&'static ControlPlane, String) = (space.plane, space.path("jobs"));
+    Load::start(3, move |number| plane.api.post(&path, &job(&format!("load-{number}"), json!({}))))
+}
+
+/// Two threads that send this review.
+pub fn calling(caller: &Caller, review: &'static str) -> Load<Called> {
+    let caller = caller.clone();
+    Load::start(2, move |_| caller.call(review))
+}
+
+// === impl Caller ===
+
+impl Caller {
+    pub fn new(authority: &Authority, address: SocketAddr) -> Self {
+        let _ = runtime();
+        let mut roots = RootCertStore::empty();
+        let root = CertificateDer::from_pem_slice(authority.certificate().as_bytes());
+        roots.add(root.expect("rcgen writes PEM")).expect("it is an authority");
+        let mut config =
+            ClientConfig::builder().with_root_certificates(roots).with_no_client_auth();
+        config.alpn_protocols = vec![b"http/1.1".to_vec()];
+        Self { connector: TlsConnector::from(Arc::new(config)), address }
+    }
+
+    /// One connection, one handshake, one call.
+    pub fn call(&self, review: &str) -> Called {
+        runtime().block_on(async {
+            let mut certificate = Vec::new();
+            let call = self.exchange(review, &mut certificate);
+            let answer = timeout(Duration::from_secs(10), call).await;
+            let answer = answer.unwrap_or_else(|_| Err("no answer in ten seconds".to_owned()));
+            Called { answer, certificate }
+        })
+    }
+
+    async fn exchange(&self, review: &str, shown: &mut Vec<u8>) -> Result<Value, String> {
+        let text = |step: &'static str| move |error: std::io::Error| format!("{step}: {error}");
+        let stream = TcpStream::connect(self.address).await.map_err(text("connect"))?;
+        let name = ServerName::from(self.address.ip());
+        let mut stream =
+            self.connector.connect(name, stream).await.map_err(text("TLS handshake"))?;
+        if let Some([first, ..]) = stream.get_ref().1.peer_certificates() {
+            *shown = first.to_vec();
+        }
+        let head = format!(
+            "POST /mutate?timeout=2s HTTP/1.1\r\nHost: webhook\r\nConnection: close\r\n\
+             Content-Type: application/json\r\nContent-Length: {}\r\n\r\n",
+            review.len()
+        );
+        stream.write_all(head.as_bytes()).await.map_err(text("send"))?;
+        stream.write_all(review.as_bytes()).await.map_err(text("send"))?;
+        stream.flush().await.map_err(text("send"))?;
+        let mut answer = Vec::new();
+        stream.read_to_end(&mut answer).await.map_err(text("receive"))?;
+        let answer = String::from_utf8(answer).map_err(|error| error.to_string())?;
+        let (head, body) = answer.split_once("\r\n\r\n").ok_or("no HTTP answer")?;
+        if !head.starts_with("HTTP/1.1 200") {
+            return Err(answer.lines().next().unwrap_or_default().to_owned());
+        }
+        serde_json::from_str(body).map_err(|error| format!("{error}: {body}"))
+    }
+}
