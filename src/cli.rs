@@ -14,6 +14,7 @@ pub mod judge;
 pub mod manifests;
 pub mod mutate;
 pub mod output;
+pub mod plan;
 pub mod policies;
 pub mod printer;
 pub mod report;
@@ -52,6 +53,7 @@ enum Command {
     Mutate(mutate::Mutate),
     Diff(diff::Diff),
     Explain(explain::Explain),
+    Plan(plan::Plan),
     Test(test::Test),
     Schema(schema::Schema),
     Certs(certs::Certs),
@@ -125,6 +127,7 @@ impl Cli {
             Command::Diff(command) => command.run(&mut printer),
             Command::Explain(command) => command.run(&mut printer),
             Command::Mutate(command) => command.run(&mut printer),
+            Command::Plan(command) => command.run(&mut printer),
             Command::Schema(command) => command.run(&mut printer),
             Command::Serve(command) => command.run(&mut printer),
             Command::Test(command) => command.run(&mut printer),

@@ -254,7 +254,7 @@ fn is_finished(job: &Json) -> bool {
 }
 
 proptest! {
-    #![proptest_config(ProptestConfig::with_cases(150))]
+    #![proptest_config(ProptestConfig::with_cases(80))]
 
     /// The delete contract.
     #[test]

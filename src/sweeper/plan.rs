@@ -212,7 +212,9 @@ impl Plan {
     fn computed_digest(&self) -> String {
         let bare = Self { digest: String::new(), ..self.clone() };
         let text = serde_json::to_vec(&bare).expect("strings, numbers and times are always JSON");
-        Sha256::digest(text).iter().map(|byte| format!("{byte:02x}")).collect()
+        let hex =
+            |digit: u8| char::from_digit(u32::from(digit), 16).expect("four bits are a digit");
+        Sha256::digest(text).iter().flat_map(|byte| [hex(byte >> 4), hex(byte & 15)]).collect()
     }
 }
 

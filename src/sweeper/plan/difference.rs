@@ -70,5 +70,7 @@ fn key(item: &Item) -> (&str, &str, &str) {
 }
 
 fn effect(item: &Item) -> impl PartialEq + use<'_> {
-    (item.action, item.ttl, item.due, &item.patch)
+    // The patch itself names the rule in its record; the reason names the values alone.
+    let written = item.patch.as_ref().map(|_| &item.why);
+    (item.action, item.ttl, item.due, written)
 }

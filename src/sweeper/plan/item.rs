@@ -4,10 +4,13 @@ use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
 use serde_json::Value as Json;
 
+use super::super::change::Field;
 use super::super::decide::{Action, Judgement};
 use super::snapshot::{Objects, Stored};
 use crate::batch::Finish;
 use crate::policy::decide::Origin;
+use crate::policy::value::Seconds;
+use crate::policy::{Setting, Value};
 
 /// One object, what is done about it, and why.
 #[derive(Clone, Debug, Deserialize, PartialEq, Serialize)]
@@ -82,13 +85,7 @@ impl Item {
                 }
             }
             Action::Patch { change, .. } => {
-                let fields: Vec<String> = change
-                    .fields
-                    .iter()
-                    .map(|field| {
-                        format!("{} {} to {}", field.setting.as_str(), field.from, field.to)
-                    })
-                    .collect();
+                let fields: Vec<String> = change.fields.iter().map(written).collect();
                 let rule = change.fields.first().map(|field| field.rule.clone());
                 Self {
                     patch: Some(change.merge_patch()),
@@ -167,4 +164,14 @@ impl Does {
             Self::Wait => "wait",
         }
     }
+}
+
+/// A field of a change for a person: seconds as a policy writes them.
+fn written(field: &Field) -> String {
+    let Field { setting, from, to, rule: _ } = field;
+    let shown = |value: &Value| match (setting, value.number().and_then(Seconds::new)) {
+        (Setting::Ttl, Some(seconds)) => seconds.to_string(),
+        _ => value.to_string(),
+    };
+    format!("{} {} to {}", setting.as_str(), shown(from), shown(to))
 }

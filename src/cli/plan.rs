@@ -1,0 +1,219 @@
+//! `curfew plan`: what the sweeper would do, from a dump of a cluster.
+//!
+//! Nothing is asked and nothing is changed: `kubectl get jobs,cronjobs,namespaces -A -o yaml` is
+//! the cluster, and `--now` makes the answer the same every time. A dump that can be read only in
+//! part is an error; a part is never planned for as if it were the whole.
+
+mod tables;
+
+use jiff::Timestamp;
+
+use super::judge::to_json;
+use super::manifests::Inputs;
+use super::mutate::Context;
+use super::policies::Policies;
+use super::printer::Printer;
+use super::{Exit, Invalid, output};
+use crate::policy::Policy;
+use crate::policy::value::Seconds;
+use crate::sweeper::plan::{self, Does, Options, Snapshot};
+
+/// Show what the sweeper would do to the Jobs and `CronJob`s of a cluster
+///
+/// Reads a dump such as `kubectl get jobs,cronjobs,namespaces -A -o yaml` and prints a line for
+/// each object that would be deleted or changed, and for each that differs from the policy while
+/// the policy only counts. Exits with 1 where there are such objects.
+#[derive(Debug, clap::Args)]
+pub struct Plan {
+    #[command(flatten)]
+    inputs: Inputs,
+
+    #[command(flatten)]
+    context: Context,
+
+    /// Show only what differs from this other policy, file or directory; repeatable
+    #[arg(long, value_name = "PATH", conflicts_with = "older_than")]
+    against: Vec<std::path::PathBuf>,
+
+    /// Without a policy: delete every finished Job this long after its end, such as 7d
+    ///
+    /// Guards and holds count, a TTL of its author's stays, and the Jobs of `CronJob`s are left to
+    /// their history limits.
+    #[arg(long, value_name = "AGE")]
+    older_than: Option<Seconds>,
+
+    /// With --older-than: the Jobs of `CronJob`s, too
+    #[arg(long, requires = "older_than")]
+    include_cronjobs: bool,
+
+    /// Also list what nothing is done about, and why
+    #[arg(long)]
+    all: bool,
+
+    /// Output format
+    #[arg(short, long, value_enum, default_value_t)]
+    output: Format,
+}
+
+#[derive(Clone, Copy, Debug, Default, Eq, PartialEq, clap::ValueEnum)]
+enum Format {
+    #[default]
+    Table,
+    /// With outcome, finish, uid and what a deletion frees
+    Wide,
+    /// The plan as a document
+    Json,
+    /// As json; `curfew sweep` carries it out
+    Yaml,
+    /// The names of the objects that would be deleted or changed
+    Name,
+}
+
+// === impl Plan ===
+
+impl Plan {
+    /// Prints the plan.
+    ///
+    /// # Errors
+    /// [`Invalid`] where the policy or the dump cannot be used.
+    pub fn run(self, printer: &mut Printer) -> Result<Exit, anyhow::Error> {
+        let Self { inputs, context, against, older_than, include_cronjobs, all, output } = self;
+        let policy = policy(&context.policies, older_than, include_cronjobs, printer)?;
+        let snapshot = read(&inputs, &context.namespace)?;
+        tell_foreign(&snapshot, printer)?;
+        let options = Options {
+            now: context.now(),
+            own_namespace: None,
+            older_than,
+            everything: all || !against.is_empty(),
+        };
+        let planned = plan::Plan::new(&policy, &snapshot, &options);
+        if !against.is_empty() {
+            let old = Policies { policy: against }.load(printer)?;
+            let before = plan::Plan::new(&old, &snapshot, &options);
+            return differences(&before, &planned, output, printer);
+        }
+        printer.data(match output {
+            Format::Json => output::json(&planned)?,
+            Format::Name => names(&planned),
+            Format::Table => tables::plan(&planned, false),
+            Format::Wide => tables::plan(&planned, true),
+            Format::Yaml => output::yaml(&planned)?,
+        })?;
+        tell_sums(&planned, printer)?;
+        Ok(if planned.is_empty() { Exit::Fine } else { Exit::Findings })
+    }
+}
+
+fn policy(
+    policies: &Policies,
+    older_than: Option<Seconds>,
+    cronjobs: bool,
+    printer: &mut Printer,
+) -> Result<Policy, anyhow::Error> {
+    let Some(age) = older_than else {
+        if policies.policy.is_empty() {
+            printer.talk("note: no --policy given; this is by the bundled policy")?;
+        }
+        return Ok(policies.load(printer)?);
+    };
+    if !policies.policy.is_empty() {
+        let problem = "--older-than cleans up without a policy; leave out --policy, and unset \
+                       CURFEW_POLICY";
+        return Err(Invalid::new(problem).into());
+    }
+    plan::older_than(age, cronjobs).map_err(|found| anyhow::anyhow!("{found:?}"))
+}
+
+/// Reads everything, or says all that is wrong.
+fn read(inputs: &Inputs, namespace: &str) -> Result<Snapshot, Invalid> {
+    let mut snapshot = Snapshot::new();
+    let mut problems = Vec::new();
+    for document in inputs.read()? {
+        let added = to_json(&document.value)
+            .map_err(|error| error.to_string())
+            .and_then(|json| snapshot.add(json, namespace).map_err(|error| error.to_string()));
+        if let Err(problem) = added {
+            problems.push(format!("{}: {problem}", document.origin));
+        }
+    }
+    if problems.is_empty() { Ok(snapshot) } else { Err(Invalid::Problems(problems)) }
+}
+
+fn tell_foreign(snapshot: &Snapshot, printer: &mut Printer) -> std::io::Result<()> {
+    let foreign = snapshot.foreign();
+    if foreign.is_empty() {
+        return Ok(());
+    }
+    let kinds: Vec<String> =
+        foreign.iter().map(|(kind, count)| format!("{count} {kind}")).collect();
+    let count: usize = foreign.values().sum();
+    printer.talk(format!("note: skipped {count} of other kinds: {}", kinds.join(", ")))
+}
+
+/// What a person should know beside the plan.
+fn tell_sums(plan: &plan::Plan, printer: &mut Printer) -> std::io::Result<()> {
+    let totals = &plan.totals;
+    let left: u64 = totals.left.values().sum();
+    if left > 0 {
+        let reasons: Vec<String> =
+            totals.left.iter().map(|(reason, count)| format!("{count} {reason}")).collect();
+        printer.talk(format!("note: nothing to do about {left} more: {}", reasons.join(", ")))?;
+    }
+    if totals.due_within_an_hour > u64::from(totals.brake_at_most) && plan.older_than.is_none() {
+        printer.talk(format!(
+            "note: {} finished Jobs are due within the hour, more than stored.brake.atMost ({}): a \
+             sweeper that meets this policy for the first time waits for `curfew approve`",
+            totals.due_within_an_hour, totals.brake_at_most
+        ))?;
+    }
+    let unknown = |why: &str| plan.items.iter().any(|item| item.why == why);
+    if unknown(&crate::sweeper::Reason::UnknownNamespace.to_string()) {
+        printer.talk("note: a rule asks for labels of namespaces; add them to the dump")?;
+    }
+    if unknown(&crate::sweeper::Reason::UnknownCronJob.to_string()) {
+        printer.talk("note: Jobs of CronJobs are judged with their CronJob; add it to the dump")?;
+    }
+    Ok(())
+}
+
+fn names(plan: &plan::Plan) -> String {
+    let acting = plan.items.iter().filter(|i| matches!(i.action, Does::Delete | Does::Patch));
+    acting.map(|item| tables::title(&item.kind, &item.namespace, &item.name) + "\n").collect()
+}
+
+fn differences(
+    before: &plan::Plan,
+    after: &plan::Plan,
+    format: Format,
+    printer: &mut Printer,
+) -> Result<Exit, anyhow::Error> {
+    let changed = plan::difference(before, after);
+    printer.data(match format {
+        Format::Json => output::json(&changed)?,
+        Format::Name => changed
+            .iter()
+            .map(|changed| tables::title(&changed.kind, &changed.namespace, &changed.name) + "\n")
+            .collect(),
+        Format::Table | Format::Wide => tables::difference(&changed, format == Format::Wide),
+        Format::Yaml => output::yaml(&changed)?,
+    })?;
+    printer.talk(format!("note: the policies differ about {} objects", changed.len()))?;
+    Ok(if changed.is_empty() { Exit::Fine } else { Exit::Findings })
+}
+
+/// How long ago, for a table: two units are enough.
+fn short(seconds: i64) -> String {
+    let Some(whole) = Seconds::new(seconds.abs()) else { return seconds.to_string() };
+    let step = match whole.get() {
+        0..3_600 => 1,
+        3_600..86_400 => 60,
+        _ => 3_600,
+    };
+    let rounded = Seconds::new(whole.get() / step * step).unwrap_or(whole);
+    if seconds < 0 { format!("-{rounded}") } else { rounded.to_string() }
+}
+
+fn time(time: Option<Timestamp>) -> String {
+    time.map(|time| time.to_string()).unwrap_or_default()
+}

@@ -1,0 +1,282 @@
+//! Plans: what the sweeper would do to a snapshot of a cluster, as a document.
+
+#[path = "support/stored.rs"]
+#[expect(dead_code, reason = "shared with the tests of the decision")]
+mod stored;
+
+use curfew::policy::Policy;
+use curfew::policy::value::Seconds;
+use curfew::sweeper::plan::{BadPlan, Does, Options, Plan, Snapshot, difference, older_than};
+use rstest::rstest;
+use serde_json::{Value as Json, json};
+
+use stored::{NOW, child, cronjob, finished, job, ours, policy};
+
+const DAY: i64 = 86_400;
+
+fn named(mut object: Json, namespace: &str, name: &str) -> Json {
+    object["metadata"]["namespace"] = json!(namespace);
+    object["metadata"]["name"] = json!(name);
+    object["metadata"]["uid"] = json!(format!("u-{namespace}-{name}"));
+    object
+}
+
+fn namespace(name: &str, labels: Json) -> Json {
+    let uid = format!("n-{name}");
+    json!({"apiVersion": "v1", "kind": "Namespace", "metadata": {"name": name, "uid": uid, "labels": labels}})
+}
+
+fn snapshot(objects: &[Json]) -> Snapshot {
+    let mut snapshot = Snapshot::new();
+    for object in objects {
+        snapshot.add(object.clone(), "default").unwrap();
+    }
+    snapshot
+}
+
+fn options() -> Options<'static> {
+    Options { now: NOW.parse().unwrap(), own_namespace: None, older_than: None, everything: false }
+}
+
+fn lines(plan: &Plan) -> Vec<String> {
+    plan.items
+        .iter()
+        .map(|i| format!("{} {} {} {}", i.action.as_str(), i.namespace, i.name, i.rule))
+        .collect()
+}
+
+/// A small cluster: something of everything.
+fn cluster() -> Vec<Json> {
+    let mut family =
+        cronjob(json!({"metadata": {"labels": {"app.kubernetes.io/instance": "shop"}},
+        "spec": {"successfulJobsHistoryLimit": 50}}));
+    family["metadata"]["resourceVersion"] = json!("3");
+    vec![
+        namespace("kube-system", json!({})),
+        namespace("apps", json!({"tier": "dev"})),
+        namespace("web", json!({"tier": "prod"})),
+        named(
+            finished("Complete", 10 * DAY, json!({"status": {"succeeded": 2, "failed": 1}})),
+            "apps",
+            "old",
+        ),
+        named(finished("Failed", 10 * DAY, json!({})), "web", "failed"),
+        named(finished("Complete", 60, json!({})), "apps", "young"),
+        named(job(ours(7, Json::Null, "typo")), "apps", "running"),
+        named(
+            finished("Complete", 10 * DAY, json!({"metadata": {"labels": {"keep": "yes"}}})),
+            "apps",
+            "kept",
+        ),
+        family,
+        named(
+            child(finished(
+                "Complete",
+                100,
+                json!({"status": {"startTime": "2026-11-21T11:00:00Z"}}),
+            )),
+            "apps",
+            "daily-1",
+        ),
+        named(
+            child(finished(
+                "Complete",
+                50,
+                json!({"status": {"startTime": "2026-11-21T11:30:00Z"}}),
+            )),
+            "apps",
+            "daily-2",
+        ),
+        named(finished("Complete", 10 * DAY, json!({})), "kube-system", "system"),
+        json!({"apiVersion": "v1", "kind": "Pod", "metadata": {"name": "p", "namespace": "apps"}}),
+    ]
+}
+
+fn delete() -> Policy {
+    policy(
+        "stored: {action: Delete, brake: {atMost: 1}}\nexempt: {selectors: [{matchLabels: {keep: \"yes\"}}]}\nlimits: {history: {max: 1}}\nrules:\n  - {name: prod, match: {namespaceSelector: {matchLabels: {tier: prod}}}, ttl: 7d}\ndefaults: {ttl: 1h}\n",
+    )
+}
+
+#[test]
+fn a_plan_of_a_small_cluster() {
+    let snapshot = snapshot(&cluster());
+    let plan = Plan::new(&delete(), &snapshot, &options());
+    assert_eq!(
+        lines(&plan),
+        [
+            // What saves a Job, then what has been due for longest.
+            "patch apps daily defaults",
+            "patch apps running defaults",
+            "delete apps old defaults",
+            "delete web failed prod",
+            "delete apps daily-1 defaults",
+        ]
+    );
+    assert_eq!(snapshot.foreign().get("Pod"), Some(&1));
+    assert_eq!(plan.cluster.as_deref(), Some("n-kube-system"));
+    assert_eq!(plan.totals.all.delete, 3);
+    assert_eq!(plan.totals.by_rule["defaults"].delete, 2);
+    assert_eq!(plan.totals.by_namespace["web"].delete, 1);
+    assert_eq!((plan.totals.freed.jobs, plan.totals.freed.pods), (3, 3));
+    assert!(plan.totals.freed.bytes > 3 * 3072);
+    assert_eq!(plan.totals.due_within_an_hour, 5);
+    assert_eq!(plan.totals.left.get("exempt"), Some(&1));
+    assert_eq!(plan.totals.left.get("never-considered"), Some(&1));
+    let old = &plan.items[2];
+    assert_eq!((old.uid.as_str(), old.resource_version.as_str()), ("u-apps-old", "7"));
+    assert_eq!(
+        (old.ttl, old.age, old.outcome.as_deref()),
+        (Some(3600), Some(10 * DAY), Some("Complete"))
+    );
+    assert_eq!(plan.propagation_policy, "Background");
+    assert!(!plan.is_empty());
+}
+
+#[test]
+fn a_plan_survives_json_and_yaml_and_no_edit() {
+    let plan = Plan::new(&delete(), &snapshot(&cluster()), &options());
+    assert_eq!(plan.check(), Ok(()));
+    let json: Plan = serde_json::from_str(&serde_json::to_string(&plan).unwrap()).unwrap();
+    assert_eq!((json.check(), &json), (Ok(()), &plan));
+    let yaml: Plan = serde_yaml::from_str(&serde_yaml::to_string(&plan).unwrap()).unwrap();
+    assert_eq!((yaml.check(), &yaml), (Ok(()), &plan));
+    // And as the command prints it.
+    let printed = curfew::cli::output::yaml(&plan).unwrap();
+    let read: Plan = serde_yaml::from_str(&printed).unwrap();
+    assert_eq!((read.check(), &read), (Ok(()), &plan));
+
+    let edits: [fn(&mut Plan); 6] = [
+        |plan| plan.items.truncate(1),
+        |plan| "other".clone_into(&mut plan.items[2].uid),
+        |plan| plan.items[3].action = Does::Count,
+        |plan| plan.cluster = None,
+        |plan| "Orphan".clone_into(&mut plan.propagation_policy),
+        |plan| plan.digest.clear(),
+    ];
+    for edit in edits {
+        let mut edited = plan.clone();
+        edit(&mut edited);
+        assert_eq!(edited.check(), Err(BadPlan::Edited));
+    }
+    let other = Plan { kind: "Plan".to_owned(), ..plan.clone() };
+    assert!(matches!(other.check(), Err(BadPlan::AnotherKind(_))));
+    assert_eq!(plan.check_cluster("n-kube-system"), Ok(()));
+    assert!(matches!(plan.check_cluster("else"), Err(BadPlan::AnotherCluster { .. })));
+    assert!(serde_json::from_str::<Plan>(r#"{"apiVersion":"curfew.dev/v1alpha1"}"#).is_err());
+}
+
+#[test]
+fn the_same_input_gives_the_same_bytes() {
+    let text = || {
+        let mut objects = cluster();
+        let first = serde_json::to_string(&Plan::new(&delete(), &snapshot(&objects), &options()));
+        objects.reverse();
+        let second = serde_json::to_string(&Plan::new(&delete(), &snapshot(&objects), &options()));
+        (first.unwrap(), second.unwrap())
+    };
+    let (first, second) = text();
+    assert_eq!(first, second);
+    assert_eq!(text().0, first);
+}
+
+#[test]
+fn what_only_counts_is_listed_and_what_waits_is_listed_on_demand() {
+    let report = policy("defaults: {ttl: 1h}\n");
+    let snapshot = snapshot(&cluster());
+    let plan = Plan::new(&report, &snapshot, &options());
+    assert!(plan.items.iter().all(|item| item.action == Does::Count));
+    assert_eq!(plan.totals.freed.jobs, 0);
+    assert!(!plan.is_empty());
+    let plan = Plan::new(&report, &snapshot, &Options { everything: true, ..options() });
+    assert_eq!(plan.items.len(), snapshot.len());
+    assert!(plan.totals.left.is_empty());
+}
+
+#[rstest]
+#[case::without_cronjobs(false, &["failed", "kept", "old"])]
+#[case::with_cronjobs(true, &["daily-old", "failed", "kept", "old"])]
+fn a_clean_up_by_age(#[case] cronjobs: bool, #[case] expected: &[&str]) {
+    let mut objects = cluster();
+    let at =
+        |ago: i64, fields: Json, name: &str| named(finished("Complete", ago, fields), "apps", name);
+    objects.extend([
+        at(7 * DAY - 1, json!({}), "a-second-too-young"),
+        at(8 * DAY, json!({"spec": {"ttlSecondsAfterFinished": 30 * DAY}}), "its-author-keeps-it"),
+        at(60, json!({"spec": {"ttlSecondsAfterFinished": 0}}), "over-but-young"),
+        at(9 * DAY, json!({"metadata": {"annotations": {"helm.sh/hook": "test"}}}), "hook"),
+        at(
+            9 * DAY,
+            json!({"metadata": {"annotations": {"curfew.dev/hold-until": "soon"}},
+            "status": {"conditions": [{"type": "Complete", "status": "True",
+                "lastTransitionTime": "2026-11-14T12:00:01Z"}]}}),
+            "held",
+        ),
+        child(at(9 * DAY, json!({}), "daily-old")),
+    ]);
+    let age = Seconds::new(7 * DAY).unwrap();
+    let policy = older_than(age, cronjobs).unwrap();
+    let options = Options { older_than: Some(age), ..options() };
+    let plan = Plan::new(&policy, &snapshot(&objects), &options);
+    let mut deleted: Vec<&str> = plan
+        .items
+        .iter()
+        .filter(|item| item.action == Does::Delete)
+        .map(|item| item.name.as_str())
+        .collect();
+    deleted.sort_unstable();
+    assert_eq!(deleted, expected);
+    assert!(plan.items.iter().all(|item| item.action != Does::Patch));
+    assert_eq!(plan.older_than, Some(7 * DAY));
+}
+
+#[test]
+fn only_the_difference_of_two_policies() {
+    let snapshot = snapshot(&cluster());
+    let all = Options { everything: true, ..options() };
+    let plan = |spec: &str| Plan::new(&policy(spec), &snapshot, &all);
+    let old = plan("stored: {action: Delete}\ndefaults: {ttl: 7d}\n");
+    let new = plan(
+        "stored: {action: Delete}\nrules: [{name: web, match: {namespaces: [web]}, ttl: 30d}]\ndefaults: {ttl: 7d}\n",
+    );
+    assert!(difference(&old, &old).is_empty());
+    let changed = difference(&old, &new);
+    assert_eq!(changed.len(), 1);
+    assert_eq!(changed[0].name, "failed");
+    assert_eq!(changed[0].before.as_ref().unwrap().action, Does::Delete);
+    assert_eq!(changed[0].after.as_ref().unwrap().action, Does::Wait);
+    // Another name for the same is no difference.
+    let renamed = plan(
+        "stored: {action: Delete}\nrules: [{name: other, match: {namespaces: [\"*\"]}, ttl: 7d}]\ndefaults: {ttl: 1h}\n",
+    );
+    assert!(difference(&old, &renamed).is_empty());
+}
+
+#[rstest]
+#[case::no_spec(json!({"apiVersion": "batch/v1", "kind": "Job", "metadata": {"name": "a"}}), "no spec")]
+#[case::wrong_type(json!({"apiVersion": "batch/v1", "kind": "Job", "metadata": {"name": "a"},
+    "spec": {"ttlSecondsAfterFinished": "1h"}}), "job/default/a")]
+#[case::no_name(json!({"apiVersion": "batch/v1", "kind": "Job", "metadata": {}, "spec": {}}), "no name")]
+fn a_broken_object_makes_the_snapshot_useless(#[case] object: Json, #[case] expected: &str) {
+    let error = Snapshot::new().add(object, "default").unwrap_err().to_string();
+    assert!(error.contains(expected), "{error}");
+}
+
+#[test]
+fn an_object_may_stand_there_twice_but_not_in_two_ways() {
+    let old = named(finished("Complete", DAY, json!({})), "apps", "old");
+    let mut snapshot = snapshot(&[old.clone(), old.clone()]);
+    assert_eq!(snapshot.len(), 1);
+    let mut other = old;
+    other["metadata"]["resourceVersion"] = json!("8");
+    assert!(snapshot.add(other, "default").unwrap_err().to_string().contains("twice"));
+}
+
+#[test]
+fn without_namespaces_in_the_dump_their_labels_are_unknown() {
+    let objects: Vec<Json> =
+        cluster().into_iter().filter(|object| object["kind"] != "Namespace").collect();
+    let plan = Plan::new(&delete(), &snapshot(&objects), &options());
+    assert!(plan.items.iter().all(|item| item.action == Does::Count), "{:?}", lines(&plan));
+    assert_eq!(plan.cluster, None);
+}
