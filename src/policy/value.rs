@@ -3,6 +3,8 @@
 use std::fmt;
 use std::str::FromStr;
 
+use crate::batch::zone::{self, ZoneError};
+
 /// A whole number of seconds that the API can hold: 0 to 2147483647.
 #[derive(Clone, Copy, Debug, Eq, Hash, Ord, PartialEq, PartialOrd)]
 pub struct Seconds(i32);
@@ -185,11 +187,12 @@ impl DurationError {
 // === impl ZoneName ===
 
 impl ZoneName {
-    /// A time zone that exists under exactly this name: Kubernetes looks names up as files, where
-    /// case matters, and refuses `Local`.
-    pub fn new(name: &str) -> Option<Self> {
-        let zone = jiff::tz::TimeZone::get(name).ok()?;
-        (zone.iana_name() == Some(name)).then(|| Self(name.to_owned()))
+    /// A time zone that Kubernetes would take.
+    ///
+    /// # Errors
+    /// As [`zone::check`].
+    pub fn new(name: &str) -> Result<Self, ZoneError> {
+        zone::check(name).map(|_| Self(name.to_owned()))
     }
 
     /// The zone whose name is most like the given one.
@@ -276,6 +279,6 @@ mod tests {
     #[case::offset("+02:00", false)]
     #[case::nothing("", false)]
     fn zones_have_exact_names(#[case] name: &str, #[case] exists: bool) {
-        assert_eq!(ZoneName::new(name).is_some(), exists);
+        assert_eq!(ZoneName::new(name).is_ok(), exists);
     }
 }
