@@ -199,7 +199,7 @@ impl Explanation {
     ) -> Result<Self, String> {
         let Judged { decision, trace, patch: _, note } = judged;
         let deadlines = deadlines::of(question, &decision)?;
-        let lint = advice::about(&question.object.object()?, &decision);
+        let lint = advice::about(&question.object.object()?, &decision, question.now);
         let odd = |Lint { code, message, mend }| Odd { code, message, mend };
         let changes = decision.changes();
         let Decision { mode, verdict, guards, settings, resolved, warnings, .. } = decision;
