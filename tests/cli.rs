@@ -456,6 +456,13 @@ status:
     }
 
     #[test]
+    fn a_dry_run_changes_nothing() {
+        let policy = "--policy ../../policies/examples/staged-rollout.yaml";
+        let arguments = format!("explain -f - --now 2026-01-10T00:00:00Z {policy}");
+        assert_snapshot!(run_in(fixtures(), &arguments, JOB));
+    }
+
+    #[test]
     fn a_schedule_that_the_clocks_disturb() {
         let cronjob = "\
 apiVersion: batch/v1
