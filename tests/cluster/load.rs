@@ -63,7 +63,7 @@ fn a_policy_edited_under_load_is_never_half_read() {
     let files = |which: usize| {
         [("10-ttl.yaml", &*generations[which][0]), ("20-rest.yaml", &*generations[which][1])]
     };
-    let curfew = Curfew::start_with(&plane.authority, &files(0), &["--no-cluster"]);
+    let curfew = Curfew::start_with(&plane.authority, &files(0), &[]);
     let webhooks = registration::curfew(&curfew.endpoint());
     let _registration = Registration::new("curfew", &[&space], &webhooks);
     let jobs = creating_jobs(&space);
@@ -96,7 +96,7 @@ fn replaced_under_load() {
     let Some(plane) = control_plane::shared() else { return };
     let space = plane.namespace("replaced");
     let start = || {
-        let arguments = ["--no-cluster", "--drain-delay", "1s"];
+        let arguments = ["--drain-delay", "1s"];
         Curfew::start_with(&plane.authority, &[("policy.yaml", ONE_HOUR)], &arguments)
     };
     let mut old = start();

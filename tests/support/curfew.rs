@@ -47,7 +47,7 @@ struct Volume {
 impl Curfew {
     /// Starts with a policy file and waits until it is ready.
     pub fn start(authority: &Authority, policy: &str) -> Self {
-        Self::start_with(authority, &[("policy.yaml", policy)], &["--no-cluster"])
+        Self::start_with(authority, &[("policy.yaml", policy)], &[])
     }
 
     /// Starts with a directory of policy files and further arguments.
@@ -191,12 +191,11 @@ fn put_pair(volume: &Volume, pair: &Pair) {
 fn listening(log: &str) -> Option<(SocketAddr, SocketAddr)> {
     log.lines().find_map(|line| {
         let line: Value = serde_json::from_str(line).ok()?;
-        // tracing's JSON puts fields beside or below, by configuration.
-        let fields = if line["fields"].is_object() { &line["fields"] } else { &line };
-        if fields["message"] != "listening" {
+        if line["message"] != "serving" {
             return None;
         }
-        Some((fields["addr"].as_str()?.parse().ok()?, fields["admin"].as_str()?.parse().ok()?))
+        let address = |name: &str| line[name].as_str()?.parse().ok();
+        Some((address("address")?, address("admin_address")?))
     })
 }
 
