@@ -1,7 +1,211 @@
-//! The command line. Only [`printer::Printer`] prints.
+//! The command line: what a user typed, which command that is, and what becomes of its result.
+//!
+//! [`Cli::run`] is the entry point. Each command has a file with its arguments and a `run` that
+//! answers with an [`Exit`]; whatever fails is turned into an exit code in one place, here. Only
+//! [`printer::Printer`] prints.
 
+pub mod advice;
+pub mod certs;
+pub mod check;
+pub mod completion;
+pub mod diff;
+pub mod explain;
+pub mod judge;
 pub mod manifests;
+pub mod mutate;
 pub mod output;
+pub mod policies;
 pub mod printer;
 pub mod report;
+pub mod schema;
+pub mod serve;
+pub mod test;
+pub mod version;
 pub mod yaml;
+
+use std::ffi::OsString;
+use std::io;
+use std::process::ExitCode;
+
+use clap::{CommandFactory as _, FromArgMatches as _, Parser, Subcommand};
+
+use self::manifests::BadManifests;
+use self::printer::Printer;
+
+/// Gives every Kubernetes Job a TTL, by policy
+#[derive(Debug, Parser)]
+#[command(name = "curfew", version, about, arg_required_else_help = true, max_term_width = 100)]
+pub struct Cli {
+    /// Say nothing on stderr but errors
+    #[arg(short, long, global = true)]
+    quiet: bool,
+
+    #[command(subcommand)]
+    command: Command,
+}
+
+/// What curfew can be asked to do.
+#[derive(Debug, Subcommand)]
+enum Command {
+    Serve(Box<serve::Serve>),
+    Check(check::Check),
+    Mutate(mutate::Mutate),
+    Diff(diff::Diff),
+    Explain(explain::Explain),
+    Test(test::Test),
+    Schema(schema::Schema),
+    Certs(certs::Certs),
+    Completion(completion::Completion),
+    Version(version::Version),
+}
+
+/// How a command ended, as scripts see it.
+#[derive(Clone, Copy, Debug, Eq, PartialEq)]
+#[repr(u8)]
+pub enum Exit {
+    /// Nothing to complain about.
+    Fine = 0,
+    /// It worked, and there is something to look at: differences, failed tests, objects due.
+    Findings = 1,
+    /// The arguments, a policy or other input cannot be used.
+    Usage = 2,
+    /// The cluster is out of reach, forbids it, or could be read in part only.
+    Cluster = 3,
+    /// Ours to mend.
+    Internal = 4,
+}
+
+/// What the user gave us cannot be used.
+#[derive(Debug, thiserror::Error)]
+pub enum Invalid {
+    /// Findings in a policy, already laid out for people.
+    #[error("{}", .0.trim_end())]
+    Policy(String),
+    /// One line each.
+    #[error("{}", .0.join("\n"))]
+    Problems(Vec<String>),
+}
+
+// === impl Cli ===
+
+impl Cli {
+    /// Parses the arguments of this process and runs the command.
+    pub fn main() -> ExitCode {
+        let arguments: Vec<OsString> = std::env::args_os().collect();
+        match Self::parse_from(&arguments) {
+            Ok(cli) => cli.run().into(),
+            Err(error) => {
+                // Help and version are answers, and go to stdout. A closed pipe is no failure.
+                let _ = error.print();
+                if error.use_stderr() { Exit::Usage.into() } else { Exit::Fine.into() }
+            }
+        }
+    }
+
+    fn parse_from(arguments: &[OsString]) -> Result<Self, clap::Error> {
+        // kubectl runs plug-ins under their file name, and usage should read as it was typed.
+        let plugin = arguments.first().is_some_and(|path| {
+            std::path::Path::new(path).file_stem().is_some_and(|name| name == "kubectl-curfew")
+        });
+        let mut command = Self::command();
+        if plugin {
+            command = command.bin_name("kubectl curfew");
+        }
+        Self::from_arg_matches(&command.try_get_matches_from_mut(arguments)?)
+    }
+
+    /// Runs the command; whatever goes wrong is said on stderr.
+    pub fn run(self) -> Exit {
+        let Self { quiet, command } = self;
+        let mut printer = Printer::new(quiet);
+        let result = match command {
+            Command::Certs(command) => command.run(&mut printer),
+            Command::Check(command) => command.run(&mut printer),
+            Command::Completion(command) => command.run(&mut printer),
+            Command::Diff(command) => command.run(&mut printer),
+            Command::Explain(command) => command.run(&mut printer),
+            Command::Mutate(command) => command.run(&mut printer),
+            Command::Schema(command) => command.run(&mut printer),
+            Command::Serve(command) => command.run(&mut printer),
+            Command::Test(command) => command.run(&mut printer),
+            Command::Version(command) => command.run(&mut printer),
+        };
+        result.unwrap_or_else(|error| failed(&error, &mut printer))
+    }
+}
+
+// === impl Exit ===
+
+impl From<Exit> for ExitCode {
+    fn from(exit: Exit) -> Self {
+        Self::from(exit as u8)
+    }
+}
+
+// === impl Invalid ===
+
+impl Invalid {
+    /// A single complaint.
+    pub fn new(problem: impl Into<String>) -> Self {
+        Self::Problems(vec![problem.into()])
+    }
+}
+
+impl From<BadManifests> for Invalid {
+    fn from(BadManifests(problems): BadManifests) -> Self {
+        Self::Problems(problems)
+    }
+}
+
+/// Says what went wrong, and finds the exit code for it.
+fn failed(error: &anyhow::Error, printer: &mut Printer) -> Exit {
+    let closed = |cause: &(dyn std::error::Error + 'static)| {
+        cause.downcast_ref::<io::Error>().is_some_and(|e| e.kind() == io::ErrorKind::BrokenPipe)
+    };
+    if error.chain().any(closed) {
+        // Whoever reads has seen enough.
+        return Exit::Fine;
+    }
+    let (lines, exit) = match error.downcast_ref::<Invalid>() {
+        Some(Invalid::Policy(text)) => (vec![text.trim_end().to_owned()], Exit::Usage),
+        Some(Invalid::Problems(problems)) => {
+            (problems.iter().map(|problem| format!("error: {problem}")).collect(), Exit::Usage)
+        }
+        None => (vec![format!("error: {error:#}")], Exit::Internal),
+    };
+    for line in lines {
+        // Where stderr is gone, too, the exit code is all that is left.
+        let _ = printer.error(line);
+    }
+    exit
+}
+
+#[cfg(test)]
+mod tests {
+    use clap::CommandFactory as _;
+
+    use super::{Cli, Exit, Invalid, Printer, failed};
+
+    #[test]
+    fn the_arguments_are_consistent() {
+        Cli::command().debug_assert();
+    }
+
+    #[test]
+    fn a_plugin_is_used_as_kubectl_spells_it() {
+        let arguments = ["/usr/bin/kubectl-curfew", "mutate"].map(Into::into);
+        let error = Cli::parse_from(&arguments).unwrap_err().to_string();
+        assert!(error.contains("Usage: kubectl curfew mutate"), "{error}");
+    }
+
+    #[rstest::rstest]
+    #[case::bad_input(Invalid::new("no").into(), Exit::Usage)]
+    #[case::closed_pipe(
+        anyhow::Error::new(std::io::Error::from(std::io::ErrorKind::BrokenPipe)).context("x"),
+        Exit::Fine
+    )]
+    #[case::ours(anyhow::anyhow!("x"), Exit::Internal)]
+    fn an_error_has_an_exit_code(#[case] error: anyhow::Error, #[case] expected: Exit) {
+        assert_eq!(failed(&error, &mut Printer::new(true)), expected);
+    }
+}

@@ -2,8 +2,8 @@
 //! so that offline commands judge the same object as the cluster does.
 //!
 //! The entry point is [`fill`], a pure function on the JSON of an object. Only defaults of Jobs and
-//! `CronJob`s are filled; those of the Pod template (DNS policy, pull policy …) depend on more than
-//! the object, and no decision reads them.
+//! `CronJob`s are filled; those of the Pod template (DNS policy, pull policy and so on) depend on
+//! more than the object, and no decision reads them.
 
 use serde_json::{Map, Value, json};
 

@@ -6,10 +6,10 @@
 //! What a document means is not known here; see [`super::yaml`] for how it is read and written.
 
 use std::fmt;
-use std::io::Read as _;
+use std::io::{ErrorKind, Read as _};
 use std::path::{Path, PathBuf};
 
-use serde_yaml::Value;
+use serde_yaml::{Mapping, Value};
 
 use super::yaml::{self, BadText};
 
@@ -227,11 +227,12 @@ fn expand(origin: &Origin, value: Value) -> Result<Vec<Document>, String> {
     for (index, mut item) in items.into_iter().enumerate() {
         // The API leaves both out of the items of a typed list.
         if let (Some(listed), Some(map)) = (listed, item.as_mapping_mut()) {
-            for (key, text) in [("kind", listed), ("apiVersion", "batch/v1")] {
-                if !map.contains_key(key) {
-                    map.insert(key.into(), text.into());
-                }
-            }
+            let mut whole = Mapping::from_iter([
+                (Value::from("apiVersion"), Value::from("batch/v1")),
+                (Value::from("kind"), Value::from(listed)),
+            ]);
+            whole.extend(std::mem::take(map));
+            *map = whole;
         }
         let origin = Origin { item: Some(index + 1), ..origin.clone() };
         documents.append(&mut expand(&origin, item)?);
@@ -244,10 +245,20 @@ fn text(file: &Path) -> Result<String, String> {
         let mut text = String::new();
         return match std::io::stdin().lock().read_to_string(&mut text) {
             Ok(_) => Ok(text),
-            Err(error) => Err(format!("{STDIN}: {error}")),
+            Err(error) => Err(unreadable(Path::new(STDIN), &error)),
         };
     }
-    std::fs::read_to_string(file).map_err(|error| format!("{}: {error}", file.display()))
+    std::fs::read_to_string(file).map_err(|error| unreadable(file, &error))
+}
+
+/// Says why a path cannot be read.
+pub fn unreadable(path: &Path, error: &std::io::Error) -> String {
+    let path = path.display();
+    match error.kind() {
+        ErrorKind::InvalidData => format!("{path}: it is no text in UTF-8"),
+        ErrorKind::NotFound => format!("{path}: there is no such file or folder"),
+        _ => format!("{path}: cannot be read: {error}"),
+    }
 }
 
 /// The files behind one `-f`, in byte order of their paths.
@@ -255,16 +266,17 @@ fn files(input: &Path, recursive: bool) -> Result<Vec<PathBuf>, String> {
     if is_stdin(input) {
         return Ok(vec![input.to_owned()]);
     }
-    let failed = |path: &Path, error: std::io::Error| format!("{}: {error}", path.display());
     // Follows links, so a dangling one is an error here and not a silent gap.
-    if !std::fs::metadata(input).map_err(|error| failed(input, error))?.is_dir() {
+    if !std::fs::metadata(input).map_err(|error| unreadable(input, &error))?.is_dir() {
         return Ok(vec![input.to_owned()]);
     }
     let mut found = Vec::new();
     let mut open = vec![input.to_owned()];
     while let Some(directory) = open.pop() {
-        for entry in std::fs::read_dir(&directory).map_err(|error| failed(&directory, error))? {
-            let path = entry.map_err(|error| failed(&directory, error))?.path();
+        for entry in
+            std::fs::read_dir(&directory).map_err(|error| unreadable(&directory, &error))?
+        {
+            let path = entry.map_err(|error| unreadable(&directory, &error))?.path();
             // Not through links: a link to a parent would never end.
             if path.is_dir() {
                 if recursive && !path.is_symlink() {
@@ -278,7 +290,7 @@ fn files(input: &Path, recursive: bool) -> Result<Vec<PathBuf>, String> {
     if found.is_empty() {
         let mend = if recursive { "" } else { "; -R reads what is below it, too" };
         return Err(format!(
-            "{}: the directory holds no *.yaml, *.yml or *.json{mend}",
+            "{}: the folder holds no *.yaml, *.yml or *.json{mend}",
             input.display()
         ));
     }

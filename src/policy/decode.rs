@@ -4,7 +4,7 @@
 //! what is wrong and gives `None`, and whoever asked goes on with the next field. The structs of
 //! the document get their decoders from the `document!` macro; here are the building blocks.
 
-use std::fmt;
+use std::fmt::{self, Write as _};
 
 use super::code;
 use super::finding::{At, Finding, Findings, Span};
@@ -140,7 +140,7 @@ pub(super) fn unknown_field(
     }
     let mut message = format!("unknown field {text:?}{place}");
     if let Some(nearest) = nearest(text, known) {
-        message.push_str(&format!("; did you mean {nearest:?}?"));
+        let _ = write!(message, "; did you mean {nearest:?}?");
     }
     let mend = format!("known here are {}", list(known));
     findings.error(code::UNKNOWN_FIELD, key.span, message).mend(mend);
@@ -271,8 +271,7 @@ impl fmt::Display for Path<'_> {
     /// Without `spec`, which holds everything and so tells nothing.
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
-            Self::Field(Self::Root, field) => f.write_str(field),
-            Self::Field(Self::Field(Self::Root, "spec"), field) => f.write_str(field),
+            Self::Field(Self::Root | Self::Field(Self::Root, "spec"), field) => f.write_str(field),
             Self::Field(parent, field) => write!(f, "{parent}.{field}"),
             Self::Item(parent, position) => write!(f, "{parent}[{position}]"),
             Self::Root => f.write_str("the document"),

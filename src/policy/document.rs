@@ -6,6 +6,8 @@
 //! `Option`: a field that is missing or wrong has been reported, and the checks go on with the
 //! rest.
 
+#![expect(clippy::doc_markdown, reason = "the sentences are read in editors, as plain text")]
+
 use schemars::JsonSchema;
 
 use super::decode::{self, Filled, FromNode, List, Merge, Path};

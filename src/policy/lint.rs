@@ -24,6 +24,7 @@ use super::resolve::{Resolved, Supplied, Supplier};
 use super::rule::{
     Action, GuardKind, GuardSettings, Limits, Match, Mode, Policy, Rule, Settings, Ttl,
 };
+use super::selector::Selector;
 use super::value::Seconds;
 use super::wire;
 use crate::batch::Kind;
@@ -92,7 +93,7 @@ fn is_idle(written: Written<'_>, findings: &mut Findings<'_>) -> bool {
             .mend("add CronJob to match.kinds, or delete what has no effect");
     }
     let keys = rule.matcher.labels.iter().chain(&rule.matcher.annotations).map(|(key, _)| key);
-    let selected = rule.matcher.selector.iter().flat_map(|s| s.requirements()).map(|r| &r.key);
+    let selected = rule.matcher.selector.iter().flat_map(Selector::requirements).map(|r| &r.key);
     if let Some(key) = keys.chain(selected).find(|key| key.starts_with(record::PREFIX)) {
         let span = wire.value.matcher.as_ref().map_or(written.span(), |matcher| matcher.key);
         let message =

@@ -56,11 +56,11 @@ impl<'t> Lines<'t> {
 
     /// Line and column of a byte offset as people count them: from 1, columns in characters.
     pub(super) fn position(&self, offset: usize) -> (usize, usize) {
-        let offset = self.text.floor_char_boundary(offset);
         let line = self.starts.partition_point(|start| *start <= offset);
         // The first line begins at 0, which is never after an offset.
         let start = self.starts[line - 1];
-        (line, self.text[start..offset].chars().count() + 1)
+        let before = self.text[start..].char_indices();
+        (line, before.take_while(|(at, _)| start + at < offset).count() + 1)
     }
 
     /// Where the value of a scalar begins whose event begins at `start`: after its anchor or tag.

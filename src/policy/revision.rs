@@ -20,7 +20,7 @@ use super::value::{Seconds, ZoneName};
 /// The first 12 hexadecimal digits of a SHA-256.
 pub(super) fn of(policy: &Policy) -> String {
     let hash = Sha256::digest(rendering(policy).to_string());
-    hash.iter().take(6).map(|byte| format!("{byte:02x}")).collect()
+    hash.iter().take(6).fold(String::new(), |digits, byte| digits + &format!("{byte:02x}"))
 }
 
 fn rendering(policy: &Policy) -> Value {
@@ -48,7 +48,7 @@ fn rendering(policy: &Policy) -> Value {
             "selectors": selectors.iter().map(|s| selector_value(Some(s))).collect::<Vec<_>>(),
         },
         "guards": {
-            "settings": guard_settings(settings),
+            "settings": guard_settings(*settings),
             "floor": floor.get(),
             "allowOwners": sorted(allow_owners.iter().map(ToString::to_string).collect()),
             "labels": sorted(labels.clone()),
@@ -122,7 +122,7 @@ fn settings_value(settings: &Settings) -> Value {
         "timeZone": time_zone.as_ref().map(ZoneName::as_str),
         "mode": mode.map(|mode| format!("{mode:?}")),
         "stored": stored.map(|action| format!("{action:?}")),
-        "guards": guard_settings(guards),
+        "guards": guard_settings(*guards),
     })
 }
 
@@ -136,7 +136,7 @@ fn limits_value(limits: &Limits) -> Value {
     })
 }
 
-fn guard_settings(settings: &GuardSettings) -> Value {
+fn guard_settings(settings: GuardSettings) -> Value {
     let GuardSettings { owned_by_other, deploy_hooks, gitops_tracked } = settings;
     json!([owned_by_other, deploy_hooks, gitops_tracked].map(|g| g.map(|g| format!("{g:?}"))))
 }

@@ -24,6 +24,13 @@ pub fn json() -> Value {
     schema.to_value()
 }
 
+/// The JSON Schema as `curfew schema` prints it and the file in `policies/` holds it.
+pub fn text() -> String {
+    let mut text = serde_json::to_string_pretty(&json()).expect("a JSON value can be written");
+    text.push('\n');
+    text
+}
+
 // === impl Object ===
 
 impl Object {

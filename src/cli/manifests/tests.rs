@@ -6,7 +6,10 @@ fn titles(text: &str) -> Vec<String> {
 
 #[rstest::rstest]
 #[case::one("kind: Job\nmetadata: {name: a}\n", &["job/a"])]
-#[case::two("kind: Job\nmetadata: {name: a}\n---\nkind: Job\nmetadata: {name: b}\n", &["job/a", "job/b"])]
+#[case::two(
+    "kind: Job\nmetadata: {name: a}\n---\nkind: Job\nmetadata: {name: b}\n",
+    &["job/a", "job/b"]
+)]
 #[case::marks_all_over("---\n# a heading\n---\nkind: Job\n---\n---\n", &["job"])]
 #[case::heading_before_the_first_mark("# heading\n---\nkind: Job\n", &["job"])]
 #[case::directive("%YAML 1.2\n---\nkind: Job\n", &["job"])]
@@ -20,12 +23,23 @@ fn titles(text: &str) -> Vec<String> {
 #[case::json_after_json("{\"kind\": \"Job\"}\n{\"kind\": \"CronJob\"}", &["job", "cronjob"])]
 #[case::flow_map("{kind: Job}", &["job"])]
 #[case::json_and_yaml_mixed("{\"kind\": \"Job\"}\n---\nkind: CronJob\n", &["job", "cronjob"])]
-#[case::list("apiVersion: v1\nkind: List\nitems: [{kind: Job}, {kind: Secret}]\n", &["job", "secret"])]
-#[case::typed_list("apiVersion: batch/v1\nkind: JobList\nitems: [{metadata: {name: a}}]\n", &["job/a"])]
+#[case::list(
+    "apiVersion: v1\nkind: List\nitems: [{kind: Job}, {kind: Secret}]\n",
+    &["job", "secret"]
+)]
+#[case::typed_list(
+    "apiVersion: batch/v1\nkind: JobList\nitems: [{metadata: {name: a}}]\n",
+    &["job/a"]
+)]
 #[case::list_in_a_list(
-    "apiVersion: v1\nkind: List\nitems: [{apiVersion: v1, kind: List, items: [{kind: Job}]}]\n", &["job"])]
+    "apiVersion: v1\nkind: List\nitems: [{apiVersion: v1, kind: List, items: [{kind: Job}]}]\n",
+    &["job"]
+)]
 #[case::empty_list("apiVersion: v1\nkind: List\nitems: []\n", &[])]
-#[case::other_lists_are_objects("apiVersion: v1\nkind: PodList\nitems: [{kind: Pod}]\n", &["podlist"])]
+#[case::other_lists_are_objects(
+    "apiVersion: v1\nkind: PodList\nitems: [{kind: Pod}]\n",
+    &["podlist"]
+)]
 #[case::nothing("", &[])]
 fn reads(#[case] text: &str, #[case] expected: &[&str]) {
     assert_eq!(titles(text), expected);

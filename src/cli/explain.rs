@@ -1,0 +1,310 @@
+//! `curfew explain`: the whole decision about an object, and why it is that one.
+//!
+//! [`Explanation`] is the answer as data; JSON and YAML print it as it is, and the tables are made
+//! from it, so that all formats say the same.
+
+mod deadlines;
+mod supplied;
+mod tables;
+
+use jiff::Timestamp;
+use serde::Serialize;
+
+use self::deadlines::Deadline;
+use self::supplied::Given;
+use super::advice;
+use super::judge::{Judgeable, Judged, Question, World};
+use super::manifests::{Document, Inputs};
+use super::mutate::Context;
+use super::printer::Printer;
+use super::{Exit, Invalid, output};
+use crate::policy::decide::{Decision, GuardHit, Operation, Origin, Verdict};
+use crate::policy::lint::Lint;
+use crate::policy::matching::{Matched, Missed, RuleTrace};
+use crate::policy::resolve::Resolved;
+use crate::policy::rule::{Guard, Mode, Policy};
+use crate::policy::setting::Value;
+
+/// Tell how the policy decides about objects, and why
+///
+/// The other manifests given with -f are the cluster: a `CronJob` among them is the family of its
+/// Jobs, and a `Namespace` gives its labels.
+#[derive(Debug, clap::Args)]
+pub struct Explain {
+    #[command(flatten)]
+    inputs: Inputs,
+
+    #[command(flatten)]
+    context: Context,
+
+    /// Judge as admission would at creation, or as an object that lies in the cluster
+    /// [default: stored where the manifest has a uid]
+    #[arg(long, value_enum)]
+    operation: Option<As>,
+
+    /// Output format
+    #[arg(short, long, value_enum, default_value_t)]
+    output: Format,
+}
+
+#[derive(Clone, Copy, Debug, clap::ValueEnum)]
+enum As {
+    Create,
+    Stored,
+}
+
+#[derive(Clone, Copy, Debug, Default, Eq, PartialEq, clap::ValueEnum)]
+enum Format {
+    #[default]
+    Table,
+    /// With the rules that miss
+    Wide,
+    Json,
+    Yaml,
+}
+
+/// Everything there is to say about one object.
+#[derive(Debug, Serialize)]
+#[serde(rename_all = "camelCase")]
+struct Explanation {
+    object: String,
+    namespace: String,
+    operation: &'static str,
+    now: Timestamp,
+    policy: String,
+    revision: String,
+    mode: &'static str,
+    verdict: &'static str,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    why: Option<String>,
+    guards: Vec<Hit>,
+    rules: Vec<Traced>,
+    settings: Vec<Decided>,
+    supplied: Vec<Given>,
+    deadlines: Vec<Deadline>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    earliest: Option<Timestamp>,
+    /// What a client would be told.
+    warnings: Vec<String>,
+    /// What is odd about the object under this policy.
+    lint: Vec<Odd>,
+    changes: bool,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    note: Option<String>,
+}
+
+/// A guard that hit.
+#[derive(Debug, Serialize)]
+struct Hit {
+    guard: &'static str,
+    setting: &'static str,
+    evidence: String,
+}
+
+/// Something odd.
+#[derive(Debug, Serialize)]
+struct Odd {
+    code: &'static str,
+    message: String,
+    mend: String,
+}
+
+/// A rule, and what became of it.
+#[derive(Debug, Serialize)]
+struct Traced {
+    rule: String,
+    origin: String,
+    result: &'static str,
+    /// The field that missed.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    missed: Option<String>,
+    /// The settings for which this rule was the first.
+    supplies: Vec<&'static str>,
+}
+
+/// A setting, as it is and as it shall be.
+#[derive(Debug, Serialize)]
+struct Decided {
+    setting: &'static str,
+    author: Value,
+    present: Value,
+    target: Value,
+    /// The rule, or the reserved word in its place.
+    by: String,
+    /// Where the rule stands.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    origin: Option<String>,
+}
+
+// === impl Explain ===
+
+impl Explain {
+    /// Prints the explanations.
+    ///
+    /// # Errors
+    /// [`Invalid`] where the policy or a manifest cannot be used, or there is nothing to explain.
+    pub fn run(self, printer: &mut Printer) -> Result<Exit, anyhow::Error> {
+        let Self { inputs, context, operation, output: format } = self;
+        let policy = context.policies.load(printer)?;
+        let documents = inputs.read().map_err(Invalid::from)?;
+        let world = World::new(&documents, &context.namespace);
+        let now = context.now();
+        let mut explanations = Vec::new();
+        for document in &documents {
+            let Some(object) = Judgeable::new(document, &context.namespace) else { continue };
+            let operation = match operation {
+                Some(As::Create) => Operation::Create,
+                None if document.metadata("uid").is_none() => Operation::Create,
+                None | Some(As::Stored) => Operation::Stored,
+            };
+            let question = Question { operation, object: &object, old: None, now };
+            let explained = world
+                .judge(question, &policy)
+                .and_then(|judged| Explanation::new(document, question, judged, &policy));
+            let origin = &document.origin;
+            explanations.push(explained.map_err(|problem| {
+                Invalid::new(format!("{origin}: {} cannot be judged: {problem}", document.title()))
+            })?);
+        }
+        if explanations.is_empty() {
+            return Err(
+                Invalid::new("there is no Job or CronJob of batch/v1 among the manifests").into()
+            );
+        }
+        printer.data(match (format, &explanations[..]) {
+            (Format::Json, [one]) => output::json(one)?,
+            (Format::Json, all) => output::json(&all)?,
+            (Format::Yaml, all) => {
+                let texts: Vec<String> = all.iter().map(output::yaml).collect::<Result<_, _>>()?;
+                texts.join("---\n")
+            }
+            (Format::Table | Format::Wide, all) => {
+                let wide = format == Format::Wide;
+                let texts: Vec<String> = all.iter().map(|one| tables::render(one, wide)).collect();
+                texts.join("\n")
+            }
+        })?;
+        Ok(Exit::Fine)
+    }
+}
+
+// === impl Explanation ===
+
+impl Explanation {
+    fn new(
+        document: &Document,
+        question: Question<'_>,
+        judged: Judged<'_>,
+        policy: &Policy,
+    ) -> Result<Self, String> {
+        let Judged { decision, trace, patch: _, note } = judged;
+        let deadlines = deadlines::of(question, &decision)?;
+        let lint = advice::about(&question.object.object()?, &decision);
+        let odd = |Lint { code, message, mend }| Odd { code, message, mend };
+        let changes = decision.changes();
+        let Decision { mode, verdict, guards, settings, resolved, warnings, .. } = decision;
+        Ok(Self {
+            object: document.title(),
+            namespace: question.object.namespace().to_owned(),
+            operation: match question.operation {
+                Operation::Create => "create",
+                Operation::Stored => "stored",
+                Operation::Update => "update",
+            },
+            now: question.now,
+            policy: policy.name.clone(),
+            revision: policy.revision.clone(),
+            mode: supplied::mode(mode),
+            why: why(&verdict, mode),
+            verdict: verdict.as_str(),
+            guards: guards.iter().map(Hit::new).collect(),
+            rules: trace.iter().map(|trace| Traced::new(trace, &resolved)).collect(),
+            settings: settings
+                .into_iter()
+                .map(|settled| Decided {
+                    setting: settled.setting.as_str(),
+                    author: settled.author,
+                    present: settled.present,
+                    target: settled.target,
+                    by: settled.source.as_str().to_owned(),
+                    origin: match settled.source {
+                        Origin::Rule(rule) => Some(rule.origin.to_string()),
+                        _ => None,
+                    },
+                })
+                .collect(),
+            supplied: supplied::all(&resolved),
+            earliest: deadlines::earliest(&deadlines),
+            deadlines,
+            warnings,
+            lint: lint.into_iter().map(odd).collect(),
+            changes,
+            note,
+        })
+    }
+}
+
+// === impl Hit ===
+
+impl Hit {
+    fn new(hit: &GuardHit) -> Self {
+        let GuardHit { guard, setting, evidence } = hit;
+        let setting = supplied::guard(*setting);
+        Self { guard: guard.as_str(), setting, evidence: evidence.clone() }
+    }
+}
+
+// === impl Traced ===
+
+impl Traced {
+    fn new(trace: &RuleTrace<'_>, resolved: &Resolved<'_>) -> Self {
+        let RuleTrace { rule, matched } = trace;
+        let (result, missed) = match matched {
+            Matched::Hit => ("hit", None),
+            Matched::Miss(missed) => ("miss", Some(field(missed))),
+            Matched::Unknown => ("unknown", Some("namespaceSelector".to_owned())),
+        };
+        Self {
+            rule: rule.name.clone(),
+            origin: rule.origin.to_string(),
+            result,
+            missed,
+            supplies: supplied::by_rule(resolved, &rule.name),
+        }
+    }
+}
+
+/// The field of `match` that missed, as the policy file names it.
+fn field(missed: &Missed) -> String {
+    match missed {
+        Missed::Annotation(key) => format!("annotations {key}"),
+        Missed::Kinds => "kinds".to_owned(),
+        Missed::Label(key) => format!("labels {key}"),
+        Missed::Names => "names".to_owned(),
+        Missed::NamespaceSelector => "namespaceSelector".to_owned(),
+        Missed::Namespaces => "namespaces".to_owned(),
+        Missed::Selector => "selector".to_owned(),
+    }
+}
+
+/// A sentence about a verdict that is not the common one.
+fn why(verdict: &Verdict, mode: Mode) -> Option<String> {
+    Some(match verdict {
+        Verdict::Considered if mode == Mode::DryRun => {
+            "the mode is DryRun: all of this is computed, and nothing written".to_owned()
+        }
+        Verdict::Considered => return None,
+        Verdict::Exempt(by) => format!("{by} exempts it: it stays as its author wrote it"),
+        Verdict::Guarded => {
+            format!(
+                "a guard is on {}: it stays as its author wrote it",
+                supplied::guard(Guard::Skip)
+            )
+        }
+        Verdict::NeverConsidered(why) => format!("never considered: {why}"),
+        Verdict::Off => "the mode is Off".to_owned(),
+        Verdict::UnknownCronJob => "the CronJob that made it is not known".to_owned(),
+        Verdict::UnknownNamespace => "the labels of its namespace are not known".to_owned(),
+        Verdict::Untouched => "the update changes nothing that the policy looks at".to_owned(),
+    })
+}

@@ -1,0 +1,303 @@
+//! Manifests before the policy: each document is put into the shape in which a webhook would see
+//! it, judged, and changed where its author wrote it.
+//!
+//! The decision is made on the object as the API server would have filled it in; the patch that
+//! follows is applied to the author's own document, so that no default ends up in anybody's Git.
+//! What a webhook finds out from the cluster comes from the other manifests: the `CronJob` of a
+//! Job's family, and the labels of a namespace.
+
+use std::collections::BTreeMap;
+
+use jiff::Timestamp;
+use json_patch::{Patch, PatchOperation};
+use serde_json::json;
+use serde_yaml::{Mapping, Value};
+
+use super::manifests::Document;
+use crate::admission::patch;
+use crate::batch::{Kind, Map, Object, defaulting};
+use crate::policy::decide::{Decision, Input, Operation, Verdict};
+use crate::policy::matching::RuleTrace;
+use crate::policy::rule::{Mode, Policy};
+
+/// Everything that one run knows about the cluster: the manifests, and nothing else.
+#[derive(Debug)]
+pub struct World {
+    objects: Vec<Judgeable>,
+    /// The labels of the namespaces whose manifests are there.
+    namespaces: BTreeMap<String, serde_json::Value>,
+}
+
+/// A document that a policy has a say about.
+#[derive(Debug)]
+pub struct Judgeable {
+    kind: Kind,
+    namespace: String,
+    /// As the API server would hand it to a webhook.
+    filled: serde_json::Value,
+}
+
+/// What is to be judged, and as what.
+#[derive(Clone, Copy, Debug)]
+pub struct Question<'a> {
+    pub operation: Operation,
+    pub object: &'a Judgeable,
+    pub old: Option<&'a Judgeable>,
+    pub now: Timestamp,
+}
+
+/// A decision about one object, and what it takes to carry it out.
+#[derive(Debug)]
+pub struct Judged<'p> {
+    pub decision: Decision<'p>,
+    pub trace: Vec<RuleTrace<'p>>,
+    /// What admission would send; empty where it would not act.
+    pub patch: Patch,
+    /// Why the object stays as it is although a cluster might decide otherwise.
+    pub note: Option<String>,
+}
+
+// === impl World ===
+
+impl World {
+    /// Learns from manifests; objects without a namespace are in `namespace`.
+    pub fn new<'d>(documents: impl IntoIterator<Item = &'d Document>, namespace: &str) -> Self {
+        let mut world = Self { objects: Vec::new(), namespaces: BTreeMap::new() };
+        for document in documents {
+            if let Some(object) = Judgeable::new(document, namespace) {
+                world.objects.push(object);
+            } else if let ("v1", "Namespace", Some(name)) =
+                (document.api_version(), document.kind(), document.metadata("name"))
+            {
+                let labels = document.value.get("metadata").and_then(|m| m.get("labels"));
+                world.learn_namespace(name, labels.and_then(|labels| to_json(labels).ok()));
+            }
+        }
+        world
+    }
+
+    /// Learns the labels of a namespace, with the one that the API server adds.
+    pub fn learn_namespace(&mut self, name: &str, labels: Option<serde_json::Value>) {
+        let mut labels = labels.filter(serde_json::Value::is_object).unwrap_or_else(|| json!({}));
+        labels["kubernetes.io/metadata.name"] = name.into();
+        self.namespaces.insert(name.to_owned(), labels);
+    }
+
+    /// Judges one object.
+    ///
+    /// # Errors
+    /// A sentence that says why the object cannot be judged; a webhook lets such a one pass, and
+    /// the API server refuses it.
+    pub fn judge<'p>(
+        &self,
+        question: Question<'_>,
+        policy: &'p Policy,
+    ) -> Result<Judged<'p>, String> {
+        let Question { operation, object: judgeable, old, now } = question;
+        let object = judgeable.object()?;
+        let old = old.map(Judgeable::object).transpose()?;
+        let cronjob = self.cronjob_of(&object, &judgeable.namespace);
+        let labels = self.namespaces.get(&judgeable.namespace).map(label_map);
+        let input = Input {
+            operation,
+            object: &object,
+            old: old.as_ref(),
+            cronjob: cronjob.as_ref(),
+            namespace: &judgeable.namespace,
+            namespace_labels: labels.as_ref(),
+            own_namespace: None,
+            now,
+        };
+        let decision = policy.decide(&input);
+        let patch = match decision.mode {
+            Mode::Enforce => patch::operations(&decision, &object),
+            Mode::DryRun | Mode::Off => Patch(Vec::new()),
+        };
+        let note = note(&decision, &object, &judgeable.namespace);
+        Ok(Judged { decision, trace: policy.trace(&input), patch, note })
+    }
+
+    /// The `CronJob` to whose family a Job belongs. A manifest that never was in a cluster has no
+    /// uid, and then the name must do.
+    fn cronjob_of(&self, job: &Object<'_>, namespace: &str) -> Option<Object<'_>> {
+        let owner = job.cronjob_owner()?;
+        self.objects
+            .iter()
+            .filter(|object| object.kind == Kind::CronJob && object.namespace == namespace)
+            .filter_map(|cronjob| cronjob.object().ok())
+            .find(|cronjob| {
+                let metadata = &cronjob.metadata;
+                metadata.name.as_deref() == Some(&*owner.name)
+                    && metadata.uid.as_deref().is_none_or(|uid| uid == &*owner.uid)
+            })
+    }
+}
+
+// === impl Judgeable ===
+
+impl Judgeable {
+    /// A document as a webhook would see it; `None` where no webhook of ours would be called.
+    pub fn new(document: &Document, namespace: &str) -> Option<Self> {
+        if document.api_version() != "batch/v1" {
+            return None;
+        }
+        let kind = Kind::parse(document.kind())?;
+        let mut filled = to_json(&document.value).ok()?;
+        defaulting::fill(kind, &mut filled);
+        let namespace = document.metadata("namespace").unwrap_or(namespace).to_owned();
+        Some(Self { kind, namespace, filled })
+    }
+
+    /// Job or `CronJob`.
+    pub const fn kind(&self) -> Kind {
+        self.kind
+    }
+
+    /// The namespace, the default one where the manifest has none.
+    pub fn namespace(&self) -> &str {
+        &self.namespace
+    }
+
+    /// What a webhook would be sent.
+    pub const fn filled(&self) -> &serde_json::Value {
+        &self.filled
+    }
+
+    /// The object as the policy sees it.
+    ///
+    /// # Errors
+    /// A sentence that says what is missing or has the wrong type.
+    pub fn object(&self) -> Result<Object<'_>, String> {
+        Object::from_json(self.kind, &self.filled)
+    }
+}
+
+/// Applies a patch that was computed on the filled-in object to what the author wrote.
+///
+/// Only defaults tell the two apart, so every parent that a patch relies on is there; a `remove`
+/// of a default finds nothing, which is what it asks for, and is left out of what is returned.
+///
+/// # Errors
+/// Where the patch does not fit, which is ours to mend.
+pub fn apply(patch: &Patch, author: &mut Value) -> Result<Patch, anyhow::Error> {
+    let mut applied = Vec::with_capacity(patch.0.len());
+    for operation in &patch.0 {
+        let (pointer, value) = match operation {
+            PatchOperation::Add(add) => (&add.path, Some(&add.value)),
+            PatchOperation::Remove(remove) => (&remove.path, None),
+            PatchOperation::Replace(replace) => (&replace.path, Some(&replace.value)),
+            other => {
+                anyhow::bail!("a patch of ours has an operation that it must not have: {other:?}")
+            }
+        };
+        let tokens: Vec<String> =
+            pointer.tokens().map(|token| token.decoded().into_owned()).collect();
+        let (field, parents) = tokens
+            .split_last()
+            .ok_or_else(|| anyhow::anyhow!("a patch of ours replaces the whole object"))?;
+        let mut parent: Option<&mut Mapping> = author.as_mapping_mut();
+        for token in parents {
+            parent = parent.and_then(|map| map.get_mut(token.as_str())?.as_mapping_mut());
+        }
+        match (parent, value) {
+            (Some(map), Some(value)) => {
+                map.insert(Value::from(field.as_str()), serde_yaml::to_value(value)?);
+                applied.push(operation.clone());
+            }
+            (Some(map), None) => {
+                if map.shift_remove(field.as_str()).is_some() {
+                    applied.push(operation.clone());
+                }
+            }
+            (None, Some(_)) => anyhow::bail!("a patch of ours has no place at {pointer}"),
+            (None, None) => {}
+        }
+    }
+    Ok(Patch(applied))
+}
+
+/// The JSON of a document.
+///
+/// # Errors
+/// Where YAML holds what JSON cannot; [`super::yaml::parse`] lets no such document through.
+pub fn to_json(value: &Value) -> Result<serde_json::Value, serde_json::Error> {
+    serde_json::to_value(value)
+}
+
+fn label_map(labels: &serde_json::Value) -> Map<'_> {
+    let entries = labels.as_object().into_iter().flatten();
+    entries.filter_map(|(key, value)| Some((key.as_str(), value.as_str()?))).collect()
+}
+
+/// What a manifest alone cannot answer, and how to help.
+fn note(decision: &Decision<'_>, object: &Object<'_>, namespace: &str) -> Option<String> {
+    match &decision.verdict {
+        Verdict::UnknownCronJob => {
+            let owner = object.cronjob_owner().map_or("", |owner| &*owner.name);
+            Some(format!("left as it is: its CronJob {owner} is not among the manifests"))
+        }
+        Verdict::UnknownNamespace => Some(format!(
+            "left as it is: a rule asks for labels of namespace {namespace}, whose manifest is \
+             not among the manifests"
+        )),
+        _ if decision.mode == Mode::DryRun && decision.changes() => {
+            Some("left as it is: the policy is in mode DryRun here".to_owned())
+        }
+        _ => None,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use json_patch::Patch;
+    use serde_json::json;
+
+    use super::apply;
+    use crate::cli::yaml;
+
+    #[rstest::rstest]
+    #[case::a_field(
+        "spec: {}\n",
+        json!([{"op": "add", "path": "/spec/a", "value": 1}]),
+        "spec:\n  a: 1\n"
+    )]
+    #[case::in_its_place(
+        "spec: {a: 1, b: 2}\n",
+        json!([{"op": "add", "path": "/spec/a", "value": 3}]),
+        "spec:\n  a: 3\n  b: 2\n"
+    )]
+    #[case::a_whole_map(
+        "metadata:\n  annotations: null\n",
+        json!([{"op": "add", "path": "/metadata/annotations", "value": {"a/b": "c"}}]),
+        "metadata:\n  annotations:\n    a/b: c\n"
+    )]
+    #[case::a_key_with_a_slash(
+        "metadata: {annotations: {a/b: c, d: e}}\n",
+        json!([{"op": "remove", "path": "/metadata/annotations/a~1b"}]),
+        "metadata:\n  annotations:\n    d: e\n"
+    )]
+    fn a_patch_fits(#[case] text: &str, #[case] patch: serde_json::Value, #[case] expected: &str) {
+        let patch: Patch = serde_json::from_value(patch).unwrap();
+        let mut value = yaml::parse(text).unwrap();
+        assert_eq!(apply(&patch, &mut value).unwrap(), patch);
+        assert_eq!(yaml::emit(&value), expected);
+    }
+
+    #[test]
+    fn taking_away_a_default_that_nobody_wrote_is_nothing() {
+        let patch = json!([{"op": "remove", "path": "/spec/successfulJobsHistoryLimit"}]);
+        let patch: Patch = serde_json::from_value(patch).unwrap();
+        let mut value = yaml::parse("spec: {schedule: x}\n").unwrap();
+        assert_eq!(apply(&patch, &mut value).unwrap(), Patch(Vec::new()));
+        assert_eq!(yaml::emit(&value), "spec:\n  schedule: x\n");
+    }
+
+    #[rstest::rstest]
+    #[case::no_parent(json!([{"op": "add", "path": "/spec/jobTemplate/a", "value": 1}]))]
+    #[case::the_whole_object(json!([{"op": "add", "path": "", "value": {}}]))]
+    #[case::another_operation(json!([{"op": "copy", "from": "/spec", "path": "/other"}]))]
+    fn a_patch_that_does_not_fit_is_an_error(#[case] patch: serde_json::Value) {
+        let patch: Patch = serde_json::from_value(patch).unwrap();
+        assert!(apply(&patch, &mut yaml::parse("spec: {}\n").unwrap()).is_err());
+    }
+}

@@ -1,0 +1,24 @@
+//! `curfew schema`: the JSON Schema of policy files, for editors and for CI.
+
+use super::printer::Printer;
+use super::{Exit, output};
+use crate::policy::schema;
+
+/// Print the JSON Schema of policy files
+#[derive(Debug, clap::Args)]
+#[command(after_help = "In a policy file: # yaml-language-server: $schema=./policy.schema.json")]
+pub struct Schema {}
+
+// === impl Schema ===
+
+impl Schema {
+    /// Prints the schema.
+    ///
+    /// # Errors
+    /// Where stdout cannot be written to.
+    pub fn run(self, printer: &mut Printer) -> Result<Exit, anyhow::Error> {
+        let Self {} = self;
+        printer.data(output::json(&schema::json())?)?;
+        Ok(Exit::Fine)
+    }
+}

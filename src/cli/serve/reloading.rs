@@ -1,0 +1,162 @@
+//! What is done when the policy or a certificate on disk changes: put it in use, count it, log it.
+
+use std::error::Error;
+use std::fmt::Write;
+use std::path::PathBuf;
+use std::sync::Arc;
+
+use arc_swap::ArcSwap;
+use jiff::Timestamp;
+use rustls::RootCertStore;
+
+use crate::clock;
+use crate::metrics::{CertificateUse, Metrics};
+use crate::pki::{Pair, PairError};
+use crate::policy::{Diagnostic, Loaded, Policy, Source};
+use crate::reload::{self, Refusal, Started, Step, Watched};
+use crate::server::tls::Tls;
+
+/// The files of a policy as they lie on disk.
+pub(super) type PolicyFiles = Vec<Source>;
+
+/// Why a policy is not put in use.
+#[derive(Debug, thiserror::Error)]
+pub(super) enum PolicyRefusal {
+    #[error("{}", summary(.found))]
+    Errors { found: Vec<Diagnostic>, sources: Vec<Source> },
+    #[error(
+        "the policy has a namespaceSelector, and labels of namespaces are known only in a cluster: \
+         match by namespaces instead"
+    )]
+    NeedsCluster,
+}
+
+/// Starts to watch the files of a policy.
+pub(super) fn watch_policy(
+    paths: Vec<PathBuf>,
+    now: Timestamp,
+) -> Result<Started<PolicyFiles, Loaded, PolicyRefusal>, Refusal<PolicyRefusal>> {
+    let read = move || reload::policy::read(&paths);
+    Watched::start(read, |sources: &PolicyFiles, _| load(sources), now)
+}
+
+/// Makes a policy of its files, if this server can act by it.
+pub(super) fn load(sources: &[Source]) -> Result<Loaded, PolicyRefusal> {
+    let loaded = Policy::load(sources)
+        .map_err(|found| PolicyRefusal::Errors { found, sources: sources.to_vec() })?;
+    if loaded.policy.needs_namespace_labels() {
+        return Err(PolicyRefusal::NeedsCluster);
+    }
+    Ok(loaded)
+}
+
+/// Says what is odd about a policy that is in use all the same.
+pub(super) fn warn(warnings: &[Diagnostic]) {
+    for warning in warnings {
+        tracing::warn!(code = warning.code, "policy: {}", line(warning));
+    }
+}
+
+/// Acts on a look at the policy.
+pub(super) fn policy(step: Step<Loaded, PolicyRefusal>, slot: &ArcSwap<Policy>, metrics: &Metrics) {
+    match step {
+        Step::Replaced(Loaded { policy, warnings }) => {
+            let (revision, before) = (policy.revision.clone(), slot.load().revision.clone());
+            slot.store(Arc::new(policy));
+            metrics.policy_loaded(&revision, clock::now());
+            tracing::info!(revision, before, "policy replaced");
+            warn(&warnings);
+        }
+        Step::Refused(refusal) => {
+            metrics.policy_in_step(false);
+            let revision = &slot.load().revision;
+            tracing::error!(revision, "policy on disk refused, the last good one stays: {refusal}");
+        }
+        Step::Recovered => {
+            metrics.policy_in_step(true);
+            tracing::info!("policy on disk is again the one in use");
+        }
+        Step::Unchanged => {}
+    }
+}
+
+/// Acts on a look at the pair.
+pub(super) fn pair(step: Step<Pair, PairError>, tls: &Tls, metrics: &Metrics) {
+    match step {
+        Step::Replaced(pair) => {
+            note_pair(&pair, metrics, clock::now());
+            tls.replace_pair(pair);
+            tracing::info!(not_after = %tls.not_after(), "certificate replaced");
+        }
+        Step::Refused(refusal) => {
+            let (not_after, why) = (tls.not_after(), refused(&refusal));
+            tracing::error!(%not_after, "certificate refused, the last good one stays: {why}");
+        }
+        Step::Recovered => tracing::info!("certificate on disk is again the one in use"),
+        Step::Unchanged => {}
+    }
+}
+
+/// Counts a pair that is put in use, and says if our clock and it disagree.
+pub(super) fn note_pair(pair: &Pair, metrics: &Metrics, now: Timestamp) {
+    metrics.certificate_loaded(CertificateUse::Serving, pair.not_after);
+    if pair.not_before > now {
+        let not_before = pair.not_before;
+        tracing::warn!(%not_before, "certificate begins in the future: is this clock right?");
+    }
+}
+
+/// Acts on a look at the authorities of clients.
+pub(super) fn authorities(step: Step<RootCertStore, PairError>, tls: &Tls) {
+    match step {
+        Step::Replaced(authorities) => match tls.replace_authorities(authorities) {
+            Ok(()) => tracing::info!("authorities of clients replaced"),
+            Err(error) => tracing::error!(
+                "authorities of clients refused, the last good ones stay: {}",
+                chain(&error)
+            ),
+        },
+        Step::Refused(refusal) => {
+            let why = refused(&refusal);
+            tracing::error!("authorities of clients refused, the last good ones stay: {why}");
+        }
+        Step::Recovered => tracing::info!("authorities of clients on disk are again those in use"),
+        Step::Unchanged => {}
+    }
+}
+
+/// An error with everything that led to it, on one line.
+pub(super) fn chain(error: &dyn Error) -> String {
+    let mut text = error.to_string();
+    let mut source = error.source();
+    while let Some(cause) = source {
+        write!(text, ": {cause}").expect("writing to a string does not fail");
+        source = cause.source();
+    }
+    text
+}
+
+fn refused(refusal: &Refusal<PairError>) -> String {
+    match refusal {
+        Refusal::Content(error) => chain(error),
+        Refusal::Read(error) => error.to_string(),
+    }
+}
+
+/// The first findings, in a line: a log is no place for a page.
+fn summary(found: &[Diagnostic]) -> String {
+    let shown = found.iter().take(SHOWN).map(line).collect::<Vec<_>>().join("; ");
+    match found.len().saturating_sub(SHOWN) {
+        0 => shown,
+        rest => format!("{shown}; and {rest} more (curfew check shows all)"),
+    }
+}
+
+fn line(finding: &Diagnostic) -> String {
+    let Diagnostic { severity: _, code, file, line, column, span: _, message, mend } = finding;
+    let mend = mend.as_ref().map(|mend| format!("; {mend}")).unwrap_or_default();
+    format!("{file}:{line}:{column}: {code} {message}{mend}")
+}
+
+/// So many findings fit in a log line.
+const SHOWN: usize = 3;

@@ -1,0 +1,154 @@
+//! Keys and certificates: making a pair, reading one, and saying what a certificate holds.
+//!
+//! [`issue`] makes a throw-away authority and a leaf, [`Pair::from_pem`] reads what somebody else
+//! made and refuses what a client would refuse, [`inspect`] describes certificates for people, and
+//! [`laptop::ensure`] keeps a self-signed pair in a folder. It must not know who serves with a
+//! pair, when files change, or what Kubernetes is.
+
+pub mod inspect;
+pub mod laptop;
+pub mod pair;
+
+use std::sync::Arc;
+use std::time::{Duration, SystemTime};
+
+use jiff::Timestamp;
+use rcgen::{
+    BasicConstraints, CertificateParams, CertifiedIssuer, DnType, ExtendedKeyUsagePurpose, IsCa,
+    KeyPair, KeyUsagePurpose,
+};
+use rustls::crypto::CryptoProvider;
+
+pub use inspect::{CertificateInfo, inspect};
+pub use pair::{Pair, PairError, roots};
+
+/// What a pair is wanted for.
+#[derive(Clone, Debug)]
+pub struct Request {
+    /// Host names and IP addresses; clients in Go look at nothing else, the common name included.
+    pub names: Vec<String>,
+    /// When the certificates begin, less [`BACKDATE`].
+    pub now: Timestamp,
+}
+
+/// A pair and the authority that signed it, all as PEM.
+///
+/// The key of the authority is not among them: it is forgotten, so nobody can sign a second leaf
+/// that clients of the first would trust.
+#[derive(Clone, Debug)]
+pub struct Issued {
+    pub ca: String,
+    pub certificate: String,
+    pub key: String,
+}
+
+/// Why no pair could be made.
+#[derive(Debug, thiserror::Error)]
+pub enum IssueError {
+    #[error("a certificate needs a host name or an IP address, and none was given")]
+    NoNames,
+    #[error("cannot make a certificate for {names}: is each a host name or an IP address?")]
+    Names { names: String, source: rcgen::Error },
+    #[error("cannot sign the certificate")]
+    Sign { source: rcgen::Error },
+}
+
+/// Makes an authority and a leaf under it, both with ECDSA keys on P-256: a handshake is cheap
+/// with them, and the API server opens a new connection for each call above 25 at once.
+///
+/// # Errors
+/// Where a name is neither a host name nor an IP address, or where there is none.
+pub fn issue(request: &Request) -> Result<Issued, IssueError> {
+    let Request { names, now } = request;
+    if names.is_empty() {
+        return Err(IssueError::NoNames);
+    }
+    let sign = |source| IssueError::Sign { source };
+    let authority = authority(*now).map_err(sign)?;
+    let key = KeyPair::generate().map_err(sign)?;
+    let leaf = leaf(names, *now)
+        .map_err(|source| IssueError::Names { names: names.join(", "), source })?
+        .signed_by(&key, &authority)
+        .map_err(sign)?;
+    Ok(Issued { ca: authority.pem(), certificate: leaf.pem(), key: key.serialize_pem() })
+}
+
+/// The one choice of a crypto provider; always passed on explicitly, because rustls panics where
+/// two are compiled in and nobody says which.
+pub fn provider() -> Arc<CryptoProvider> {
+    Arc::new(rustls::crypto::ring::default_provider())
+}
+
+fn authority(now: Timestamp) -> Result<CertifiedIssuer<'static, KeyPair>, rcgen::Error> {
+    let key = KeyPair::generate()?;
+    let mut params = CertificateParams::default();
+    // Two authorities must not share a subject: a client that trusts an old one would look no
+    // further, and call the new leaf's signature wrong instead of its issuer unknown.
+    let id =
+        params.key_identifier(&key).iter().take(4).fold(0, |id, byte| id << 8 | u32::from(*byte));
+    params.distinguished_name.push(DnType::CommonName, format!("curfew CA {id:08x}"));
+    params.is_ca = IsCa::Ca(BasicConstraints::Constrained(0));
+    params.key_usages = vec![KeyUsagePurpose::KeyCertSign, KeyUsagePurpose::CrlSign];
+    validity(&mut params, now, AUTHORITY_LIFETIME);
+    CertifiedIssuer::self_signed(params, key)
+}
+
+fn leaf(names: &[String], now: Timestamp) -> Result<CertificateParams, rcgen::Error> {
+    let mut params = CertificateParams::new(names)?;
+    params.distinguished_name.push(DnType::CommonName, "curfew");
+    params.is_ca = IsCa::ExplicitNoCa;
+    params.key_usages = vec![KeyUsagePurpose::DigitalSignature];
+    params.extended_key_usages = vec![ExtendedKeyUsagePurpose::ServerAuth];
+    params.use_authority_key_identifier_extension = true;
+    validity(&mut params, now, LEAF_LIFETIME);
+    Ok(params)
+}
+
+/// Sets both ends; rcgen's own default runs to the year 4096.
+fn validity(params: &mut CertificateParams, now: Timestamp, lifetime: Duration) {
+    let now = SystemTime::from(now);
+    params.not_before = (now - BACKDATE).into();
+    params.not_after = (now + lifetime).into();
+}
+
+/// How far certificates begin in the past: clocks of clients differ from ours.
+pub const BACKDATE: Duration = Duration::from_secs(3600);
+/// How long an authority is good.
+pub const AUTHORITY_LIFETIME: Duration = Duration::from_secs(365 * 86_400);
+/// How long a leaf is good: short, so that renewing it is nothing unusual.
+pub const LEAF_LIFETIME: Duration = Duration::from_secs(30 * 86_400);
+
+#[cfg(test)]
+mod tests {
+    use rstest::rstest;
+
+    use super::*;
+
+    #[test]
+    fn a_leaf_is_good_for_thirty_days_and_the_authority_for_a_year() {
+        let now: Timestamp = "2026-11-21T12:00:00Z".parse().unwrap();
+        let issued = issue(&Request { names: vec!["localhost".into()], now }).unwrap();
+
+        let leaf = &inspect(issued.certificate.as_bytes()).unwrap()[0];
+        assert_eq!(leaf.not_before.to_string(), "2026-11-21T11:00:00Z");
+        assert_eq!(leaf.not_after.to_string(), "2026-12-21T12:00:00Z");
+        assert!(!leaf.is_authority);
+
+        let authority = &inspect(issued.ca.as_bytes()).unwrap()[0];
+        assert_eq!(authority.not_after.to_string(), "2027-11-21T12:00:00Z");
+        assert!(authority.is_authority);
+        assert_eq!(leaf.issuer, authority.subject);
+    }
+
+    #[rstest]
+    #[case::none(&[], "a certificate needs a host name or an IP address, and none was given")]
+    #[case::not_ascii(
+        &["bücher.example"],
+        "cannot make a certificate for bücher.example: is each a host name or an IP address?"
+    )]
+    fn names_that_cannot_be(#[case] names: &[&str], #[case] message: &str) {
+        let names = names.iter().map(ToString::to_string).collect();
+        let error = issue(&Request { names, now: Timestamp::UNIX_EPOCH }).unwrap_err();
+        assert_eq!(error.to_string(), message);
+    }
+}

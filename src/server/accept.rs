@@ -1,0 +1,47 @@
+//! The loop that lets connections in. It must not know what they speak.
+
+use std::future::poll_fn;
+use std::net::SocketAddr;
+use std::task::Poll;
+use std::time::Duration;
+
+use tokio::net::{TcpListener, TcpStream};
+use tokio::sync::watch;
+
+use super::Phase;
+
+/// Hands every connection to `welcome` until the phase is [`Phase::Stopping`].
+pub(super) async fn run(
+    listener: TcpListener,
+    mut phase: watch::Receiver<Phase>,
+    welcome: impl Fn(TcpStream, SocketAddr),
+) {
+    loop {
+        let accepted = tokio::select! {
+            biased;
+            // Cancel-safe: looks at the present value each time. A sender that is gone stops us
+            // too: nobody is left who could.
+            _ = phase.wait_for(|phase| *phase == Phase::Stopping) => break,
+            // Cancel-safe: a connection that is not taken stays in the queue.
+            accepted = listener.accept() => accepted,
+        };
+        match accepted {
+            Ok((stream, peer)) => welcome(stream, peer),
+            Err(error) => {
+                tracing::warn!(%error, "cannot accept a connection, trying again");
+                tokio::time::sleep(PAUSE).await;
+            }
+        }
+    }
+    // Clients whose connections the kernel has already set up may have sent a request; closing
+    // the listener would reset them.
+    while let Poll::Ready(Ok((stream, peer))) =
+        poll_fn(|context| Poll::Ready(listener.poll_accept(context))).await
+    {
+        welcome(stream, peer);
+    }
+}
+
+/// Out of file descriptors, the same error comes back at once: without a pause the loop would eat
+/// the processor that open connections need to finish and close.
+const PAUSE: Duration = Duration::from_millis(50);

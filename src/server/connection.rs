@@ -1,0 +1,227 @@
+//! One connection that speaks HTTP, from its first byte to its last.
+//!
+//! [`serve`] runs hyper on a stream and does with it what [`Activity`] decides. It is the same for
+//! both ports; what is answered is the business of the service.
+
+use std::convert::Infallible;
+use std::future::poll_fn;
+use std::io;
+use std::pin::{Pin, pin};
+use std::sync::Arc;
+use std::task::{Context, Poll};
+use std::time::Instant;
+
+use http_body_util::Full;
+use hyper::body::{Bytes, Incoming};
+use hyper::header::{CONNECTION, HeaderValue};
+use hyper::server::conn::{http1, http2};
+use hyper::service::service_fn;
+use hyper::{Request, Response};
+use hyper_util::rt::{TokioExecutor, TokioIo, TokioTimer};
+use hyper_util::server::graceful::GracefulConnection;
+use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
+use tokio::sync::watch;
+
+use super::activity::{Activity, Late, Next, Protocol};
+use super::linger::Linger;
+use super::{Phase, Settings};
+use crate::clock;
+
+/// How a connection ended.
+#[derive(Debug)]
+pub(super) enum End {
+    /// The client was too slow, or silent for too long.
+    Cut(Late),
+    /// In order, or because the client broke it: nobody can tell, and nothing follows from it.
+    Over,
+}
+
+/// A stream that notes when bytes come.
+struct Noting<S> {
+    stream: S,
+    activity: Arc<Activity>,
+}
+
+/// What a poll of a connection led to.
+enum Event {
+    Next(Next),
+    Over,
+}
+
+/// Serves a stream until it is closed.
+pub(super) async fn serve<S, F, R>(
+    stream: S,
+    protocol: Protocol,
+    settings: &Settings,
+    phase: watch::Receiver<Phase>,
+    answer: F,
+) -> End
+where
+    S: AsyncRead + AsyncWrite + Send + Unpin + 'static,
+    F: Fn(Request<Incoming>) -> R + Clone + Send + Sync + 'static,
+    R: Future<Output = Response<Full<Bytes>>> + Send + 'static,
+{
+    let age = settings.connection_age.mul_f64(1.0 - jitter() / 10.0);
+    let activity = Arc::new(Activity::new(protocol, age, clock::instant()));
+    let stream = Noting { stream: Linger::new(stream), activity: Arc::clone(&activity) };
+    let service = service_fn({
+        let (activity, phase) = (Arc::clone(&activity), phase.clone());
+        move |request| {
+            let (activity, phase) = (Arc::clone(&activity), phase.clone());
+            let answer = answer.clone();
+            async move {
+                let in_flight = activity.begin(clock::instant);
+                let mut response = answer(request).await;
+                if activity.says_close(*phase.borrow(), clock::instant()) {
+                    response.headers_mut().insert(CONNECTION, HeaderValue::from_static("close"));
+                }
+                drop(in_flight);
+                Ok::<_, Infallible>(response)
+            }
+        }
+    });
+    match protocol {
+        Protocol::Http1 => {
+            let connection = http1::Builder::new()
+                .timer(TokioTimer::new())
+                // Ours: see `activity`.
+                .header_read_timeout(None)
+                .max_buf_size(HTTP1_BUFFER)
+                .serve_connection(TokioIo::new(stream), service);
+            drive(connection, &activity, settings, phase).await
+        }
+        Protocol::Http2 => {
+            let connection = http2::Builder::new(TokioExecutor::new())
+                .timer(TokioTimer::new())
+                .max_concurrent_streams(HTTP2_STREAMS)
+                .max_header_list_size(HTTP2_HEADERS)
+                .initial_stream_window_size(HTTP2_STREAM_WINDOW)
+                .initial_connection_window_size(HTTP2_CONNECTION_WINDOW)
+                .serve_connection(TokioIo::new(stream), service);
+            drive(connection, &activity, settings, phase).await
+        }
+    }
+}
+
+/// Polls a connection, and asks after each poll what is to become of it.
+async fn drive<C: GracefulConnection>(
+    connection: C,
+    activity: &Activity,
+    settings: &Settings,
+    mut phases: watch::Receiver<Phase>,
+) -> End {
+    let mut connection = pin!(connection);
+    let mut alarm = pin!(tokio::time::sleep(settings.idle_timeout));
+    let mut phase = *phases.borrow_and_update();
+    let mut stopping: Option<Instant> = None;
+    let mut closing = false;
+    let mut may_change = true;
+    loop {
+        if phase == Phase::Stopping {
+            stopping.get_or_insert_with(clock::instant);
+        }
+        let decide = || activity.next(phase, stopping, closing, settings, clock::instant());
+        let event = tokio::select! {
+            biased;
+            // Cancel-safe: looks at a version number.
+            changed = phases.changed(), if may_change => {
+                may_change = changed.is_ok();
+                phase = *phases.borrow_and_update();
+                continue;
+            }
+            // Cancel-safe: holds nothing but references.
+            event = poll_fn(|context| {
+                if connection.as_mut().poll(context).is_ready() {
+                    return Poll::Ready(Event::Over);
+                }
+                loop {
+                    let until = match decide() {
+                        Next::Wait(until) => tokio::time::Instant::from_std(until),
+                        next => return Poll::Ready(Event::Next(next)),
+                    };
+                    // A later time is set only when the earlier one has come: each request moves
+                    // it, and setting a timer costs more than looking at the clock.
+                    if until < alarm.deadline() || alarm.is_elapsed() {
+                        alarm.as_mut().reset(until);
+                    }
+                    if alarm.as_mut().poll(context).is_pending() {
+                        return Poll::Pending;
+                    }
+                }
+            }) => event,
+        };
+        match event {
+            Event::Over => return End::Over,
+            Event::Next(Next::Cut(late)) => return End::Cut(late),
+            Event::Next(Next::Close) => {
+                connection.as_mut().graceful_shutdown();
+                closing = true;
+            }
+            Event::Next(Next::Wait(_)) => {}
+        }
+    }
+}
+
+/// A number from 0 to 1, good enough to spread reconnections.
+fn jitter() -> f64 {
+    use std::hash::{BuildHasher, RandomState};
+    let random = RandomState::new().hash_one(0) >> 32;
+    f64::from(u32::try_from(random).unwrap_or(u32::MAX)) / f64::from(u32::MAX)
+}
+
+// === impl Noting ===
+
+impl<S: AsyncRead + Unpin> AsyncRead for Noting<S> {
+    fn poll_read(
+        mut self: Pin<&mut Self>,
+        context: &mut Context<'_>,
+        buffer: &mut ReadBuf<'_>,
+    ) -> Poll<io::Result<()>> {
+        let before = buffer.filled().len();
+        let read = Pin::new(&mut self.stream).poll_read(context, buffer);
+        if buffer.filled().len() > before {
+            self.activity.bytes_read(clock::instant());
+        }
+        read
+    }
+}
+
+impl<S: AsyncRead + AsyncWrite + Unpin> AsyncWrite for Noting<S> {
+    fn poll_write(
+        mut self: Pin<&mut Self>,
+        context: &mut Context<'_>,
+        buffer: &[u8],
+    ) -> Poll<io::Result<usize>> {
+        Pin::new(&mut self.stream).poll_write(context, buffer)
+    }
+
+    fn poll_flush(mut self: Pin<&mut Self>, context: &mut Context<'_>) -> Poll<io::Result<()>> {
+        Pin::new(&mut self.stream).poll_flush(context)
+    }
+
+    fn poll_shutdown(mut self: Pin<&mut Self>, context: &mut Context<'_>) -> Poll<io::Result<()>> {
+        Pin::new(&mut self.stream).poll_shutdown(context)
+    }
+
+    fn poll_write_vectored(
+        mut self: Pin<&mut Self>,
+        context: &mut Context<'_>,
+        buffers: &[io::IoSlice<'_>],
+    ) -> Poll<io::Result<usize>> {
+        Pin::new(&mut self.stream).poll_write_vectored(context, buffers)
+    }
+
+    fn is_write_vectored(&self) -> bool {
+        self.stream.is_write_vectored()
+    }
+}
+
+/// In bytes: room for the headers, and what one read brings in of a body.
+const HTTP1_BUFFER: usize = 64 << 10;
+const HTTP2_STREAMS: u32 = 128;
+/// In bytes.
+const HTTP2_HEADERS: u32 = 16 << 10;
+/// In bytes, what a stream may have sent before we read it; a usual review fits.
+const HTTP2_STREAM_WINDOW: u32 = 256 << 10;
+/// The same for all streams of a connection.
+const HTTP2_CONNECTION_WINDOW: u32 = 1 << 20;

@@ -1,0 +1,260 @@
+//! From a TCP connection to one that speaks HTTP, or to a reason why not.
+//!
+//! A failed handshake is the first thing to look for when admission is silently skipped: the API
+//! server does not trust the certificate, and says so in its own log, which few people can read.
+//! So each failure is counted by its reason, and logged, but not every time.
+
+use std::collections::HashMap;
+use std::fmt::Display;
+use std::io;
+use std::net::SocketAddr;
+use std::sync::{Arc, Mutex, PoisonError};
+use std::time::{Duration, Instant};
+
+use rustls::{AlertDescription, CertificateError, PeerIncompatible};
+use tokio::io::AsyncWriteExt;
+use tokio::net::TcpStream;
+use tokio::sync::watch;
+use tokio::time::timeout;
+use tokio_rustls::TlsAcceptor;
+use tokio_rustls::server::TlsStream;
+
+use super::activity::{Late, Protocol};
+use super::connection::{End, serve};
+use super::linger::Linger;
+use super::{Phase, Shared, routes};
+use crate::clock;
+use crate::metrics::Metrics;
+
+/// Counts failures, and logs each reason once in a while.
+pub(super) struct Failures {
+    metrics: Arc<Metrics>,
+    logged: Mutex<HashMap<&'static str, Logged>>,
+}
+
+/// When a reason was logged last, and how often it came up since.
+struct Logged {
+    at: Instant,
+    held_back: u64,
+}
+
+/// Why a connection does not get as far as HTTP.
+#[derive(Debug, thiserror::Error)]
+enum Failure {
+    #[error("the client closed the connection")]
+    Closed,
+    #[error("{0}")]
+    Io(io::Error),
+    #[error("it began with byte {0:#04x}, which is neither TLS nor HTTP")]
+    NotTls(u8),
+    #[error("it spoke plain HTTP to the HTTPS port")]
+    PlainHttp,
+    #[error("the handshake took too long")]
+    TimedOut,
+    #[error("{0}{hint}", hint = hint(.0))]
+    Tls(rustls::Error),
+}
+
+/// Serves one connection to its end.
+pub(super) async fn connection(
+    shared: Arc<Shared>,
+    stream: TcpStream,
+    peer: SocketAddr,
+    phase: watch::Receiver<Phase>,
+) {
+    let limit = shared.settings.handshake_timeout;
+    let failure = match timeout(limit, handshake(&shared, stream)).await {
+        Ok(Ok(stream)) => return encrypted(shared, stream, phase).await,
+        Ok(Err(failure)) => failure,
+        Err(_) => Failure::TimedOut,
+    };
+    shared.failures.report(failure.reason(), peer, &failure);
+}
+
+async fn encrypted(
+    shared: Arc<Shared>,
+    stream: TlsStream<TcpStream>,
+    phase: watch::Receiver<Phase>,
+) {
+    // Told by ALPN, and not guessed from the first bytes: a client that has connected and says
+    // nothing yet is then already a connection that can be closed in order.
+    let protocol = match stream.get_ref().1.alpn_protocol() {
+        Some(b"h2") => Protocol::Http2,
+        _ => Protocol::Http1,
+    };
+    let answer = {
+        let shared = Arc::clone(&shared);
+        move |request| routes::answer(Arc::clone(&shared), request)
+    };
+    let end = serve(stream, protocol, &shared.settings, phase, answer).await;
+    if let End::Cut(Late::Head) = end {
+        shared.metrics.rejected("headers_too_slow");
+    }
+}
+
+async fn handshake(shared: &Shared, stream: TcpStream) -> Result<TlsStream<TcpStream>, Failure> {
+    // An answer is a single small write, and must not wait for an acknowledgement.
+    stream.set_nodelay(true).map_err(Failure::Io)?;
+    let mut first = [0];
+    match stream.peek(&mut first).await {
+        Ok(0) => return Err(Failure::Closed),
+        Ok(_) if first[0] == CLIENT_HELLO => {}
+        Ok(_) if first[0].is_ascii_uppercase() => {
+            // Whether the client reads it is its own affair.
+            let _ = answer_plain(stream).await;
+            return Err(Failure::PlainHttp);
+        }
+        Ok(_) => return Err(Failure::NotTls(first[0])),
+        Err(error) => return Err(Failure::Io(error)),
+    }
+    TlsAcceptor::from(shared.tls.config()).accept(stream).await.map_err(Failure::from)
+}
+
+async fn answer_plain(stream: TcpStream) -> io::Result<()> {
+    let mut stream = Linger::new(stream);
+    stream.write_all(PLAIN_ANSWER.as_bytes()).await?;
+    stream.shutdown().await
+}
+
+/// What to do about a failure, where there is something to do.
+fn hint(error: &rustls::Error) -> &'static str {
+    match error {
+        rustls::Error::AlertReceived(alert) if is_distrust(*alert) => {
+            ": the client does not trust our certificate; is the caBundle of the webhook that of \
+             the authority that signed it?"
+        }
+        rustls::Error::PeerIncompatible(_) => {
+            ": a client without TLS 1.3 needs --tls-min-version 1.2"
+        }
+        rustls::Error::NoCertificatesPresented => {
+            ": --client-ca asks every client for a certificate"
+        }
+        _ => "",
+    }
+}
+
+const fn is_distrust(alert: AlertDescription) -> bool {
+    matches!(
+        alert,
+        AlertDescription::BadCertificate
+            | AlertDescription::CertificateExpired
+            | AlertDescription::CertificateUnknown
+            | AlertDescription::UnknownCA
+            | AlertDescription::UnsupportedCertificate
+    )
+}
+
+// === impl Failure ===
+
+impl Failure {
+    /// Of bounded number, for a metric.
+    const fn reason(&self) -> &'static str {
+        use rustls::Error;
+        match self {
+            Self::Closed => "closed",
+            Self::Io(_) => "io",
+            Self::NotTls(_) => "not_tls",
+            Self::PlainHttp => "plain_http",
+            Self::TimedOut => "timeout",
+            Self::Tls(Error::AlertReceived(alert)) if is_distrust(*alert) => "untrusted",
+            Self::Tls(Error::AlertReceived(_)) => "alert",
+            Self::Tls(Error::NoCertificatesPresented) => "client_certificate_missing",
+            Self::Tls(Error::InvalidCertificate(CertificateError::Expired)) => {
+                "client_certificate_expired"
+            }
+            Self::Tls(Error::InvalidCertificate(_)) => "client_certificate_invalid",
+            Self::Tls(Error::PeerIncompatible(
+                PeerIncompatible::SupportedVersionsExtensionRequired
+                | PeerIncompatible::Tls12NotOfferedOrEnabled
+                | PeerIncompatible::ServerTlsVersionIsDisabledByOurConfig
+                | PeerIncompatible::ServerDoesNotSupportTls12Or13,
+            )) => "version",
+            Self::Tls(Error::PeerIncompatible(_)) => "incompatible",
+            Self::Tls(_) => "tls",
+        }
+    }
+}
+
+impl From<io::Error> for Failure {
+    /// Unpacks what tokio-rustls put into an error of input and output.
+    fn from(error: io::Error) -> Self {
+        if let Some(tls) = error.get_ref().and_then(|inner| inner.downcast_ref::<rustls::Error>()) {
+            return Self::Tls(tls.clone());
+        }
+        match error.kind() {
+            io::ErrorKind::UnexpectedEof => Self::Closed,
+            _ => Self::Io(error),
+        }
+    }
+}
+
+// === impl Failures ===
+
+impl Failures {
+    pub(super) fn new(metrics: Arc<Metrics>) -> Self {
+        Self { metrics, logged: Mutex::default() }
+    }
+
+    /// A connection failed for this reason.
+    pub(super) fn report(&self, reason: &'static str, peer: SocketAddr, error: &dyn Display) {
+        self.metrics.handshake_failed(reason);
+        if let Some(held_back) = self.admit(reason, clock::instant()) {
+            tracing::warn!(reason, %peer, held_back, "connection failed: {error}");
+        }
+    }
+
+    /// Whether to log this reason now, and how often it was held back since the last time: a
+    /// broken client calls many times a second, and one line tells all of it.
+    fn admit(&self, reason: &'static str, now: Instant) -> Option<u64> {
+        let mut logged = self.logged.lock().unwrap_or_else(PoisonError::into_inner);
+        match logged.get_mut(reason) {
+            Some(last) if now < last.at + LOG_EVERY => {
+                last.held_back += 1;
+                None
+            }
+            Some(last) => {
+                last.at = now;
+                Some(std::mem::take(&mut last.held_back))
+            }
+            None => {
+                logged.insert(reason, Logged { at: now, held_back: 0 });
+                Some(0)
+            }
+        }
+    }
+}
+
+/// The first byte of a TLS connection: a record that holds a handshake.
+const CLIENT_HELLO: u8 = 0x16;
+const PLAIN_ANSWER: &str = "HTTP/1.1 400 Bad Request\r\n\
+    Content-Type: text/plain; charset=utf-8\r\n\
+    Content-Length: 56\r\n\
+    Connection: close\r\n\
+    \r\n\
+    this port speaks HTTPS: use https:// instead of http://\n";
+/// One line for each reason in so much time.
+const LOG_EVERY: Duration = Duration::from_secs(10);
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_plain_answer_is_as_long_as_it_says() {
+        let (head, body) = PLAIN_ANSWER.split_once("\r\n\r\n").unwrap();
+        assert!(head.contains(&format!("Content-Length: {}\r\n", body.len())), "{}", body.len());
+    }
+
+    #[test]
+    fn a_reason_is_logged_once_in_ten_seconds_and_says_what_it_held_back() {
+        let failures = Failures::new(Arc::new(Metrics::new()));
+        let start = clock::instant();
+        let after = |seconds| start + Duration::from_secs(seconds);
+        assert_eq!(failures.admit("timeout", after(0)), Some(0));
+        assert_eq!(failures.admit("timeout", after(1)), None);
+        assert_eq!(failures.admit("closed", after(1)), Some(0), "another reason is its own");
+        assert_eq!(failures.admit("timeout", after(9)), None);
+        assert_eq!(failures.admit("timeout", after(10)), Some(2));
+        assert_eq!(failures.admit("timeout", after(20)), Some(0));
+    }
+}

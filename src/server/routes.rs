@@ -1,0 +1,180 @@
+//! What the HTTPS port answers: one route, and a clear error for everything else.
+//!
+//! Errors are plain text; the API server puts it into its own log. None carries `Retry-After`
+//! (see `limits`), and none redirects, since the API server would follow.
+
+use std::panic::{AssertUnwindSafe, catch_unwind};
+use std::sync::Arc;
+
+use http_body_util::{BodyExt, Full};
+use hyper::body::{Body, Bytes, Incoming};
+use hyper::header::{ALLOW, CONTENT_TYPE, HeaderMap, HeaderValue};
+use hyper::{Method, Request, Response, StatusCode};
+use tokio::time::timeout;
+
+use super::Shared;
+use super::limits::Turn;
+use crate::admission::BadReview;
+use crate::clock;
+
+/// Why a request gets no review back.
+#[derive(Debug, thiserror::Error)]
+enum Rejection {
+    #[error("the request ended early")]
+    Aborted,
+    #[error("{0}")]
+    BadReview(BadReview),
+    #[error("too many requests at once: the request was not looked at")]
+    Busy,
+    #[error("the content type is {found}: expected application/json")]
+    ContentType { found: String },
+    #[error("too many bytes of bodies at once: the request was not looked at")]
+    Memory,
+    #[error("{method} is not answered here: expected POST")]
+    Method { method: Method },
+    #[error("{path} is not here: admission reviews go to {ROUTE}")]
+    NotFound { path: String },
+    #[error("curfew failed while it looked at the review: this is a bug, see its log")]
+    Panic,
+    #[error("the body is over {limit} bytes")]
+    TooLarge { limit: usize },
+    #[error("the body took too long")]
+    TooSlow,
+}
+
+/// Answers one request.
+pub(super) async fn answer(
+    shared: Arc<Shared>,
+    request: Request<Incoming>,
+) -> Response<Full<Bytes>> {
+    review(&shared, request).await.unwrap_or_else(|rejection| {
+        shared.metrics.rejected(rejection.reason());
+        tracing::debug!(reason = rejection.reason(), "rejected: {rejection}");
+        rejection.response()
+    })
+}
+
+async fn review(
+    shared: &Shared,
+    request: Request<Incoming>,
+) -> Result<Response<Full<Bytes>>, Rejection> {
+    let began = clock::instant();
+    // The path alone: the API server appends `?timeout=…`.
+    if request.uri().path() != ROUTE {
+        return Err(Rejection::NotFound { path: request.uri().path().to_owned() });
+    }
+    if request.method() != Method::POST {
+        return Err(Rejection::Method { method: request.method().clone() });
+    }
+    is_json(request.headers())?;
+    let limit = shared.settings.body_limit;
+    if request.body().size_hint().lower() > limit as u64 {
+        return Err(Rejection::TooLarge { limit });
+    }
+    let mut turn = shared.gate.enter().ok_or(Rejection::Busy)?;
+    let body =
+        timeout(shared.settings.body_timeout, collect(request.into_body(), limit, &mut turn))
+            .await
+            .map_err(|_| Rejection::TooSlow)??;
+    // A panic must cost this request only. Nothing that the closure sees is left half-changed: it
+    // reads a policy, and counts.
+    let answer = catch_unwind(AssertUnwindSafe(|| shared.judge.judge(&body)))
+        .map_err(|_| Rejection::Panic)?
+        .map_err(Rejection::BadReview)?;
+    shared.metrics.reviewed(&answer.report, began.elapsed());
+    Ok(response(StatusCode::OK, "application/json", answer.body))
+}
+
+/// Reads a body that is not over the limit, whatever it announced.
+async fn collect(mut body: Incoming, limit: usize, turn: &mut Turn) -> Result<Bytes, Rejection> {
+    // A body that comes as one piece, which most do, is not copied.
+    let mut first = Bytes::new();
+    let mut rest = Vec::new();
+    while let Some(frame) = body.frame().await {
+        let Ok(data) = frame.map_err(|_| Rejection::Aborted)?.into_data() else { continue };
+        if first.len() + rest.len() + data.len() > limit {
+            return Err(Rejection::TooLarge { limit });
+        }
+        if !turn.hold(data.len()) {
+            return Err(Rejection::Memory);
+        }
+        if first.is_empty() {
+            first = data;
+        } else {
+            rest.extend_from_slice(&data);
+        }
+    }
+    if rest.is_empty() {
+        return Ok(first);
+    }
+    Ok([first.as_ref(), &rest].concat().into())
+}
+
+fn is_json(headers: &HeaderMap) -> Result<(), Rejection> {
+    let found = match headers.get(CONTENT_TYPE) {
+        None => return Err(Rejection::ContentType { found: "absent".to_owned() }),
+        Some(value) => String::from_utf8_lossy(value.as_bytes()),
+    };
+    // Parameters, such as a character set, make no difference: JSON is UTF-8.
+    let kind = found.split(';').next().unwrap_or_default().trim();
+    if kind.eq_ignore_ascii_case("application/json") {
+        return Ok(());
+    }
+    let found = found.chars().take(80).collect();
+    Err(Rejection::ContentType { found })
+}
+
+fn response(
+    status: StatusCode,
+    kind: &'static str,
+    body: impl Into<Bytes>,
+) -> Response<Full<Bytes>> {
+    let mut response = Response::new(Full::new(body.into()));
+    *response.status_mut() = status;
+    response.headers_mut().insert(CONTENT_TYPE, HeaderValue::from_static(kind));
+    response
+}
+
+// === impl Rejection ===
+
+impl Rejection {
+    const fn status(&self) -> StatusCode {
+        match self {
+            Self::Aborted | Self::BadReview(_) => StatusCode::BAD_REQUEST,
+            Self::Busy | Self::Memory => StatusCode::SERVICE_UNAVAILABLE,
+            Self::ContentType { .. } => StatusCode::UNSUPPORTED_MEDIA_TYPE,
+            Self::Method { .. } => StatusCode::METHOD_NOT_ALLOWED,
+            Self::NotFound { .. } => StatusCode::NOT_FOUND,
+            Self::Panic => StatusCode::INTERNAL_SERVER_ERROR,
+            Self::TooLarge { .. } => StatusCode::PAYLOAD_TOO_LARGE,
+            Self::TooSlow => StatusCode::REQUEST_TIMEOUT,
+        }
+    }
+
+    /// Of bounded number, for a metric.
+    const fn reason(&self) -> &'static str {
+        match self {
+            Self::Aborted => "aborted",
+            Self::BadReview(bad) => bad.reason,
+            Self::Busy => "busy",
+            Self::ContentType { .. } => "content_type",
+            Self::Memory => "memory",
+            Self::Method { .. } => "method",
+            Self::NotFound { .. } => "not_found",
+            Self::Panic => "panic",
+            Self::TooLarge { .. } => "too_large",
+            Self::TooSlow => "body_too_slow",
+        }
+    }
+
+    fn response(&self) -> Response<Full<Bytes>> {
+        let text = format!("{self}\n");
+        let mut response = response(self.status(), "text/plain; charset=utf-8", text);
+        if let Self::Method { .. } = self {
+            response.headers_mut().insert(ALLOW, HeaderValue::from_static("POST"));
+        }
+        response
+    }
+}
+
+const ROUTE: &str = "/mutate";

@@ -1,0 +1,143 @@
+//! What TLS is spoken with: the versions, the pair, and whose clients are let in.
+//!
+//! The pair sits behind a resolver, so a new one is used from the next handshake on; other
+//! authorities for clients need another configuration. Connections that are open keep what they
+//! began with, for as long as connections live.
+
+use std::fmt;
+use std::sync::Arc;
+
+use arc_swap::ArcSwap;
+use jiff::Timestamp;
+use rustls::server::{
+    ClientHello, NoServerSessionStorage, ResolvesServerCert, VerifierBuilderError,
+    WebPkiClientVerifier,
+};
+use rustls::sign::CertifiedKey;
+use rustls::{RootCertStore, ServerConfig, SupportedProtocolVersion, version};
+
+use crate::pki::{self, Pair};
+
+/// Holds the present configuration and the present pair.
+pub struct Tls {
+    oldest: TlsVersion,
+    config: ArcSwap<ServerConfig>,
+    resolver: Arc<Resolver>,
+}
+
+/// A version of TLS that may be spoken.
+#[derive(Clone, Copy, Debug, Default, Eq, PartialEq)]
+pub enum TlsVersion {
+    Tls12,
+    /// Every API server that is still maintained speaks it.
+    #[default]
+    Tls13,
+}
+
+/// Why there is no configuration.
+#[derive(Debug, thiserror::Error)]
+pub enum TlsError {
+    #[error("the authorities of clients cannot be used")]
+    Authorities { source: VerifierBuilderError },
+    #[error("the versions of TLS cannot be used")]
+    Versions { source: rustls::Error },
+}
+
+struct Resolver(ArcSwap<Pair>);
+
+// === impl Tls ===
+
+impl Tls {
+    /// Serves with this pair; where authorities are given, only clients whose certificate one of
+    /// them signed get in.
+    ///
+    /// # Errors
+    /// Where the authorities cannot be used, such as none at all.
+    pub fn new(
+        pair: Pair,
+        oldest: TlsVersion,
+        authorities: Option<RootCertStore>,
+    ) -> Result<Self, TlsError> {
+        let resolver = Arc::new(Resolver(ArcSwap::from_pointee(pair)));
+        let config = config(oldest, Arc::clone(&resolver), authorities)?;
+        Ok(Self { oldest, config: ArcSwap::from_pointee(config), resolver })
+    }
+
+    /// Shows this pair from the next handshake on.
+    pub fn replace_pair(&self, pair: Pair) {
+        self.resolver.0.store(Arc::new(pair));
+    }
+
+    /// Lets in only clients of these authorities, from the next handshake on.
+    ///
+    /// # Errors
+    /// Where the authorities cannot be used; the present ones stay.
+    pub fn replace_authorities(&self, authorities: RootCertStore) -> Result<(), TlsError> {
+        let config = config(self.oldest, Arc::clone(&self.resolver), Some(authorities))?;
+        self.config.store(Arc::new(config));
+        Ok(())
+    }
+
+    /// When the present pair expires.
+    pub fn not_after(&self) -> Timestamp {
+        self.resolver.0.load().not_after
+    }
+
+    pub(super) fn config(&self) -> Arc<ServerConfig> {
+        self.config.load_full()
+    }
+}
+
+fn config(
+    oldest: TlsVersion,
+    resolver: Arc<Resolver>,
+    authorities: Option<RootCertStore>,
+) -> Result<ServerConfig, TlsError> {
+    let provider = pki::provider();
+    let builder = ServerConfig::builder_with_provider(Arc::clone(&provider))
+        .with_protocol_versions(oldest.and_newer())
+        .map_err(|source| TlsError::Versions { source })?;
+    let builder = match authorities {
+        None => builder.with_no_client_auth(),
+        Some(roots) => builder.with_client_cert_verifier(
+            WebPkiClientVerifier::builder_with_provider(Arc::new(roots), provider)
+                .build()
+                .map_err(|source| TlsError::Authorities { source })?,
+        ),
+    };
+    let mut config = builder.with_cert_resolver(resolver);
+    config.alpn_protocols = vec![b"h2".to_vec(), b"http/1.1".to_vec()];
+    // The API server keeps no sessions to resume, and a resumed one would get round new
+    // authorities.
+    config.session_storage = Arc::new(NoServerSessionStorage {});
+    config.send_tls13_tickets = 0;
+    Ok(config)
+}
+
+// === impl TlsVersion ===
+
+impl TlsVersion {
+    fn and_newer(self) -> &'static [&'static SupportedProtocolVersion] {
+        match self {
+            Self::Tls12 => SINCE_TLS12,
+            Self::Tls13 => SINCE_TLS13,
+        }
+    }
+}
+
+// === impl Resolver ===
+
+impl ResolvesServerCert for Resolver {
+    fn resolve(&self, _: ClientHello<'_>) -> Option<Arc<CertifiedKey>> {
+        Some(Arc::clone(&self.0.load().key))
+    }
+}
+
+impl fmt::Debug for Resolver {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Resolver").field("not_after", &self.0.load().not_after).finish()
+    }
+}
+
+static SINCE_TLS12: &[&SupportedProtocolVersion] = &[&version::TLS13, &version::TLS12];
+static SINCE_TLS13: &[&SupportedProtocolVersion] = &[&version::TLS13];

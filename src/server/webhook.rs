@@ -1,0 +1,66 @@
+//! The judge of production: the policy in use, and a log line for each review.
+
+use std::fmt::Write;
+use std::sync::Arc;
+
+use arc_swap::ArcSwap;
+
+use super::Judge;
+use crate::admission::{Answer, BadReview, Report, Site, admit};
+use crate::clock;
+use crate::policy::rule::Policy;
+
+/// Answers reviews by the policy that is in use when they come.
+#[derive(Debug)]
+pub struct Webhook {
+    policy: Arc<ArcSwap<Policy>>,
+    site: Site,
+}
+
+// === impl Webhook ===
+
+impl Webhook {
+    /// Judges by whatever policy is in the slot.
+    pub const fn new(policy: Arc<ArcSwap<Policy>>, site: Site) -> Self {
+        Self { policy, site }
+    }
+}
+
+impl Judge for Webhook {
+    fn judge(&self, body: &[u8]) -> Result<Answer, BadReview> {
+        let began = clock::instant();
+        // Once: a review that saw two policies would get a mix of both.
+        let policy = self.policy.load();
+        let answer = admit(&policy, &self.site, body, clock::now())?;
+        log(&answer.report, &policy.revision, began.elapsed().as_secs_f64() * 1e3);
+        Ok(answer)
+    }
+}
+
+/// At debug, because the API server's audit log has the same in its annotations, and a busy
+/// cluster asks a thousand times a second.
+fn log(report: &Report, revision: &str, ms: f64) {
+    let Report { uid, operation, kind, namespace, name, decision, rules, unjudged, .. } = report;
+    if let Some(why) = unjudged {
+        tracing::warn!(uid, op = operation, kind, ns = namespace, name, why, "cannot be judged");
+    }
+    if tracing::enabled!(tracing::Level::DEBUG) {
+        let rule = rules.iter().fold(String::new(), |mut text, (setting, rule)| {
+            let comma = if text.is_empty() { "" } else { "," };
+            write!(text, "{comma}{setting}={rule}").expect("writing to a string does not fail");
+            text
+        });
+        tracing::debug!(
+            uid,
+            op = operation,
+            kind,
+            ns = namespace,
+            name,
+            decision,
+            rule,
+            revision,
+            ms,
+            "review"
+        );
+    }
+}

@@ -1,0 +1,201 @@
+//! Requests that are no reviews, and more of them than fit.
+
+use curfew::server::Settings;
+use rstest::rstest;
+
+use crate::client::{post, post2};
+use crate::harness::{Harness, ms, until};
+
+const JSON: &str = "content-type: application/json";
+
+#[rstest]
+#[case::another_path(
+    "POST /",
+    JSON,
+    404,
+    "/ is not here: admission reviews go to /mutate",
+    "not_found"
+)]
+#[case::a_longer_path(
+    "POST /mutate/",
+    JSON,
+    404,
+    "/mutate/ is not here: admission reviews go to /mutate",
+    "not_found"
+)]
+#[case::another_method(
+    "PUT /mutate",
+    JSON,
+    405,
+    "PUT is not answered here: expected POST",
+    "method"
+)]
+#[case::no_content_type(
+    "POST /mutate",
+    "x: y",
+    415,
+    "the content type is absent: expected application/json",
+    "content_type"
+)]
+#[case::another_content_type(
+    "POST /mutate",
+    "content-type: application/yaml",
+    415,
+    "the content type is application/yaml: expected application/json",
+    "content_type"
+)]
+#[case::almost_json(
+    "POST /mutate",
+    "content-type: application/json-patch+json",
+    415,
+    "the content type is application/json-patch+json: expected application/json",
+    "content_type"
+)]
+#[case::not_a_review("POST /mutate", JSON, 400, "line 1: no JSON", "not_json")]
+#[tokio::test]
+async fn errors_say_what_is_wrong(
+    #[case] line: &str,
+    #[case] header: &str,
+    #[case] status: u16,
+    #[case] text: &str,
+    #[case] reason: &str,
+) {
+    let harness = Harness::start(Settings::default()).await;
+    let mut client = harness.connect.http1().await.unwrap();
+    client
+        .write(format!("{line} HTTP/1.1\r\nhost: x\r\n{header}\r\ncontent-length: 3\r\n\r\nbad"))
+        .await
+        .unwrap();
+    let answer = client.read().await.unwrap();
+    assert_eq!((answer.status, answer.body), (status, format!("{text}\n")));
+    assert_eq!(answer.head.contains("allow: post"), status == 405, "{}", answer.head);
+    assert!(!answer.head.contains("retry-after"), "{}", answer.head);
+    assert_eq!(harness.rejected(reason), 1);
+}
+
+#[rstest]
+#[case::charset("Application/JSON; charset=utf-8")]
+#[case::blank("application/json ")]
+#[tokio::test]
+async fn json_in_other_words(#[case] kind: &str) {
+    let harness = Harness::start(Settings::default()).await;
+    let mut client = harness.connect.http1().await.unwrap();
+    let head = format!("POST /mutate HTTP/1.1\r\nhost: x\r\ncontent-type: {kind}");
+    client.write(format!("{head}\r\ncontent-length: 5\r\n\r\nhello")).await.unwrap();
+    assert_eq!(client.read().await.unwrap().status, 200);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_panic_costs_one_request() {
+    let harness = Harness::start(Settings::default()).await;
+    let mut client = harness.connect.http1().await.unwrap();
+    let answer = client.post("panic").await.unwrap();
+    let text = "curfew failed while it looked at the review: this is a bug, see its log\n";
+    assert_eq!((answer.status, &*answer.body), (500, text));
+    assert_eq!(client.post("hello").await.unwrap().status, 200, "even on the same connection");
+    assert_eq!(harness.rejected("panic"), 1);
+
+    let mut http2 = harness.connect.http2().await.unwrap();
+    assert_eq!(post2(&mut http2, "panic").await.unwrap().0, 500);
+    assert_eq!(post2(&mut http2, "hello").await.unwrap().0, 200);
+}
+
+/// The answer must arrive although the client is still sending when it is given.
+#[rstest]
+#[case::announced("content-length: 9437184", "")]
+#[case::in_chunks("transfer-encoding: chunked", "900000\r\n")]
+#[tokio::test]
+async fn nine_mebibytes_are_too_many(#[case] header: &str, #[case] chunk: &str) {
+    let harness = Harness::start(Settings::default()).await;
+    let mut client = harness.connect.http1().await.unwrap();
+    let head = format!("POST /mutate HTTP/1.1\r\nhost: x\r\n{JSON}\r\n{header}\r\n\r\n{chunk}");
+    client.write(head).await.unwrap();
+    let piece = vec![b' '; 1 << 20];
+    for _ in 0..9 {
+        if client.write(&piece).await.is_err() {
+            // It has shut its side and waited long enough: the answer is here.
+            break;
+        }
+    }
+    let answer = client.read().await.unwrap();
+    assert_eq!((answer.status, &*answer.body), (413, "the body is over 8388608 bytes\n"));
+    assert_eq!(harness.rejected("too_large"), 1);
+}
+
+#[tokio::test]
+async fn eight_mebibytes_are_not() {
+    let harness = Harness::start(Settings::default()).await;
+    let body = "x".repeat(8 << 20);
+    let answer = harness.connect.post(&body).await.unwrap();
+    assert_eq!((answer.status, answer.body.len()), (200, 8 << 20));
+    let mut http2 = harness.connect.http2().await.unwrap();
+    let (status, answer) = post2(&mut http2, &body).await.unwrap();
+    assert_eq!((status, answer.len()), (200, 8 << 20));
+    let (status, answer) = post2(&mut http2, &"x".repeat(9 << 20)).await.unwrap();
+    assert_eq!((status, &*answer), (413, "the body is over 8388608 bytes\n"));
+}
+
+#[tokio::test]
+async fn above_the_bound_of_requests_the_answer_is_503_at_once() {
+    let settings = Settings { requests: 1, ..Settings::default() };
+    let harness = Harness::start(settings).await;
+    let (mut slow, mut next) =
+        (harness.connect.http1().await.unwrap(), harness.connect.http1().await.unwrap());
+    let request = post("hello");
+    let (head, body) = request.split_at(request.len() - 5);
+    slow.write(head).await.unwrap();
+
+    // Until the slow one has been let in, the next gets in, too.
+    let answer = loop {
+        let answer = next.post("hello").await.unwrap();
+        if answer.status != 200 {
+            break answer;
+        }
+    };
+    assert_eq!(answer.status, 503);
+    assert_eq!(answer.body, "too many requests at once: the request was not looked at\n");
+    assert!(!answer.head.contains("retry-after"), "{}", answer.head);
+    assert_eq!(harness.rejected("busy"), 1);
+
+    slow.write(body).await.unwrap();
+    assert_eq!(slow.read().await.unwrap().status, 200, "what was let in is answered");
+    assert_eq!(harness.connect.post("hello").await.unwrap().status, 200, "and then others");
+}
+
+#[tokio::test]
+async fn above_the_budget_of_bytes_the_answer_is_503() {
+    let settings = Settings { body_budget: 1000, ..Settings::default() };
+    let harness = Harness::start(settings).await;
+    let mut slow = harness.connect.http1().await.unwrap();
+    let request = post(&"x".repeat(900));
+    let (most, rest) = request.split_at(request.len() - 10);
+    slow.write(most).await.unwrap();
+
+    let body = "x".repeat(300);
+    let answer = loop {
+        let answer = harness.connect.post(&body).await.unwrap();
+        if answer.status != 200 {
+            break answer;
+        }
+    };
+    assert_eq!(answer.status, 503);
+    assert_eq!(answer.body, "too many bytes of bodies at once: the request was not looked at\n");
+    assert_eq!(harness.connect.post("small").await.unwrap().status, 200);
+
+    slow.write(rest).await.unwrap();
+    assert_eq!(slow.read().await.unwrap().status, 200);
+    assert_eq!(harness.connect.post(&body).await.unwrap().status, 200, "and is given back");
+}
+
+#[tokio::test]
+async fn a_client_that_goes_away_gives_everything_back() {
+    let settings = Settings { requests: 1, body_timeout: ms(60_000), ..Settings::default() };
+    let harness = Harness::start(settings).await;
+    let mut gone = harness.connect.http1().await.unwrap();
+    let request = post("hello");
+    gone.write(&request[..request.len() - 1]).await.unwrap();
+    drop(gone);
+    let mut client = harness.connect.http1().await.unwrap();
+    while client.post("hello").await.unwrap().status != 200 {}
+    until("it is counted", || harness.rejected("aborted") == 1).await;
+}
