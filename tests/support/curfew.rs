@@ -14,6 +14,7 @@ use std::{
 use serde_json::Value;
 
 use super::{
+    control_plane::ControlPlane,
     kubectl::Said,
     pki::{Authority, Pair},
     process::{Child, Scratch},
@@ -97,7 +98,12 @@ impl Curfew {
 
     /// As seen through a [`super::service::Service`].
     pub fn endpoint_at(&self, address: SocketAddr) -> Endpoint {
-        Endpoint { url: format!("https://{address}/mutate"), bundle: self.bundle.clone() }
+        Endpoint::url(address, &self.bundle)
+    }
+
+    /// As in production; see [`Endpoint::service`].
+    pub fn service_at(&self, plane: &ControlPlane, address: SocketAddr) -> Endpoint {
+        Endpoint::service(plane, address, &self.bundle)
     }
 
     /// Replaces the policy as an edited `ConfigMap` is replaced.
