@@ -118,7 +118,7 @@ mod general {
 
     #[test]
     fn a_reader_that_has_seen_enough_is_no_failure() {
-        let many = JOB.repeat(1).replace("name: a", "name: a") + "---\n";
+        let many = format!("{JOB}---\n");
         let input = directory(&[("many.yaml", &many.repeat(20_000))]);
         let mut child = std::process::Command::new(assert_cmd::cargo::cargo_bin("curfew"))
             .args(["mutate", "-f", "many.yaml"])
@@ -428,7 +428,7 @@ status:
 
     #[test]
     fn a_held_job() {
-        let held = FINISHED.replace("uid: 3f1a", "uid: 3f1a").replace(
+        let held = FINISHED.replace(
             "  annotations:\n",
             "  annotations:\n    curfew.dev/hold-until: 2026-01-12T00:00:00Z\n",
         );

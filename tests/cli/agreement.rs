@@ -10,12 +10,11 @@ use super::*;
 /// The fields of a patch, without our annotation: where that goes depends on what else has
 /// annotated the object on its way.
 fn fields(patch: &Value) -> Vec<Value> {
-    let operations = patch.as_array().cloned().unwrap_or_default();
-    let of_spec = |operation: &Value| {
+    let of_spec = |operation: &&Value| {
         let path = operation["path"].as_str().unwrap();
         path.starts_with("/spec/") && !path.contains("metadata")
     };
-    operations.into_iter().filter(of_spec).collect()
+    patch.as_array().into_iter().flatten().filter(of_spec).cloned().collect()
 }
 
 fn by_the_webhook(policy: &Policy, review: &[u8]) -> Vec<Value> {
