@@ -8,7 +8,9 @@ pub mod defaulting;
 pub mod job;
 pub mod object;
 pub mod owner;
+pub mod schedule;
 pub mod text;
+pub mod zone;
 
 pub use job::{Finish, Outcome};
 pub use object::{Object, Unreadable, Wire};

@@ -155,13 +155,14 @@ impl Server {
     pub async fn run(self, phase: watch::Receiver<Phase>) -> usize {
         let Self { listener, shared } = self;
         let connections = TaskTracker::new();
+        let router = routes::router(Arc::clone(&shared));
         accept::run(listener, phase.clone(), |stream, peer| {
             if connections.len() >= shared.settings.connections {
                 shared.failures.report("too_many_connections", peer, &"the limit is reached");
                 return;
             }
-            let (shared, phase) = (Arc::clone(&shared), phase.clone());
-            connections.spawn(handshake::connection(shared, stream, peer, phase));
+            let (shared, router) = (Arc::clone(&shared), router.clone());
+            connections.spawn(handshake::connection(shared, router, stream, peer, phase.clone()));
         })
         .await;
         connections.close();

@@ -456,6 +456,24 @@ status:
     }
 
     #[test]
+    fn a_dry_run_changes_nothing() {
+        let policy = "--policy ../../policies/examples/staged-rollout.yaml";
+        let arguments = format!("explain -f - --now 2026-01-10T00:00:00Z {policy}");
+        assert_snapshot!(run_in(fixtures(), &arguments, JOB));
+    }
+
+    #[test]
+    fn a_schedule_that_the_clocks_disturb() {
+        let cronjob = "\
+apiVersion: batch/v1
+kind: CronJob
+metadata: {name: night}
+spec: {schedule: \"30 2 * * *\", timeZone: Europe/Berlin, jobTemplate: {spec: {}}}
+";
+        assert_snapshot!(run_in(fixtures(), &format!("explain -f - {NOW}"), cronjob));
+    }
+
+    #[test]
     fn there_must_be_something_to_explain() {
         assert_snapshot!(run_in(fixtures(), "explain -f -", "apiVersion: v1\nkind: Secret\n"));
         let broken = "apiVersion: batch/v1\nkind: CronJob\nmetadata: {name: a}\nspec: {}\n";

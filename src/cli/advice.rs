@@ -1,14 +1,20 @@
 //! What is odd about one object under a policy: the policy's lint of objects, given what this
-//! object is going to have.
+//! object is going to have, and what the clocks do to its schedule.
 
-use crate::batch::Object;
+use jiff::{SignedDuration, Timestamp};
+
+use crate::batch::schedule::Schedule;
+use crate::batch::schedule::daylight::{self, Disturbance};
+use crate::batch::zone::{self, Zone};
+use crate::batch::{Kind, Object};
+use crate::policy::code;
 use crate::policy::decide::{Decision, Origin, Verdict};
 use crate::policy::lint::{self, Lint};
-use crate::policy::setting::Setting;
+use crate::policy::setting::{Setting, Value};
 
 /// Everything that is odd about an object once the decision is carried out; nothing about objects
 /// that the policy leaves alone.
-pub fn about(object: &Object<'_>, decision: &Decision<'_>) -> Vec<Lint> {
+pub fn about(object: &Object<'_>, decision: &Decision<'_>, now: Timestamp) -> Vec<Lint> {
     if decision.verdict != Verdict::Considered {
         return Vec::new();
     }
@@ -21,5 +27,60 @@ pub fn about(object: &Object<'_>, decision: &Decision<'_>) -> Vec<Lint> {
         number.filter(|_| !unset)
     };
     let history = (chosen(Setting::HistorySuccessful), chosen(Setting::HistoryFailed));
-    lint::object(object, target(Setting::Ttl), history, None)
+    let clock = clock(object, decision);
+    let interval = clock.as_ref().and_then(|(schedule, zone)| interval(schedule, zone, now));
+    let mut found = lint::object(object, target(Setting::Ttl), history, interval);
+    if let Some((schedule, zone)) = &clock {
+        found.extend(daylight::disturbances(schedule, zone, now).first().map(disturbed));
+    }
+    found
 }
+
+/// The schedule of a `CronJob`, and the zone whose clocks it follows.
+///
+/// Where no time zone is set the controller's own counts, which is UTC nearly everywhere.
+fn clock(object: &Object<'_>, decision: &Decision<'_>) -> Option<(Schedule, Zone)> {
+    if object.kind != Kind::CronJob {
+        return None;
+    }
+    let schedule = Schedule::parse(object.spec.schedule.as_deref()?).ok()?;
+    let zone = match decision.setting(Setting::TimeZone).map(|settled| &settled.target) {
+        Some(Value::Text(name)) => zone::check(name).ok()?,
+        _ => Zone::UTC,
+    };
+    Some((schedule, zone))
+}
+
+/// The shortest time between two starts among those to come.
+fn interval(schedule: &Schedule, zone: &Zone, now: Timestamp) -> Option<SignedDuration> {
+    let starts = std::iter::successors(schedule.next(now, zone), |at| schedule.next(*at, zone));
+    let starts: Vec<Timestamp> = starts.take(STARTS).collect();
+    starts.windows(2).map(|pair| pair[1].duration_since(pair[0])).min()
+}
+
+/// The next slot that a change of the clocks disturbs; one is enough to know.
+fn disturbed(disturbance: &Disturbance) -> Lint {
+    let Disturbance { local, change: _, kind } = disturbance;
+    let what = match kind {
+        daylight::Kind::Gap { next: Some(next) } => {
+            format!("does not start at {local}, which the clocks skip, but next at {next}")
+        }
+        daylight::Kind::Gap { next: None } => {
+            format!("does not start at {local}, which the clocks skip")
+        }
+        daylight::Kind::Overlap { first, second } => {
+            format!("starts twice at {local}, which the clocks show twice: {first} and {second}")
+        }
+        daylight::Kind::Stray { at } => {
+            format!("also starts at {at}, since the clocks skip the midnight before")
+        }
+    };
+    Lint {
+        code: code::DAYLIGHT,
+        message: format!("the schedule {what}"),
+        mend: "choose a time that no change of the clocks touches, or the time zone UTC".to_owned(),
+    }
+}
+
+/// Enough to meet the densest part of any schedule that people write for a day or a week.
+const STARTS: usize = 300;

@@ -199,9 +199,9 @@ impl Explanation {
     ) -> Result<Self, String> {
         let Judged { decision, trace, patch: _, note } = judged;
         let deadlines = deadlines::of(question, &decision)?;
-        let lint = advice::about(&question.object.object()?, &decision);
+        let lint = advice::about(&question.object.object()?, &decision, question.now);
         let odd = |Lint { code, message, mend }| Odd { code, message, mend };
-        let changes = decision.changes();
+        let changes = decision.mode == Mode::Enforce && decision.changes();
         let Decision { mode, verdict, guards, settings, resolved, warnings, .. } = decision;
         Ok(Self {
             object: document.title(),
@@ -215,7 +215,7 @@ impl Explanation {
             policy: policy.name.clone(),
             revision: policy.revision.clone(),
             mode: supplied::mode(mode),
-            why: why(&verdict, mode),
+            why: why(&verdict),
             verdict: verdict.as_str(),
             guards: guards.iter().map(Hit::new).collect(),
             rules: trace.iter().map(|trace| Traced::new(trace, &resolved)).collect(),
@@ -288,11 +288,8 @@ fn field(missed: &Missed) -> String {
 }
 
 /// A sentence about a verdict that is not the common one.
-fn why(verdict: &Verdict, mode: Mode) -> Option<String> {
+fn why(verdict: &Verdict) -> Option<String> {
     Some(match verdict {
-        Verdict::Considered if mode == Mode::DryRun => {
-            "the mode is DryRun: all of this is computed, and nothing written".to_owned()
-        }
         Verdict::Considered => return None,
         Verdict::Exempt(by) => format!("{by} exempts it: it stays as its author wrote it"),
         Verdict::Guarded => {

@@ -100,3 +100,5 @@ pub const TTL_AND_HISTORY: &str = "W109";
 pub const SHORT_TEMPLATE_TTL: &str = "W110";
 /// A starting deadline shorter than the `CronJob` controller's own period.
 pub const SHORT_STARTING_DEADLINE: &str = "W111";
+/// A schedule whose start a change of the clocks skips or doubles.
+pub const DAYLIGHT: &str = "W112";

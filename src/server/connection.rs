@@ -11,16 +11,18 @@ use std::sync::Arc;
 use std::task::{Context, Poll};
 use std::time::Instant;
 
-use http_body_util::Full;
-use hyper::body::{Bytes, Incoming};
+use axum::Router;
+use axum::body::Body;
+use hyper::Request;
+use hyper::body::Incoming;
 use hyper::header::{CONNECTION, HeaderValue};
 use hyper::server::conn::{http1, http2};
 use hyper::service::service_fn;
-use hyper::{Request, Response};
 use hyper_util::rt::{TokioExecutor, TokioIo, TokioTimer};
 use hyper_util::server::graceful::GracefulConnection;
 use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
 use tokio::sync::watch;
+use tower::ServiceExt;
 
 use super::activity::{Activity, Late, Next, Protocol};
 use super::linger::Linger;
@@ -49,29 +51,27 @@ enum Event {
 }
 
 /// Serves a stream until it is closed.
-pub(super) async fn serve<S, F, R>(
+pub(super) async fn serve<S>(
     stream: S,
     protocol: Protocol,
     settings: &Settings,
     phase: watch::Receiver<Phase>,
-    answer: F,
+    router: Router,
 ) -> End
 where
     S: AsyncRead + AsyncWrite + Send + Unpin + 'static,
-    F: Fn(Request<Incoming>) -> R + Clone + Send + Sync + 'static,
-    R: Future<Output = Response<Full<Bytes>>> + Send + 'static,
 {
     let age = settings.connection_age.mul_f64(1.0 - jitter() / 10.0);
     let activity = Arc::new(Activity::new(protocol, age, clock::instant()));
     let stream = Noting { stream: Linger::new(stream), activity: Arc::clone(&activity) };
     let service = service_fn({
         let (activity, phase) = (Arc::clone(&activity), phase.clone());
-        move |request| {
+        move |request: Request<Incoming>| {
             let (activity, phase) = (Arc::clone(&activity), phase.clone());
-            let answer = answer.clone();
+            let router = router.clone();
             async move {
                 let in_flight = activity.begin(clock::instant);
-                let mut response = answer(request).await;
+                let Ok(mut response) = router.oneshot(request.map(Body::new)).await;
                 if activity.says_close(*phase.borrow(), clock::instant()) {
                     response.headers_mut().insert(CONNECTION, HeaderValue::from_static("close"));
                 }

@@ -11,6 +11,7 @@ use std::net::SocketAddr;
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::{Duration, Instant};
 
+use axum::Router;
 use rustls::{AlertDescription, CertificateError, PeerIncompatible};
 use tokio::io::AsyncWriteExt;
 use tokio::net::TcpStream;
@@ -22,7 +23,7 @@ use tokio_rustls::server::TlsStream;
 use super::activity::{Late, Protocol};
 use super::connection::{End, serve};
 use super::linger::Linger;
-use super::{Phase, Shared, routes};
+use super::{Phase, Shared};
 use crate::clock;
 use crate::metrics::Metrics;
 
@@ -58,13 +59,14 @@ enum Failure {
 /// Serves one connection to its end.
 pub(super) async fn connection(
     shared: Arc<Shared>,
+    router: Router,
     stream: TcpStream,
     peer: SocketAddr,
     phase: watch::Receiver<Phase>,
 ) {
     let limit = shared.settings.handshake_timeout;
     let failure = match timeout(limit, handshake(&shared, stream)).await {
-        Ok(Ok(stream)) => return encrypted(shared, stream, phase).await,
+        Ok(Ok(stream)) => return encrypted(&shared, router, stream, phase).await,
         Ok(Err(failure)) => failure,
         Err(_) => Failure::TimedOut,
     };
@@ -72,7 +74,8 @@ pub(super) async fn connection(
 }
 
 async fn encrypted(
-    shared: Arc<Shared>,
+    shared: &Shared,
+    router: Router,
     stream: TlsStream<TcpStream>,
     phase: watch::Receiver<Phase>,
 ) {
@@ -82,11 +85,7 @@ async fn encrypted(
         Some(b"h2") => Protocol::Http2,
         _ => Protocol::Http1,
     };
-    let answer = {
-        let shared = Arc::clone(&shared);
-        move |request| routes::answer(Arc::clone(&shared), request)
-    };
-    let end = serve(stream, protocol, &shared.settings, phase, answer).await;
+    let end = serve(stream, protocol, &shared.settings, phase, router).await;
     if let End::Cut(Late::Head) = end {
         shared.metrics.rejected("headers_too_slow");
     }

@@ -8,10 +8,12 @@ use std::io;
 use std::net::SocketAddr;
 use std::sync::Arc;
 
-use http_body_util::Full;
-use hyper::body::Bytes;
-use hyper::header::{ALLOW, CONTENT_TYPE, HeaderValue};
-use hyper::{Method, Response, StatusCode};
+use axum::Router;
+use axum::extract::{RawQuery, State};
+use axum::http::StatusCode;
+use axum::http::header::CONTENT_TYPE;
+use axum::response::{IntoResponse, Response};
+use axum::routing::get;
 use tokio::net::TcpListener;
 use tokio::sync::watch;
 
@@ -72,52 +74,49 @@ impl Admin {
         let Self { listener, shared } = self;
         // Never changes, and lives as long as this future.
         let (_phase, phases) = watch::channel(Phase::Serving);
+        let settings = shared.settings.clone();
+        let router = router(shared);
         accept::run(listener, phases.clone(), |stream, _| {
-            let (shared, phases) = (Arc::clone(&shared), phases.clone());
+            let (settings, router, phases) = (settings.clone(), router.clone(), phases.clone());
             tokio::spawn(async move {
-                let answer = {
-                    let shared = Arc::clone(&shared);
-                    move |request: hyper::Request<_>| {
-                        let response =
-                            shared.answer(request.method(), request.uri().path(), request.uri());
-                        std::future::ready(response)
-                    }
-                };
-                serve(stream, Protocol::Http1, &shared.settings, phases, answer).await;
+                serve(stream, Protocol::Http1, &settings, phases, router).await;
             });
         })
         .await;
     }
 }
 
-// === impl Shared ===
+fn router(shared: Arc<Shared>) -> Router {
+    Router::new()
+        .route(
+            "/livez",
+            get(async |RawQuery(query)| health("livez", &[], verbose(query.as_deref()))),
+        )
+        .route(
+            "/readyz",
+            get(async |State(shared): State<Arc<Shared>>, RawQuery(query)| {
+                health("readyz", &shared.checks, verbose(query.as_deref()))
+            }),
+        )
+        .route(
+            "/metrics",
+            get(async |State(shared): State<Arc<Shared>>| {
+                ([(CONTENT_TYPE, metrics::CONTENT_TYPE)], shared.metrics.text())
+            }),
+        )
+        .method_not_allowed_fallback(async || (StatusCode::METHOD_NOT_ALLOWED, "expected GET\n"))
+        .fallback(async || (StatusCode::NOT_FOUND, "expected /livez, /readyz or /metrics\n"))
+        .with_state(shared)
+}
 
-impl Shared {
-    fn answer(&self, method: &Method, path: &str, uri: &hyper::Uri) -> Response<Full<Bytes>> {
-        if method != Method::GET && method != Method::HEAD {
-            let mut response = text(StatusCode::METHOD_NOT_ALLOWED, "expected GET\n".to_owned());
-            response.headers_mut().insert(ALLOW, HeaderValue::from_static("GET, HEAD"));
-            return response;
-        }
-        let verbose = uri.query().is_some_and(|query| {
-            query.split('&').any(|part| matches!(part, "verbose" | "verbose=true"))
-        });
-        match path {
-            "/livez" => health("livez", &[], verbose),
-            "/readyz" => health("readyz", &self.checks, verbose),
-            "/metrics" => {
-                let mut response = text(StatusCode::OK, self.metrics.text());
-                let kind = HeaderValue::from_static(metrics::CONTENT_TYPE);
-                response.headers_mut().insert(CONTENT_TYPE, kind);
-                response
-            }
-            _ => text(StatusCode::NOT_FOUND, "expected /livez, /readyz or /metrics\n".to_owned()),
-        }
-    }
+fn verbose(query: Option<&str>) -> bool {
+    query.is_some_and(|query| {
+        query.split('&').any(|part| matches!(part, "verbose" | "verbose=true"))
+    })
 }
 
 /// All checks, and one that only says that somebody answers.
-fn health(name: &str, checks: &[Check], verbose: bool) -> Response<Full<Bytes>> {
+fn health(name: &str, checks: &[Check], verbose: bool) -> Response {
     let mut lines = "[+]ping ok\n".to_owned();
     let mut passed = true;
     for Check { name, probe } in checks {
@@ -131,18 +130,11 @@ fn health(name: &str, checks: &[Check], verbose: bool) -> Response<Full<Bytes>> 
         .expect("writing to a string does not fail");
     }
     match (passed, verbose) {
-        (true, false) => text(StatusCode::OK, "ok".to_owned()),
-        (true, true) => text(StatusCode::OK, format!("{lines}{name} check passed\n")),
+        (true, false) => "ok".into_response(),
+        (true, true) => format!("{lines}{name} check passed\n").into_response(),
         (false, _) => {
-            text(StatusCode::INTERNAL_SERVER_ERROR, format!("{lines}{name} check failed\n"))
+            let text = format!("{lines}{name} check failed\n");
+            (StatusCode::INTERNAL_SERVER_ERROR, text).into_response()
         }
     }
-}
-
-fn text(status: StatusCode, body: String) -> Response<Full<Bytes>> {
-    let mut response = Response::new(Full::new(body.into()));
-    *response.status_mut() = status;
-    let kind = HeaderValue::from_static("text/plain; charset=utf-8");
-    response.headers_mut().insert(CONTENT_TYPE, kind);
-    response
 }

@@ -6,10 +6,14 @@
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::Arc;
 
-use http_body_util::{BodyExt, Full};
-use hyper::body::{Body, Bytes, Incoming};
-use hyper::header::{ALLOW, CONTENT_TYPE, HeaderMap, HeaderValue};
-use hyper::{Method, Request, Response, StatusCode};
+use axum::Router;
+use axum::body::{Body, Bytes, HttpBody};
+use axum::extract::{Request, State};
+use axum::http::header::{ALLOW, CONTENT_TYPE, HeaderMap, HeaderValue};
+use axum::http::{Method, StatusCode, Uri};
+use axum::response::{IntoResponse, Response};
+use axum::routing::post;
+use http_body_util::BodyExt;
 use tokio::time::timeout;
 
 use super::Shared;
@@ -42,30 +46,31 @@ enum Rejection {
     TooSlow,
 }
 
-/// Answers one request.
-pub(super) async fn answer(
-    shared: Arc<Shared>,
-    request: Request<Incoming>,
-) -> Response<Full<Bytes>> {
-    review(&shared, request).await.unwrap_or_else(|rejection| {
-        shared.metrics.rejected(rejection.reason());
-        tracing::debug!(reason = rejection.reason(), "rejected: {rejection}");
-        rejection.response()
-    })
+/// The one route. Routing looks at the path alone: the API server appends `?timeout=…`.
+pub(super) fn router(shared: Arc<Shared>) -> Router {
+    Router::new()
+        .route(ROUTE, post(answer))
+        .method_not_allowed_fallback(async |State(shared): State<Arc<Shared>>, method: Method| {
+            reject(&shared, &Rejection::Method { method })
+        })
+        .fallback(async |State(shared): State<Arc<Shared>>, uri: Uri| {
+            reject(&shared, &Rejection::NotFound { path: uri.path().to_owned() })
+        })
+        .with_state(shared)
 }
 
-async fn review(
-    shared: &Shared,
-    request: Request<Incoming>,
-) -> Result<Response<Full<Bytes>>, Rejection> {
+async fn answer(State(shared): State<Arc<Shared>>, request: Request) -> Response {
+    review(&shared, request).await.unwrap_or_else(|rejection| reject(&shared, &rejection))
+}
+
+fn reject(shared: &Shared, rejection: &Rejection) -> Response {
+    shared.metrics.rejected(rejection.reason());
+    tracing::debug!(reason = rejection.reason(), "rejected: {rejection}");
+    rejection.response()
+}
+
+async fn review(shared: &Shared, request: Request) -> Result<Response, Rejection> {
     let began = clock::instant();
-    // The path alone: the API server appends `?timeout=…`.
-    if request.uri().path() != ROUTE {
-        return Err(Rejection::NotFound { path: request.uri().path().to_owned() });
-    }
-    if request.method() != Method::POST {
-        return Err(Rejection::Method { method: request.method().clone() });
-    }
     is_json(request.headers())?;
     let limit = shared.settings.body_limit;
     if request.body().size_hint().lower() > limit as u64 {
@@ -82,11 +87,12 @@ async fn review(
         .map_err(|_| Rejection::Panic)?
         .map_err(Rejection::BadReview)?;
     shared.metrics.reviewed(&answer.report, began.elapsed());
-    Ok(response(StatusCode::OK, "application/json", answer.body))
+    let json = [(CONTENT_TYPE, HeaderValue::from_static("application/json"))];
+    Ok((json, answer.body).into_response())
 }
 
 /// Reads a body that is not over the limit, whatever it announced.
-async fn collect(mut body: Incoming, limit: usize, turn: &mut Turn) -> Result<Bytes, Rejection> {
+async fn collect(mut body: Body, limit: usize, turn: &mut Turn) -> Result<Bytes, Rejection> {
     // A body that comes as one piece, which most do, is not copied.
     let mut first = Bytes::new();
     let mut rest = Vec::new();
@@ -124,17 +130,6 @@ fn is_json(headers: &HeaderMap) -> Result<(), Rejection> {
     Err(Rejection::ContentType { found })
 }
 
-fn response(
-    status: StatusCode,
-    kind: &'static str,
-    body: impl Into<Bytes>,
-) -> Response<Full<Bytes>> {
-    let mut response = Response::new(Full::new(body.into()));
-    *response.status_mut() = status;
-    response.headers_mut().insert(CONTENT_TYPE, HeaderValue::from_static(kind));
-    response
-}
-
 // === impl Rejection ===
 
 impl Rejection {
@@ -167,9 +162,8 @@ impl Rejection {
         }
     }
 
-    fn response(&self) -> Response<Full<Bytes>> {
-        let text = format!("{self}\n");
-        let mut response = response(self.status(), "text/plain; charset=utf-8", text);
+    fn response(&self) -> Response {
+        let mut response = (self.status(), format!("{self}\n")).into_response();
         if let Self::Method { .. } = self {
             response.headers_mut().insert(ALLOW, HeaderValue::from_static("POST"));
         }

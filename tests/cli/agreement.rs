@@ -11,8 +11,8 @@ use super::*;
 /// annotated the object on its way.
 fn fields(patch: &Value) -> Vec<Value> {
     let of_spec = |operation: &&Value| {
-        let path = operation["path"].as_str().unwrap();
-        path.starts_with("/spec/") && !path.contains("metadata")
+        let pointer = operation["path"].as_str().unwrap();
+        pointer.starts_with("/spec/") && !pointer.contains("metadata")
     };
     patch.as_array().into_iter().flatten().filter(of_spec).cloned().collect()
 }

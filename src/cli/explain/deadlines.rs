@@ -6,9 +6,9 @@ use serde::Serialize;
 use super::supplied;
 use crate::batch::{Finish, Kind, Object, Outcome};
 use crate::cli::judge::Question;
-use crate::policy::decide::{Decision, Operation, Origin};
+use crate::policy::decide::{Decision, Operation, Origin, Settled};
 use crate::policy::record::HOLD_UNTIL;
-use crate::policy::rule::{Action, Ttl};
+use crate::policy::rule::{Action, Mode, Ttl};
 use crate::policy::setting::Setting;
 use crate::policy::value::Seconds;
 
@@ -66,7 +66,7 @@ fn ttl(
     deadlines: &mut Vec<Deadline>,
 ) {
     let present = Setting::Ttl.of(object).number();
-    let settled = decision.setting(Setting::Ttl);
+    let settled = settled(decision, Setting::Ttl);
     let target = settled.map_or(present, |settled| settled.target.number());
     let Some(finish) = finish else {
         // A pair whose larger side a limit has moved is no longer what the policy says.
@@ -120,7 +120,7 @@ fn active(
     deadlines: &mut Vec<Deadline>,
 ) {
     let present = Setting::DeadlineActive.of(object).number();
-    let settled = decision.setting(Setting::DeadlineActive);
+    let settled = settled(decision, Setting::DeadlineActive);
     let Some(seconds) = settled.map_or(present, |settled| settled.target.number()) else { return };
     let started = started.and_then(|time| time.parse::<Timestamp>().ok());
     let text = match started {
@@ -143,7 +143,7 @@ fn hold(object: &Object<'_>, deadlines: &mut Vec<Deadline>) {
 
 fn cronjob(object: &Object<'_>, decision: &Decision<'_>, deadlines: &mut Vec<Deadline>) {
     let target = |setting: Setting| {
-        let settled = decision.setting(setting);
+        let settled = settled(decision, setting);
         settled.map_or_else(|| setting.of(object).number(), |settled| settled.target.number())
     };
     deadlines.push(relative(
@@ -170,6 +170,11 @@ fn cronjob(object: &Object<'_>, decision: &Decision<'_>, deadlines: &mut Vec<Dea
         let text = format!("a start that is more than {} late is skipped", words(seconds));
         deadlines.push(relative("startingDeadline", text));
     }
+}
+
+/// What a setting shall be, where that is carried out at all.
+fn settled<'d>(decision: &'d Decision<'_>, setting: Setting) -> Option<&'d Settled<'d>> {
+    decision.setting(setting).filter(|_| decision.mode == Mode::Enforce)
 }
 
 fn relative(what: &'static str, text: String) -> Deadline {

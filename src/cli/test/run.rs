@@ -234,7 +234,7 @@ impl Trial<'_> {
             all.warnings(&expected, got);
         }
         if let Some(expected) = lint {
-            let found = advice::about(&object, decision);
+            let found = advice::about(&object, decision, question.now);
             all.codes("lint", &expected, found.iter().map(|advice| advice.code).collect());
         }
         if let Some(expected) = unchanged {
