@@ -340,10 +340,10 @@ fn a_partial_write_leaves_the_other_entries_alone() {
 
 #[test]
 fn a_cronjob_with_an_operator_as_owner_keeps_its_values_and_its_jobs() {
-    let owner = json!({"metadata": {"ownerReferences": [
+    let fields = json!({"metadata": {"ownerReferences": [
         {"apiVersion": "example.com/v1", "kind": "Backup", "name": "b", "uid": "b-1", "controller": true}
     ]}});
-    let owned = cronjob(owner);
+    let owned = cronjob(fields);
     let delete =
         policy("stored: {action: Delete}\ndefaults: {ttl: 0s}\nlimits: {history: {max: 0}}\n");
     let old = child(finished("Complete", DAY, json!({})));

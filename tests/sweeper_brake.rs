@@ -235,9 +235,9 @@ fn a_change_of_namespace_labels_holds_what_it_makes_due() {
     assert!(next.holds("apps", &made.risk).is_some());
 
     let census = brake.count([made, made], 0);
-    let hold = brake.in_force().next().unwrap().clone();
-    assert_eq!(hold.cause, Cause::Namespace("apps".to_owned()));
-    let id = brake.plan_id(&hold, &census);
+    let first = brake.in_force().next().unwrap().clone();
+    assert_eq!(first.cause, Cause::Namespace("apps".to_owned()));
+    let id = brake.plan_id(&first, &census);
     assert_eq!(brake.approve(&id, &census), Ok(()));
     assert!(brake.holds("apps", &made.risk).is_none());
     assert!(brake.is_accepted());

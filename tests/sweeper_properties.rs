@@ -68,13 +68,13 @@ fn any_policy() -> impl Strategy<Value = Policy> {
         "exempt: {namespaceSelector: {matchLabels: {tier: prod}}}\n",
     ]);
     (prop::collection::vec(rule(), 0..5), top, exempt).prop_map(|(rules, top, exempt)| {
-        let mut spec = format!("{top}{exempt}");
-        if !rules.is_empty() {
-            spec += "rules:\n";
-        }
-        for (position, rule) in rules.iter().enumerate() {
-            spec += &format!("  - {{name: r{position}, {rule}}}\n");
-        }
+        let heading = if rules.is_empty() { "" } else { "rules:\n" };
+        let rules: Vec<String> = rules
+            .iter()
+            .enumerate()
+            .map(|(position, rule)| format!("  - {{name: r{position}, {rule}}}\n"))
+            .collect();
+        let spec = format!("{top}{exempt}{heading}{}", rules.concat());
         policy(&spec)
     })
 }

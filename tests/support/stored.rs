@@ -1,5 +1,7 @@
 //! Stored objects and a policy, for tests of the sweeper: JSON in, judgement out.
 
+#![expect(clippy::needless_pass_by_value, reason = "the rows of the tables are json!(..)")]
+
 use curfew::batch::{Kind, Map, Object};
 use curfew::policy::{Policy, Source};
 use curfew::sweeper::{Judgement, View, decide};
@@ -10,7 +12,7 @@ pub(crate) const NOW: &str = "2026-11-21T12:00:00Z";
 
 /// A policy from the YAML of its `spec`.
 pub(crate) fn policy(spec: &str) -> Policy {
-    let spec: String = spec.lines().map(|line| format!("  {line}\n")).collect();
+    let spec = spec.lines().fold(String::new(), |text, line| text + "  " + line + "\n");
     let text = format!(
         "apiVersion: curfew.dev/v1alpha1\nkind: JobPolicy\nmetadata: {{name: test}}\nspec:\n{spec}"
     );
