@@ -21,7 +21,7 @@ fn named(mut object: Json, namespace: &str, name: &str) -> Json {
     object
 }
 
-fn namespace(name: &str, labels: Json) -> Json {
+fn namespace(name: &str, labels: &Json) -> Json {
     let uid = format!("n-{name}");
     json!({"apiVersion": "v1", "kind": "Namespace", "metadata": {"name": name, "uid": uid, "labels": labels}})
 }
@@ -52,9 +52,9 @@ fn cluster() -> Vec<Json> {
         "spec": {"successfulJobsHistoryLimit": 50}}));
     family["metadata"]["resourceVersion"] = json!("3");
     vec![
-        namespace("kube-system", json!({})),
-        namespace("apps", json!({"tier": "dev"})),
-        namespace("web", json!({"tier": "prod"})),
+        namespace("kube-system", &json!({})),
+        namespace("apps", &json!({"tier": "dev"})),
+        namespace("web", &json!({"tier": "prod"})),
         named(
             finished("Complete", 10 * DAY, json!({"status": {"succeeded": 2, "failed": 1}})),
             "apps",
@@ -120,7 +120,8 @@ fn a_plan_of_a_small_cluster() {
     assert_eq!(plan.totals.by_namespace["web"].delete, 1);
     assert_eq!((plan.totals.freed.jobs, plan.totals.freed.pods), (3, 3));
     assert!(plan.totals.freed.bytes > 3 * 3072);
-    assert_eq!(plan.totals.due_within_an_hour, 5);
+    // daily-1 by its family's limit and, within the hour, by its TTL as well.
+    assert_eq!(plan.totals.due_within_an_hour, 6);
     assert_eq!(plan.totals.left.get("exempt"), Some(&1));
     assert_eq!(plan.totals.left.get("never-considered"), Some(&1));
     let old = &plan.items[2];

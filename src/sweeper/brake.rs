@@ -53,7 +53,8 @@ pub struct AtRisk<'a> {
 }
 
 /// How many finished Jobs are at risk. Always of a complete reading of the cluster: what is
-/// missing would look like gone.
+/// missing would look like gone. A Job that its TTL and its family's limit end counts twice: the
+/// brake rather trips too early.
 #[derive(Clone, Debug, Default, Eq, PartialEq)]
 pub struct Census {
     /// Due at the load or within the hour, and not so under the accepted policy.

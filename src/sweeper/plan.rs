@@ -60,7 +60,7 @@ pub struct Totals {
     pub left: BTreeMap<String, u64>,
     pub freed: Freed,
     /// Finished Jobs that are due now or within the hour. Where that is more than `brakeAtMost`,
-    /// a sweeper under this policy waits for approval first.
+    /// a sweeper under this policy waits for approval first. Counted as the brake counts.
     pub due_within_an_hour: u64,
     pub brake_at_most: u32,
 }
