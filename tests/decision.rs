@@ -9,7 +9,7 @@ use serde_json::{Value as Json, json};
 
 /// A policy from the YAML of its `spec`.
 fn policy(spec: &str) -> Policy {
-    let spec: String = spec.lines().map(|line| format!("  {line}\n")).collect();
+    let spec: String = spec.lines().flat_map(|line| ["  ", line, "\n"]).collect();
     let text = format!(
         "apiVersion: curfew.dev/v1alpha1\nkind: JobPolicy\nmetadata: {{name: test}}\nspec:\n{spec}"
     );
@@ -129,7 +129,7 @@ impl Outcome {
     }
 }
 
-fn job(fields: Json) -> Json {
+fn job(fields: &Json) -> Json {
     let mut job = json!({
         "apiVersion": "batch/v1", "kind": "Job",
         "metadata": {"name": "x", "namespace": "apps"},
@@ -139,7 +139,7 @@ fn job(fields: Json) -> Json {
     job
 }
 
-fn cronjob(fields: Json) -> Json {
+fn cronjob(fields: &Json) -> Json {
     let mut cronjob = json!({
         "apiVersion": "batch/v1", "kind": "CronJob",
         "metadata": {"name": "daily", "namespace": "apps", "uid": "c-1"},
@@ -153,8 +153,8 @@ fn cronjob(fields: Json) -> Json {
     cronjob
 }
 
-fn child(fields: Json) -> Json {
-    let mut child = job(json!({"metadata": {"name": "daily-29000000", "ownerReferences": [
+fn child(fields: &Json) -> Json {
+    let mut child = job(&json!({"metadata": {"name": "daily-29000000", "ownerReferences": [
         {"apiVersion": "batch/v1", "kind": "CronJob", "name": "daily", "uid": "c-1", "controller": true}
     ]}}));
     merge(&mut child, fields);
@@ -164,7 +164,7 @@ fn child(fields: Json) -> Json {
 fn finished(kind: &str, mut job: Json) -> Json {
     merge(
         &mut job,
-        json!({"status": {"conditions": [
+        &json!({"status": {"conditions": [
             {"type": kind, "status": "True", "lastTransitionTime": "2026-11-13T00:00:00Z"}
         ]}}),
     );
@@ -172,8 +172,8 @@ fn finished(kind: &str, mut job: Json) -> Json {
 }
 
 /// JSON merge patch, which is how the rows above stay short.
-fn merge(target: &mut Json, fields: Json) {
-    json_patch::merge(target, &fields);
+fn merge(target: &mut Json, fields: &Json) {
+    json_patch::merge(target, fields);
 }
 
 const NOW: &str = "2026-11-21T00:00:00Z";
@@ -186,7 +186,7 @@ rules:
 ";
 
 fn dev() -> Json {
-    job(json!({"metadata": {"labels": {"environment": "dev"}}}))
+    job(&json!({"metadata": {"labels": {"environment": "dev"}}}))
 }
 
 // Points 1 to 3: mode, what is never considered, exemptions.
@@ -195,7 +195,7 @@ fn dev() -> Json {
 fn off_does_nothing_not_even_take_back() {
     let policy = policy("mode: Off\ndefaults: {ttl: 1h}\n");
     let record = r#"{"ttl":[300,null,"dev"]}"#;
-    let ours = job(json!({
+    let ours = job(&json!({
         "metadata": {"annotations": {"curfew.dev/applied": record}},
         "spec": {"ttlSecondsAfterFinished": 300},
     }));
@@ -209,8 +209,8 @@ fn a_rule_switches_off_what_the_top_does() {
     let policy = policy(
         "rules:\n  - name: quiet\n    match: {namespaces: [apps]}\n    mode: Off\ndefaults: {ttl: 1h}\n",
     );
-    assert_eq!(Case::create(&policy, job(json!({}))).decide().verdict, Verdict::Off);
-    assert_eq!(Case::create(&policy, job(json!({}))).namespace("b").decide().ttl(), Some(3600));
+    assert_eq!(Case::create(&policy, job(&json!({}))).decide().verdict, Verdict::Off);
+    assert_eq!(Case::create(&policy, job(&json!({}))).namespace("b").decide().ttl(), Some(3600));
 }
 
 #[rstest::rstest]
@@ -220,7 +220,7 @@ fn a_rule_switches_off_what_the_top_does() {
 #[case::our_own("curfew")]
 fn these_namespaces_are_never_considered(#[case] namespace: &str) {
     let policy = policy("defaults: {ttl: 1h}\n");
-    let outcome = Case::create(&policy, job(json!({}))).namespace(namespace).decide();
+    let outcome = Case::create(&policy, job(&json!({}))).namespace(namespace).decide();
     assert!(matches!(outcome.verdict, Verdict::NeverConsidered(_)));
     assert!(!outcome.changed);
 }
@@ -228,8 +228,8 @@ fn these_namespaces_are_never_considered(#[case] namespace: &str) {
 #[test]
 fn what_is_being_deleted_is_never_considered() {
     let policy = policy("defaults: {ttl: 1h}\n");
-    let going = job(json!({"metadata": {"deletionTimestamp": NOW}}));
-    let outcome = Case::update(&policy, job(json!({})), going).decide();
+    let going = job(&json!({"metadata": {"deletionTimestamp": NOW}}));
+    let outcome = Case::update(&policy, job(&json!({})), going).decide();
     assert!(!outcome.changed);
 }
 
@@ -238,7 +238,7 @@ fn an_exemption_takes_back_what_is_ours() {
     let policy = policy("exempt: {namespaces: [\"app*\"]}\ndefaults: {ttl: 1h}\n");
     let ours = |original: &str| {
         let record = format!(r#"{{"ttl":[300,{original},"dev"]}}"#);
-        job(json!({
+        job(&json!({
             "metadata": {"annotations": {"curfew.dev/applied": record, "other": "stays"}},
             "spec": {"ttlSecondsAfterFinished": 300},
         }))
@@ -255,8 +255,8 @@ fn a_child_of_an_exempt_cronjob_is_exempt() {
     let policy = policy(
         "exempt: {selectors: [{matchLabels: {cleanup-policy: keep}}]}\ndefaults: {ttl: 1h}\n",
     );
-    let mut case = Case::create(&policy, child(json!({})));
-    case.cronjob = Some(cronjob(json!({"metadata": {"labels": {"cleanup-policy": "keep"}}})));
+    let mut case = Case::create(&policy, child(&json!({})));
+    case.cronjob = Some(cronjob(&json!({"metadata": {"labels": {"cleanup-policy": "keep"}}})));
     let outcome = case.decide();
     assert_eq!(outcome.verdict, Verdict::Exempt("exempt.selectors[0]".to_owned()));
     assert!(!outcome.changed);
@@ -276,7 +276,7 @@ fn a_child_of_an_exempt_cronjob_is_exempt() {
 #[case::field_manager_with_suffix(json!({"metadata": {"managedFields": [{"manager": "pulumi-kubernetes-1a2b", "operation": "Apply"}]}}))]
 fn a_guard_leaves_the_object_alone(#[case] fields: Json) {
     let policy = policy("defaults: {ttl: 1h}\n");
-    let outcome = Case::create(&policy, job(fields)).decide();
+    let outcome = Case::create(&policy, job(&fields)).decide();
     assert_eq!(outcome.verdict, Verdict::Guarded);
     assert!(!outcome.changed);
 }
@@ -287,7 +287,7 @@ fn a_guard_leaves_the_object_alone(#[case] fields: Json) {
 #[case::unlike_manager(json!({"metadata": {"managedFields": [{"manager": "helmet", "operation": "Update"}]}}))]
 fn what_is_no_mark_does_not_guard(#[case] fields: Json) {
     let policy = policy("defaults: {ttl: 1h}\n");
-    assert_eq!(Case::create(&policy, job(fields)).decide().ttl(), Some(3600));
+    assert_eq!(Case::create(&policy, job(&fields)).decide().ttl(), Some(3600));
 }
 
 #[test]
@@ -295,7 +295,7 @@ fn a_rule_applies_the_policy_to_what_flux_deploys() {
     let policy = policy(
         "rules:\n  - name: flux\n    match: {namespaces: [apps]}\n    guards: {gitOpsTracked: Apply}\ndefaults: {ttl: 1h}\n",
     );
-    let tracked = job(json!({"metadata": {"labels": {"kustomize.toolkit.fluxcd.io/name": "a"}}}));
+    let tracked = job(&json!({"metadata": {"labels": {"kustomize.toolkit.fluxcd.io/name": "a"}}}));
     assert_eq!(Case::create(&policy, tracked.clone()).decide().ttl(), Some(3600));
     assert_eq!(Case::create(&policy, tracked).namespace("b").decide().ttl(), None);
 }
@@ -303,7 +303,7 @@ fn a_rule_applies_the_policy_to_what_flux_deploys() {
 #[test]
 fn the_strictest_guard_wins() {
     let policy = policy("guards: {gitOpsTracked: Apply, deployHooks: Skip}\ndefaults: {ttl: 1h}\n");
-    let both = job(json!({"metadata": {
+    let both = job(&json!({"metadata": {
         "labels": {"app.kubernetes.io/instance": "a"}, "annotations": {"helm.sh/hook": "test"},
     }}));
     assert_eq!(Case::create(&policy, both).decide().verdict, Verdict::Guarded);
@@ -312,7 +312,7 @@ fn the_strictest_guard_wins() {
 #[test]
 fn an_allowed_owner_does_not_guard() {
     let policy = policy("guards: {allowOwners: [example.test/Run]}\ndefaults: {ttl: 1h}\n");
-    let owned = job(json!({"metadata": {"ownerReferences": [
+    let owned = job(&json!({"metadata": {"ownerReferences": [
         {"apiVersion": "example.test/v1", "kind": "Run", "name": "r", "uid": "u", "controller": true}]}}));
     assert_eq!(Case::create(&policy, owned).decide().ttl(), Some(3600));
 }
@@ -329,7 +329,7 @@ fn the_floor_beats_every_limit(
     let policy = policy(
         "guards: {deployHooks: Floor}\nlimits: {ttl: {max: 15m}}\nrules:\n  - name: tight\n    match: {namespaces: [apps]}\n    limits: {ttl: {max: 1m}}\n  - name: all\n    match: {namespaces: [apps, b]}\n    ttl: 5s\n",
     );
-    let hook = job(json!({
+    let hook = job(&json!({
         "metadata": {"annotations": {"helm.sh/hook": "test"}}, "spec": {"ttlSecondsAfterFinished": ttl},
     }));
     let outcome = Case::create(&policy, hook).decide();
@@ -342,14 +342,14 @@ fn the_floor_beats_every_limit(
 #[test]
 fn the_floor_adds_no_ttl() {
     let policy = policy("guards: {deployHooks: Floor}\n");
-    let hook = job(json!({"metadata": {"annotations": {"helm.sh/hook": "test"}}}));
+    let hook = job(&json!({"metadata": {"annotations": {"helm.sh/hook": "test"}}}));
     assert!(!Case::create(&policy, hook).decide().changed);
 }
 
 #[test]
 fn a_dangerous_hook_is_left_with_a_warning() {
     let policy = policy("defaults: {ttl: 1h}\n");
-    let hook = job(json!({
+    let hook = job(&json!({
         "metadata": {"annotations": {"helm.sh/hook": "test"}}, "spec": {"ttlSecondsAfterFinished": 0},
     }));
     let outcome = Case::create(&policy, hook).decide();
@@ -364,7 +364,7 @@ fn the_first_rule_that_mentions_a_setting_supplies_it() {
     let policy = policy(
         "rules:\n  - name: history-only\n    match: {namespaces: [apps]}\n    history: {successful: 5}\n  - name: first\n    match: {namespaces: [apps]}\n    ttl: 10s\n  - name: second\n    match: {namespaces: [apps]}\n    ttl: 20s\n",
     );
-    let outcome = Case::create(&policy, job(json!({}))).decide();
+    let outcome = Case::create(&policy, job(&json!({}))).decide();
     assert_eq!((outcome.ttl(), outcome.ttl_by.as_str()), (Some(10), "first"));
 }
 
@@ -380,7 +380,7 @@ fn unset_leaves_without_on_purpose() {
     let policy = policy(
         "rules:\n  - name: free\n    match: {namespaces: [apps]}\n    ttl: unset\ndefaults: {ttl: 1h}\n",
     );
-    assert!(!Case::create(&policy, job(json!({}))).decide().changed);
+    assert!(!Case::create(&policy, job(&json!({}))).decide().changed);
 }
 
 #[rstest::rstest]
@@ -411,7 +411,7 @@ fn what_an_author_wrote(
 #[case::within(3600, 3600, 0)]
 fn limits_clamp_the_author(#[case] wrote: i64, #[case] expected: i64, #[case] warnings: usize) {
     let policy = policy("limits: {ttl: {min: 60s, max: 7d}}\n");
-    let object = job(json!({"spec": {"ttlSecondsAfterFinished": wrote}}));
+    let object = job(&json!({"spec": {"ttlSecondsAfterFinished": wrote}}));
     let outcome = Case::create(&policy, object.clone()).decide();
     assert_eq!(outcome.ttl(), Some(expected));
     assert_eq!(outcome.warnings.len(), warnings);
@@ -439,14 +439,14 @@ fn where_limits_cross_min_wins() {
     let policy = policy(
         "limits: {ttl: {max: 1m}}\nrules:\n  - name: long\n    match: {namespaces: [apps]}\n    limits: {ttl: {min: 10m}}\n",
     );
-    let object = job(json!({"spec": {"ttlSecondsAfterFinished": 5}}));
+    let object = job(&json!({"spec": {"ttlSecondsAfterFinished": 5}}));
     assert_eq!(Case::create(&policy, object).decide().ttl(), Some(600));
 }
 
 #[test]
 fn last_applied_shows_that_the_author_wrote_our_value() {
     let last = json!({"spec": {"ttlSecondsAfterFinished": 300}}).to_string();
-    let object = job(json!({
+    let object = job(&json!({
         "metadata": {"annotations": {
             "curfew.dev/applied": r#"{"ttl":[300,null,"dev"]}"#,
             "kubectl.kubernetes.io/last-applied-configuration": last,
@@ -459,7 +459,7 @@ fn last_applied_shows_that_the_author_wrote_our_value() {
 
 #[test]
 fn an_apply_entry_shows_that_the_author_wrote_our_value() {
-    let object = job(json!({
+    let object = job(&json!({
         "metadata": {
             "annotations": {"curfew.dev/applied": r#"{"ttl":[300,null,"dev"]}"#},
             "managedFields": [{"manager": "me", "operation": "Apply",
@@ -476,7 +476,7 @@ fn an_apply_entry_shows_that_the_author_wrote_our_value() {
 #[case::original_that_the_api_refuses(r#"{"ttl":[300,-5,"dev"]}"#)]
 #[case::original_of_another_type(r#"{"ttl":[300,"soon","dev"]}"#)]
 fn a_forged_record_is_void(#[case] record: &str) {
-    let object = job(json!({
+    let object = job(&json!({
         "metadata": {"annotations": {"curfew.dev/applied": record}},
         "spec": {"ttlSecondsAfterFinished": 300},
     }));
@@ -490,7 +490,7 @@ const FIVE: &str = "defaults: {history: {successful: 5, failed: 2}}\n";
 
 #[test]
 fn the_api_default_counts_as_unset() {
-    let outcome = Case::create(&policy(FIVE), cronjob(json!({}))).decide();
+    let outcome = Case::create(&policy(FIVE), cronjob(&json!({}))).decide();
     assert_eq!(outcome.history(), (Some(5), Some(2)));
     assert_eq!(
         outcome.record(),
@@ -515,7 +515,7 @@ fn the_api_default_counts_as_unset() {
 #[case::one_of_them(json!({"metadata": {"annotations": {"kubectl.kubernetes.io/last-applied-configuration":
     r#"{"spec":{"failedJobsHistoryLimit":1}}"#}}}), (5, 1))]
 fn a_default_that_was_meant_stays(#[case] fields: Json, #[case] expected: (i64, i64)) {
-    let outcome = Case::create(&policy(FIVE), cronjob(fields)).decide();
+    let outcome = Case::create(&policy(FIVE), cronjob(&fields)).decide();
     assert_eq!(outcome.history(), (Some(expected.0), Some(expected.1)));
     let again = Case::create(&policy(FIVE), outcome.after).decide();
     assert!(!again.changed, "{again:?}");
@@ -524,7 +524,7 @@ fn a_default_that_was_meant_stays(#[case] fields: Json, #[case] expected: (i64, 
 #[test]
 fn edited_back_to_the_default_is_remembered() {
     let policy = policy(FIVE);
-    let filled = Case::create(&policy, cronjob(json!({}))).decide().after;
+    let filled = Case::create(&policy, cronjob(&json!({}))).decide().after;
     let mut edited = filled.clone();
     edited["spec"]["successfulJobsHistoryLimit"] = 3.into();
     let outcome = Case::update(&policy, filled, edited).decide();
@@ -534,7 +534,7 @@ fn edited_back_to_the_default_is_remembered() {
         Some(r#"{"history.failed":[2,null,"defaults"],"history.successful":[3,3,"author"]}"#)
     );
     let mut touched = outcome.after.clone();
-    merge(&mut touched, json!({"metadata": {"labels": {"touched": "yes"}}}));
+    merge(&mut touched, &json!({"metadata": {"labels": {"touched": "yes"}}}));
     assert!(!Case::update(&policy, outcome.after, touched).decide().changed);
 }
 
@@ -552,7 +552,7 @@ fn a_default_that_comes_back_and_is_shown_leaves_no_entry(#[case] metadata: Json
         "metadata": metadata,
         "spec": {"successfulJobsHistoryLimit": 3, "failedJobsHistoryLimit": 1},
     });
-    let enforced = Case::create(&strict, cronjob(fields)).decide();
+    let enforced = Case::create(&strict, cronjob(&fields)).decide();
     assert_eq!(enforced.history(), (Some(1), Some(0)));
     let back = Case::create(&policy(FIVE), enforced.after).decide();
     assert_eq!((back.history(), back.record()), ((Some(3), Some(1)), None));
@@ -562,19 +562,19 @@ fn a_default_that_comes_back_and_is_shown_leaves_no_entry(#[case] metadata: Json
 #[test]
 fn replaced_by_a_manifest_without_limits_is_filled_again() {
     let policy = policy(FIVE);
-    let filled = Case::create(&policy, cronjob(json!({}))).decide().after;
-    let outcome = Case::update(&policy, filled, cronjob(json!({}))).decide();
+    let filled = Case::create(&policy, cronjob(&json!({}))).decide().after;
+    let outcome = Case::update(&policy, filled, cronjob(&json!({}))).decide();
     assert_eq!(outcome.history(), (Some(5), Some(2)));
 }
 
 #[test]
 fn an_unset_history_beyond_the_limit_is_lowered() {
     let policy = policy("limits: {history: {max: 2}}\n");
-    let outcome = Case::create(&policy, cronjob(json!({}))).decide();
+    let outcome = Case::create(&policy, cronjob(&json!({}))).decide();
     assert_eq!(outcome.history(), (Some(2), Some(1)));
     assert_eq!(outcome.record(), Some(r#"{"history.successful":[2,null,"limits"]}"#));
     assert!(outcome.warnings.is_empty(), "the author wrote nothing");
-    let big = cronjob(json!({"spec": {"successfulJobsHistoryLimit": 50}}));
+    let big = cronjob(&json!({"spec": {"successfulJobsHistoryLimit": 50}}));
     assert_eq!(Case::create(&policy, big).decide().warnings.len(), 1);
 }
 
@@ -583,7 +583,7 @@ fn nothing_that_git_holds_is_rewritten() {
     let policy = policy(
         "limits: {ttl: {max: 1h}, history: {max: 2}}\nrules:\n  - name: hard\n    match: {kinds: [CronJob]}\n    ttl: 5m\n    history: {successful: 1}\n    enforce: true\n",
     );
-    let tracked = cronjob(json!({
+    let tracked = cronjob(&json!({
         "metadata": {"labels": {"argocd.argoproj.io/instance": "shop"}},
         "spec": {"successfulJobsHistoryLimit": 50,
             "jobTemplate": {"spec": {"ttlSecondsAfterFinished": 86400}}},
@@ -591,11 +591,11 @@ fn nothing_that_git_holds_is_rewritten() {
     assert!(!Case::create(&policy, tracked.clone()).decide().changed);
     // Its Jobs are judged when they are created.
     let mut case =
-        Case::create(&policy, child(json!({"spec": {"ttlSecondsAfterFinished": 86400}})));
+        Case::create(&policy, child(&json!({"spec": {"ttlSecondsAfterFinished": 86400}})));
     case.cronjob = Some(tracked);
     assert_eq!(case.decide().ttl(), Some(300));
     // What it left open is filled.
-    let open = cronjob(json!({"metadata": {"labels": {"argocd.argoproj.io/instance": "shop"}}}));
+    let open = cronjob(&json!({"metadata": {"labels": {"argocd.argoproj.io/instance": "shop"}}}));
     assert_eq!(Case::create(&policy, open).decide().ttl(), Some(300));
 }
 
@@ -606,7 +606,7 @@ const PAIR: &str = "defaults: {ttl: {onSuccess: 1h, onFailure: 3d}}\n";
 #[test]
 fn a_pair_gives_the_larger_side_first_and_the_outcomes_later() {
     let policy = policy(PAIR);
-    let born = Case::create(&policy, job(json!({}))).decide();
+    let born = Case::create(&policy, job(&json!({}))).decide();
     assert_eq!(born.ttl(), Some(259_200));
     let succeeded = Case::stored(&policy, finished("Complete", born.after.clone())).decide();
     assert_eq!(succeeded.ttl(), Some(3600));
@@ -618,7 +618,7 @@ fn a_pair_gives_the_larger_side_first_and_the_outcomes_later() {
 #[test]
 fn a_side_left_open_makes_the_job_ours() {
     let policy = policy("defaults: {ttl: {onSuccess: 1h, onFailure: unset}}\n");
-    let born = Case::create(&policy, job(json!({}))).decide();
+    let born = Case::create(&policy, job(&json!({}))).decide();
     assert_eq!((born.ttl(), born.record()), (None, Some(r#"{"ttl":[null,null,"defaults"]}"#)));
     let again = Case::create(&policy, born.after.clone()).decide();
     assert!(!again.changed);
@@ -630,7 +630,7 @@ fn a_side_left_open_makes_the_job_ours() {
 // Point 10: holds.
 
 fn held(until: &str, ttl: Option<i64>) -> Json {
-    job(json!({
+    job(&json!({
         "metadata": {"annotations": {"curfew.dev/hold-until": until}},
         "spec": {"ttlSecondsAfterFinished": ttl},
     }))
@@ -647,7 +647,7 @@ fn a_hold_on_an_unfinished_job_raises_whatever_its_date(#[case] until: &str) {
     assert_eq!(outcome.record(), Some(r#"{"ttl":[172800,600,"hold"]}"#));
     // Released, the author's value is back.
     let mut released = outcome.after.clone();
-    merge(&mut released, json!({"metadata": {"annotations": {"curfew.dev/hold-until": null}}}));
+    merge(&mut released, &json!({"metadata": {"annotations": {"curfew.dev/hold-until": null}}}));
     let back = Case::update(&policy, outcome.after, released).decide();
     assert_eq!((back.ttl(), back.record()), (Some(600), None));
 }
@@ -663,7 +663,7 @@ fn a_hold_that_raises_nothing_writes_nothing() {
 fn a_hold_goes_past_guards() {
     let policy = policy("limits: {hold: 2d}\n");
     let mut object = held("2026-12-01T00:00:00Z", Some(600));
-    merge(&mut object, json!({"metadata": {"annotations": {"helm.sh/hook": "test"}}}));
+    merge(&mut object, &json!({"metadata": {"annotations": {"helm.sh/hook": "test"}}}));
     assert_eq!(Case::create(&policy, object).decide().ttl(), Some(172_800));
 }
 
@@ -682,7 +682,7 @@ fn a_hold_that_does_not_parse_keeps_as_long_as_may_be_and_says_so() {
 #[case::shorter_than_the_ttl("2026-11-13T00:01:00Z", 600)]
 fn a_hold_on_a_finished_job_gives_the_exact_value(#[case] until: &str, #[case] expected: i64) {
     let policy = policy("mode: Enforce\n");
-    let before = finished("Complete", job(json!({"spec": {"ttlSecondsAfterFinished": 600}})));
+    let before = finished("Complete", job(&json!({"spec": {"ttlSecondsAfterFinished": 600}})));
     let after = finished("Complete", held(until, Some(600)));
     assert_eq!(Case::update(&policy, before, after).decide().ttl(), Some(expected));
 }
@@ -692,9 +692,9 @@ fn a_hold_on_a_finished_job_gives_the_exact_value(#[case] until: &str, #[case] e
 #[test]
 fn a_finished_job_is_not_touched_by_a_label() {
     let policy = policy("defaults: {ttl: 1s}\n");
-    let before = finished("Complete", job(json!({})));
+    let before = finished("Complete", job(&json!({})));
     let mut after = before.clone();
-    merge(&mut after, json!({"metadata": {"labels": {"a": "b"}, "annotations": {"c": "d"}}}));
+    merge(&mut after, &json!({"metadata": {"labels": {"a": "b"}, "annotations": {"c": "d"}}}));
     assert!(!Case::update(&policy, before.clone(), after).decide().changed);
     // The sweeper sees it as due all the same.
     assert_eq!(Case::stored(&policy, before).decide().ttl(), Some(1));
@@ -707,14 +707,14 @@ fn a_finished_job_that_turns_out_exempt_gets_its_own_ttl_back_only_if_longer() {
         let record = json!({"ttl": [300, original, "dev"]}).to_string();
         finished(
             "Complete",
-            job(json!({
+            job(&json!({
                 "metadata": {"annotations": {"curfew.dev/applied": record}},
                 "spec": {"ttlSecondsAfterFinished": 300},
             })),
         )
     };
     let keep = |mut object: Json| {
-        merge(&mut object, json!({"metadata": {"labels": {"keep": "yes"}}}));
+        merge(&mut object, &json!({"metadata": {"labels": {"keep": "yes"}}}));
         object
     };
     let forever = Case::update(&policy, ours(Json::Null), keep(ours(Json::Null))).decide();
@@ -730,7 +730,7 @@ fn a_lost_record_is_put_back() {
     let policy = policy(DEV);
     let born = Case::create(&policy, dev()).decide().after;
     let mut bare = born.clone();
-    merge(&mut bare, json!({"metadata": {"annotations": {"curfew.dev/applied": null}}}));
+    merge(&mut bare, &json!({"metadata": {"annotations": {"curfew.dev/applied": null}}}));
     for done in [false, true] {
         let (old, new) = if done {
             (finished("Complete", born.clone()), finished("Complete", bare.clone()))
@@ -747,11 +747,11 @@ fn a_ttl_that_was_taken_away_is_not_put_back() {
     let policy = policy(DEV);
     let born = Case::create(&policy, dev()).decide().after;
     let mut without = born.clone();
-    merge(&mut without, json!({"spec": {"ttlSecondsAfterFinished": null}}));
+    merge(&mut without, &json!({"spec": {"ttlSecondsAfterFinished": null}}));
     let outcome = Case::update(&policy, born.clone(), without.clone()).decide();
     assert_eq!((outcome.ttl(), outcome.record()), (None, Some(r#"{"ttl":[null,null,"author"]}"#)));
     let mut touched = outcome.after.clone();
-    merge(&mut touched, json!({"metadata": {"labels": {"a": "b"}}}));
+    merge(&mut touched, &json!({"metadata": {"labels": {"a": "b"}}}));
     assert!(!Case::update(&policy, outcome.after.clone(), touched).decide().changed);
     assert!(!Case::stored(&policy, outcome.after).decide().changed);
     // Unless the rule enforces.
@@ -762,18 +762,18 @@ fn a_ttl_that_was_taken_away_is_not_put_back() {
 #[test]
 fn a_cronjobs_template_is_filled_again() {
     let policy = policy("defaults: {ttl: 1h}\n");
-    let born = Case::create(&policy, cronjob(json!({}))).decide();
+    let born = Case::create(&policy, cronjob(&json!({}))).decide();
     assert_eq!(born.template_record(), Some(r#"{"ttl":[3600,null,"defaults"]}"#));
-    let outcome = Case::update(&policy, born.after, cronjob(json!({}))).decide();
+    let outcome = Case::update(&policy, born.after, cronjob(&json!({}))).decide();
     assert_eq!(outcome.ttl(), Some(3600));
 }
 
 #[test]
 fn an_update_of_something_else_is_left_alone() {
     let policy = policy("defaults: {ttl: 1h}\n");
-    let mut after = job(json!({}));
-    merge(&mut after, json!({"spec": {"parallelism": 4}}));
-    let outcome = Case::update(&policy, job(json!({})), after).decide();
+    let mut after = job(&json!({}));
+    merge(&mut after, &json!({"spec": {"parallelism": 4}}));
+    let outcome = Case::update(&policy, job(&json!({})), after).decide();
     assert_eq!(outcome.verdict, Verdict::Untouched);
     assert!(!outcome.changed);
 }
@@ -785,8 +785,8 @@ fn a_child_is_judged_by_its_family() {
     let policy = policy(
         "rules:\n  - name: by-name\n    match: {names: [daily]}\n    ttl: 2d\n  - name: prod\n    match: {labels: {environment: production}}\n    ttl: 1d\n",
     );
-    let parent = Case::create(&policy, cronjob(json!({}))).decide().after;
-    let inherited = child(json!({
+    let parent = Case::create(&policy, cronjob(&json!({}))).decide().after;
+    let inherited = child(&json!({
         "metadata": {
             "labels": {"environment": "production"},
             "annotations": parent["spec"]["jobTemplate"]["metadata"]["annotations"],
@@ -805,7 +805,7 @@ fn a_child_of_an_unknown_cronjob_keeps_what_it_inherited() {
     let policy = policy("limits: {ttl: {max: 1m}}\ndefaults: {ttl: 10s}\n");
     let outcome = Case::create(
         &policy,
-        child(json!({
+        child(&json!({
             "metadata": {"annotations": {"curfew.dev/hold-until": "2026-12-01T00:00:00Z"}},
             "spec": {"ttlSecondsAfterFinished": 3600},
         })),
@@ -820,17 +820,17 @@ fn kinds_divide_families_from_lone_jobs() {
     let policy = policy(
         "rules:\n  - name: families\n    match: {kinds: [CronJob]}\n    ttl: unset\n  - name: alone\n    match: {kinds: [Job]}\n    ttl: 1h\n",
     );
-    assert_eq!(Case::create(&policy, job(json!({}))).decide().ttl(), Some(3600));
-    assert_eq!(Case::create(&policy, cronjob(json!({}))).decide().ttl(), None);
-    let mut case = Case::create(&policy, child(json!({})));
-    case.cronjob = Some(cronjob(json!({})));
+    assert_eq!(Case::create(&policy, job(&json!({}))).decide().ttl(), Some(3600));
+    assert_eq!(Case::create(&policy, cronjob(&json!({}))).decide().ttl(), None);
+    let mut case = Case::create(&policy, child(&json!({})));
+    case.cronjob = Some(cronjob(&json!({})));
     assert_eq!(case.decide().ttl(), None);
 }
 
 #[test]
 fn our_own_annotation_does_not_hide_the_pod_templates_labels() {
     let policy = policy(DEV);
-    let object = cronjob(json!({"spec": {"jobTemplate": {
+    let object = cronjob(&json!({"spec": {"jobTemplate": {
         "metadata": {"labels": {"curfew.dev/x": "y"}},
         "spec": {"template": {"metadata": {"labels": {"environment": "dev"}}}},
     }}}));
@@ -841,7 +841,7 @@ fn our_own_annotation_does_not_hide_the_pod_templates_labels() {
 fn time_zone_and_deadlines_are_filled_at_create_only() {
     let policy =
         policy("defaults: {timeZone: Europe/Berlin, deadlines: {active: 1h, starting: 5m}}\n");
-    let born = Case::create(&policy, cronjob(json!({}))).decide();
+    let born = Case::create(&policy, cronjob(&json!({}))).decide();
     let spec = &born.after["spec"];
     assert_eq!(spec["timeZone"], "Europe/Berlin");
     assert_eq!(spec["startingDeadlineSeconds"], 300);
@@ -849,17 +849,17 @@ fn time_zone_and_deadlines_are_filled_at_create_only() {
     assert!(!Case::create(&policy, born.after.clone()).decide().changed, "reinvocation");
     let none = self::policy("mode: Enforce\n");
     let mut touched = born.after.clone();
-    merge(&mut touched, json!({"metadata": {"labels": {"a": "b"}}}));
+    merge(&mut touched, &json!({"metadata": {"labels": {"a": "b"}}}));
     assert!(!Case::update(&none, born.after, touched).decide().changed, "what runs is not moved");
-    let mut labelled = cronjob(json!({}));
-    merge(&mut labelled, json!({"metadata": {"labels": {"a": "b"}}}));
-    assert!(!Case::update(&policy, cronjob(json!({})), labelled).decide().changed);
+    let mut labelled = cronjob(&json!({}));
+    merge(&mut labelled, &json!({"metadata": {"labels": {"a": "b"}}}));
+    assert!(!Case::update(&policy, cronjob(&json!({})), labelled).decide().changed);
 }
 
 #[test]
 fn no_time_zone_beside_one_in_the_schedule() {
     let policy = policy("defaults: {timeZone: Europe/Berlin}\n");
-    let object = cronjob(json!({"spec": {"schedule": "TZ=UTC 0 2 * * *"}}));
+    let object = cronjob(&json!({"spec": {"schedule": "TZ=UTC 0 2 * * *"}}));
     assert!(!Case::create(&policy, object).decide().changed);
 }
 
@@ -868,7 +868,7 @@ fn unknown_namespace_labels_leave_the_object_alone() {
     let policy = policy(
         "rules:\n  - name: team\n    match: {namespaceSelector: {matchLabels: {team: a}}}\n    ttl: 1h\n",
     );
-    let mut case = Case::create(&policy, job(json!({})));
+    let mut case = Case::create(&policy, job(&json!({})));
     assert_eq!(case.decide().verdict, Verdict::UnknownNamespace);
     case.namespace_labels = Some(vec![("team", "a")]);
     assert_eq!(case.decide().ttl(), Some(3600));
@@ -881,14 +881,14 @@ fn an_earlier_rule_makes_an_unknown_namespace_irrelevant() {
     let policy = policy(
         "rules:\n  - name: first\n    match: {namespaces: [apps]}\n    ttl: 1m\n  - name: team\n    match: {namespaceSelector: {matchLabels: {team: a}}}\n    ttl: 1h\n",
     );
-    assert_eq!(Case::create(&policy, job(json!({}))).decide().ttl(), Some(60));
+    assert_eq!(Case::create(&policy, job(&json!({}))).decide().ttl(), Some(60));
 }
 
 #[test]
 fn a_generated_name_is_matched_by_its_prefix() {
     let policy =
         policy("rules:\n  - name: batch\n    match: {names: [\"batch-*\"]}\n    ttl: 1h\n");
-    let object = job(json!({"metadata": {"name": null, "generateName": "batch-"}}));
+    let object = job(&json!({"metadata": {"name": null, "generateName": "batch-"}}));
     assert_eq!(Case::create(&policy, object.clone()).decide().ttl(), Some(3600));
     let mut stored = object;
     stored["metadata"]["name"] = "batch-x7k2p".into();
@@ -901,7 +901,7 @@ fn warnings_are_short_and_carry_the_reason() {
         "rules:\n  - name: a-very-long-name-for-a-rule-of-a-team-that-likes-long-names-x\n    match: {namespaces: [apps]}\n    ttl: 5m\n    enforce: true\n    reason: see https://example.test/tickets/PLATFORM-12345 for why and whom to ask\n",
     );
     let outcome =
-        Case::create(&policy, job(json!({"spec": {"ttlSecondsAfterFinished": 1}}))).decide();
+        Case::create(&policy, job(&json!({"spec": {"ttlSecondsAfterFinished": 1}}))).decide();
     assert!(outcome.warnings.iter().any(|warning| warning.contains("PLATFORM-12345")));
     for warning in outcome.warnings {
         assert!(warning.is_ascii() && warning.len() <= 120, "{} bytes: {warning}", warning.len());

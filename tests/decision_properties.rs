@@ -1,6 +1,8 @@
 //! Promises that hold for any object and any policy: the answer is repeatable, does not depend on
 //! what an earlier policy wrote, applies to what was sent, and touches nothing but its whitelist.
 
+use std::fmt::Write as _;
+
 use curfew::admission::patch;
 use curfew::batch::{Kind, Object};
 use curfew::policy::decide::{Input, Operation};
@@ -17,7 +19,7 @@ fn policy(rules: &[String], top: &str) -> Policy {
         text += "  rules:\n";
     }
     for (position, rule) in rules.iter().enumerate() {
-        text += &format!("    - {{name: r{position}, {rule}}}\n");
+        writeln!(text, "    - {{name: r{position}, {rule}}}").unwrap();
     }
     let source = Source { name: "any.yaml".to_owned(), text: text.clone() };
     Policy::load(&[source]).unwrap_or_else(|errors| panic!("{text}\n{errors:#?}")).policy
