@@ -538,6 +538,27 @@ fn edited_back_to_the_default_is_remembered() {
     assert!(!Case::update(&policy, outcome.after, touched).decide().changed);
 }
 
+/// A rule enforced something else and is gone: what the manifest shows needs no entry beside it.
+#[rstest::rstest]
+#[case::last_applied(json!({"annotations": {"kubectl.kubernetes.io/last-applied-configuration":
+    r#"{"spec":{"successfulJobsHistoryLimit":3,"failedJobsHistoryLimit":1}}"#}}))]
+#[case::apply_entry(json!({"managedFields": [{"manager": "me", "operation": "Apply", "fieldsV1":
+    {"f:spec": {"f:successfulJobsHistoryLimit": {}, "f:failedJobsHistoryLimit": {}}}}]}))]
+fn a_default_that_comes_back_and_is_shown_leaves_no_entry(#[case] metadata: Json) {
+    let strict = policy(
+        "rules: [{name: strict, match: {names: ['*']}, history: {successful: 1, failed: 0}, enforce: true}]\n",
+    );
+    let fields = json!({
+        "metadata": metadata,
+        "spec": {"successfulJobsHistoryLimit": 3, "failedJobsHistoryLimit": 1},
+    });
+    let enforced = Case::create(&strict, cronjob(fields)).decide();
+    assert_eq!(enforced.history(), (Some(1), Some(0)));
+    let back = Case::create(&policy(FIVE), enforced.after).decide();
+    assert_eq!((back.history(), back.record()), ((Some(3), Some(1)), None));
+    assert!(!Case::create(&policy(FIVE), back.after).decide().changed);
+}
+
 #[test]
 fn replaced_by_a_manifest_without_limits_is_filled_again() {
     let policy = policy(FIVE);

@@ -61,11 +61,24 @@ fn underlined<'t>(
     if span.end == 0 || text.get(span.clone()).is_none() {
         return None;
     }
-    let start = text[..span.start].rfind('\n').map_or(0, |newline| newline + 1);
-    let line = text[start..].lines().next().unwrap_or_default();
+    let mut start = text[..span.start].rfind('\n').map_or(0, |newline| newline + 1);
+    let mut end = text[span.start..].find('\n').map_or(text.len(), |length| span.start + length);
+    // Of a very long line, such as JSON without breaks, a window.
+    start = start.max(boundary(text, span.start.saturating_sub(2 * WIDTH)));
+    end = end.min(boundary(text, span.start + 2 * WIDTH));
+    let line = text[start..end].trim_end_matches('\r');
     let end = (span.end - start).min(line.len());
     let from = (span.start - start).min(end);
     Some((line, from..end))
+}
+
+/// The last boundary of a character at or before an offset.
+fn boundary(text: &str, offset: usize) -> usize {
+    let mut at = offset.min(text.len());
+    while !text.is_char_boundary(at) {
+        at -= 1;
+    }
+    at
 }
 
 /// Lines longer than this are cut around what is underlined.

@@ -340,6 +340,8 @@ impl<T: FromNode> FromNode for Filled<T> {
     }
 }
 
+impl<T> Merge for Filled<T> {}
+
 /// Reports an empty list or map where that says nothing.
 pub(super) fn empty(span: Span, path: Path<'_>, findings: &mut Findings<'_>) {
     findings

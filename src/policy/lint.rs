@@ -5,11 +5,13 @@
 //! made-up object by the very function that decides ([`witness`]). What is left out for that
 //! reason is never wrong, only unsaid. [`object`] looks at a single object instead.
 
+mod bounds;
 mod covers;
 mod object;
+mod winning;
 mod witness;
 
-use covers::{covers, glob_covers};
+use covers::glob_covers;
 pub use object::{Lint, object};
 use witness::Witness;
 
@@ -18,14 +20,12 @@ use super::decode::list;
 use super::document::{self, Spec};
 use super::finding::{At, Findings, Span};
 use super::glob::Glob;
-use super::matching::Matched;
 use super::record;
-use super::resolve::{Resolved, Supplied, Supplier};
+use super::resolve::{Resolved, Supplier};
 use super::rule::{
     Action, GuardKind, GuardSettings, Limits, Match, Mode, Policy, Rule, Settings, Ttl,
 };
 use super::selector::Selector;
-use super::value::Seconds;
 use super::wire;
 use crate::batch::Kind;
 
@@ -49,10 +49,10 @@ pub(super) fn policy(policy: &Policy, spec: &Spec, findings: &mut Findings<'_>) 
         settings(&title, &written.rule.settings, written.wire.value.ttl.as_ref(), findings);
         starting_deadline(written.wire.value.deadlines.as_ref(), findings);
         missed_stem(*written, findings);
-        never_wins(policy, &rules, position, findings);
+        winning::never_wins(policy, &rules, position, findings);
         if let Some(witness) = Witness::of(&[&written.rule.matcher]) {
             never_settled(policy, *written, &witness, findings);
-            clamped(policy, spec, &rules, *written, &witness, findings);
+            bounds::clamped(policy, spec, &rules, *written, &witness, findings);
         }
     }
     if let Some(defaults) = &spec.defaults {
@@ -61,7 +61,7 @@ pub(super) fn policy(policy: &Policy, spec: &Spec, findings: &mut Findings<'_>) 
         starting_deadline(defaults.value.deadlines.as_ref(), findings);
         default_never_settled(policy, ttl, findings);
     }
-    crossed_limits(policy, spec, &rules, findings);
+    bounds::crossed_limits(policy, spec, &rules, findings);
 }
 
 /// Whether a rule sets nothing at all; reports that, and parts of a rule that say nothing.
@@ -159,122 +159,6 @@ fn missed_stem(written: Written<'_>, findings: &mut Findings<'_>) {
     }
 }
 
-/// Rules, or parts of them, before which others always match.
-fn never_wins(
-    policy: &Policy,
-    rules: &[Written<'_>],
-    position: usize,
-    findings: &mut Findings<'_>,
-) {
-    let written = rules[position];
-    let matcher = &written.rule.matcher;
-    let title = written.title();
-    let mentioned = mentioned(&written.rule.settings);
-    let taken = taken(policy, rules, position, matcher, &mentioned);
-    if taken.len() == mentioned.len() {
-        let message = format!("{title} can never win: {} first", first_ones(&taken));
-        findings
-            .warning(code::NEVER_WINS, written.span(), message)
-            .mend("move it before them, narrow what they match, or delete it");
-        return;
-    }
-    for (setting, by) in &taken {
-        let message =
-            format!("{setting} of {title} can never win: {} first", first_ones(&[(*setting, *by)]));
-        findings
-            .warning(code::SETTING_NEVER_WINS, written.span(), message)
-            .mend(format!("delete {setting} there, or move the rule before the other"));
-    }
-    if taken.is_empty() {
-        never_wins_somewhere(policy, rules, position, &mentioned, findings);
-    }
-}
-
-/// Namespaces that a rule lists in vain.
-fn never_wins_somewhere(
-    policy: &Policy,
-    rules: &[Written<'_>],
-    position: usize,
-    mentioned: &[&'static str],
-    findings: &mut Findings<'_>,
-) {
-    let written = rules[position];
-    let title = written.title();
-    let wires = written.wire.value.matcher.as_ref().and_then(|m| m.value.namespaces.as_ref());
-    for At { span, value: glob, .. } in wires.map_or(&[][..], |list| &list.value.0) {
-        let system = super::decide::SYSTEM_NAMESPACES.contains(&glob.as_str());
-        if system || policy.exempt.namespaces.iter().any(|exempt| glob_covers(exempt, glob)) {
-            let why = if system { "curfew never touches it" } else { "it is exempt" };
-            let message = format!("{title} can never win in namespace {glob}: {why}");
-            findings.warning(code::NEVER_WINS, *span, message).mend("delete it there");
-            continue;
-        }
-        let there = restricted(&written.rule.matcher, glob);
-        let taken = taken(policy, rules, position, &there, mentioned);
-        if taken.len() == mentioned.len() {
-            let message =
-                format!("{title} can never win in namespace {glob}: {} first", first_ones(&taken));
-            findings
-                .warning(code::NEVER_WINS, *span, message)
-                .mend("delete the namespace there, or move the rule before the other");
-        }
-    }
-}
-
-/// The settings that an earlier rule always supplies where `matcher` matches, each with that rule.
-fn taken<'p>(
-    policy: &Policy,
-    rules: &[Written<'p>],
-    position: usize,
-    matcher: &Match,
-    settings: &[&'static str],
-) -> Vec<(&'static str, &'p Rule)> {
-    // Whatever covers the match matches every object of it, this one too: that leaves few.
-    let Some(witness) = Witness::of(&[matcher]) else { return Vec::new() };
-    let covering: Vec<(&'p Rule, Vec<&'static str>)> = witness.see(|subject| {
-        let earlier = policy.index.candidates(subject).into_iter().take_while(|p| *p < position);
-        earlier
-            .map(|position| rules[position].rule)
-            .filter(|rule| rule.matcher.check(subject) == Matched::Hit)
-            .filter(|rule| covers(&rule.matcher, matcher))
-            .map(|rule| (rule, mentioned(&rule.settings)))
-            .collect()
-    });
-    let first = |setting| covering.iter().find(|(_, mentioned)| mentioned.contains(setting));
-    settings.iter().filter_map(|s| first(s).map(|(rule, _)| (*s, *rule))).collect()
-}
-
-/// `rule "a" (10-base.yaml:18) matches`, or several of them.
-fn first_ones(taken: &[(&'static str, &Rule)]) -> String {
-    let mut rules: Vec<String> = Vec::new();
-    for (_, rule) in taken {
-        let named = format!("{:?} ({})", rule.name, rule.origin);
-        if !rules.contains(&named) {
-            rules.push(named);
-        }
-    }
-    let rules: Vec<&str> = rules.iter().map(String::as_str).collect();
-    match rules[..] {
-        [rule] => format!("rule {rule} matches"),
-        _ => format!("rules {} match", list(&rules)),
-    }
-}
-
-/// A match in one of its namespaces only.
-fn restricted(matcher: &Match, namespace: &Glob) -> Match {
-    let Match { kinds, namespaces: _, namespace_selector, names, labels, annotations, selector } =
-        matcher;
-    Match {
-        kinds: kinds.clone(),
-        namespaces: vec![namespace.clone()],
-        namespace_selector: namespace_selector.clone(),
-        names: names.clone(),
-        labels: labels.clone(),
-        annotations: annotations.clone(),
-        selector: selector.clone(),
-    }
-}
-
 /// A pair whose sides differ, where the sweeper only reports and so never sets the right one.
 fn never_settled(
     policy: &Policy,
@@ -331,117 +215,6 @@ fn report_never_settled(owner: &str, span: Span, findings: &mut Findings<'_>) {
         .mend("set spec.stored.action to Marked, or give one ttl for both outcomes");
 }
 
-/// A value of a rule that limits elsewhere change at once.
-fn clamped(
-    policy: &Policy,
-    spec: &Spec,
-    rules: &[Written<'_>],
-    written: Written<'_>,
-    witness: &Witness,
-    findings: &mut Findings<'_>,
-) {
-    let Some(wire) = &written.wire.value.ttl else { return };
-    let bounds = witness.judge(policy, |resolved| {
-        let by = resolved.ttl?.by.rule()?;
-        (by.name == written.rule.name).then(|| {
-            let place =
-                |end, s: Supplied<'_, Seconds>| (s.value, limit_span(spec, rules, end, s.by));
-            (
-                resolved.ttl_min.map(|min| place(End::Min, min)),
-                resolved.ttl_max.map(|max| place(End::Max, max)),
-            )
-        })
-    });
-    let Some((min, max)) = bounds else { return };
-    let title = written.title();
-    for At { span, value, .. } in wire::Ttl::durations(wire) {
-        let change = match (min, max) {
-            (Some((min, place)), _) if value < min => Some(("raised", "min", min, place)),
-            (_, Some((max, place))) if value > max => Some(("lowered", "max", max, place)),
-            _ => None,
-        };
-        if let Some((changed, end, bound, place)) = change {
-            let place = place.map(|place| format!(" at {}", findings.place(place)));
-            let message = format!(
-                "ttl {value} of {title} is {changed} to {bound} by limits.ttl.{end}{}",
-                place.unwrap_or_default()
-            );
-            findings
-                .warning(code::CLAMPED, span, message)
-                .mend("change the value, or give the rule limits of its own");
-        }
-    }
-}
-
-/// Lower bounds of one rule above upper bounds of another, where both hold for some object.
-fn crossed_limits(
-    policy: &Policy,
-    spec: &Spec,
-    rules: &[Written<'_>],
-    findings: &mut Findings<'_>,
-) {
-    let nothing = Match::default();
-    let top = [(&nothing, policy.limits)];
-    let limits = || {
-        let rules = rules.iter().map(|w| (&w.rule.matcher, w.rule.settings.limits));
-        rules.chain(top).filter(|(_, limits)| limits.ttl_min.is_some() || limits.ttl_max.is_some())
-    };
-    let mut reported: Vec<(usize, usize)> = Vec::new();
-    let crossing = limits().flat_map(|(first, Limits { ttl_min, .. })| {
-        let above = move |max: Seconds| ttl_min.is_some_and(|min| min > max);
-        limits()
-            .filter(move |(_, other)| other.ttl_max.is_some_and(above))
-            .map(move |(second, _)| [first, second])
-    });
-    for pair in crossing.take(MAX_PAIRS) {
-        let Some(witness) = Witness::of(&pair) else { continue };
-        let spans = witness.judge(policy, |resolved| {
-            let (min, max) = (resolved.ttl_min?, resolved.ttl_max?);
-            let spans = (
-                limit_span(spec, rules, End::Min, min.by)?,
-                limit_span(spec, rules, End::Max, max.by)?,
-            );
-            (min.value > max.value).then_some((spans, min.value, max.value))
-        });
-        let Some(((min_span, max_span), min, max)) = spans else { continue };
-        if reported.contains(&(min_span.start, max_span.start)) {
-            continue;
-        }
-        reported.push((min_span.start, max_span.start));
-        let place = findings.place(max_span);
-        let message = format!(
-            "limits.ttl.min {min} crosses limits.ttl.max {max} at {place} where both hold: min wins"
-        );
-        findings
-            .warning(code::CROSSED_LIMITS, min_span, message)
-            .mend("give the rule both limits, so that they come from one place");
-    }
-}
-
-/// Which end of the limits of TTLs.
-#[derive(Clone, Copy)]
-enum End {
-    Max,
-    Min,
-}
-
-/// Where a limit stands.
-fn limit_span(spec: &Spec, rules: &[Written<'_>], end: End, by: Supplier<'_>) -> Option<Span> {
-    let limits = match by.rule() {
-        Some(by) => {
-            let written = rules.iter().find(|written| written.rule.name == by.name)?;
-            written.wire.value.limits.as_ref()
-        }
-        None => spec.limits.as_ref(),
-    };
-    let ttl = &limits?.value.ttl.as_ref()?.value;
-    let limit = match end {
-        End::Max => ttl.max,
-        End::Min => ttl.min,
-    };
-    limit.map(|at| at.span)
-}
-
 /// The settings that a rule mentions, by the names of policy.md, point 5.
 fn mentioned(settings: &Settings) -> Vec<&'static str> {
     let Settings {
@@ -487,6 +260,3 @@ impl Written<'_> {
         self.wire.value.name.as_ref().map_or(self.wire.span, |name| name.span)
     }
 }
-
-/// So many pairs of limits are tried: a policy with more of them has other troubles.
-const MAX_PAIRS: usize = 10_000;

@@ -301,7 +301,7 @@ fn values<T>(list: Vec<At<T>>) -> Vec<T> {
 }
 
 /// No policy that people write comes near it, and it bounds what a bad one costs.
-pub(super) const MAX_FILE_BYTES: usize = 1 << 20;
+const MAX_FILE_BYTES: usize = 1 << 20;
 
 /// `guards.floor` where it is not given.
 const DEFAULT_FLOOR: Seconds = Seconds::of(600);

@@ -7,37 +7,47 @@
 use std::ops::Range;
 
 /// A text and where its lines begin.
+///
+/// A policy may be one long line of JSON, so no look-up may walk a line from its beginning: that
+/// would take time with the square of the file.
 #[derive(Debug)]
 pub(super) struct Lines<'t> {
     text: &'t str,
     /// Offsets at which lines begin as editors count them: after each `\n`.
     starts: Vec<usize>,
-    /// Offsets at which lines begin as the YAML library counts them, which also breaks at `\r`
-    /// and at three characters of Unicode.
+    /// How many characters stand before each line as the YAML library counts lines; it also breaks
+    /// them at `\r` and at three characters of Unicode.
     yaml_starts: Vec<usize>,
+    /// The offset of every [`STEP`]th character.
+    steps: Vec<usize>,
 }
 
 // === impl Lines ===
 
 impl<'t> Lines<'t> {
     pub(super) fn new(text: &'t str) -> Self {
-        let mut starts = vec![0];
-        let mut yaml_starts = vec![0];
-        let mut chars = text.char_indices().peekable();
-        while let Some((at, c)) = chars.next() {
-            let next = at + c.len_utf8();
-            let before_newline = matches!(chars.peek(), Some((_, '\n')));
+        // The library is given the text without a byte order mark, and editors do not show it.
+        let mark = text.starts_with(BYTE_ORDER_MARK);
+        let mut starts = vec![if mark { BYTE_ORDER_MARK.len_utf8() } else { 0 }];
+        let mut yaml_starts = vec![usize::from(mark)];
+        let mut steps = Vec::new();
+        let mut chars = text.char_indices().enumerate().peekable();
+        while let Some((count, (at, c))) = chars.next() {
+            if count % STEP == 0 {
+                steps.push(at);
+            }
+            let before_newline = matches!(chars.peek(), Some((_, (_, '\n'))));
             match c {
                 '\n' => {
-                    starts.push(next);
-                    yaml_starts.push(next);
+                    starts.push(at + 1);
+                    yaml_starts.push(count + 1);
                 }
                 '\r' if before_newline => {}
-                '\r' | '\u{85}' | '\u{2028}' | '\u{2029}' => yaml_starts.push(next),
+                '\r' | '\u{85}' | '\u{2028}' | '\u{2029}' => yaml_starts.push(count + 1),
                 _ => {}
             }
         }
-        Self { text, starts, yaml_starts }
+        Self { text, starts, yaml_starts, steps }
     }
 
     pub(super) fn text(&self) -> &'t str {
@@ -47,20 +57,32 @@ impl<'t> Lines<'t> {
     /// The byte offset of a mark of the YAML library: line and column counted from 1, the column
     /// in characters.
     pub(super) fn offset(&self, line: usize, column: usize) -> usize {
-        let Some(start) = line.checked_sub(1).and_then(|line| self.yaml_starts.get(line)) else {
+        let start = line.checked_sub(1).and_then(|line| self.yaml_starts.get(line));
+        let Some(count) = start.map(|start| start + column.saturating_sub(1)) else {
             return self.text.len();
         };
-        let mut chars = self.text[*start..].char_indices();
-        chars.nth(column.saturating_sub(1)).map_or(self.text.len(), |(at, _)| start + at)
+        let Some(step) = self.steps.get(count / STEP) else { return self.text.len() };
+        let mut chars = self.text[*step..].char_indices();
+        chars.nth(count % STEP).map_or(self.text.len(), |(at, _)| step + at)
     }
 
     /// Line and column of a byte offset as people count them: from 1, columns in characters.
     pub(super) fn position(&self, offset: usize) -> (usize, usize) {
+        let offset = offset.max(self.starts[0]);
         let line = self.starts.partition_point(|start| *start <= offset);
-        // The first line begins at 0, which is never after an offset.
+        // The first line begins at or before the offset, so there is one.
         let start = self.starts[line - 1];
-        let before = self.text[start..].char_indices();
-        (line, before.take_while(|(at, _)| start + at < offset).count() + 1)
+        (line, self.characters_before(offset) - self.characters_before(start) + 1)
+    }
+
+    /// How many characters begin before an offset.
+    fn characters_before(&self, offset: usize) -> usize {
+        let Some(steps) = self.steps.partition_point(|step| *step <= offset).checked_sub(1) else {
+            return 0;
+        };
+        let step = self.steps[steps];
+        let chars = self.text[step..].char_indices();
+        steps * STEP + chars.take_while(|(at, _)| step + at < offset).count()
     }
 
     /// Where the value of a scalar begins whose event begins at `start`: after its anchor or tag.
@@ -103,14 +125,20 @@ impl<'t> Lines<'t> {
 
     /// Where the first alias stands, as far as that can be told without reading the file.
     pub(super) fn first_alias(&self) -> Option<usize> {
-        let stars = self.text.match_indices('*').map(|(at, _)| at);
-        let opens = |at: &usize| {
-            let before = self.text[..*at].chars().next_back();
-            let after = self.text[at + 1..].chars().next();
+        let opens = |line: &str, at: usize| {
+            let before = line[..at].chars().next_back();
+            let after = line[at + 1..].chars().next();
             before.is_some_and(|c| c.is_whitespace() || "[{,".contains(c))
                 && after.is_some_and(|c| c.is_alphanumeric() || c == '_')
         };
-        stars.filter(|at| !self.in_comment(*at)).find(opens)
+        let ends = self.starts[1..].iter().copied().chain([self.text.len()]);
+        self.starts.iter().zip(ends).find_map(|(start, end)| {
+            let line = &self.text[*start..end];
+            let code = if line.starts_with('#') { "" } else { line };
+            let code = code.find(" #").map_or(code, |comment| &code[..comment]);
+            let mut stars = code.match_indices('*').map(|(at, _)| at);
+            stars.find(|at| opens(code, *at)).map(|at| start + at)
+        })
     }
 
     /// The next `[` or `{` after `from`, if nothing but brackets and comments stands before it.
@@ -128,17 +156,20 @@ impl<'t> Lines<'t> {
         }
     }
 
-    fn in_comment(&self, at: usize) -> bool {
-        let line = self.text[..at].rfind('\n').map_or(0, |newline| newline + 1);
-        let before = &self.text[line..at];
-        before.starts_with('#') || before.contains(" #")
-    }
-
     /// The end of the line on which `start` stands, without trailing space or comment.
     pub(super) fn line_end(&self, start: usize) -> usize {
-        let line = self.text[start..].lines().next().unwrap_or_default();
+        let line = self.rest_of_line(start);
         let code = line.find(" #").map_or(line, |comment| &line[..comment]);
         start + code.trim_end().len()
+    }
+
+    /// What stands on the line from `start` on, as far as anybody wants to see it underlined.
+    fn rest_of_line(&self, start: usize) -> &'t str {
+        let mut end = self.text.len().min(start + FAR);
+        while !self.text.is_char_boundary(end) {
+            end -= 1;
+        }
+        self.text[start..end].lines().next().unwrap_or_default()
     }
 
     /// The end of a bracket that opens at `start` and closes on the same line.
@@ -147,11 +178,10 @@ impl<'t> Lines<'t> {
             return None;
         }
         let mut depth = 0;
-        for (at, c) in self.text[start..].char_indices() {
+        for (at, c) in self.rest_of_line(start).char_indices() {
             match c {
                 '[' | '{' => depth += 1,
                 ']' | '}' => depth -= 1,
-                '\n' => return None,
                 _ => {}
             }
             if depth == 0 {
@@ -184,3 +214,12 @@ fn closing_single(text: &str) -> Option<usize> {
         }
     }
 }
+
+/// What some editors put in front of a text.
+pub(super) const BYTE_ORDER_MARK: char = '\u{feff}';
+
+/// So many characters between two whose offsets are kept.
+const STEP: usize = 256;
+
+/// So many bytes are looked at for the end of what is to be underlined.
+const FAR: usize = 2_000;

@@ -19,7 +19,7 @@ use serde::de::{
 
 use super::code;
 use super::finding::{Findings, Span};
-use super::locate::Lines;
+use super::locate::{BYTE_ORDER_MARK, Lines};
 
 /// A part of a document.
 #[derive(Debug)]
@@ -93,7 +93,8 @@ pub(super) fn read(file: usize, findings: &mut Findings<'_>) -> Option<Node> {
     };
     let mut documents = Vec::new();
     let mut failure = None;
-    for document in serde_yaml::Deserializer::from_str(text) {
+    let unmarked = text.strip_prefix(BYTE_ORDER_MARK).unwrap_or(text);
+    for document in serde_yaml::Deserializer::from_str(unmarked) {
         match NodeSeed(&reader).deserialize(document) {
             Ok(Node { value: Value::Null, .. }) => {}
             Ok(node) => documents.push(node),
@@ -177,8 +178,8 @@ fn report_failure(
         let start = lines.first_alias().unwrap_or(start);
         let span = Span { file, start, end: lines.scalar_end(start, None) };
         findings
-            .error(code::TOO_DEEP, span, "aliases make this file larger than it may be")
-            .mend("write the values out in place of aliases");
+            .error(code::TOO_DEEP, span, "there are too many values, aliases counted each time")
+            .mend("write values out in place of aliases, or split the file");
         return;
     }
     if text.starts_with("recursion limit exceeded") {
@@ -240,7 +241,8 @@ impl Reader<'_> {
     /// Counts one more part.
     fn count<E: Error>(&self) -> Result<(), E> {
         self.parts.set(self.parts.get() + 1);
-        if self.parts.get() > PARTS { Err(E::custom(TOO_MANY)) } else { Ok(()) }
+        let most = (self.lines.text().len() + SPARE_PARTS).min(MOST_PARTS);
+        if self.parts.get() > most { Err(E::custom(TOO_MANY)) } else { Ok(()) }
     }
 
     /// A scalar that was put aside, with the position that the error tells.
@@ -264,6 +266,9 @@ impl Reader<'_> {
 
     fn container(&self, open: char, after: usize, child: Option<usize>) -> Span {
         let range = self.lines.container(open, after, child);
+        if child.is_none() {
+            self.cursor.set(range.end);
+        }
         Span { file: self.file, start: range.start, end: range.end }
     }
 
@@ -428,6 +433,9 @@ const ASIDE: &str = "\u{1}aside\u{1}";
 /// The text of the error with which an alias bomb ends.
 const TOO_MANY: &str = "\u{1}too many parts\u{1}";
 
-/// So many parts a file may have. Without aliases each takes a byte at least (`{a,b}` has a key
-/// and an empty value in two), so only a file that repeats itself through aliases can have more.
-const PARTS: usize = super::load::MAX_FILE_BYTES;
+/// So many parts a file may have beyond its bytes. Without aliases each takes a byte at least
+/// (`{a,b}` has a key and an empty value in two), so only what aliases repeat needs it.
+const SPARE_PARTS: usize = 10_000;
+
+/// So many parts any file may have: more than 1 MiB of sensible rules hold.
+const MOST_PARTS: usize = 1 << 18;

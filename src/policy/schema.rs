@@ -3,6 +3,8 @@
 //! It is made of the same list of fields as the decoder, see [`super::document`]. It says what can
 //! be said of one value at a time; what relates values to each other only the loader knows.
 
+mod values;
+
 use schemars::generate::SchemaSettings;
 use schemars::{Schema, json_schema};
 use serde_json::{Map, Value, json};
@@ -26,9 +28,7 @@ pub fn json() -> Value {
 
 /// The JSON Schema as `curfew schema` prints it and the file in `policies/` holds it.
 pub fn text() -> String {
-    let mut text = serde_json::to_string_pretty(&json()).expect("a JSON value can be written");
-    text.push('\n');
-    text
+    format!("{:#}\n", json())
 }
 
 // === impl Object ===

@@ -3,6 +3,8 @@
 use std::fmt;
 use std::str::FromStr;
 
+use crate::batch::zone::{self, ZoneError};
+
 /// A whole number of seconds that the API can hold: 0 to 2147483647.
 #[derive(Clone, Copy, Debug, Eq, Hash, Ord, PartialEq, PartialOrd)]
 pub struct Seconds(i32);
@@ -185,11 +187,12 @@ impl DurationError {
 // === impl ZoneName ===
 
 impl ZoneName {
-    /// A time zone that exists under exactly this name: Kubernetes looks names up as files, where
-    /// case matters, and refuses `Local`.
-    pub fn new(name: &str) -> Option<Self> {
-        let zone = jiff::tz::TimeZone::get(name).ok()?;
-        (zone.iana_name() == Some(name)).then(|| Self(name.to_owned()))
+    /// A time zone that Kubernetes would take.
+    ///
+    /// # Errors
+    /// As [`zone::check`].
+    pub fn new(name: &str) -> Result<Self, ZoneError> {
+        zone::check(name).map(|_| Self(name.to_owned()))
     }
 
     /// The zone whose name is most like the given one.
@@ -209,3 +212,73 @@ impl ZoneName {
 
 /// The units of a printed duration; weeks are read, but a reader thinks of `14d`.
 const UNITS: [(char, i32); 4] = [('d', 86_400), ('h', 3_600), ('m', 60), ('s', 1)];
+
+#[cfg(test)]
+mod tests {
+    use proptest::prelude::*;
+    use rstest::rstest;
+
+    use super::{DurationError, Seconds, ZoneName};
+
+    #[rstest]
+    #[case::seconds("90s", 90)]
+    #[case::nothing("0s", 0)]
+    #[case::two_units("1h30m", 5_400)]
+    #[case::all_units("1w1d1h1m1s", 694_861)]
+    #[case::more_of_a_unit_than_the_next("36h", 129_600)]
+    #[case::the_most("2147483647s", 2_147_483_647)]
+    fn reads(#[case] text: &str, #[case] seconds: i64) {
+        assert_eq!(text.parse::<Seconds>().map(Seconds::get), Ok(seconds));
+    }
+
+    #[rstest]
+    #[case::bare("300", DurationError::Bare)]
+    #[case::number_without_unit_at_the_end("1h30", DurationError::Bare)]
+    #[case::zeros("007", DurationError::Zeros)]
+    #[case::clock("1:30", DurationError::Clock)]
+    #[case::decimals("1.5h", DurationError::Decimals)]
+    #[case::decimals_later("1h0.5m", DurationError::Decimals)]
+    #[case::nothing("", DurationError::Empty)]
+    #[case::negative("-1h", DurationError::Negative)]
+    #[case::only_a_unit("h", DurationError::NoNumber("h".to_owned()))]
+    #[case::rising_units("30m1h", DurationError::Order)]
+    #[case::the_same_unit_twice("1h1h", DurationError::Order)]
+    #[case::spaces("1h 30m", DurationError::Spaces("1h30m".to_owned()))]
+    #[case::one_too_many("2147483648s", DurationError::TooLong)]
+    #[case::more_than_64_bits("99999999999999999999w", DurationError::TooLong)]
+    #[case::overflow("9223372036854775807w", DurationError::TooLong)]
+    #[case::upper_case("1H", DurationError::Unit("H".to_owned()))]
+    #[case::words("5 minutes", DurationError::Unit("minutes".to_owned()))]
+    #[case::months("1mo", DurationError::Unit("mo".to_owned()))]
+    #[case::underscores("1_000s", DurationError::Unit("_000s".to_owned()))]
+    fn refuses(#[case] text: &str, #[case] error: DurationError) {
+        assert_eq!(text.parse::<Seconds>(), Err(error));
+    }
+
+    proptest! {
+        #[test]
+        fn what_is_printed_is_read_again(seconds in 0..=i64::from(i32::MAX)) {
+            let seconds = Seconds::new(seconds).unwrap();
+            prop_assert_eq!(seconds.to_string().parse::<Seconds>(), Ok(seconds));
+        }
+
+        #[test]
+        fn nothing_panics(text in "\\PC{0,12}") {
+            if let Err(error) = text.parse::<Seconds>() {
+                prop_assert!(!error.to_string().is_empty() && !error.mend().is_empty());
+            }
+        }
+    }
+
+    #[rstest]
+    #[case::zone("Europe/Berlin", true)]
+    #[case::utc("UTC", true)]
+    #[case::an_old_name("US/Eastern", true)]
+    #[case::wrong_case("europe/berlin", false)]
+    #[case::local("Local", false)]
+    #[case::offset("+02:00", false)]
+    #[case::nothing("", false)]
+    fn zones_have_exact_names(#[case] name: &str, #[case] exists: bool) {
+        assert_eq!(ZoneName::new(name).is_ok(), exists);
+    }
+}

@@ -4,7 +4,7 @@
 use schemars::{JsonSchema, Schema, SchemaGenerator, json_schema};
 
 use super::code;
-use super::decode::{self, Filled, FromNode, List, Merge, Path};
+use super::decode::{self, FromNode, Merge, Path};
 use super::document::Pair;
 use super::finding::{At, Findings};
 use super::glob::Glob;
@@ -12,6 +12,7 @@ use super::node::{Node, Value};
 use super::rule::{self, Action, GroupKind, Guard, Mode, Propagation, SchedulerMode};
 use super::value::{Seconds, ZoneName};
 use crate::batch::Kind;
+use crate::batch::zone::ZoneError;
 
 /// The version of the format.
 #[derive(Clone, Copy, Debug)]
@@ -339,14 +340,16 @@ impl FromNode for Glob {
 impl FromNode for ZoneName {
     fn from_node(node: &Node, path: Path<'_>, findings: &mut Findings<'_>) -> Option<Self> {
         let text = decode::text(node, path, "an IANA time zone", findings)?;
-        if let Some(zone) = Self::new(text) {
-            return Some(zone);
-        }
+        let error = match Self::new(text) {
+            Ok(zone) => return Some(zone),
+            Err(error) => error,
+        };
         let message = format!("there is no time zone {text:?}");
         let finding = findings.error(code::ZONE, node.span, message);
-        finding.mend(match Self::nearest(text) {
-            Some(zone) => format!("did you mean {zone}?"),
-            None => "write a name of the IANA database, such as Europe/Berlin or UTC".to_owned(),
+        finding.mend(match (error, Self::nearest(text)) {
+            (ZoneError::WrongCase { right, .. }, _) => format!("letter case counts; write {right}"),
+            (ZoneError::Unknown { .. }, Some(zone)) => format!("did you mean {zone}?"),
+            _ => "write a name of the IANA database, such as Europe/Berlin or UTC".to_owned(),
         });
         None
     }
@@ -359,14 +362,14 @@ pub(super) const API_VERSION: &str = "curfew.dev/v1alpha1";
 pub(super) const KIND: &str = "JobPolicy";
 
 /// The word for no TTL on purpose.
-const UNSET: &str = "unset";
+pub(super) const UNSET: &str = "unset";
 
 /// What people write when they mean it.
 const NEVER: [&str; 8] =
     ["unset", "never", "none", "forever", "infinite", "infinity", "off", "disabled"];
 
 /// What the third member of a record's entry can be beside a rule's name (policy.md, point 7).
-const RESERVED_NAMES: [&str; 5] = ["defaults", "limits", "guards", "hold", "author"];
+pub(super) const RESERVED_NAMES: [&str; 5] = ["defaults", "limits", "guards", "hold", "author"];
 
 /// Types that are one of a few words.
 macro_rules! words {
@@ -416,129 +419,5 @@ words! {
         "NotIn" => Self::NotIn,
         "Exists" => Self::Exists,
         "DoesNotExist" => Self::DoesNotExist,
-    }
-}
-
-/// The JSON Schema of other values; two files must not both give one.
-macro_rules! schemas {
-    ($($type:ty = $name:literal $schema:tt)*) => { $(
-        impl Merge for $type {}
-
-        impl JsonSchema for $type {
-            fn schema_name() -> std::borrow::Cow<'static, str> {
-                $name.into()
-            }
-
-            fn json_schema(_: &mut SchemaGenerator) -> Schema {
-                json_schema!($schema)
-            }
-        }
-    )* };
-}
-
-schemas! {
-    ApiVersion = "ApiVersion" {"const": API_VERSION}
-    DocumentKind = "DocumentKind" {"const": KIND}
-    Name = "Name" {"type": "string", "minLength": 1, "maxLength": 253}
-    RuleName = "RuleName" {
-        "type": "string",
-        "pattern": "^[a-z0-9]([-a-z0-9]*[a-z0-9])?$",
-        "maxLength": 63,
-        "not": {"enum": RESERVED_NAMES}
-    }
-    Reason = "Reason" {"type": "string", "pattern": "^[ -~]+$", "maxLength": 80}
-    Count = "Count" {"type": "integer", "minimum": 0, "maximum": i32::MAX}
-    Rate = "Rate" {"type": "integer", "minimum": 1, "maximum": 10_000}
-    Amount = "Amount" {"type": "integer", "minimum": 0, "maximum": i32::MAX}
-    Switch = "Switch" {"type": "boolean"}
-    Seconds = "Duration" {
-        "description": "Seconds, or a text such as 90s, 1h30m, 7d or 2w: units fall, no decimals.",
-        "anyOf": [
-            {"type": "integer", "minimum": 0, "maximum": i32::MAX},
-            {"type": "string", "minLength": 1, "pattern": DURATION},
-        ]
-    }
-    Wait = "Wait" {
-        "description": "A duration of at least one second.",
-        "anyOf": [
-            {"type": "integer", "minimum": 1, "maximum": i32::MAX},
-            {"type": "string", "minLength": 1, "pattern": DURATION},
-        ]
-    }
-    GroupKind = "GroupKind" {
-        "type": "string",
-        "pattern": "^[a-z0-9]([-a-z0-9.]*[a-z0-9])?/[A-Z][A-Za-z0-9]*$"
-    }
-    Glob = "Glob" {
-        "description": "Anchored and case-sensitive; * stands for any text, ? for one character.",
-        "type": "string",
-        "pattern": "^[-a-z0-9.*?]+$"
-    }
-    ZoneName = "ZoneName" {
-        "description": "A name of the IANA time zone database.",
-        "type": "string",
-        "pattern": "^[A-Za-z0-9_+/-]+$"
-    }
-}
-
-/// Weeks to seconds, each once at most and in this order.
-const DURATION: &str = "^([0-9]+w)?([0-9]+d)?([0-9]+h)?([0-9]+m)?([0-9]+s)?$";
-
-impl Merge for Ttl {}
-
-impl JsonSchema for Ttl {
-    fn schema_name() -> std::borrow::Cow<'static, str> {
-        "Ttl".into()
-    }
-
-    fn json_schema(generator: &mut SchemaGenerator) -> Schema {
-        let side = generator.subschema_for::<Side>();
-        let pair = generator.subschema_for::<Pair>();
-        json_schema!({"anyOf": [side, pair]})
-    }
-}
-
-impl Merge for Side {}
-
-impl JsonSchema for Side {
-    fn schema_name() -> std::borrow::Cow<'static, str> {
-        "DurationOrUnset".into()
-    }
-
-    fn json_schema(generator: &mut SchemaGenerator) -> Schema {
-        let duration = generator.subschema_for::<Seconds>();
-        json_schema!({"anyOf": [{"const": UNSET}, duration]})
-    }
-}
-
-impl<T: JsonSchema> JsonSchema for List<T> {
-    fn inline_schema() -> bool {
-        true
-    }
-
-    fn schema_name() -> std::borrow::Cow<'static, str> {
-        format!("List_of_{}", T::schema_name()).into()
-    }
-
-    fn json_schema(generator: &mut SchemaGenerator) -> Schema {
-        let item = generator.subschema_for::<T>();
-        json_schema!({"type": "array", "items": item})
-    }
-}
-
-impl<T> Merge for Filled<T> {}
-
-impl<T: JsonSchema> JsonSchema for Filled<T> {
-    fn inline_schema() -> bool {
-        true
-    }
-
-    fn schema_name() -> std::borrow::Cow<'static, str> {
-        format!("Filled_list_of_{}", T::schema_name()).into()
-    }
-
-    fn json_schema(generator: &mut SchemaGenerator) -> Schema {
-        let item = generator.subschema_for::<T>();
-        json_schema!({"type": "array", "items": item, "minItems": 1})
     }
 }

@@ -50,6 +50,27 @@ fn relabelling_a_hundred_finished_jobs_deletes_none() {
     assert_eq!(ttl(&scene.space.job("running")), 3600);
 }
 
+/// The whole way: the policy says when, the built-in controllers delete.
+#[test]
+fn a_ttl_of_the_policy_is_what_the_built_in_controller_acts_on() {
+    let Some(plane) = control_plane::staffed() else { return };
+    let scene = Scene::on(plane, "goes", POLICY);
+    for (name, environment) in [("goes", "strict"), ("stays", "dev")] {
+        let overlay = json!({
+            "metadata": {"labels": {"environment": environment}},
+            "spec": {"managedBy": "example.test/nobody"},
+        });
+        scene.space.create(&job(name, overlay)).ok();
+        // Both have been finished for longer than the one and not as long as the other.
+        scene.space.finish_job(name, Finish::Complete, days_ago(0) - 100.seconds());
+    }
+    // Deleted in the foreground: the garbage collector takes off a finalizer, past the webhook.
+    eventually("the Job of a minute is gone", Duration::from_secs(60), || {
+        scene.space.find_job("goes").is_none().then_some(())
+    });
+    assert_eq!(ttl(&scene.space.job("stays")), 300);
+}
+
 /// Its TTL was ours while it ran; it finished; now it is relabelled to a rule with a shorter one.
 #[test]
 fn a_finished_job_is_never_shortened() {

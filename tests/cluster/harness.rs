@@ -46,6 +46,23 @@ fn a_webhook_of_ours_is_called_and_seen_in_the_audit_log() {
     assert_eq!(stub.calls(), calls + 1);
 }
 
+/// Both ways of the API server to a webhook, and what it speaks on each.
+#[test]
+fn a_url_is_called_over_http2_and_a_service_over_http1() {
+    let Some(plane) = control_plane::shared() else { return };
+    for through_service in [false, true] {
+        let space = plane.namespace("protocol");
+        let stub = Stub::echo(&plane.authority);
+        let endpoint = if through_service { stub.service(plane) } else { stub.endpoint() };
+        let _registration = Registration::new("stub", &[&space], &registration::curfew(&endpoint));
+        let reply = space.create(&job("one", json!({})));
+        assert!(!audit::failed_open(&plane.audit.annotations(&reply)));
+        assert!(stub.calls() > 0);
+        let expected = if through_service { 0 } else { stub.calls() };
+        assert_eq!(stub.http2(), expected);
+    }
+}
+
 #[test]
 fn jobs_can_be_finished_without_nodes() {
     let Some(plane) = control_plane::shared() else { return };

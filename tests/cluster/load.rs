@@ -3,36 +3,62 @@
 
 use std::{
     collections::{BTreeMap, BTreeSet},
+    net::SocketAddr,
     thread,
     time::Duration,
 };
 
+use rstest::rstest;
 use rustls::pki_types::{CertificateDer, pem::PemObject};
 use serde_json::Value;
 
 use crate::support::{
     api::Reply,
-    control_plane,
+    control_plane::{self, ControlPlane},
     curfew::Curfew,
     load::{Caller, calling, creating_jobs},
     namespace::Namespace,
-    registration::{self, Registration},
-    scene::{Scene, ttl},
+    registration::{self, Endpoint, Registration},
+    scene::ttl,
     service::Service,
     wait::eventually,
 };
 
-#[test]
-fn a_hundred_certificates_under_load() {
-    let Some(scene) = Scene::new("certificates", ONE_HOUR) else { return };
-    let caller = Caller::new(&scene.plane.authority, scene.curfew.address);
+/// How the API server reaches curfew.
+#[derive(Clone, Copy, Debug)]
+enum Way {
+    /// One HTTP/2 connection that lives long.
+    Url,
+    /// HTTP/1.1 connections that are kept alive, as in a cluster.
+    Service,
+}
+
+// === impl Way ===
+
+impl Way {
+    fn to(self, curfew: &Curfew, plane: &ControlPlane, address: SocketAddr) -> Endpoint {
+        match self {
+            Self::Service => curfew.service_at(plane, address),
+            Self::Url => curfew.endpoint_at(address),
+        }
+    }
+}
+
+#[rstest]
+fn a_hundred_certificates_under_load(#[values(Way::Url, Way::Service)] way: Way) {
+    let Some(plane) = control_plane::shared() else { return };
+    let space = plane.namespace("certificates");
+    let curfew = Curfew::start(&plane.authority, ONE_HOUR);
+    let webhooks = registration::curfew(&way.to(&curfew, plane, curfew.address));
+    let _registration = Registration::new("curfew", &[&space], &webhooks);
+    let caller = Caller::new(&plane.authority, curfew.address);
     let first = caller.call(REVIEW).certificate;
-    let jobs = creating_jobs(&scene.space);
+    let jobs = creating_jobs(&space);
     let calls = calling(&caller, REVIEW);
-    let mut last = scene.plane.authority.server();
+    let mut last = plane.authority.server();
     for _ in 0..100 {
-        last = scene.plane.authority.server();
-        scene.curfew.set_certificate(&last);
+        last = plane.authority.server();
+        curfew.set_certificate(&last);
         // Faster than a reload, so that pairs are replaced while they are being read.
         thread::sleep(Duration::from_millis(60));
     }
@@ -49,7 +75,7 @@ fn a_hundred_certificates_under_load() {
             panic!("a direct call failed: {error}");
         }
     }
-    no_call_failed(&scene.space, &jobs);
+    no_call_failed(&space, &jobs);
     assert!(jobs.into_iter().all(|reply| ttl(&reply.ok()) == 3600));
 }
 
@@ -63,7 +89,7 @@ fn a_policy_edited_under_load_is_never_half_read() {
     let files = |which: usize| {
         [("10-ttl.yaml", &*generations[which][0]), ("20-rest.yaml", &*generations[which][1])]
     };
-    let curfew = Curfew::start_with(&plane.authority, &files(0), &["--no-cluster"]);
+    let curfew = Curfew::start_with(&plane.authority, &files(0), &[]);
     let webhooks = registration::curfew(&curfew.endpoint());
     let _registration = Registration::new("curfew", &[&space], &webhooks);
     let jobs = creating_jobs(&space);
@@ -91,17 +117,17 @@ fn a_policy_edited_under_load_is_never_half_read() {
 }
 
 /// A rolling restart, three times over, as the endpoints of a Service see it.
-#[test]
-fn replaced_under_load() {
+#[rstest]
+fn replaced_under_load(#[values(Way::Url, Way::Service)] way: Way) {
     let Some(plane) = control_plane::shared() else { return };
     let space = plane.namespace("replaced");
     let start = || {
-        let arguments = ["--no-cluster", "--drain-delay", "1s"];
+        let arguments = ["--drain-delay", "1s"];
         Curfew::start_with(&plane.authority, &[("policy.yaml", ONE_HOUR)], &arguments)
     };
     let mut old = start();
     let service = Service::new(vec![old.address]);
-    let webhooks = registration::curfew(&old.endpoint_at(service.address));
+    let webhooks = registration::curfew(&way.to(&old, plane, service.address));
     let _registration = Registration::new("curfew", &[&space], &webhooks);
     let jobs = creating_jobs(&space);
     let calls = calling(&Caller::new(&plane.authority, service.address), REVIEW);

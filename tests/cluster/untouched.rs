@@ -75,7 +75,7 @@ fn a_namespace_that_is_never_touched(#[case] namespace: &str) {
     let curfew = Curfew::start_with(
         &plane.authority,
         &[("policy.yaml", POLICY)],
-        &["--no-cluster", "--namespace", "curfew-system"],
+        &["--namespace", "curfew-system"],
     );
     // Bound to the objects of this test: other tests may look at this namespace, too.
     let selector = json!({"objectSelector": {"matchLabels": {PROBE: "yes"}}});

@@ -4,6 +4,7 @@ use serde_json::json;
 
 use crate::support::{
     api::Patch,
+    audit,
     manifest::{cron_job, job},
     scene::{Scene, record, template_record, ttl},
 };
@@ -171,6 +172,24 @@ fn a_raw_post_as_client_libraries_send_it() {
     let stored = reply.ok();
     assert_eq!(ttl(&stored), 300);
     assert_eq!(record(&stored), json!({"ttl": [300, null, "dev"]}));
+}
+
+/// An update carries the object twice: more than the two MiB at which many servers stop reading.
+#[test]
+fn a_job_as_large_as_etcd_takes_it() {
+    let Some(scene) = Scene::new("large", POLICY) else { return };
+    let mut object = job("large", json!({}));
+    object["spec"]["template"]["spec"]["containers"][0]["env"] =
+        json!([{"name": "DATA", "value": "\u{e9}\"\\ ".repeat(200_000)}]);
+    let reply = scene.space.create(&object);
+    let annotations = scene.plane.audit.annotations(&reply);
+    assert!(!audit::failed_open(&annotations), "after {:?}: {annotations}", reply.took);
+    assert_eq!(ttl(&reply.ok()), 3600);
+    let label = json!({"metadata": {"labels": {"environment": "dev"}}});
+    let reply = scene.space.patch_job("large", &label);
+    let annotations = scene.plane.audit.annotations(&reply);
+    assert!(!audit::failed_open(&annotations), "after {:?}: {annotations}", reply.took);
+    assert_eq!(ttl(&reply.ok()), 300);
 }
 
 #[test]

@@ -14,6 +14,7 @@ use std::{
 use serde_json::Value;
 
 use super::{
+    control_plane::ControlPlane,
     kubectl::Said,
     pki::{Authority, Pair},
     process::{Child, Scratch},
@@ -47,7 +48,7 @@ struct Volume {
 impl Curfew {
     /// Starts with a policy file and waits until it is ready.
     pub fn start(authority: &Authority, policy: &str) -> Self {
-        Self::start_with(authority, &[("policy.yaml", policy)], &["--no-cluster"])
+        Self::start_with(authority, &[("policy.yaml", policy)], &[])
     }
 
     /// Starts with a directory of policy files and further arguments.
@@ -97,7 +98,12 @@ impl Curfew {
 
     /// As seen through a [`super::service::Service`].
     pub fn endpoint_at(&self, address: SocketAddr) -> Endpoint {
-        Endpoint { url: format!("https://{address}/mutate"), bundle: self.bundle.clone() }
+        Endpoint::url(address, &self.bundle)
+    }
+
+    /// As in production; see [`Endpoint::service`].
+    pub fn service_at(&self, plane: &ControlPlane, address: SocketAddr) -> Endpoint {
+        Endpoint::service(plane, address, &self.bundle)
     }
 
     /// Replaces the policy as an edited `ConfigMap` is replaced.
@@ -191,12 +197,11 @@ fn put_pair(volume: &Volume, pair: &Pair) {
 fn listening(log: &str) -> Option<(SocketAddr, SocketAddr)> {
     log.lines().find_map(|line| {
         let line: Value = serde_json::from_str(line).ok()?;
-        // tracing's JSON puts fields beside or below, by configuration.
-        let fields = if line["fields"].is_object() { &line["fields"] } else { &line };
-        if fields["message"] != "listening" {
+        if line["message"] != "serving" {
             return None;
         }
-        Some((fields["addr"].as_str()?.parse().ok()?, fields["admin"].as_str()?.parse().ok()?))
+        let address = |name: &str| line[name].as_str()?.parse().ok();
+        Some((address("address")?, address("admin_address")?))
     })
 }
 

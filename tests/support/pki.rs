@@ -7,6 +7,8 @@ use rcgen::{
     KeyUsagePurpose,
 };
 
+use super::registration::SERVICES;
+
 /// Holds a certificate authority.
 pub struct Authority {
     issuer: Issuer<'static, KeyPair>,
@@ -51,7 +53,8 @@ impl Authority {
 
     /// For a server on the loopback address.
     pub fn server(&self) -> Pair {
-        let names = ["localhost", "127.0.0.1", "kubernetes.default.svc", "10.0.0.1"];
+        let services = format!("*.{SERVICES}.svc");
+        let names = ["localhost", "127.0.0.1", "kubernetes.default.svc", "10.0.0.1", &services];
         let mut parameters = CertificateParams::new(names.map(String::from))
             .expect("these names can stand in a certificate");
         parameters.distinguished_name.push(DnType::CommonName, "localhost");

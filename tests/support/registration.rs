@@ -1,7 +1,7 @@
 //! `MutatingWebhookConfigurations`, bound to the namespaces of one test so that tests do not disturb
 //! each other, and removed with it.
 
-use std::time::Duration;
+use std::{net::SocketAddr, time::Duration};
 
 use serde_json::{Value, json};
 
@@ -22,9 +22,41 @@ pub struct Registration<'a> {
 /// How to reach a webhook, and for which namespaces.
 #[derive(Clone, Debug)]
 pub struct Endpoint {
-    pub url: String,
+    target: Value,
     /// In base64.
-    pub bundle: String,
+    bundle: String,
+}
+
+// === impl Endpoint ===
+
+impl Endpoint {
+    /// A URL on loopback, which the API server calls over HTTP/2.
+    pub fn url(address: SocketAddr, bundle: &str) -> Self {
+        let target = json!({"url": format!("https://{address}/mutate")});
+        Self { target, bundle: bundle.to_owned() }
+    }
+
+    /// The same address behind a Service, as in production: over HTTP/1.1, with the name of the
+    /// Service asked for in TLS. There is no network of a cluster here, but the API server follows
+    /// an external name by itself.
+    pub fn service(plane: &ControlPlane, address: SocketAddr, bundle: &str) -> Self {
+        let space = Namespace::open(plane, SERVICES, &json!({}));
+        let name = format!("curfew-{}", address.port());
+        let body = json!({
+            "apiVersion": "v1",
+            "kind": "Service",
+            "metadata": {"name": name},
+            "spec": {"type": "ExternalName", "externalName": "localhost"},
+        });
+        plane.api.post(&format!("/api/v1/namespaces/{}/services", space.name), &body).ok();
+        let target = json!({"service": {
+            "namespace": space.name,
+            "name": name,
+            "path": "/mutate",
+            "port": address.port(),
+        }});
+        Self { target, bundle: bundle.to_owned() }
+    }
 }
 
 // === impl Registration ===
@@ -108,7 +140,7 @@ pub fn webhook(name: &str, endpoint: &Endpoint, resource: &str) -> Value {
     json!({
         "name": name,
         "admissionReviewVersions": ["v1"],
-        "clientConfig": {"url": endpoint.url, "caBundle": endpoint.bundle},
+        "clientConfig": merged(endpoint.target.clone(), json!({"caBundle": endpoint.bundle})),
         "failurePolicy": "Ignore",
         "matchPolicy": "Equivalent",
         "reinvocationPolicy": "IfNeeded",
@@ -120,12 +152,16 @@ pub fn webhook(name: &str, endpoint: &Endpoint, resource: &str) -> Value {
             "scope": "Namespaced",
         }],
         "sideEffects": "None",
-        "timeoutSeconds": 2,
+        // The chart has 2; a machine that builds something beside the tests may need longer.
+        "timeoutSeconds": 10,
     })
 }
 
 /// The label of the dry runs that ask whether a webhook is called, for webhooks that select.
 pub const PROBE: &str = "example.test/probe";
+
+/// The namespace of the Services; certificates are for all names in it.
+pub const SERVICES: &str = "curfew-services";
 
 const COLLECTION: &str = "/apis/admissionregistration.k8s.io/v1/mutatingwebhookconfigurations";
 

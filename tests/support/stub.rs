@@ -9,7 +9,7 @@ use std::{
     },
 };
 
-use axum::{Router, body::Bytes, extract::State, routing::post};
+use axum::{Router, body::Bytes, extract::State, http::Version, routing::post};
 use base64::{Engine, engine::general_purpose::STANDARD};
 use hyper_util::{
     rt::{TokioExecutor, TokioIo},
@@ -21,6 +21,7 @@ use tokio::{net::TcpListener, task::JoinHandle};
 use tokio_rustls::TlsAcceptor;
 
 use super::{
+    control_plane::ControlPlane,
     pki::{Authority, Pair},
     registration::Endpoint,
     wait::runtime,
@@ -31,6 +32,7 @@ pub struct Stub {
     pub address: SocketAddr,
     bundle: String,
     calls: Arc<AtomicUsize>,
+    http2: Arc<AtomicUsize>,
     task: JoinHandle<()>,
 }
 
@@ -41,6 +43,7 @@ pub type Answer = Arc<dyn Fn(&Value) -> Vec<Value> + Send + Sync>;
 struct Handler {
     answer: Answer,
     calls: Arc<AtomicUsize>,
+    http2: Arc<AtomicUsize>,
 }
 
 // === impl Stub ===
@@ -51,14 +54,15 @@ impl Stub {
         authority: &Authority,
         answer: impl Fn(&Value) -> Vec<Value> + Send + Sync + 'static,
     ) -> Self {
-        let handler = Handler { answer: Arc::new(answer), calls: Arc::default() };
-        let calls = Arc::clone(&handler.calls);
+        let handler =
+            Handler { answer: Arc::new(answer), calls: Arc::default(), http2: Arc::default() };
+        let (calls, http2) = (Arc::clone(&handler.calls), Arc::clone(&handler.http2));
         let acceptor = acceptor(&authority.server());
         let listener = listen();
         let address = listener.local_addr().expect("it is bound");
         let router = Router::new().route("/mutate", post(review)).with_state(handler);
         let task = runtime().spawn(serve(listener, acceptor, router));
-        Self { address, bundle: authority.bundle(), calls, task }
+        Self { address, bundle: authority.bundle(), calls, http2, task }
     }
 
     /// One that allows everything as it is: the measure for others.
@@ -79,11 +83,21 @@ impl Stub {
                 open.push(stream);
             }
         });
-        Self { address, bundle: authority.bundle(), calls, task }
+        Self { address, bundle: authority.bundle(), calls, http2: Arc::default(), task }
     }
 
     pub fn endpoint(&self) -> Endpoint {
-        Endpoint { url: format!("https://{}/mutate", self.address), bundle: self.bundle.clone() }
+        Endpoint::url(self.address, &self.bundle)
+    }
+
+    /// As in production; see [`Endpoint::service`].
+    pub fn service(&self, plane: &ControlPlane) -> Endpoint {
+        Endpoint::service(plane, self.address, &self.bundle)
+    }
+
+    /// How often it was called over HTTP/2.
+    pub fn http2(&self) -> usize {
+        self.http2.load(Ordering::Relaxed)
     }
 
     /// How often it was called (or, if silent, connected to).
@@ -112,9 +126,11 @@ async fn serve(listener: TcpListener, acceptor: TlsAcceptor, router: Router) {
 
 async fn review(
     State(handler): State<Handler>,
+    version: Version,
     body: Bytes,
 ) -> ([(&'static str, &'static str); 1], String) {
     handler.calls.fetch_add(1, Ordering::Relaxed);
+    handler.http2.fetch_add(usize::from(version == Version::HTTP_2), Ordering::Relaxed);
     let review: Value = serde_json::from_slice(&body).expect("the API server sends JSON");
     let request = &review["request"];
     let operations = (handler.answer)(request);

@@ -160,12 +160,11 @@ impl Case<'_, '_> {
         if shown() || entry.original.is_absent() && applied(object, setting) {
             return Known { value: present, entry: None, had_entry, proved: true };
         }
-        Known {
-            value: entry.original.clone(),
-            entry: Some(entry.clone()),
-            had_entry: true,
-            proved: false,
-        }
+        // What comes back may be shown, too; then nothing need remember it when our value is gone.
+        let original = entry.original.number();
+        let proved = original.is_some()
+            && (applied(object, setting) || self.last_applied(setting) == original);
+        Known { value: entry.original.clone(), entry: Some(entry.clone()), had_entry: true, proved }
     }
 
     /// The value of a setting in the manifest that `kubectl apply` remembers.

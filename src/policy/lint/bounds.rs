@@ -1,0 +1,125 @@
+//! Limits that stand in different places and meet on one object.
+
+use super::Written;
+use super::witness::Witness;
+use crate::policy::code;
+use crate::policy::document::Spec;
+use crate::policy::finding::{At, Findings, Span};
+use crate::policy::resolve::{Supplied, Supplier};
+use crate::policy::rule::{Limits, Match, Policy};
+use crate::policy::value::Seconds;
+use crate::policy::wire;
+
+/// Which end of the limits of TTLs.
+#[derive(Clone, Copy)]
+enum End {
+    Max,
+    Min,
+}
+
+/// A value of a rule that limits elsewhere change at once.
+pub(super) fn clamped(
+    policy: &Policy,
+    spec: &Spec,
+    rules: &[Written<'_>],
+    written: Written<'_>,
+    witness: &Witness,
+    findings: &mut Findings<'_>,
+) {
+    let Some(wire) = &written.wire.value.ttl else { return };
+    let bounds = witness.judge(policy, |resolved| {
+        let by = resolved.ttl?.by.rule()?;
+        (by.name == written.rule.name).then(|| {
+            let place =
+                |end, s: Supplied<'_, Seconds>| (s.value, limit_span(spec, rules, end, s.by));
+            (
+                resolved.ttl_min.map(|min| place(End::Min, min)),
+                resolved.ttl_max.map(|max| place(End::Max, max)),
+            )
+        })
+    });
+    let Some((min, max)) = bounds else { return };
+    let title = written.title();
+    for At { span, value, .. } in wire::Ttl::durations(wire) {
+        let change = match (min, max) {
+            (Some((min, place)), _) if value < min => Some(("raised", "min", min, place)),
+            (_, Some((max, place))) if value > max => Some(("lowered", "max", max, place)),
+            _ => None,
+        };
+        if let Some((changed, end, bound, place)) = change {
+            let place = place.map(|place| format!(" at {}", findings.place(place)));
+            let message = format!(
+                "ttl {value} of {title} is {changed} to {bound} by limits.ttl.{end}{}",
+                place.unwrap_or_default()
+            );
+            findings
+                .warning(code::CLAMPED, span, message)
+                .mend("change the value, or give the rule limits of its own");
+        }
+    }
+}
+
+/// Lower bounds of one rule above upper bounds of another, where both hold for some object.
+pub(super) fn crossed_limits(
+    policy: &Policy,
+    spec: &Spec,
+    rules: &[Written<'_>],
+    findings: &mut Findings<'_>,
+) {
+    let nothing = Match::default();
+    let top = [(&nothing, policy.limits)];
+    let limits = || {
+        let rules = rules.iter().map(|w| (&w.rule.matcher, w.rule.settings.limits));
+        rules.chain(top).filter(|(_, limits)| limits.ttl_min.is_some() || limits.ttl_max.is_some())
+    };
+    let mut reported: Vec<(usize, usize)> = Vec::new();
+    let crossing = limits().flat_map(|(first, Limits { ttl_min, .. })| {
+        let above = move |max: Seconds| ttl_min.is_some_and(|min| min > max);
+        limits()
+            .filter(move |(_, other)| other.ttl_max.is_some_and(above))
+            .map(move |(second, _)| [first, second])
+    });
+    for pair in crossing.take(MAX_PAIRS) {
+        let Some(witness) = Witness::of(&pair) else { continue };
+        let spans = witness.judge(policy, |resolved| {
+            let (min, max) = (resolved.ttl_min?, resolved.ttl_max?);
+            let spans = (
+                limit_span(spec, rules, End::Min, min.by)?,
+                limit_span(spec, rules, End::Max, max.by)?,
+            );
+            (min.value > max.value).then_some((spans, min.value, max.value))
+        });
+        let Some(((min_span, max_span), min, max)) = spans else { continue };
+        if reported.contains(&(min_span.start, max_span.start)) {
+            continue;
+        }
+        reported.push((min_span.start, max_span.start));
+        let place = findings.place(max_span);
+        let message = format!(
+            "limits.ttl.min {min} crosses limits.ttl.max {max} at {place} where both hold: min wins"
+        );
+        findings
+            .warning(code::CROSSED_LIMITS, min_span, message)
+            .mend("give the rule both limits, so that they come from one place");
+    }
+}
+
+/// Where a limit stands.
+fn limit_span(spec: &Spec, rules: &[Written<'_>], end: End, by: Supplier<'_>) -> Option<Span> {
+    let limits = match by.rule() {
+        Some(by) => {
+            let written = rules.iter().find(|written| written.rule.name == by.name)?;
+            written.wire.value.limits.as_ref()
+        }
+        None => spec.limits.as_ref(),
+    };
+    let ttl = &limits?.value.ttl.as_ref()?.value;
+    let limit = match end {
+        End::Max => ttl.max,
+        End::Min => ttl.min,
+    };
+    limit.map(|at| at.span)
+}
+
+/// So many pairs of limits are tried: a policy with more of them has other troubles.
+const MAX_PAIRS: usize = 10_000;
