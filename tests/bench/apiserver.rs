@@ -204,7 +204,7 @@ fn operations(answer: &Value) -> Vec<Value> {
 
 fn endpoint(site: &Site, server: &Server) -> Endpoint {
     let pem = std::fs::read(site.path("tls.crt")).expect("the servers read it too");
-    Endpoint { url: format!("https://{}/mutate", server.address), bundle: STANDARD.encode(pem) }
+    Endpoint::url(server.address, &STANDARD.encode(pem))
 }
 
 /// As the chart registers curfew, under another name.
