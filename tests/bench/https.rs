@@ -94,6 +94,7 @@ fn measure(effort: Effort) {
     }
     let head = ["connections", "server", "calls/s", "p50 ms", "p99 ms", "server CPU, µs/call"];
     report::table(head, &rows);
+    report::say("");
     for (connections, calls, p99) in goals {
         report::goal(
             &format!("calls/s with {connections} connections at least 0.85 × the echo's"),

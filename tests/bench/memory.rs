@@ -62,6 +62,7 @@ fn measure(effort: Effort) {
         idle_and_worked = Some((idle, worked));
     }
     report::table(["", "median", "range"], &rows);
+    report::say("");
     report::goal("ready in at most 100 ms", &format!("{ready:.1} ms"), ready <= 100.0);
     match idle_and_worked {
         Some((idle, worked)) => {

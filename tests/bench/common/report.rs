@@ -18,7 +18,11 @@ pub fn head(title: &str, effort: Effort) {
     let model = model.lines().find_map(|line| line.strip_prefix("model name")?.split_once(": "));
     let model = model.map_or("unknown processor", |(_, name)| name.trim());
     let version = env!("CARGO_PKG_VERSION");
-    say(format!("\n{title}\ncurfew {version}, {cores} cores, {model}"));
+    // Work beside ours: ratios of pairs bear it, percentiles do not.
+    let busy = std::fs::read_to_string("/proc/loadavg").unwrap_or_default();
+    let busy = busy.split(' ').next().filter(|load| !load.is_empty()).unwrap_or("unknown");
+    say(format!("\n{title}"));
+    say(format!("curfew {version}, {cores} cores, {model}; load average before: {busy}"));
     if effort == Effort::Quick {
         say("a smoke run: these figures mean nothing");
     }
@@ -31,7 +35,7 @@ pub fn table<const N: usize>(head: [&str; N], rows: &[[String; N]]) {
     for column in table.column_iter_mut().skip(1) {
         column.set_cell_alignment(CellAlignment::Right);
     }
-    say(format!("\n{table}\n"));
+    say(format!("\n{table}"));
 }
 
 /// Prints a goal, what was measured, and whether that is enough.
