@@ -121,6 +121,7 @@ fn under_mode_dry_run_nothing_is_written_or_warned() {
 #[case::empty(b"", "empty")]
 #[case::blank(b" \n\t", "empty")]
 #[case::not_json(b"hello", "json")]
+#[case::not_utf8(b"{\"apiVersion\":\"\xff\"}", "json")]
 #[case::trailing(br#"{"apiVersion":"admission.k8s.io/v1","kind":"AdmissionReview"} x"#, "json")]
 #[case::truncated(br#"{"apiVersion":"admission.k8s.io/v1","kind":"Admis"#, "truncated")]
 #[case::another_version(
@@ -175,6 +176,7 @@ fn brackets_in_strings_are_not_nesting() {
 #[case::object_null(json!({"object": null}))]
 #[case::spec_is_a_string(json!({"object": {"spec": "soon"}}))]
 #[case::spec_missing(json!({"object": {"spec": null}}))]
+#[case::metadata_missing(json!({"object": {"metadata": null}}))]
 #[case::labels_are_numbers(json!({"object": {"metadata": {"labels": {"environment": 5}}}}))]
 #[case::ttl_is_text(json!({"object": {"spec": {"ttlSecondsAfterFinished": "300"}}}))]
 #[case::ttl_is_a_fraction(json!({"object": {"spec": {"ttlSecondsAfterFinished": 1.5}}}))]
@@ -240,4 +242,15 @@ fn an_annotation_of_ours_that_is_not_ours_is_replaced(#[case] text: &str) {
         object["metadata"]["annotations"]["curfew.dev/applied"],
         r#"{"ttl":[300,null,"dev"]}"#
     );
+}
+
+#[test]
+fn audit_names_each_rule_once() {
+    let policy = policy(
+        "apiVersion: curfew.dev/v1alpha1\nkind: JobPolicy\nmetadata: {name: p}\nspec:\n  rules:\n  \
+         - {name: aa, match: {kinds: [CronJob]}, ttl: 1h, deadlines: {active: 1h}}\n  \
+         - {name: bb, match: {namespaces: [rec]}, history: {successful: 9}}\n",
+    );
+    let response = response(&ask(&policy, &recorded()[1].1).unwrap());
+    assert_eq!(response["auditAnnotations"]["rule"], "aa,bb");
 }

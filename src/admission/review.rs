@@ -107,10 +107,13 @@ impl<'a> Reading<'a> {
             return Err(BadReview::new("empty", "the body is empty: send an AdmissionReview"));
         }
         refuse_depth(body)?;
-        match serde_json::from_slice(body) {
+        // Once for the whole body, which is far cheaper than once for each string in it.
+        let text = std::str::from_utf8(body)
+            .map_err(|error| BadReview::new("json", format!("the body is not UTF-8: {error}")))?;
+        match serde_json::from_str(text) {
             Ok(review) => request(review).map(Box::new).map(Self::Objects),
             Err(error) if error.is_data() => {
-                let review = serde_json::from_slice(body).map_err(|error| bad_json(&error))?;
+                let review = serde_json::from_str(text).map_err(|error| bad_json(&error))?;
                 request(review)
                     .map(|request| Self::Unreadable(Box::new(request), error.to_string()))
             }
