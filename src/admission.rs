@@ -219,7 +219,8 @@ impl Report {
         for settled in decision.settings.iter().filter(|settled| settled.changes()) {
             let setting = settled.setting.as_str();
             self.rules.push((setting, settled.source.as_str().to_owned()));
-            if !settled.author.is_absent() && settled.author != settled.target {
+            let authors = !settled.author.is_absent() && settled.author != settled.target;
+            if authors && decision.mode == Mode::Enforce {
                 self.changed.push((setting, settled.source.reason()));
             }
         }
@@ -227,8 +228,12 @@ impl Report {
 
     /// The names of the rules that changed something, each once.
     fn rules_text(&self) -> String {
-        let mut names: Vec<&str> = self.rules.iter().map(|(_, rule)| rule.as_str()).collect();
-        names.dedup();
+        let mut names: Vec<&str> = Vec::with_capacity(self.rules.len());
+        for (_, rule) in &self.rules {
+            if !names.contains(&rule.as_str()) {
+                names.push(rule);
+            }
+        }
         names.join(",")
     }
 }

@@ -61,7 +61,7 @@ fn recorded_reviews() {
         let operations: Vec<String> = patch(&answer)
             .map(|patch| patch.0.iter().map(|operation| format!("    {operation}\n")).collect())
             .unwrap_or_default();
-        table += &format!("{name}: {}\n{}", answer.report.decision, operations.concat());
+        table.extend([name.as_str(), ": ", answer.report.decision, "\n", &operations.concat()]);
     }
     insta::assert_snapshot!(table);
 }
@@ -78,10 +78,10 @@ fn a_patch_applies_and_is_the_last_one() {
     }
 }
 
-fn review(changes: Json) -> Json {
+fn review(changes: &Json) -> Json {
     let body = &recorded()[2].1;
     let mut review: Json = serde_json::from_slice(body).unwrap();
-    json_patch::merge(&mut review, &changes);
+    json_patch::merge(&mut review, changes);
     review
 }
 
@@ -101,7 +101,7 @@ fn audit_annotations_say_what_was_decided() {
 
 #[test]
 fn a_dry_run_request_is_answered_like_any_other() {
-    let answer = ask_json(&review(json!({"request": {"dryRun": true}}))).unwrap();
+    let answer = ask_json(&review(&json!({"request": {"dryRun": true}}))).unwrap();
     assert!(answer.report.dry_run);
     assert!(patch(&answer).is_some());
 }
@@ -110,7 +110,7 @@ fn a_dry_run_request_is_answered_like_any_other() {
 fn under_mode_dry_run_nothing_is_written_or_warned() {
     let policy =
         policy(&include_str!("fixtures/example.yaml").replace("mode: Enforce", "mode: DryRun "));
-    let body = review(json!({"request": {"object": {"spec": {"ttlSecondsAfterFinished": 1}}}}));
+    let body = review(&json!({"request": {"object": {"spec": {"ttlSecondsAfterFinished": 1}}}}));
     let answer = ask(&policy, &serde_json::to_vec(&body).unwrap()).unwrap();
     assert_eq!(answer.report.decision, "dry-run");
     let response = response(&answer);
@@ -121,6 +121,7 @@ fn under_mode_dry_run_nothing_is_written_or_warned() {
 #[case::empty(b"", "empty")]
 #[case::blank(b" \n\t", "empty")]
 #[case::not_json(b"hello", "json")]
+#[case::not_utf8(b"{\"apiVersion\":\"\xff\"}", "json")]
 #[case::trailing(br#"{"apiVersion":"admission.k8s.io/v1","kind":"AdmissionReview"} x"#, "json")]
 #[case::truncated(br#"{"apiVersion":"admission.k8s.io/v1","kind":"Admis"#, "truncated")]
 #[case::another_version(
@@ -165,7 +166,7 @@ fn deep_nesting_is_refused() {
 
 #[test]
 fn brackets_in_strings_are_not_nesting() {
-    let body = review(json!({"request": {"object": {"metadata": {"annotations": {
+    let body = review(&json!({"request": {"object": {"metadata": {"annotations": {
         "notes": "[".repeat(10_000), "quoted": "\\\"{".repeat(1000),
     }}}}}));
     assert!(ask_json(&body).is_ok());
@@ -175,13 +176,14 @@ fn brackets_in_strings_are_not_nesting() {
 #[case::object_null(json!({"object": null}))]
 #[case::spec_is_a_string(json!({"object": {"spec": "soon"}}))]
 #[case::spec_missing(json!({"object": {"spec": null}}))]
+#[case::metadata_missing(json!({"object": {"metadata": null}}))]
 #[case::labels_are_numbers(json!({"object": {"metadata": {"labels": {"environment": 5}}}}))]
 #[case::ttl_is_text(json!({"object": {"spec": {"ttlSecondsAfterFinished": "300"}}}))]
 #[case::ttl_is_a_fraction(json!({"object": {"spec": {"ttlSecondsAfterFinished": 1.5}}}))]
 #[case::metadata_is_a_list(json!({"object": {"metadata": []}}))]
 #[case::cronjob_without_a_template(json!({"kind": {"kind": "CronJob"}}))]
 fn what_cannot_be_judged_is_allowed_with_a_warning(#[case] request: Json) {
-    let answer = ask_json(&review(json!({ "request": request }))).unwrap();
+    let answer = ask_json(&review(&json!({ "request": request }))).unwrap();
     assert!(answer.report.unjudged.is_some());
     assert_eq!(answer.report.decision, "unjudged");
     assert_eq!(patch(&answer), None);
@@ -196,7 +198,7 @@ fn what_cannot_be_judged_is_allowed_with_a_warning(#[case] request: Json) {
 #[case::another_version(json!({"kind": {"version": "v2"}}))]
 #[case::a_pod_of_any_shape(json!({"kind": {"group": "", "version": "v1", "kind": "Pod"}, "object": {"spec": 7}}))]
 fn what_is_not_ours_is_allowed_in_silence(#[case] request: Json) {
-    let answer = ask_json(&review(json!({ "request": request }))).unwrap();
+    let answer = ask_json(&review(&json!({ "request": request }))).unwrap();
     assert_eq!(answer.report.decision, "never-considered");
     assert_eq!(response(&answer).get("warnings"), None);
     assert_eq!(patch(&answer), None);
@@ -206,13 +208,13 @@ fn what_is_not_ours_is_allowed_in_silence(#[case] request: Json) {
 #[case::negative(-1)]
 #[case::beyond_int32(4_294_967_296)]
 fn a_ttl_that_the_api_refuses_is_left_to_it(#[case] ttl: i64) {
-    let body = review(json!({"request": {"object": {"spec": {"ttlSecondsAfterFinished": ttl}}}}));
+    let body = review(&json!({"request": {"object": {"spec": {"ttlSecondsAfterFinished": ttl}}}}));
     assert_eq!(patch(&ask_json(&body).unwrap()), None);
 }
 
 #[test]
 fn a_nameless_job_is_matched_by_its_prefix() {
-    let body = review(json!({"request": {"name": null, "object": {"metadata":
+    let body = review(&json!({"request": {"name": null, "object": {"metadata":
         {"name": null, "generateName": "batch-processor-", "labels": null}}}}));
     let answer = ask_json(&body).unwrap();
     assert_eq!(answer.report.name, "batch-processor-");
@@ -221,7 +223,7 @@ fn a_nameless_job_is_matched_by_its_prefix() {
 
 #[test]
 fn a_missing_namespace_is_the_objects() {
-    let body = review(json!({"request": {"namespace": null, "object": {"metadata":
+    let body = review(&json!({"request": {"namespace": null, "object": {"metadata":
         {"namespace": "team-b"}}}}));
     assert_eq!(ask_json(&body).unwrap().report.rules, [("ttl", "team-b-immediate".to_owned())]);
 }
@@ -231,7 +233,7 @@ fn a_missing_namespace_is_the_objects() {
 #[case::forged(r#"{"ttl":[300,-1,"dev"]}"#)]
 #[case::oversized(&"x".repeat(5000))]
 fn an_annotation_of_ours_that_is_not_ours_is_replaced(#[case] text: &str) {
-    let body = review(json!({"request": {"object": {"metadata": {"annotations":
+    let body = review(&json!({"request": {"object": {"metadata": {"annotations":
         {"curfew.dev/applied": text}}}}}));
     let patch = patch(&ask_json(&body).unwrap()).unwrap();
     let mut object = body["request"]["object"].clone();
@@ -240,4 +242,15 @@ fn an_annotation_of_ours_that_is_not_ours_is_replaced(#[case] text: &str) {
         object["metadata"]["annotations"]["curfew.dev/applied"],
         r#"{"ttl":[300,null,"dev"]}"#
     );
+}
+
+#[test]
+fn audit_names_each_rule_once() {
+    let policy = policy(
+        "apiVersion: curfew.dev/v1alpha1\nkind: JobPolicy\nmetadata: {name: p}\nspec:\n  rules:\n  \
+         - {name: aa, match: {kinds: [CronJob]}, ttl: 1h, deadlines: {active: 1h}}\n  \
+         - {name: bb, match: {namespaces: [rec]}, history: {successful: 9}}\n",
+    );
+    let response = response(&ask(&policy, &recorded()[1].1).unwrap());
+    assert_eq!(response["auditAnnotations"]["rule"], "aa,bb");
 }

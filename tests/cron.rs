@@ -24,7 +24,12 @@ fn agrees_with_robfig_cron() {
         let (schedule, expected) = json_string(rest);
         let found = starts(&bundled(zone), start.parse().unwrap(), &schedule);
         cases += 1;
-        if found != expected {
+        // Where the original goes back, this goes on; in which time is not comparable.
+        let agrees = match expected.strip_suffix("back") {
+            Some(expected) => found.starts_with(expected) && !found.contains('-'),
+            None => found == expected,
+        };
+        if !agrees {
             wrong.push(format!("{line}\n     but found: {found}"));
         }
     }
@@ -90,6 +95,10 @@ fn agrees_with_kubernetes_on_zone_names() {
 #[case::half_an_hour_back(
     "Australia/Lord_Howe", "2021-04-04T00:30", "45 * * * *",
     &["2021-04-04T00:45+11", "2021-04-04T01:45+11", "2021-04-04T01:45+10:30", "2021-04-04T02:45+10:30"]
+)]
+#[case::never_back_in_time(
+    "Pacific/Chatham", "2016-04-03T00:00", "50 */3 * * *",
+    &["2016-04-03T00:50+13:45", "2016-04-03T02:50+12:45", "2016-04-03T03:50+12:45", "2016-04-03T06:50+12:45"]
 )]
 #[case::leap_day("UTC", "2024-02-29T00:00", "0 0 29 2 *", &["2028-02-29T00:00Z"])]
 #[case::leap_day_beyond_five_years("UTC", "2096-03-01T00:00", "0 0 29 2 *", &[])]
@@ -301,7 +310,7 @@ proptest! {
     #[test]
     fn next_ends_for_anything_that_parses(
         text in "[0-9*?]{1,2}(/[0-9]{1,2})? [0-9*,-]{1,5} [0-9*?,]{1,4} [0-9*,]{1,3} [0-6*?,]{1,3}",
-        zone in select(&["Pacific/Apia", "Pacific/Kwajalein", "Africa/Cairo", "America/Havana"][..]),
+        zone in select(&["Pacific/Apia", "Pacific/Kwajalein", "Pacific/Chatham", "Africa/Cairo"][..]),
         after in any_instant(),
     ) {
         if let Ok(schedule) = Schedule::parse(&text) {

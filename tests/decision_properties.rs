@@ -1,6 +1,8 @@
 //! Promises that hold for any object and any policy: the answer is repeatable, does not depend on
 //! what an earlier policy wrote, applies to what was sent, and touches nothing but its whitelist.
 
+use std::fmt::Write as _;
+
 use curfew::admission::patch;
 use curfew::batch::{Kind, Object};
 use curfew::policy::decide::{Input, Operation};
@@ -17,7 +19,7 @@ fn policy(rules: &[String], top: &str) -> Policy {
         text += "  rules:\n";
     }
     for (position, rule) in rules.iter().enumerate() {
-        text += &format!("    - {{name: r{position}, {rule}}}\n");
+        writeln!(text, "    - {{name: r{position}, {rule}}}").unwrap();
     }
     let source = Source { name: "any.yaml".to_owned(), text: text.clone() };
     Policy::load(&[source]).unwrap_or_else(|errors| panic!("{text}\n{errors:#?}")).policy
@@ -145,9 +147,10 @@ fn object(forged: bool) -> impl Strategy<Value = Json> {
         (labels(), annotations),
         (labels(), maybe(record())),
         (ttl(), limit(), limit()),
-        prop::bool::weighted(0.2),
+        (prop::bool::weighted(0.2), prop::bool::weighted(0.2), prop::bool::weighted(0.2)),
     )
-        .prop_map(move |(cron, (labels, annotations), inner, (ttl, good, bad), bare)| {
+        .prop_map(move |(cron, (labels, annotations), inner, (ttl, good, bad), shape)| {
+            let (bare, client_applied, server_applied) = shape;
             let metadata = json!({
                 "name": "x", "namespace": "apps", "labels": labels, "annotations": annotations,
             });
@@ -172,6 +175,25 @@ fn object(forged: bool) -> impl Strategy<Value = Json> {
                 json!({"kind": "Job", "metadata": metadata, "spec": spec})
             };
             drop_nulls(&mut object);
+            // What kubectl apply and a server-side applier leave behind: they prove what was sent.
+            if client_applied {
+                let sent = json!({"spec": object["spec"]}).to_string();
+                let key = "kubectl.kubernetes.io/last-applied-configuration";
+                json_patch::merge(&mut object, &json!({"metadata": {"annotations": {key: sent}}}));
+            }
+            if server_applied {
+                let owned = |json: &Json| -> Json {
+                    let fields = json.as_object().into_iter().flat_map(|map| map.keys());
+                    fields.map(|field| (format!("f:{field}"), json!({}))).collect()
+                };
+                let mut fields = owned(&object["spec"]);
+                let template = owned(&object["spec"]["jobTemplate"]["spec"]);
+                if cron {
+                    fields["f:jobTemplate"] = json!({"f:spec": template});
+                }
+                object["metadata"]["managedFields"] = json!([
+                    {"manager": "me", "operation": "Apply", "fieldsV1": {"f:spec": fields}}]);
+            }
             object
         })
 }

@@ -126,11 +126,12 @@ fn every_code_is_tested() {
     assert_eq!(codes.len(), codes.iter().collect::<BTreeSet<_>>().len(), "one code, one meaning");
     let snapshots = entries(&Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/snapshots"));
     let seen: String = snapshots.iter().map(|path| read(path)).collect();
-    let untested: Vec<&str> =
-        codes.into_iter().filter(|code| !seen.contains(&format!("[{code}]"))).collect();
-    // These need more text than a fixture should hold, or an object: see the tests below and in
+    // These need more text than a fixture should hold, or an object: see `bounds` below and
     // src/policy/lint/object.rs.
-    assert_eq!(untested, ["E000", "E004", "E039", "W109", "W110"]);
+    let elsewhere = ["E000", "E004", "E039", "W109", "W110"];
+    for code in codes {
+        assert!(seen.contains(&format!("[{code}]")) || elsewhere.contains(&code), "{code}");
+    }
 }
 
 const HEAD: &str = "apiVersion: curfew.dev/v1alpha1\nkind: JobPolicy\nmetadata: {name: cluster}\n";

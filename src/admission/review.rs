@@ -107,10 +107,13 @@ impl<'a> Reading<'a> {
             return Err(BadReview::new("empty", "the body is empty: send an AdmissionReview"));
         }
         refuse_depth(body)?;
-        match serde_json::from_slice(body) {
+        // Once for the whole body, which is far cheaper than once for each string in it.
+        let text = std::str::from_utf8(body)
+            .map_err(|error| BadReview::new("json", format!("the body is not UTF-8: {error}")))?;
+        match serde_json::from_str(text) {
             Ok(review) => request(review).map(Box::new).map(Self::Objects),
             Err(error) if error.is_data() => {
-                let review = serde_json::from_slice(body).map_err(|error| bad_json(&error))?;
+                let review = serde_json::from_str(text).map_err(|error| bad_json(&error))?;
                 request(review)
                     .map(|request| Self::Unreadable(Box::new(request), error.to_string()))
             }
@@ -145,9 +148,14 @@ fn bad_json(error: &serde_json::Error) -> BadReview {
 
 /// Refuses what no API server sends, before a parser goes down there.
 fn refuse_depth(body: &[u8]) -> Result<(), BadReview> {
-    // Counting openers is one pass that the compiler turns into vector code, and settles nearly
-    // every body: it cannot be deeper than it has openers.
-    if body.iter().filter(|byte| matches!(byte, b'{' | b'[')).count() <= DEEPEST {
+    // Counting openers settles nearly every body: it cannot be deeper than it has openers. Counted
+    // by bytes, in pieces that no byte overflows on, this is vector code with sixteen to a step;
+    // counted straight into a word it is four, and then a sixth of the whole answer.
+    let openers =
+        |piece: &[u8]| piece.iter().map(|byte| u8::from(matches!(byte, b'{' | b'['))).sum::<u8>();
+    if body.chunks(usize::from(u8::MAX)).map(|piece| usize::from(openers(piece))).sum::<usize>()
+        <= DEEPEST
+    {
         return Ok(());
     }
     let (mut depth, mut in_string, mut escaped) = (0_usize, false, false);

@@ -22,8 +22,8 @@ pub struct Object<'a> {
 /// A Job or a `CronJob` as it came over the wire.
 #[derive(Clone, Debug, Default, Deserialize)]
 pub struct Wire<'a> {
-    #[serde(borrow, default)]
-    metadata: Metadata<'a>,
+    #[serde(borrow)]
+    metadata: Option<Metadata<'a>>,
     #[serde(borrow)]
     spec: Option<Spec<'a>>,
     #[serde(borrow)]
@@ -35,6 +35,8 @@ pub struct Wire<'a> {
 pub enum Unreadable {
     #[error("it has no spec.jobTemplate.spec")]
     NoJobTemplate,
+    #[error("it has no metadata")]
+    NoMetadata,
     #[error("it has no spec")]
     NoSpec,
 }
@@ -54,8 +56,6 @@ pub struct Metadata<'a> {
     /// Opaque; a write that carries it fails if anything changed since.
     #[serde(borrow)]
     pub resource_version: Option<Text<'a>>,
-    #[serde(borrow)]
-    pub creation_timestamp: Option<Text<'a>>,
     #[serde(borrow)]
     pub deletion_timestamp: Option<Text<'a>>,
     /// `None` where the object has no such map: a patch then adds the map and not a key.
@@ -95,8 +95,9 @@ pub struct Spec<'a> {
 /// What we read of a `CronJob`'s `spec.jobTemplate`.
 #[derive(Clone, Debug, Default, Deserialize)]
 pub struct JobTemplate<'a> {
+    /// Boxed, as in the Pod template: objects are moved about, and most templates have none.
     #[serde(borrow)]
-    pub metadata: Option<Metadata<'a>>,
+    pub metadata: Option<Box<Metadata<'a>>>,
     #[serde(borrow)]
     pub spec: Option<TemplateSpec<'a>>,
 }
@@ -115,7 +116,7 @@ pub struct TemplateSpec<'a> {
 #[derive(Clone, Debug, Default, Deserialize)]
 pub struct PodTemplate<'a> {
     #[serde(borrow)]
-    pub metadata: Option<Metadata<'a>>,
+    pub metadata: Option<Box<Metadata<'a>>>,
 }
 
 /// What we read of `status`.
@@ -192,11 +193,12 @@ impl<'a> Object<'a> {
     /// Takes an object from the wire, if it has what a decision needs.
     ///
     /// # Errors
-    /// Where the spec, or a `CronJob`'s template, is missing: the API server never stores such an
+    /// Where metadata, spec, or a `CronJob`'s template, is missing: the API server never stores such an
     /// object, and a patch under a missing parent would fail the whole request even under
     /// `failurePolicy: Ignore` (upstream-semantics.md, 5.4).
     pub fn new(kind: Kind, wire: Wire<'a>) -> Result<Self, Unreadable> {
         let Wire { metadata, spec, status } = wire;
+        let metadata = metadata.ok_or(Unreadable::NoMetadata)?;
         let spec = spec.ok_or(Unreadable::NoSpec)?;
         let has_template = spec.job_template.as_ref().is_some_and(|t| t.spec.is_some());
         if kind == Kind::CronJob && !has_template {
@@ -227,7 +229,7 @@ impl<'a> Object<'a> {
 
     /// `spec.jobTemplate.metadata` of a `CronJob`.
     pub fn template_metadata(&self) -> Option<&Metadata<'a>> {
-        self.spec.job_template.as_ref()?.metadata.as_ref()
+        self.spec.job_template.as_ref()?.metadata.as_deref()
     }
 
     /// `spec.jobTemplate.spec` of a `CronJob`.
@@ -241,7 +243,7 @@ impl<'a> Object<'a> {
             Kind::CronJob => self.template_spec()?.template.as_ref(),
             Kind::Job => self.spec.template.as_ref(),
         };
-        template?.metadata.as_ref()
+        template?.metadata.as_deref()
     }
 
     /// The `CronJob` to whose family a Job belongs.

@@ -73,11 +73,6 @@ impl Map<'_> {
         self.0.iter().rev().find(|(k, _)| &**k == key).map(|(_, v)| &**v)
     }
 
-    /// Whether the map has the key.
-    pub fn contains_key(&self, key: &str) -> bool {
-        self.get(key).is_some()
-    }
-
     /// The entries in the order of the source.
     pub fn iter(&self) -> impl Iterator<Item = (&str, &str)> {
         self.0.iter().map(|(key, value)| (&**key, &**value))

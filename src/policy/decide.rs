@@ -92,7 +92,7 @@ pub enum Verdict {
     NeverConsidered(&'static str),
     /// The mode is `Off`.
     Off,
-    /// A family's Job whose `CronJob` is not known keeps what it inherited.
+    /// A family's Job whose `CronJob` is not known keeps what it inherited, value and record.
     UnknownCronJob,
     /// A rule asks for labels of a namespace that nobody knows.
     UnknownNamespace,
@@ -183,7 +183,8 @@ impl Policy {
             return Decision::none(self.mode, Verdict::Untouched);
         }
         if object.cronjob_owner().is_some() && input.cronjob.is_none() {
-            return Decision::none(self.mode, Verdict::UnknownCronJob);
+            let own_record = author::put_back(input);
+            return Decision { own_record, ..Decision::none(self.mode, Verdict::UnknownCronJob) };
         }
         let subject = input.subject();
         let Ok(resolved) = self.resolve(&subject) else {

@@ -98,8 +98,8 @@ mod tests {
 
     #[test]
     fn many_stars_end_soon() {
-        let glob = Glob::new(&"a*".repeat(60)).unwrap();
-        assert!(!glob.matches(&"a".repeat(250).replace("aaaaa", "aaaab")));
+        let glob = Glob::new(&format!("{}b", "a*".repeat(60))).unwrap();
+        assert!(!glob.matches(&"a".repeat(250)));
     }
 
     #[test]

@@ -11,6 +11,9 @@ mod object;
 mod winning;
 mod witness;
 
+use std::cell::Cell;
+use std::collections::HashMap;
+
 use covers::glob_covers;
 pub use object::{Lint, object};
 use witness::Witness;
@@ -26,6 +29,7 @@ use super::rule::{
     Action, GuardKind, GuardSettings, Limits, Match, Mode, Policy, Rule, Settings, Ttl,
 };
 use super::selector::Selector;
+use super::subject::Subject;
 use super::wire;
 use crate::batch::Kind;
 
@@ -36,12 +40,20 @@ struct Written<'p> {
     wire: &'p At<document::Rule>,
 }
 
+/// A policy that is being looked at.
+struct Linted<'p> {
+    policy: &'p Policy,
+    spec: &'p Spec,
+    rules: Vec<Written<'p>>,
+    positions: HashMap<&'p str, usize>,
+    /// How many more rules may be asked about made-up objects.
+    patience: Cell<usize>,
+}
+
 /// Looks at a policy that was made of `spec`.
 pub(super) fn policy(policy: &Policy, spec: &Spec, findings: &mut Findings<'_>) {
-    let wires = spec.rules.as_ref().map_or(&[][..], |rules| &rules.value.0);
-    let rules: Vec<Written<'_>> =
-        policy.rules.iter().zip(wires).map(|(rule, wire)| Written { rule, wire }).collect();
-    for (position, written) in rules.iter().enumerate() {
+    let linted = Linted::new(policy, spec);
+    for (position, written) in linted.rules.iter().enumerate() {
         if is_idle(*written, findings) {
             continue;
         }
@@ -49,19 +61,17 @@ pub(super) fn policy(policy: &Policy, spec: &Spec, findings: &mut Findings<'_>) 
         settings(&title, &written.rule.settings, written.wire.value.ttl.as_ref(), findings);
         starting_deadline(written.wire.value.deadlines.as_ref(), findings);
         missed_stem(*written, findings);
-        winning::never_wins(policy, &rules, position, findings);
-        if let Some(witness) = Witness::of(&[&written.rule.matcher]) {
-            never_settled(policy, *written, &witness, findings);
-            bounds::clamped(policy, spec, &rules, *written, &witness, findings);
-        }
+        winning::never_wins(&linted, position, findings);
+        never_settled(&linted, *written, findings);
+        bounds::clamped(&linted, *written, findings);
     }
     if let Some(defaults) = &spec.defaults {
         let ttl = defaults.value.ttl.as_ref();
         settings("the defaults", &policy.defaults, ttl, findings);
         starting_deadline(defaults.value.deadlines.as_ref(), findings);
-        default_never_settled(policy, ttl, findings);
+        default_never_settled(&linted, ttl, findings);
     }
-    bounds::crossed_limits(policy, spec, &rules, findings);
+    bounds::crossed_limits(&linted, findings);
 }
 
 /// Whether a rule sets nothing at all; reports that, and parts of a rule that say nothing.
@@ -160,24 +170,23 @@ fn missed_stem(written: Written<'_>, findings: &mut Findings<'_>) {
 }
 
 /// A pair whose sides differ, where the sweeper only reports and so never sets the right one.
-fn never_settled(
-    policy: &Policy,
-    written: Written<'_>,
-    witness: &Witness,
-    findings: &mut Findings<'_>,
-) {
+fn never_settled(linted: &Linted<'_>, written: Written<'_>, findings: &mut Findings<'_>) {
+    let (Some(Ttl::Pair { .. }), Some(wire)) = (written.rule.settings.ttl, &written.wire.value.ttl)
+    else {
+        return;
+    };
     let supplies = |resolved: &Resolved<'_>| {
         let by = resolved.ttl?.by.rule()?;
         (by.name == written.rule.name && is_unsettled(resolved)).then_some(())
     };
-    let Some(wire) = &written.wire.value.ttl else { return };
-    if witness.judge(policy, supplies).is_some() {
+    let witness = Witness::of(&[&written.rule.matcher]);
+    if witness.and_then(|witness| linted.judge(&witness, supplies)).is_some() {
         report_never_settled(&written.title(), wire.span, findings);
     }
 }
 
 fn default_never_settled(
-    policy: &Policy,
+    linted: &Linted<'_>,
     wire: Option<&At<wire::Ttl>>,
     findings: &mut Findings<'_>,
 ) {
@@ -190,7 +199,7 @@ fn default_never_settled(
     let found = kinds
         .iter()
         .filter_map(|kind| Witness::of(&[kind]))
-        .any(|witness| witness.judge(policy, supplies).is_some());
+        .any(|witness| linted.judge(&witness, supplies).is_some());
     if let (true, Some(wire)) = (found, wire) {
         report_never_settled("the defaults", wire.span, findings);
     }
@@ -249,6 +258,52 @@ fn mentioned(settings: &Settings) -> Vec<&'static str> {
     all.into_iter().filter_map(|(name, is_mentioned)| is_mentioned.then_some(name)).collect()
 }
 
+// === impl Linted ===
+
+impl<'p> Linted<'p> {
+    fn new(policy: &'p Policy, spec: &'p Spec) -> Self {
+        let wires = spec.rules.as_ref().map_or(&[][..], |rules| &rules.value.0);
+        let rules = policy.rules.iter().zip(wires).map(|(rule, wire)| Written { rule, wire });
+        let names = policy.rules.iter().map(|rule| rule.name.as_str());
+        Self {
+            policy,
+            spec,
+            rules: rules.collect(),
+            positions: names.enumerate().map(|(position, name)| (name, position)).collect(),
+            patience: Cell::new(PATIENCE),
+        }
+    }
+
+    /// A rule as it was written.
+    fn written(&self, rule: &Rule) -> Option<Written<'p>> {
+        self.positions.get(rule.name.as_str()).map(|position| self.rules[*position])
+    }
+
+    /// The positions of the rules that can match an object; none when patience has run out.
+    fn candidates(&self, subject: &Subject<'_>) -> Vec<usize> {
+        let candidates = match self.patience.get() {
+            0 => Vec::new(),
+            _ => self.policy.index.candidates(subject),
+        };
+        self.patience.set(self.patience.get().saturating_sub(candidates.len()));
+        candidates
+    }
+
+    /// Shows what the policy says about an object; nothing when patience has run out.
+    fn judge<T>(
+        &self,
+        witness: &Witness,
+        look: impl FnOnce(&Resolved<'_>) -> Option<T>,
+    ) -> Option<T> {
+        witness.see(|subject| {
+            self.candidates(subject);
+            let patient = self.patience.get() > 0;
+            let resolved = patient.then(|| self.policy.resolve(subject).ok()).flatten()?;
+            look(&resolved)
+        })
+    }
+}
+
 // === impl Written ===
 
 impl Written<'_> {
@@ -260,3 +315,7 @@ impl Written<'_> {
         self.wire.value.name.as_ref().map_or(self.wire.span, |name| name.span)
     }
 }
+
+/// So many rules are asked in all: enough for thousands of rules that the index can tell apart. Of
+/// thousands that it cannot, only the first are looked at, since a load must not take for ever.
+const PATIENCE: usize = 1_000_000;

@@ -52,15 +52,15 @@ impl Record {
         if text.len() > MAX_BYTES {
             return None;
         }
-        let raw: BTreeMap<String, (serde_json::Value, serde_json::Value, String)> =
-            serde_json::from_str(text).ok()?;
+        let raw: BTreeMap<String, serde_json::Value> = serde_json::from_str(text).ok()?;
         let mut record = Self::default();
-        for (key, (written, original, rule)) in raw {
+        for (key, members) in raw {
+            let Some(setting) = Setting::parse(&key) else { continue };
+            let (written, original, rule): (serde_json::Value, serde_json::Value, String) =
+                serde_json::from_value(members).ok()?;
             let entry =
                 Entry { written: Value::parse(written)?, original: Value::parse(original)?, rule };
-            if let Some(setting) = Setting::parse(&key) {
-                record.0.insert(setting, entry);
-            }
+            record.0.insert(setting, entry);
         }
         Some(record)
     }
@@ -159,7 +159,7 @@ mod tests {
 
     #[test]
     fn a_setting_of_a_later_build_is_passed_over() {
-        let record = Record::parse(r#"{"later":[1,2,"x"],"ttl":[1,null,"x"]}"#).unwrap();
+        let record = Record::parse(r#"{"later":{"a":[]},"ttl":[1,null,"x"]}"#).unwrap();
         assert_eq!(record.to_text(), r#"{"ttl":[1,null,"x"]}"#);
     }
 }

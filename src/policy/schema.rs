@@ -26,6 +26,11 @@ pub fn json() -> Value {
     schema.to_value()
 }
 
+/// The JSON Schema as `curfew schema` prints it and the file in `policies/` holds it.
+pub fn text() -> String {
+    format!("{:#}\n", json())
+}
+
 // === impl Object ===
 
 impl Object {

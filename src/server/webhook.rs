@@ -40,7 +40,9 @@ impl Judge for Webhook {
 /// At debug, because the API server's audit log has the same in its annotations, and a busy
 /// cluster asks a thousand times a second.
 fn log(report: &Report, revision: &str, ms: f64) {
-    let Report { uid, operation, kind, namespace, name, decision, rules, unjudged, .. } = report;
+    let Report {
+        uid, operation, kind, namespace, name, decision, rules, dry_run, unjudged, ..
+    } = report;
     if let Some(why) = unjudged {
         tracing::warn!(uid, op = operation, kind, ns = namespace, name, why, "cannot be judged");
     }
@@ -57,6 +59,7 @@ fn log(report: &Report, revision: &str, ms: f64) {
             ns = namespace,
             name,
             decision,
+            dry_run,
             rule,
             revision,
             ms,

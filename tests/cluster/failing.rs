@@ -9,7 +9,7 @@ use crate::support::{
     audit,
     control_plane::{self, ControlPlane},
     curfew::Curfew,
-    manifest::{Finish, days_ago, job},
+    manifest::{Finish, days_ago, job, merged},
     namespace::Namespace,
     registration::{self, Endpoint, Registration},
     scene::ttl,
@@ -58,8 +58,7 @@ fn a_job_is_created_within_the_timeout(#[case] state: State) {
     let Some(plane) = control_plane::shared() else { return };
     let space = plane.namespace("down");
     let patient = Patient::new(plane, state);
-    let webhooks = registration::curfew(&patient.endpoint);
-    let _registration = Registration::new("curfew", &[&space], &webhooks);
+    let _registration = register(&space, &patient, true);
     let reply = space.create(&job("hello", json!({})));
     // Two seconds are the time-out; the rest is for a busy machine, and still below the default.
     assert!(reply.took < Duration::from_secs(7), "{:?}", reply.took);
@@ -122,6 +121,10 @@ fn register<'a>(space: &Namespace<'a>, patient: &Patient, conditions: bool) -> R
     } else {
         registration::curfew_unconditional(&patient.endpoint)
     };
+    // As in the chart.
+    let limit = json!({"timeoutSeconds": 2});
+    let webhooks: Vec<Value> =
+        webhooks.into_iter().map(|webhook| merged(webhook, &limit)).collect();
     Registration::new("curfew", &[space], &webhooks)
 }
 

@@ -70,10 +70,10 @@ const OURS: [&str; 9] = [
     "/spec/ttlSecondsAfterFinished",
 ];
 
-pub const OBJECTS: &str = include_str!("../fixtures/objects.yaml");
+pub(super) const OBJECTS: &str = include_str!("../fixtures/objects.yaml");
 
 /// A bit of everything that can be set.
-pub const POLICY: &str = r"
+pub(super) const POLICY: &str = r"
 apiVersion: curfew.dev/v1alpha1
 kind: JobPolicy
 metadata: {name: cluster}

@@ -182,11 +182,13 @@ fn a_job_as_large_as_etcd_takes_it() {
     object["spec"]["template"]["spec"]["containers"][0]["env"] =
         json!([{"name": "DATA", "value": "\u{e9}\"\\ ".repeat(200_000)}]);
     let reply = scene.space.create(&object);
-    assert!(!audit::failed_open(&scene.plane.audit.annotations(&reply)));
+    let annotations = scene.plane.audit.annotations(&reply);
+    assert!(!audit::failed_open(&annotations), "after {:?}: {annotations}", reply.took);
     assert_eq!(ttl(&reply.ok()), 3600);
     let label = json!({"metadata": {"labels": {"environment": "dev"}}});
     let reply = scene.space.patch_job("large", &label);
-    assert!(!audit::failed_open(&scene.plane.audit.annotations(&reply)));
+    let annotations = scene.plane.audit.annotations(&reply);
+    assert!(!audit::failed_open(&annotations), "after {:?}: {annotations}", reply.took);
     assert_eq!(ttl(&reply.ok()), 300);
 }
 

@@ -8,7 +8,9 @@
 //	#     a comment
 //	zone  whether Go and Kubernetes take a time zone's name: the name as JSON, then OK or ERR
 //	cron  zone, start, schedule as JSON, then ERR where ParseStandard of robfig/cron v3.0.1 refuses
-//	      it, or the seconds from each start to the next, four times; "never" ends the list early
+//	      it, or the seconds from each start to the next, four times; the list ends early with
+//	      "never", or with "back" where the next start would be earlier than the last (a defect:
+//	      whoever asks for the next start after that goes round and round)
 //
 // The libraries read the time zone database that comes with the Go toolchain and not the host's, so
 // the toolchain's version decides its release. Random cases end before mid-2025: that past is the
@@ -80,6 +82,10 @@ func (p *printer) cron(zone string, start time.Time, schedule string, latest tim
 		}
 		if next.After(latest) {
 			return false
+		}
+		if !next.After(at) {
+			line += " back"
+			break
 		}
 		line += fmt.Sprintf(" %d", next.Unix()-at.Unix())
 		at = next
@@ -159,10 +165,12 @@ func (p *printer) daylight() {
 		{"America/Sao_Paulo", 2018}, {"America/Havana", 2012}, {"Africa/Cairo", 2024},
 		{"Asia/Beirut", 2022}, {"Asia/Tehran", 2021}, {"Antarctica/Troll", 2022},
 		{"Atlantic/Azores", 2022}, {"America/Santiago", 2022}, {"Asia/Amman", 2021},
+		{"Pacific/Chatham", 2016},
 	} {
 		for _, change := range changes(around.zone, around.year) {
 			for _, schedule := range daylight {
 				p.cron(around.zone, change.Add(-26*time.Hour), schedule, farAway)
+				p.cron(around.zone, change.Add(-7*time.Minute), schedule, farAway)
 			}
 		}
 	}

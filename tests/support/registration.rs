@@ -152,7 +152,8 @@ pub fn webhook(name: &str, endpoint: &Endpoint, resource: &str) -> Value {
             "scope": "Namespaced",
         }],
         "sideEffects": "None",
-        "timeoutSeconds": 2,
+        // The chart has 2; a machine that builds something beside the tests may need longer.
+        "timeoutSeconds": 10,
     })
 }
 

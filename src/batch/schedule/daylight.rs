@@ -34,12 +34,13 @@ pub struct Disturbance {
 /// What happens to the slot.
 #[derive(Clone, Copy, Debug, Eq, PartialEq)]
 pub enum Kind {
-    /// No start: the clocks skip the time, or the day of it is missed. `next` is the first start
-    /// after all, if there is one.
+    /// No start: the clocks skip the time, or the search misses it. `next` is the first start
+    /// behind it, if there is one.
     Gap { next: Option<Timestamp> },
     /// Two starts, one before and one after the change.
     Overlap { first: Timestamp, second: Timestamp },
-    /// One start that the schedule does not say: the skipped midnight hid that its day is over.
+    /// One start that the schedule does not name: what the clocks skip hid from the search that its
+    /// day or hour is over.
     Stray { at: Timestamp },
 }
 
@@ -152,8 +153,13 @@ impl Change {
         // Searches that begin more than a day earlier come to the change in the same state. Of a
         // schedule with many starts the last hour has one, and is quicker.
         let first = from(HOUR).filter(|first| *first < touched).or_else(|| from(2 * DAY));
-        iter::successors(first, |start| next::next(fields, *start, zone).filter(|_| *start < end))
-            .collect()
+        iter::successors(
+            first,
+            |start| {
+                if *start < end { next::next(fields, *start, zone) } else { None }
+            },
+        )
+        .collect()
     }
 
     /// By how many seconds the clocks change, in either direction.

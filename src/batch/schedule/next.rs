@@ -2,8 +2,9 @@
 //!
 //! The order of the steps, what is cut and when, and the one correction of each date are the
 //! semantics: what daylight saving does to a schedule follows from them (upstream-semantics.md, 3.4
-//! and 3.5). Only the ends differ. A field that is empty answers at once where the original walks
-//! through five years, and a day that a zone left out answers "never" where it walks for ever.
+//! and 3.5). It differs only where the original does not end. A field that is empty answers at once
+//! instead of after a walk through five years; a day that a zone left out answers "never"; and
+//! where the original goes back in time, and a caller round and round with it, this goes on.
 
 use super::Fields;
 use super::calendar::{self, DAY, Date, HOUR, MINUTE};
@@ -14,6 +15,21 @@ pub(super) fn next(fields: &Fields, after: i64, zone: &Zone) -> Option<i64> {
     if fields.is_empty() {
         return None;
     }
+    let found = search(fields, after, zone)?;
+    if found > after {
+        return Some(found);
+    }
+    // Clocks that go back within an hour (`Pacific/Chatham`, 3:45 to 2:45) let the cut to the full
+    // hour come out before the change. The minutes behind it are tried one by one, until the search
+    // begins in an hour that matches or behind the repeated time.
+    let minute = after - after.rem_euclid(MINUTE);
+    (1..DAY / MINUTE)
+        .map_while(|minutes| search(fields, minute + minutes * MINUTE - 1, zone))
+        .find(|found| *found > after)
+}
+
+/// What the original answers.
+fn search(fields: &Fields, after: i64, zone: &Zone) -> Option<i64> {
     let mut clocks = Offsets::new(zone);
     let mut at = after.checked_add(1)?;
     let last_year = Date::of(clocks.local(at)).year + YEARS;

@@ -42,7 +42,8 @@ impl Greeting<'_> {
                 "serving"
             );
             if let Some(laptop) = laptop {
-                tracing::info!(ca = %laptop.ca.display(), "{}", written(laptop.written));
+                let curl = self.command(&laptop.ca);
+                tracing::info!(ca = %laptop.ca.display(), curl, "{}", written(laptop.written));
             }
             return Ok(());
         }

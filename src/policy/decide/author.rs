@@ -71,6 +71,19 @@ pub(super) fn touched(input: &Input<'_>) -> bool {
                 || metadata_differs(new.pod_template_metadata(), old.pod_template_metadata()))
 }
 
+/// The record that an update lost, for an object that is not judged otherwise: a child that drops
+/// what it inherited would pass for its author's own.
+pub(super) fn put_back(input: &Input<'_>) -> RecordChange {
+    let side = Side::new(Some(&input.object.metadata), input.old.map(|old| &old.metadata));
+    let mut kept = Record::default();
+    for setting in Setting::ALL.into_iter().filter(|_| side.is_lost()) {
+        if let Some(entry) = side.fitting(setting, &setting.of(input.object)) {
+            kept.insert(setting, entry.clone());
+        }
+    }
+    if kept.is_empty() { RecordChange::Keep } else { side.change(&kept) }
+}
+
 fn metadata_differs<'m>(new: Option<&'m Metadata<'m>>, old: Option<&'m Metadata<'m>>) -> bool {
     let differs = |of: fn(&'m Metadata<'m>) -> Option<&'m Map<'m>>| match (
         new.and_then(of),

@@ -9,7 +9,7 @@ use crate::batch::Kind;
 use crate::policy::record::HOLD_UNTIL;
 use crate::policy::setting::Setting;
 
-use super::{Case, Operation};
+use super::{Case, Operation, Origin};
 
 /// What `curfew.dev/hold-until` says.
 #[derive(Clone, Copy, Debug, Eq, PartialEq)]
@@ -62,8 +62,8 @@ impl Case<'_, '_> {
         if hold == Hold::Unreadable {
             let longest = self.longest_hold();
             self.warnings.push(format!(
-                "{HOLD_UNTIL} is not an RFC 3339 date such as 2026-12-01T00:00:00Z: keeping the \
-                 Job for {longest}s"
+                "{HOLD_UNTIL} is not an RFC 3339 date such as 2026-12-01T00:00:00Z: it counts as \
+                 {longest}s"
             ));
         }
         if self.input.object.cronjob_owner().is_some() {
@@ -90,7 +90,12 @@ impl Case<'_, '_> {
             object.metadata.annotation(HOLD_UNTIL).map(str::to_owned)
         };
         match (self.input.operation, self.input.old) {
-            (Operation::Create, _) | (Operation::Update, None) => true,
+            // A reinvocation finds the raise in the record, and has nothing to tell.
+            (Operation::Create, _) => {
+                let raised = self.own.sent(Setting::Ttl);
+                raised.is_none_or(|entry| entry.rule != Origin::Hold.as_str())
+            }
+            (Operation::Update, None) => true,
             (Operation::Update, Some(old)) => text(old) != text(self.input.object),
             (Operation::Stored, _) => false,
         }

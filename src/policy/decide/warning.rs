@@ -5,7 +5,7 @@ use crate::batch::Kind;
 use crate::policy::rule::{GuardKind, Rule};
 use crate::policy::setting::{Setting, Value};
 
-use super::{Case, Origin};
+use super::{Case, Operation, Origin};
 
 // === impl Case ===
 
@@ -19,8 +19,16 @@ impl Case<'_, '_> {
         source: Origin<'_>,
     ) {
         let present = setting.of(self.input.object);
-        // A reinvocation meets our own value, and has nothing to tell.
-        if author.is_absent() || target == author || *target == present || !self.brought(setting) {
+        // A reinvocation meets our own value, and has nothing to tell; nor does a stored object.
+        if author.is_absent() || target == author || *target == present {
+            return;
+        }
+        // A clamped value is told to whoever brings it; anything else to whoever sets it off.
+        let told = match source {
+            Origin::Limits => self.brought(setting),
+            _ => self.input.operation != Operation::Stored,
+        };
+        if !told {
             return;
         }
         let path = setting.path(self.input.object.kind).unwrap_or_default();
@@ -32,7 +40,11 @@ impl Case<'_, '_> {
             Origin::Rule(rule) => (format!("by rule {}", rule.name), Some(rule)),
             Origin::Author | Origin::Defaults => ("by the policy".to_owned(), None),
         };
-        self.warn(format!("{field}: {author} becomes {target} {why}"), rule);
+        let mut text = format!("{field}: {author} becomes {target} {why}");
+        if text.len() > LONGEST {
+            text = format!("{field}: {author} -> {target} ({})", source.as_str());
+        }
+        self.warn(text, rule);
     }
 
     /// Tells that a deploy hook may be gone before its tool has seen it finish.

@@ -1,12 +1,11 @@
 //! Limits that stand in different places and meet on one object.
 
-use super::Written;
 use super::witness::Witness;
+use super::{Linted, Written};
 use crate::policy::code;
-use crate::policy::document::Spec;
 use crate::policy::finding::{At, Findings, Span};
 use crate::policy::resolve::{Supplied, Supplier};
-use crate::policy::rule::{Limits, Match, Policy};
+use crate::policy::rule::{Limits, Match};
 use crate::policy::value::Seconds;
 use crate::policy::wire;
 
@@ -18,20 +17,13 @@ enum End {
 }
 
 /// A value of a rule that limits elsewhere change at once.
-pub(super) fn clamped(
-    policy: &Policy,
-    spec: &Spec,
-    rules: &[Written<'_>],
-    written: Written<'_>,
-    witness: &Witness,
-    findings: &mut Findings<'_>,
-) {
+pub(super) fn clamped(linted: &Linted<'_>, written: Written<'_>, findings: &mut Findings<'_>) {
     let Some(wire) = &written.wire.value.ttl else { return };
-    let bounds = witness.judge(policy, |resolved| {
+    let Some(witness) = Witness::of(&[&written.rule.matcher]) else { return };
+    let bounds = linted.judge(&witness, |resolved| {
         let by = resolved.ttl?.by.rule()?;
         (by.name == written.rule.name).then(|| {
-            let place =
-                |end, s: Supplied<'_, Seconds>| (s.value, limit_span(spec, rules, end, s.by));
+            let place = |end, s: Supplied<'_, Seconds>| (s.value, limit_span(linted, end, s.by));
             (
                 resolved.ttl_min.map(|min| place(End::Min, min)),
                 resolved.ttl_max.map(|max| place(End::Max, max)),
@@ -60,18 +52,19 @@ pub(super) fn clamped(
 }
 
 /// Lower bounds of one rule above upper bounds of another, where both hold for some object.
-pub(super) fn crossed_limits(
-    policy: &Policy,
-    spec: &Spec,
-    rules: &[Written<'_>],
-    findings: &mut Findings<'_>,
-) {
+pub(super) fn crossed_limits(linted: &Linted<'_>, findings: &mut Findings<'_>) {
+    let Linted { policy, rules, .. } = linted;
     let nothing = Match::default();
     let top = [(&nothing, policy.limits)];
     let limits = || {
         let rules = rules.iter().map(|w| (&w.rule.matcher, w.rule.settings.limits));
         rules.chain(top).filter(|(_, limits)| limits.ttl_min.is_some() || limits.ttl_max.is_some())
     };
+    let lowest = limits().filter_map(|(_, limits)| limits.ttl_max).min();
+    let highest = limits().filter_map(|(_, limits)| limits.ttl_min).max();
+    if lowest.is_none() || lowest >= highest {
+        return;
+    }
     let mut reported: Vec<(usize, usize)> = Vec::new();
     let crossing = limits().flat_map(|(first, Limits { ttl_min, .. })| {
         let above = move |max: Seconds| ttl_min.is_some_and(|min| min > max);
@@ -81,12 +74,10 @@ pub(super) fn crossed_limits(
     });
     for pair in crossing.take(MAX_PAIRS) {
         let Some(witness) = Witness::of(&pair) else { continue };
-        let spans = witness.judge(policy, |resolved| {
+        let spans = linted.judge(&witness, |resolved| {
             let (min, max) = (resolved.ttl_min?, resolved.ttl_max?);
-            let spans = (
-                limit_span(spec, rules, End::Min, min.by)?,
-                limit_span(spec, rules, End::Max, max.by)?,
-            );
+            let spans =
+                (limit_span(linted, End::Min, min.by)?, limit_span(linted, End::Max, max.by)?);
             (min.value > max.value).then_some((spans, min.value, max.value))
         });
         let Some(((min_span, max_span), min, max)) = spans else { continue };
@@ -105,13 +96,10 @@ pub(super) fn crossed_limits(
 }
 
 /// Where a limit stands.
-fn limit_span(spec: &Spec, rules: &[Written<'_>], end: End, by: Supplier<'_>) -> Option<Span> {
+fn limit_span(linted: &Linted<'_>, end: End, by: Supplier<'_>) -> Option<Span> {
     let limits = match by.rule() {
-        Some(by) => {
-            let written = rules.iter().find(|written| written.rule.name == by.name)?;
-            written.wire.value.limits.as_ref()
-        }
-        None => spec.limits.as_ref(),
+        Some(by) => linted.written(by)?.wire.value.limits.as_ref(),
+        None => linted.spec.limits.as_ref(),
     };
     let ttl = &limits?.value.ttl.as_ref()?.value;
     let limit = match end {

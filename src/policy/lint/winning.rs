@@ -2,27 +2,22 @@
 
 use super::covers::{covers, glob_covers};
 use super::witness::Witness;
-use super::{Written, mentioned};
+use super::{Linted, mentioned};
 use crate::policy::code;
 use crate::policy::decide::SYSTEM_NAMESPACES;
 use crate::policy::decode::list;
 use crate::policy::finding::{At, Findings};
 use crate::policy::glob::Glob;
 use crate::policy::matching::Matched;
-use crate::policy::rule::{Match, Policy, Rule};
+use crate::policy::rule::{Match, Rule};
 
 /// Rules, or parts of them, before which others always match.
-pub(super) fn never_wins(
-    policy: &Policy,
-    rules: &[Written<'_>],
-    position: usize,
-    findings: &mut Findings<'_>,
-) {
-    let written = rules[position];
+pub(super) fn never_wins(linted: &Linted<'_>, position: usize, findings: &mut Findings<'_>) {
+    let written = linted.rules[position];
     let matcher = &written.rule.matcher;
     let title = written.title();
     let mentioned = mentioned(&written.rule.settings);
-    let taken = taken(policy, rules, position, matcher, &mentioned);
+    let taken = taken(linted, position, matcher, &mentioned);
     if taken.len() == mentioned.len() {
         let message = format!("{title} can never win: {} first", first_ones(&taken));
         findings
@@ -38,31 +33,31 @@ pub(super) fn never_wins(
             .mend(format!("delete {setting} there, or move the rule before the other"));
     }
     if taken.is_empty() {
-        never_wins_somewhere(policy, rules, position, &mentioned, findings);
+        never_wins_somewhere(linted, position, &mentioned, findings);
     }
 }
 
 /// Namespaces that a rule lists in vain.
 fn never_wins_somewhere(
-    policy: &Policy,
-    rules: &[Written<'_>],
+    linted: &Linted<'_>,
     position: usize,
     mentioned: &[&'static str],
     findings: &mut Findings<'_>,
 ) {
-    let written = rules[position];
+    let written = linted.rules[position];
+    let exempt = &linted.policy.exempt.namespaces;
     let title = written.title();
     let wires = written.wire.value.matcher.as_ref().and_then(|m| m.value.namespaces.as_ref());
     for At { span, value: glob, .. } in wires.map_or(&[][..], |list| &list.value.0) {
         let system = SYSTEM_NAMESPACES.contains(&glob.as_str());
-        if system || policy.exempt.namespaces.iter().any(|exempt| glob_covers(exempt, glob)) {
+        if system || exempt.iter().any(|exempt| glob_covers(exempt, glob)) {
             let why = if system { "curfew never touches it" } else { "it is exempt" };
             let message = format!("{title} can never win in namespace {glob}: {why}");
             findings.warning(code::NEVER_WINS, *span, message).mend("delete it there");
             continue;
         }
         let there = restricted(&written.rule.matcher, glob);
-        let taken = taken(policy, rules, position, &there, mentioned);
+        let taken = taken(linted, position, &there, mentioned);
         if taken.len() == mentioned.len() {
             let message =
                 format!("{title} can never win in namespace {glob}: {} first", first_ones(&taken));
@@ -75,8 +70,7 @@ fn never_wins_somewhere(
 
 /// The settings that an earlier rule always supplies where `matcher` matches, each with that rule.
 fn taken<'p>(
-    policy: &Policy,
-    rules: &[Written<'p>],
+    linted: &Linted<'p>,
     position: usize,
     matcher: &Match,
     settings: &[&'static str],
@@ -84,9 +78,9 @@ fn taken<'p>(
     // Whatever covers the match matches every object of it, this one too: that leaves few.
     let Some(witness) = Witness::of(&[matcher]) else { return Vec::new() };
     let covering: Vec<(&'p Rule, Vec<&'static str>)> = witness.see(|subject| {
-        let earlier = policy.index.candidates(subject).into_iter().take_while(|p| *p < position);
+        let earlier = linted.candidates(subject).into_iter().take_while(|p| *p < position);
         earlier
-            .map(|position| rules[position].rule)
+            .map(|position| linted.rules[position].rule)
             .filter(|rule| rule.matcher.check(subject) == Matched::Hit)
             .filter(|rule| covers(&rule.matcher, matcher))
             .map(|rule| (rule, mentioned(&rule.settings)))

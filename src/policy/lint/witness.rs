@@ -8,8 +8,7 @@ use crate::batch::object::{Metadata, Spec, Status};
 use crate::batch::{Kind, Map, Object};
 use crate::policy::glob::Glob;
 use crate::policy::matching::Matched;
-use crate::policy::resolve::Resolved;
-use crate::policy::rule::{Match, Policy};
+use crate::policy::rule::Match;
 use crate::policy::selector::{Operator, Requirement, Selector};
 use crate::policy::subject::Subject;
 
@@ -72,15 +71,6 @@ impl Witness {
         let object = Object { kind, metadata, spec: Spec::default(), status: Status::default() };
         let namespace_labels = borrowed(&self.namespace_labels);
         look(&Subject::new(&object, None, &self.namespace, Some(&namespace_labels)))
-    }
-
-    /// Shows what the policy says about the object.
-    pub(super) fn judge<T>(
-        &self,
-        policy: &Policy,
-        look: impl FnOnce(&Resolved<'_>) -> Option<T>,
-    ) -> Option<T> {
-        self.see(|subject| policy.resolve(subject).ok().and_then(|resolved| look(&resolved)))
     }
 }
 
