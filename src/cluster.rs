@@ -1,0 +1,19 @@
+//! The seams through which effects reach a Kubernetes API server, and nothing else does.
+//!
+//! What comes in: [`watch`] follows a kind and feeds an index, decoded into the small types of
+//! [`slim`]; [`store`] is the index that the webhook's handler and the controllers read. What goes
+//! out: [`write`], one conditional call per object, at the speed that [`pace`] gives; [`events`],
+//! which never blocks anybody. Beside them: [`connect`] says which cluster, [`access`] what we
+//! may do there, and [`clock_offset`] what time it is there.
+//!
+//! Nothing here knows a rule of a policy: decisions are made elsewhere and handed in as data.
+
+//A
+pub mod clock_offset;
+//C
+//D
+pub mod pace;
+pub mod slim;
+pub mod store;
+pub mod watch;
+//H
