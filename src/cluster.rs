@@ -8,12 +8,12 @@
 //!
 //! Nothing here knows a rule of a policy: decisions are made elsewhere and handed in as data.
 
-//A
+pub mod access;
 pub mod clock_offset;
-//C
-//D
+pub mod connect;
+pub mod events;
 pub mod pace;
 pub mod slim;
 pub mod store;
 pub mod watch;
-//H
+pub mod write;

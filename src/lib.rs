@@ -5,6 +5,7 @@ pub mod batch;
 pub mod cli;
 pub mod clock;
 pub mod cluster;
+pub mod leader;
 pub mod metrics;
 pub mod pki;
 pub mod policy;
