@@ -1,6 +1,6 @@
 //! What we may do in the cluster, asked before it is tried.
 //!
-//! [`missing`] asks the API server (SelfSubjectAccessReview) about a list of rights. Who lacks one
+//! [`missing`] asks the API server (`SelfSubjectAccessReview`) about a list of rights. Who lacks one
 //! says so once, with the chart value that grants it, and does not act; there is no crash loop.
 
 use std::fmt;

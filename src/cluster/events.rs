@@ -158,7 +158,7 @@ impl Writer {
             type_: Some(if event.warning { "Warning" } else { "Normal" }.to_owned()),
             reason: Some(event.reason.to_owned()),
             action: Some(event.action.to_owned()),
-            note: Some(note[..note.floor_char_boundary(LONGEST_NOTE)].to_owned()),
+            note: Some(super::cut(note, LONGEST_NOTE).to_owned()),
             reporting_controller: Some(CONTROLLER.to_owned()),
             reporting_instance: Some(self.instance.clone()),
             regarding: Some(ObjectReference {

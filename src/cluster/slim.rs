@@ -22,5 +22,8 @@ pub use job::Job;
 pub use keep::Keep;
 pub use meta::{Ending, Manager, Meta, Owner, Pairs, Uid, Version};
 pub use namespace::Namespace;
-pub use symbol::{Interner, Symbol};
+pub use symbol::{Interner, Lists, Symbol};
 pub use wire::{Decoder, Key, Slim, Wire};
+
+#[cfg(test)]
+mod tests;

@@ -89,9 +89,9 @@ impl Jobs {
 
     /// The Jobs of a namespace that name an owner.
     pub fn owned_by(&self, namespace: &str, owner: &Uid) -> Vec<Arc<Job>> {
-        let owned = Owned { namespace: namespace.into(), owner: owner.clone() };
+        let key = Owned { namespace: namespace.into(), owner: owner.clone() };
         let known = read(&self.0);
-        known.by_owner.get(&owned).into_iter().flatten().map(|job| Arc::clone(&job.0)).collect()
+        known.by_owner.get(&key).into_iter().flatten().map(|job| Arc::clone(&job.0)).collect()
     }
 
     /// All Jobs, in no order.
@@ -277,7 +277,11 @@ fn owned(meta: &Meta) -> impl Iterator<Item = Owned> {
 }
 
 /// Takes an object out of the set of a key, and the set with its last object.
-fn take<T: Stored, K, Q>(sets: &mut HashMap<K, HashSet<Named<T>>>, key: &Q, name: &str) -> Option<Named<T>>
+fn take<T: Stored, K, Q>(
+    sets: &mut HashMap<K, HashSet<Named<T>>>,
+    key: &Q,
+    name: &str,
+) -> Option<Named<T>>
 where
     K: Borrow<Q> + Eq + Hash,
     Q: Eq + Hash + ?Sized,

@@ -82,8 +82,7 @@ pub async fn follow<K: Slim>(
     // Once nobody can ask for more, that arm of the loop has nothing to wait for.
     let mut may_ask = true;
     loop {
-        let mut stream =
-            std::pin::pin!(watcher(api.clone(), config()).default_backoff());
+        let mut stream = std::pin::pin!(watcher(api.clone(), config()).default_backoff());
         health.send_modify(|health| health.state = State::Listing);
         loop {
             let event = tokio::select! {

@@ -10,8 +10,8 @@ use std::fmt;
 use std::time::Duration;
 
 use http::{Method, Request, StatusCode, header};
-use jiff::fmt::rfc2822;
 use jiff::Timestamp;
+use jiff::fmt::rfc2822;
 use json_patch::PatchOperation;
 use kube::client::Body;
 use kube::{Client, core::Status};
@@ -118,7 +118,11 @@ impl Writer {
             Err(_) if head.status.is_success() => return Outcome::Done,
             Err(error) => return failed(error),
         };
-        if head.status.is_success() { Outcome::Done } else { Outcome::of(head.status, after, &body) }
+        if head.status.is_success() {
+            Outcome::Done
+        } else {
+            Outcome::of(head.status, after, &body)
+        }
     }
 }
 

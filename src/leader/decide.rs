@@ -34,6 +34,9 @@ pub struct Observed {
     pub record: Option<Record>,
     /// When it was seen to say something else than before, on the local monotonic clock.
     pub changed: Duration,
+    /// Of a Lease that was held and has been deleted: how long its holder had at least, when we
+    /// saw it last. It may be at work and not know.
+    pub vacated: Option<Duration>,
 }
 
 /// Everything that a decision depends on but the time.
@@ -67,8 +70,9 @@ pub enum Step {
     Release,
 }
 
-/// client-go's rule (`tools/leaderelection`), stricter in one point: a leader that reads another
-/// name in the Lease stops at once, and not at its deadline.
+/// client-go's rule (`tools/leaderelection`), stricter in two points. A leader that reads another
+/// name in the Lease stops at once, and not at its deadline. And who sees a held Lease vanish
+/// waits as long as for one that is no longer renewed: its holder is still at work.
 pub fn decide(situation: Situation<'_>, now: Duration) -> Step {
     let Situation { identity, timing, observed, renewed, leaving } = situation;
     let record = observed.map(|observed| observed.record.as_ref());
@@ -83,13 +87,14 @@ pub fn decide(situation: Situation<'_>, now: Duration) -> Step {
         };
     }
     let (Some(observed), false) = (observed, leaving) else { return Step::Wait };
+    let unchanged = now.saturating_sub(observed.changed);
     match &observed.record {
+        None if observed.vacated.is_some_and(|left| unchanged < left) => Step::Wait,
         None => Step::Create,
         Some(record) if record.holder.is_empty() => Step::TakeOver,
         // A write of ours that worked, and whose answer was lost.
         Some(record) if record.holder == identity => Step::Renew,
         Some(record) => {
-            let unchanged = now.saturating_sub(observed.changed);
             let expired = unchanged >= record.duration.unwrap_or(timing.lease);
             if expired { Step::TakeOver } else { Step::Wait }
         }
@@ -120,10 +125,16 @@ impl Default for Timing {
 
 impl Observed {
     /// Takes note of what was read. The same record again is no sign of life.
-    pub fn see(&mut self, record: Option<Record>, now: Duration) {
-        if self.record != record {
-            *self = Self { record, changed: now };
+    pub fn see(&mut self, record: Option<Record>, now: Duration, timing: Timing) {
+        if self.record == record {
+            return;
         }
+        let held = self.record.take().filter(|before| !before.holder.is_empty());
+        let vacated = match record {
+            None => held.map(|before| before.duration.unwrap_or(timing.lease)),
+            Some(_) => None,
+        };
+        *self = Self { record, changed: now, vacated };
     }
 }
 
@@ -155,11 +166,9 @@ impl Record {
                 Some(Self { acquired: before.and_then(|record| record.acquired), ..ours })
             }
             // As client-go: a second, so that old observers do not wait either.
-            Step::Release => Some(Self {
-                holder: String::new(),
-                duration: Some(Duration::from_secs(1)),
-                ..ours
-            }),
+            Step::Release => {
+                Some(Self { holder: String::new(), duration: Some(Duration::from_secs(1)), ..ours })
+            }
             Step::StepDown | Step::Wait => None,
         }
     }
@@ -182,6 +191,7 @@ mod tests {
         Duration::from_secs(seconds)
     }
 
+    #[expect(clippy::unnecessary_wraps, reason = "as the rows of the table want it")]
     fn held(holder: &str, changed: u64) -> Option<Observed> {
         let record = Record {
             holder: holder.to_owned(),
@@ -191,7 +201,7 @@ mod tests {
             renewed: Some(Timestamp::MIN),
             transitions: 4,
         };
-        Some(Observed { record: Some(record), changed: s(changed) })
+        Some(Observed { record: Some(record), changed: s(changed), vacated: None })
     }
 
     fn with_duration(observed: Option<Observed>, duration: Option<Duration>) -> Option<Observed> {
@@ -201,22 +211,48 @@ mod tests {
         })
     }
 
+    #[expect(clippy::unnecessary_wraps, reason = "as the rows of the table want it")]
     fn absent() -> Option<Observed> {
         Some(Observed::default())
+    }
+
+    /// Held by another, and then gone.
+    fn vanished(changed: u64) -> Option<Observed> {
+        let mut observed = held("other", 0);
+        observed.as_mut().unwrap().see(None, s(changed), Timing::default());
+        observed
+    }
+
+    fn released_and_vanished() -> Option<Observed> {
+        let mut observed = held("", 0);
+        observed.as_mut().unwrap().see(None, s(99), Timing::default());
+        observed
     }
 
     #[rstest]
     #[case::nothing_read_yet(None, None, false, Step::Wait)]
     #[case::no_lease(absent(), None, false, Step::Create)]
+    #[case::vanished(vanished(99), None, false, Step::Wait)]
+    #[case::vanished_just_not_long_ago_enough(vanished(86), None, false, Step::Wait)]
+    #[case::vanished_long_ago(vanished(85), None, false, Step::Create)]
+    #[case::given_back_and_vanished(released_and_vanished(), None, false, Step::Create)]
     #[case::given_back(held("", 99), None, false, Step::TakeOver)]
     #[case::just_changed(held("other", 100), None, false, Step::Wait)]
     #[case::almost_expired(held("other", 86), None, false, Step::Wait)]
     #[case::expired(held("other", 85), None, false, Step::TakeOver)]
     #[case::its_own_duration_counts(
-        with_duration(held("other", 85), Some(s(60))), None, false, Step::Wait
+        with_duration(held("other", 85), Some(s(60))),
+        None,
+        false,
+        Step::Wait
     )]
     #[case::no_duration(with_duration(held("other", 90), None), None, false, Step::Wait)]
-    #[case::no_duration_and_old(with_duration(held("other", 80), None), None, false, Step::TakeOver)]
+    #[case::no_duration_and_old(
+        with_duration(held("other", 80), None),
+        None,
+        false,
+        Step::TakeOver
+    )]
     #[case::our_write_worked_after_all(held("us", 99), None, false, Step::Renew)]
     #[case::leaving_without_the_lease(held("", 0), None, true, Step::Wait)]
     #[case::leaving_without_any_lease(absent(), None, true, Step::Wait)]
@@ -250,11 +286,12 @@ mod tests {
     #[test]
     fn only_a_change_is_a_sign_of_life() {
         let mut observed = held("other", 10).unwrap();
-        observed.see(observed.record.clone(), s(50));
+        let timing = Timing::default();
+        observed.see(observed.record.clone(), s(50), timing);
         assert_eq!(observed.changed, s(10));
         let mut renewed = observed.record.clone().unwrap();
         renewed.renewed = Some(Timestamp::MAX);
-        observed.see(Some(renewed), s(51));
+        observed.see(Some(renewed), s(51), timing);
         assert_eq!(observed.changed, s(51));
     }
 
@@ -266,8 +303,7 @@ mod tests {
     fn what_is_written(#[case] step: Step, #[case] holder: &str, #[case] transitions: i32) {
         let before = held("other", 0).unwrap().record;
         let wall = Timestamp::UNIX_EPOCH;
-        let after =
-            Record::after(step, before.as_ref(), "us", Timing::default(), wall).unwrap();
+        let after = Record::after(step, before.as_ref(), "us", Timing::default(), wall).unwrap();
         assert_eq!((after.holder.as_str(), after.transitions), (holder, transitions));
         assert_eq!(after.renewed, Some(wall));
         let kept = step == Step::Renew;

@@ -85,7 +85,11 @@ pub async fn run<L, F, W>(
     F: FnMut(Term) -> W,
     W: Future<Output = ()> + Send + 'static,
 {
-    assert!(candidate.timing.is_sound(), "{:?}: a leader must stop before another may start", candidate.timing);
+    assert!(
+        candidate.timing.is_sound(),
+        "{:?}: a leader must stop before another may start",
+        candidate.timing
+    );
     let mut election = Election {
         leases,
         candidate,
@@ -119,7 +123,15 @@ impl<L: Leases> Election<L> {
             return false;
         }
         let step = self.decide(false);
-        matches!(step, Step::Create | Step::Renew | Step::TakeOver) && self.write(step).await
+        if !matches!(step, Step::Create | Step::Renew | Step::TakeOver) {
+            return false;
+        }
+        let won = self.write(step).await;
+        if !won {
+            // Somebody was quicker: who, is to be known should the Lease vanish next.
+            self.read().await;
+        }
+        won
     }
 
     /// Leads until the Lease is lost or given back, and all work has ended.
@@ -140,11 +152,6 @@ impl<L: Leases> Election<L> {
                     term.over.cancel();
                     patience.as_mut().reset(clock::ticks() + GRACE);
                 }
-                // The handle then ends, and the Lease is given back.
-                () = &mut patience, if leaving && !finished => {
-                    tracing::warn!("dropped what the leader was in the middle of");
-                    job.abort();
-                }
                 // Cancel-safe: a handle can be awaited again.
                 ended = &mut job, if !finished => {
                     finished = true;
@@ -152,6 +159,11 @@ impl<L: Leases> Election<L> {
                     if let Err(error) = ended && error.is_panic() {
                         tracing::error!(%error, "the work of the leader broke off");
                     }
+                }
+                // The handle then ends, and the Lease is given back.
+                () = &mut patience, if leaving && !finished => {
+                    tracing::warn!("dropped what the leader was in the middle of");
+                    job.abort();
                 }
                 () = sleep(retry) => {}
             }
@@ -162,7 +174,7 @@ impl<L: Leases> Election<L> {
                 }
                 // The work is being finished, and the Lease is ours until it is.
                 Step::Release => self.renew(Step::Renew, false, term).await,
-                step @ (Step::Create | Step::Renew) => self.renew(step, leaving, term).await,
+                next @ (Step::Create | Step::Renew) => self.renew(next, leaving, term).await,
                 Step::StepDown => break,
                 Step::TakeOver | Step::Wait => {}
             }
@@ -249,8 +261,8 @@ impl<L: Leases> Election<L> {
         let holder = record.as_ref().map(|record| record.holder.clone()).unwrap_or_default();
         let annotations = lease.as_ref().map(Lease::annotations).cloned().unwrap_or_default();
         match &mut self.observed {
-            Some(observed) => observed.see(record, now),
-            None => self.observed = Some(Observed { record, changed: now }),
+            Some(observed) => observed.see(record, now, self.candidate.timing),
+            None => self.observed = Some(Observed { record, changed: now, vacated: None }),
         }
         self.lease = lease;
         self.tell(|standing| {

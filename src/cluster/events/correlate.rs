@@ -70,11 +70,8 @@ impl Correlator {
         if !self.is_allowed(about, *warning, now) {
             return Verdict::Drop;
         }
-        let note = if combined {
-            format!("(combined from similar events): {note}")
-        } else {
-            note.clone()
-        };
+        let note =
+            if combined { format!("(combined from similar events): {note}") } else { note.clone() };
         let key = (topic, (!combined).then(|| event.note.clone()));
         if let Some(series) = self.series.get_mut(&key) {
             series.count = series.count.saturating_add(1);
@@ -154,12 +151,8 @@ mod tests {
 
     fn event(name: &str, note: &str) -> Event {
         let text = str::to_owned;
-        let about = About {
-            kind: Kind::Job,
-            namespace: text("team-a"),
-            name: text(name),
-            uid: text("1"),
-        };
+        let about =
+            About { kind: Kind::Job, namespace: text("team-a"), name: text(name), uid: text("1") };
         Event { about, warning: false, reason: "Deleted", action: "Delete", note: text(note) }
     }
 

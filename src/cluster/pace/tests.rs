@@ -43,7 +43,9 @@ fn run(pace: &mut Pace, server: Server, span: Duration) -> Vec<Duration> {
             (Some(at), None) => at,
             (None, ended) => ended.unwrap(),
         };
-        while let Some(std::cmp::Reverse((at, started, overloaded, retry_after))) = ends.peek().copied() {
+        while let Some(std::cmp::Reverse((at, started, overloaded, retry_after))) =
+            ends.peek().copied()
+        {
             if at > now {
                 break;
             }
@@ -80,10 +82,11 @@ fn the_rate_holds_over_any_second(#[case] rate: u32) {
     let starts = run(&mut pace, quick, Duration::from_secs(30));
     let most = usize::try_from(rate + (rate / 10).max(1)).unwrap();
     for (position, start) in starts.iter().enumerate() {
-        let within = starts[position..].iter().take_while(|s| **s < *start + Duration::from_secs(1));
+        let within =
+            starts[position..].iter().take_while(|s| **s < *start + Duration::from_secs(1));
         assert!(within.count() <= most);
     }
-    let whole = starts.len() as f64 / 30.0;
+    let whole = f64::from(u32::try_from(starts.len()).unwrap()) / 30.0;
     assert!((f64::from(rate) * 0.9..=f64::from(rate) * 1.1).contains(&whole), "{whole}/s");
 }
 

@@ -109,9 +109,8 @@ impl Slim for Job {
         let meta = Meta::new(Kind::Job, &metadata, &extra.metadata, decoder)?;
         let status = status.unwrap_or_default();
         let conditions = Object { kind: Kind::Job, metadata, spec: Spec::default(), status };
-        let end = Finish::of(&conditions).map(|finish| {
-            (finish.outcome, finish.at.map(Timestamp::as_second))
-        });
+        let end = Finish::of(&conditions)
+            .map(|finish| (finish.outcome, finish.at.map(Timestamp::as_second)));
         Ok(Self {
             meta,
             ttl: spec.ttl_seconds_after_finished,

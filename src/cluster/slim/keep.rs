@@ -51,6 +51,12 @@ impl Keep {
         }
     }
 
+    /// What one that reads an annotation needs.
+    #[cfg(test)]
+    pub(crate) fn with_annotation(key: &str) -> Self {
+        Self { annotations: [key.to_owned()].into(), ..Self::default() }
+    }
+
     /// Whether what was decoded with `self` does for whoever needs `other`.
     pub fn covers(&self, other: &Self) -> bool {
         self.annotations.is_superset(&other.annotations)

@@ -2,6 +2,7 @@
 
 use std::borrow::Cow;
 use std::fmt;
+use std::sync::Arc;
 
 use jiff::Timestamp;
 use serde::Deserialize;
@@ -31,8 +32,8 @@ pub struct Meta {
     pub ending: Option<Box<Ending>>,
     pub labels: Pairs,
     pub annotations: Pairs,
-    pub owners: Box<[Owner]>,
-    pub managers: Box<[Manager]>,
+    pub owners: Arc<[Owner]>,
+    pub managers: Arc<[Manager]>,
 }
 
 /// An object that is being deleted.
@@ -50,7 +51,7 @@ pub struct Ending {
 pub struct Pairs(Option<Box<[(Symbol, Symbol)]>>);
 
 /// An owner reference.
-#[derive(Clone, Debug, PartialEq)]
+#[derive(Clone, Debug, Eq, Hash, PartialEq)]
 pub struct Owner {
     pub api_version: Symbol,
     pub kind: Symbol,
@@ -60,7 +61,7 @@ pub struct Owner {
 }
 
 /// An entry of `managedFields`, reduced to who, how, and which of the fields that we read.
-#[derive(Clone, Debug, PartialEq)]
+#[derive(Clone, Debug, Eq, Hash, PartialEq)]
 pub struct Manager {
     pub name: Symbol,
     /// `operation` is `Apply` and not `Update`.
@@ -110,6 +111,8 @@ impl Meta {
             let finalizers = finalizers.map(|text| decoder.interner.intern(text)).collect();
             Box::new(Ending { since: seconds(since), finalizers })
         });
+        let owners = wire.owners().iter().map(|owner| Owner::new(owner, decoder)).collect();
+        let managers = wire.managers().iter().map(|one| Manager::new(kind, one, decoder)).collect();
         Ok(Self {
             namespace: decoder.interner.intern(wire.namespace.as_deref().unwrap_or_default()),
             name: name.into(),
@@ -120,8 +123,8 @@ impl Meta {
             ending,
             labels: Pairs::labels(wire.labels.as_ref(), decoder),
             annotations: Pairs::annotations(kind, wire.annotations.as_ref(), decoder),
-            owners: wire.owners().iter().map(|owner| Owner::new(owner, decoder)).collect(),
-            managers: wire.managers().iter().map(|one| Manager::new(kind, one, decoder)).collect(),
+            owners: decoder.owners.intern(owners),
+            managers: decoder.managers.intern(managers),
         })
     }
 
@@ -168,7 +171,7 @@ impl Meta {
 impl Pairs {
     /// Labels, all that are worth keeping.
     pub(super) fn labels(map: Option<&Map<'_>>, decoder: &mut Decoder) -> Self {
-        let Decoder { keep, interner } = decoder;
+        let Decoder { keep, interner, .. } = decoder;
         Self(map.map(|map| {
             let kept = map.iter().filter(|(key, _)| keep.label(key));
             kept.map(|(key, value)| (interner.intern(key), interner.intern(value))).collect()
@@ -177,7 +180,7 @@ impl Pairs {
 
     /// All entries; a map that is missing is an empty one.
     pub(super) fn every(map: Option<&Map<'_>>, decoder: &mut Decoder) -> Self {
-        let Decoder { keep: _, interner } = decoder;
+        let Decoder { interner, .. } = decoder;
         let entries = map.into_iter().flat_map(Map::iter);
         let entries = entries.map(|(key, value)| (interner.intern(key), interner.intern(value)));
         Self(Some(entries.collect()))
@@ -185,7 +188,7 @@ impl Pairs {
 
     /// Annotations, those that somebody reads.
     pub(super) fn annotations(kind: Kind, map: Option<&Map<'_>>, decoder: &mut Decoder) -> Self {
-        let Decoder { keep, interner } = decoder;
+        let Decoder { keep, interner, .. } = decoder;
         Self(map.map(|map| {
             let kept = map.iter().filter(|(key, _)| keep.annotation(key));
             kept.filter_map(|(key, value)| {
@@ -244,7 +247,7 @@ fn last_applied(kind: Kind, manifest: &str) -> Option<String> {
 /// An annotation of ours. A record longer than this is not read, and neither is a date; what is
 /// cut off must leave it too long.
 fn shortened(value: &str) -> &str {
-    &value[..value.floor_char_boundary(LONGEST_OF_OURS)]
+    crate::cluster::cut(value, LONGEST_OF_OURS)
 }
 
 // === impl Owner ===
@@ -283,9 +286,11 @@ impl Manager {
                 Kind::CronJob => template.is_some_and(|spec| spec.ttl.is_some()),
                 Kind::Job => ttl.is_some(),
             };
-            for (owned, bit) in
-                [(ttl, OWNS_TTL), (successful.is_some(), OWNS_SUCCESSFUL), (failed.is_some(), OWNS_FAILED)]
-            {
+            for (owned, bit) in [
+                (ttl, OWNS_TTL),
+                (successful.is_some(), OWNS_SUCCESSFUL),
+                (failed.is_some(), OWNS_FAILED),
+            ] {
                 if owned {
                     fields |= bit;
                 }
@@ -299,9 +304,7 @@ impl Manager {
         let owns = |bit: u8| (self.fields & bit != 0).then_some(IgnoredAny);
         let ttl = owns(OWNS_TTL);
         let (own_ttl, template) = match kind {
-            Kind::CronJob => {
-                (None, Some(OwnedTemplate { spec: Some(OwnedTemplateSpec { ttl }) }))
-            }
+            Kind::CronJob => (None, Some(OwnedTemplate { spec: Some(OwnedTemplateSpec { ttl }) })),
             Kind::Job => (ttl, None),
         };
         let spec = OwnedSpec {

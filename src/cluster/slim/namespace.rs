@@ -37,10 +37,6 @@ impl Slim for Namespace {
     }
 
     fn key(&self) -> Key {
-        Key {
-            namespace: String::new(),
-            name: self.name.to_string(),
-            uid: self.uid.to_string(),
-        }
+        Key { namespace: String::new(), name: self.name.to_string(), uid: self.uid.to_string() }
     }
 }

@@ -3,6 +3,7 @@
 use std::borrow::Borrow;
 use std::collections::HashSet;
 use std::fmt;
+use std::hash::Hash;
 use std::ops::Deref;
 use std::sync::Arc;
 
@@ -20,6 +21,13 @@ struct Inner(Box<str>);
 pub struct Interner {
     known: HashSet<Symbol>,
     /// How many may be known before those that nobody uses any more are dropped.
+    limit: usize,
+}
+
+/// Gives the same list for equal ones: those of managers and of owners hardly ever differ.
+#[derive(Debug)]
+pub struct Lists<T> {
+    known: HashSet<Arc<[T]>>,
     limit: usize,
 }
 
@@ -89,6 +97,36 @@ impl Interner {
     /// Whether none is known.
     pub fn is_empty(&self) -> bool {
         self.known.is_empty()
+    }
+}
+
+// === impl Lists ===
+
+impl<T: Eq + Hash> Lists<T> {
+    /// The shared form of a list.
+    pub fn intern(&mut self, list: Vec<T>) -> Arc<[T]> {
+        if let Some(known) = self.known.get(list.as_slice()) {
+            return Arc::clone(known);
+        }
+        if self.known.len() >= self.limit {
+            self.prune();
+        }
+        let shared: Arc<[T]> = list.into();
+        self.known.insert(Arc::clone(&shared));
+        shared
+    }
+
+    /// As [`Interner::prune`].
+    pub fn prune(&mut self) {
+        self.known.retain(|list| Arc::strong_count(list) > 1);
+        self.known.shrink_to_fit();
+        self.limit = (self.known.len() * 2).max(SMALLEST_LIMIT);
+    }
+}
+
+impl<T> Default for Lists<T> {
+    fn default() -> Self {
+        Self { known: HashSet::new(), limit: 0 }
     }
 }
 

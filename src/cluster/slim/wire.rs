@@ -8,7 +8,7 @@ use k8s_openapi::apimachinery::pkg::apis::meta::v1::ObjectMeta;
 use serde::de::{Deserialize, Deserializer};
 use serde_json::value::RawValue;
 
-use super::{Interner, Keep};
+use super::{Interner, Keep, Lists, Manager, Owner};
 
 /// A kind of which we keep a small form.
 pub trait Slim: fmt::Debug + PartialEq + Send + Sync + Sized + 'static {
@@ -30,6 +30,8 @@ pub trait Slim: fmt::Debug + PartialEq + Send + Sync + Sized + 'static {
 pub struct Decoder {
     pub keep: Arc<Keep>,
     pub interner: Interner,
+    pub owners: Lists<Owner>,
+    pub managers: Lists<Manager>,
 }
 
 /// An object of the kind `K`, as `Api<Wire<K>>` gets, lists and watches it.
@@ -68,6 +70,19 @@ struct EnvelopeMetadata {
     resource_version: Option<String>,
 }
 
+// === impl Decoder ===
+
+impl Decoder {
+    /// Forgets what no object uses any more.
+    pub fn prune(&mut self) {
+        let Self { keep: _, interner, owners, managers } = self;
+        // The lists hold symbols.
+        owners.prune();
+        managers.prune();
+        interner.prune();
+    }
+}
+
 // === impl Wire ===
 
 impl<K: Slim> Wire<K> {
@@ -91,6 +106,8 @@ impl<K> Wire<K> {
 
 impl<'de, K> Deserialize<'de> for Wire<K> {
     fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        // Works in a watch because the API server writes an event's type before its object:
+        // otherwise serde would have taken the object apart before it knows what to make of it.
         let json = Box::<RawValue>::deserialize(deserializer)?;
         // An object whose very name cannot be read is nobody's; decoding it will say so.
         let Envelope { metadata } = serde_json::from_str(json.get()).unwrap_or_default();

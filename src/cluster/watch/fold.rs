@@ -46,8 +46,7 @@ impl<K: Slim, I: Index<K>> Fold<K, I> {
     pub(super) fn event(&mut self, event: Event<Wire<K>>, health: &watch::Sender<Health>) {
         match event {
             Event::Init => {
-                self.listed =
-                    Some(Listed { objects: Vec::new(), undecodable: HashSet::new() });
+                self.listed = Some(Listed { objects: Vec::new(), undecodable: HashSet::new() });
             }
             Event::InitApply(wire) => {
                 let decoded = self.decode(&wire);
@@ -67,20 +66,19 @@ impl<K: Slim, I: Index<K>> Fold<K, I> {
                 self.index.reset(&objects, &self.decoder.keep);
                 self.undecodable = undecodable;
                 drop(objects);
-                self.decoder.interner.prune();
+                self.decoder.prune();
                 health.send_modify(|health| health.lists += 1);
             }
-            Event::Apply(wire) => match self.decode(&wire) {
-                Some(object) => {
+            Event::Apply(wire) => {
+                if let Some(object) = self.decode(&wire) {
                     self.undecodable.remove(&wire.key());
                     self.index.apply(&object);
-                }
-                None => {
+                } else {
                     // What was known of it no longer holds.
                     self.index.delete(&wire.key());
                     self.undecodable.insert(wire.key());
                 }
-            },
+            }
             Event::Delete(wire) => {
                 self.undecodable.remove(&wire.key());
                 self.index.delete(&wire.key());
