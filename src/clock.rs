@@ -15,3 +15,14 @@ pub fn now() -> Timestamp {
 pub fn instant() -> Instant {
     Instant::now()
 }
+
+/// The monotonic clock of timers, which stands still in a test that pauses it.
+pub fn ticks() -> tokio::time::Instant {
+    tokio::time::Instant::now()
+}
+
+/// A number that nobody can foresee: for what must differ between replicas.
+pub fn noise() -> u64 {
+    use std::hash::{BuildHasher, RandomState};
+    RandomState::new().hash_one(())
+}

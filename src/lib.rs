@@ -4,6 +4,8 @@ pub mod admission;
 pub mod batch;
 pub mod cli;
 pub mod clock;
+pub mod cluster;
+pub mod leader;
 pub mod metrics;
 pub mod pki;
 pub mod policy;

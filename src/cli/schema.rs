@@ -1,7 +1,7 @@
 //! `curfew schema`: the JSON Schema of policy files, for editors and for CI.
 
+use super::Exit;
 use super::printer::Printer;
-use super::{Exit, output};
 use crate::policy::schema;
 
 /// Print the JSON Schema of policy files
@@ -18,7 +18,7 @@ impl Schema {
     /// Where stdout cannot be written to.
     pub fn run(self, printer: &mut Printer) -> Result<Exit, anyhow::Error> {
         let Self {} = self;
-        printer.data(output::json(&schema::json())?)?;
+        printer.data(schema::text())?;
         Ok(Exit::Fine)
     }
 }

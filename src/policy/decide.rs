@@ -19,7 +19,7 @@ use jiff::Timestamp;
 use crate::batch::{Finish, Kind, Map, Object};
 
 use self::author::{Known, Side};
-pub use self::guard::GuardHit;
+pub use self::guard::{GuardHit, HOOKS};
 use super::matching::{RuleTrace, namespace_holds};
 use super::record::{Entry, Record};
 use super::resolve::{Resolved, Supplier};

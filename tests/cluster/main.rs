@@ -13,6 +13,7 @@ mod load;
 mod neighbours;
 mod offline;
 mod ownership;
+mod seams;
 mod steady;
 #[path = "../support/harness.rs"]
 pub mod support;

@@ -79,4 +79,4 @@ fn foreign_owner(policy: &Policy, object: &Object<'_>) -> Option<String> {
 }
 
 /// Annotations that make a Job a step of a deployment.
-const HOOKS: [&str; 2] = ["helm.sh/hook", "argocd.argoproj.io/hook"];
+pub const HOOKS: [&str; 2] = ["helm.sh/hook", "argocd.argoproj.io/hook"];

@@ -1,0 +1,268 @@
+//! Which cluster, and the client for it.
+//!
+//! A server that writes must not find a cluster by accident: [`Habit::Server`] takes what it is
+//! told, or the cluster that it runs in, and never a kubeconfig that lies about. Commands follow
+//! kubectl ([`Habit::Kubectl`]). Every client feeds a [`ServerClock`] and repeats nothing by
+//! itself: whoever calls decides about that.
+
+use std::ffi::OsString;
+use std::path::{Path, PathBuf};
+use std::time::Duration;
+
+use kube::Client;
+use kube::client::ClientBuilder;
+use kube::config::{Config, InClusterError, KubeConfigOptions, Kubeconfig, KubeconfigError};
+
+use super::clock_offset::{self, ServerClock};
+
+/// A cluster, and the way to it.
+#[derive(Clone)]
+pub struct Cluster {
+    pub client: Client,
+    /// For people: to be logged before the first write.
+    pub url: String,
+    /// The namespace that the kubeconfig or the service account names.
+    pub namespace: String,
+    pub clock: ServerClock,
+}
+
+/// What the command line says.
+#[derive(Clone, Debug, Default, Eq, PartialEq)]
+pub struct Choice {
+    /// `--kubeconfig`.
+    pub kubeconfig: Option<PathBuf>,
+    /// `--context`.
+    pub context: Option<String>,
+}
+
+/// How to find what the command line does not say.
+#[derive(Clone, Copy, Debug, Eq, PartialEq)]
+pub enum Habit {
+    /// `$KUBECONFIG`, then the home directory's, then the cluster around us.
+    Kubectl,
+    /// Only the cluster around us.
+    Server,
+}
+
+/// What the process was given.
+#[derive(Clone, Debug, Default)]
+pub struct Surroundings {
+    /// `$KUBECONFIG`: a list of files.
+    pub kubeconfig: Option<OsString>,
+    pub home: Option<PathBuf>,
+    /// Whether this is a Pod: `$KUBERNETES_SERVICE_HOST` is set.
+    pub in_cluster: bool,
+}
+
+/// Where the configuration is.
+#[derive(Clone, Debug, Eq, PartialEq)]
+pub enum Source {
+    /// Files, merged in this order, and a context of theirs.
+    Files(Vec<PathBuf>, Option<String>),
+    InCluster,
+}
+
+/// Why there is no cluster.
+#[derive(Debug, thiserror::Error)]
+pub enum ConnectError {
+    #[error("no cluster: this is not a pod, and no --kubeconfig was given")]
+    NotInCluster,
+    #[error("no cluster: give --kubeconfig, set KUBECONFIG, or make ~/.kube/config")]
+    NoKubeconfig,
+    #[error("--context {0} says nothing without --kubeconfig: a server does not look for one")]
+    ContextAlone(String),
+    #[error("cannot read the kubeconfig: {0}")]
+    Kubeconfig(#[source] KubeconfigError),
+    #[error("cannot read the service account of this pod: {0}")]
+    ServiceAccount(#[source] InClusterError),
+    #[error("cannot make a client for {url}: {source}")]
+    Client { url: String, source: kube::Error },
+}
+
+// === impl Cluster ===
+
+impl Cluster {
+    /// Makes a client; calls nothing yet.
+    ///
+    /// # Errors
+    /// Where no cluster is chosen, or its configuration cannot be read.
+    pub async fn connect(choice: &Choice, habit: Habit) -> Result<Self, ConnectError> {
+        match Source::find(choice, habit, &Surroundings::of_process())? {
+            Source::InCluster => {
+                Self::new(Config::incluster().map_err(ConnectError::ServiceAccount)?)
+            }
+            Source::Files(files, context) => {
+                let merged = files.iter().try_fold(Kubeconfig::default(), |merged, file| {
+                    merged.merge(Kubeconfig::read_from(file)?)
+                });
+                let options = KubeConfigOptions { context, ..KubeConfigOptions::default() };
+                let config = match merged {
+                    Ok(kubeconfig) => Config::from_custom_kubeconfig(kubeconfig, &options).await,
+                    Err(error) => Err(error),
+                };
+                Self::new(config.map_err(ConnectError::Kubeconfig)?)
+            }
+        }
+    }
+
+    /// A client for a configuration.
+    ///
+    /// # Errors
+    /// Where its certificates or credentials cannot be used.
+    pub fn new(mut config: Config) -> Result<Self, ConnectError> {
+        let url = config.cluster_url.to_string();
+        let namespace = config.default_namespace.clone();
+        // A repeated write would go past the pace, and a 429 would not be seen.
+        config.default_retry = false;
+        // For what has no time-out of its own: a list whose body stops coming. A watch is never
+        // silent for so long, since bookmarks come every minute.
+        config.read_timeout = Some(SILENCE);
+        config.reset_reader_on_write = true;
+        let clock = ServerClock::default();
+        let failed = |source| ConnectError::Client { url: url.clone(), source };
+        let client = ClientBuilder::try_from(config)
+            .map_err(failed)?
+            .with_layer(&clock_offset::Layer(clock.clone()))
+            .build();
+        Ok(Self { client, url, namespace, clock })
+    }
+}
+
+// === impl Source ===
+
+impl Source {
+    /// Finds the configuration, without reading it.
+    ///
+    /// # Errors
+    /// Where nothing says which cluster.
+    pub fn find(
+        choice: &Choice,
+        habit: Habit,
+        surroundings: &Surroundings,
+    ) -> Result<Self, ConnectError> {
+        let Choice { kubeconfig, context } = choice;
+        if let Some(file) = kubeconfig {
+            return Ok(Self::Files(vec![file.clone()], context.clone()));
+        }
+        let files = match (habit, context) {
+            (Habit::Kubectl, _) => surroundings.files(),
+            (Habit::Server, None) => Vec::new(),
+            (Habit::Server, Some(context)) => {
+                return Err(ConnectError::ContextAlone(context.clone()));
+            }
+        };
+        match (files.is_empty(), surroundings.in_cluster, habit) {
+            (false, _, _) => Ok(Self::Files(files, context.clone())),
+            (true, true, _) => Ok(Self::InCluster),
+            (true, false, Habit::Kubectl) => Err(ConnectError::NoKubeconfig),
+            (true, false, Habit::Server) => Err(ConnectError::NotInCluster),
+        }
+    }
+}
+
+// === impl Surroundings ===
+
+impl Surroundings {
+    fn of_process() -> Self {
+        Self {
+            kubeconfig: std::env::var_os("KUBECONFIG"),
+            home: std::env::home_dir(),
+            in_cluster: std::env::var_os("KUBERNETES_SERVICE_HOST").is_some(),
+        }
+    }
+
+    /// The files that kubectl would read. As there, a file of the list that does not exist is
+    /// passed over, and an empty list is none.
+    fn files(&self) -> Vec<PathBuf> {
+        let listed = self.kubeconfig.as_ref().map(|list| std::env::split_paths(list).collect());
+        let listed: Vec<PathBuf> = listed.unwrap_or_default();
+        let given: Vec<PathBuf> =
+            listed.into_iter().filter(|path| !path.as_os_str().is_empty()).collect();
+        let files = if given.is_empty() {
+            self.home.iter().map(|home| home.join(".kube").join("config")).collect()
+        } else {
+            given
+        };
+        files.into_iter().filter(|path| Path::exists(path)).collect()
+    }
+}
+
+impl std::fmt::Debug for Cluster {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("Cluster").field("url", &self.url).finish_non_exhaustive()
+    }
+}
+
+/// Longer than a watch lives.
+const SILENCE: Duration = Duration::from_secs(300);
+
+#[cfg(test)]
+mod tests {
+    use std::path::PathBuf;
+
+    use rstest::rstest;
+
+    use super::{Choice, Habit, Source, Surroundings};
+
+    /// `file`, `context`, `$KUBECONFIG` set, a home with a kubeconfig, in a cluster.
+    #[rstest]
+    #[case::server_told(Habit::Server, (true, false), (true, true, true), "given")]
+    #[case::server_told_with_context(Habit::Server, (true, true), (false, false, false), "given")]
+    #[case::server_in_a_pod(Habit::Server, (false, false), (true, true, true), "pod")]
+    #[case::server_on_a_laptop(Habit::Server, (false, false), (true, true, false), "no --kubeconfig")]
+    #[case::server_context_alone(Habit::Server, (false, true), (true, true, true), "says nothing")]
+    #[case::kubectl_told(Habit::Kubectl, (true, false), (true, true, true), "given")]
+    #[case::kubectl_environment(Habit::Kubectl, (false, false), (true, true, true), "listed")]
+    #[case::kubectl_home(Habit::Kubectl, (false, false), (false, true, true), "home")]
+    #[case::kubectl_context(Habit::Kubectl, (false, true), (false, true, false), "home")]
+    #[case::kubectl_pod(Habit::Kubectl, (false, false), (false, false, true), "pod")]
+    #[case::kubectl_nothing(Habit::Kubectl, (false, false), (false, false, false), "~/.kube/config")]
+    fn which_cluster(
+        #[case] habit: Habit,
+        #[case] (file, context): (bool, bool),
+        #[case] (environment, home, in_cluster): (bool, bool, bool),
+        #[case] expected: &str,
+    ) {
+        let scratch = tempfile::tempdir().unwrap();
+        let make = |name: &str| {
+            let path = scratch.path().join(name);
+            std::fs::create_dir_all(path.parent().unwrap()).unwrap();
+            std::fs::write(&path, "{}").unwrap();
+            path
+        };
+        let choice = Choice {
+            kubeconfig: file.then(|| PathBuf::from("given")),
+            context: context.then(|| "test".to_owned()),
+        };
+        let listed = [scratch.path().join("missing"), make("listed")];
+        if home {
+            make(".kube/config");
+        }
+        let surroundings = Surroundings {
+            kubeconfig: environment.then(|| std::env::join_paths(&listed).unwrap()),
+            home: Some(scratch.path().to_owned()),
+            in_cluster,
+        };
+        let named = |context: &Option<String>| {
+            assert_eq!(context, &choice.context);
+        };
+        let found = match Source::find(&choice, habit, &surroundings) {
+            Ok(Source::InCluster) => "pod".to_owned(),
+            Ok(Source::Files(files, context)) if files == [PathBuf::from("given")] => {
+                named(&context);
+                "given".to_owned()
+            }
+            Ok(Source::Files(files, context)) if files == listed[1..] => {
+                named(&context);
+                "listed".to_owned()
+            }
+            Ok(Source::Files(files, context)) => {
+                named(&context);
+                assert_eq!(files, [scratch.path().join(".kube/config")]);
+                "home".to_owned()
+            }
+            Err(error) => error.to_string(),
+        };
+        assert!(found.contains(expected), "{found}");
+    }
+}

@@ -1,0 +1,109 @@
+//! What is kept of a `CronJob`: what its family is judged by. Its Pod template is not.
+
+use serde::Deserialize;
+
+use super::meta::Extra;
+use super::{Decoder, Key, Meta, Pairs, Slim};
+use crate::batch::object::{JobTemplate, Metadata, PodTemplate, Spec, Status, TemplateSpec};
+use crate::batch::{Kind, Object};
+
+/// A stored `CronJob`.
+#[derive(Clone, Debug, PartialEq)]
+pub struct CronJob {
+    pub meta: Meta,
+    schedule: Option<Box<str>>,
+    time_zone: Option<Box<str>>,
+    starting_deadline: Option<i64>,
+    successful_limit: Option<i64>,
+    failed_limit: Option<i64>,
+    template_labels: Pairs,
+    template_annotations: Pairs,
+    template_ttl: Option<i64>,
+    template_active_deadline: Option<i64>,
+    /// They stand in where the template has no labels of its own.
+    pod_labels: Pairs,
+}
+
+#[derive(Deserialize)]
+struct CronJobWire<'a> {
+    #[serde(borrow, default)]
+    metadata: Metadata<'a>,
+    #[serde(borrow)]
+    spec: Option<Spec<'a>>,
+}
+
+#[derive(Deserialize)]
+struct CronJobExtra<'a> {
+    #[serde(borrow, default)]
+    metadata: Extra<'a>,
+}
+
+// === impl CronJob ===
+
+impl CronJob {
+    /// The `CronJob` as a policy judges it.
+    pub fn view(&self) -> Object<'_> {
+        let template = Metadata {
+            labels: self.template_labels.view(),
+            annotations: self.template_annotations.view(),
+            ..Metadata::default()
+        };
+        let pod = Metadata { labels: self.pod_labels.view(), ..Metadata::default() };
+        Object {
+            kind: Kind::CronJob,
+            metadata: self.meta.view(Kind::CronJob),
+            spec: Spec {
+                schedule: self.schedule.as_deref().map(Into::into),
+                time_zone: self.time_zone.as_deref().map(Into::into),
+                starting_deadline_seconds: self.starting_deadline,
+                successful_jobs_history_limit: self.successful_limit,
+                failed_jobs_history_limit: self.failed_limit,
+                job_template: Some(JobTemplate {
+                    metadata: Some(template),
+                    spec: Some(TemplateSpec {
+                        ttl_seconds_after_finished: self.template_ttl,
+                        active_deadline_seconds: self.template_active_deadline,
+                        template: Some(PodTemplate { metadata: Some(pod) }),
+                    }),
+                }),
+                ..Spec::default()
+            },
+            status: Status::default(),
+        }
+    }
+}
+
+impl Slim for CronJob {
+    type Like = k8s_openapi::api::batch::v1::CronJob;
+
+    fn decode(json: &str, decoder: &mut Decoder) -> Result<Self, String> {
+        let read = |error: serde_json::Error| error.to_string();
+        let CronJobWire { metadata, spec } = serde_json::from_str(json).map_err(read)?;
+        let extra: CronJobExtra<'_> = serde_json::from_str(json).map_err(read)?;
+        let spec = spec.ok_or("it has no spec")?;
+        let JobTemplate { metadata: template, spec: template_spec } =
+            spec.job_template.ok_or("it has no spec.jobTemplate")?;
+        let template = template.unwrap_or_default();
+        let TemplateSpec { ttl_seconds_after_finished, active_deadline_seconds, template: pod } =
+            template_spec.ok_or("it has no spec.jobTemplate.spec")?;
+        let pod = pod.and_then(|pod| pod.metadata).unwrap_or_default();
+        let annotations = template.annotations.as_ref();
+        Ok(Self {
+            meta: Meta::new(Kind::CronJob, &metadata, &extra.metadata, decoder)?,
+            schedule: spec.schedule.as_deref().map(Into::into),
+            time_zone: spec.time_zone.as_deref().map(Into::into),
+            starting_deadline: spec.starting_deadline_seconds,
+            successful_limit: spec.successful_jobs_history_limit,
+            failed_limit: spec.failed_jobs_history_limit,
+            template_labels: Pairs::labels(template.labels.as_ref(), decoder),
+            template_annotations: Pairs::annotations(Kind::Job, annotations, decoder),
+            template_ttl: ttl_seconds_after_finished,
+            template_active_deadline: active_deadline_seconds,
+            pod_labels: Pairs::labels(pod.labels.as_ref(), decoder),
+        })
+    }
+
+    fn key(&self) -> Key {
+        self.meta.key()
+    }
+}

@@ -1,0 +1,127 @@
+//! What is kept of a Job.
+
+use std::borrow::Cow;
+
+use jiff::Timestamp;
+use serde::Deserialize;
+
+use super::meta::Extra;
+use super::{Decoder, Key, Meta, Slim};
+use crate::batch::object::{Condition, Metadata, Spec, Status};
+use crate::batch::{Finish, Kind, Object, Outcome, Text};
+
+/// A stored Job.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Job {
+    pub meta: Meta,
+    /// `spec.ttlSecondsAfterFinished`: an int32, so [`Job::ttl`] gives it as decisions take it.
+    ttl: Option<i32>,
+    active_deadline: Option<i64>,
+    /// How it ended, and when in Unix seconds.
+    end: Option<(Outcome, Option<i64>)>,
+    /// How many Pods its status counts, all of which go with it.
+    pub pods: u32,
+    /// The length of its JSON: about what the API server keeps in etcd.
+    pub bytes: u32,
+}
+
+#[derive(Deserialize)]
+struct JobWire<'a> {
+    #[serde(borrow, default)]
+    metadata: Metadata<'a>,
+    spec: Option<JobSpec>,
+    #[serde(borrow)]
+    status: Option<Status<'a>>,
+}
+
+#[derive(Deserialize)]
+#[serde(rename_all = "camelCase")]
+struct JobSpec {
+    ttl_seconds_after_finished: Option<i32>,
+    active_deadline_seconds: Option<i64>,
+}
+
+#[derive(Deserialize)]
+struct JobExtra<'a> {
+    #[serde(borrow, default)]
+    metadata: Extra<'a>,
+    status: Option<Counters>,
+}
+
+#[derive(Default, Deserialize)]
+#[serde(default)]
+struct Counters {
+    active: Option<u32>,
+    succeeded: Option<u32>,
+    failed: Option<u32>,
+}
+
+// === impl Job ===
+
+impl Job {
+    /// `spec.ttlSecondsAfterFinished`.
+    pub fn ttl(&self) -> Option<i64> {
+        self.ttl.map(i64::from)
+    }
+
+    /// How and when it ended; `None` where it has not.
+    pub fn finish(&self) -> Option<Finish> {
+        self.end.map(|(outcome, at)| Finish {
+            outcome,
+            at: at.and_then(|seconds| Timestamp::from_second(seconds).ok()),
+        })
+    }
+
+    /// Whether somebody has asked for it to be deleted.
+    pub fn is_terminating(&self) -> bool {
+        self.meta.ending.is_some()
+    }
+
+    /// The Job as a policy judges it.
+    pub fn view(&self) -> Object<'_> {
+        let condition = self.finish().map(|Finish { outcome, at }| Condition {
+            r#type: outcome.condition().into(),
+            status: "True".into(),
+            last_transition_time: at.map(|at| Text(Cow::Owned(at.to_string()))),
+        });
+        Object {
+            kind: Kind::Job,
+            metadata: self.meta.view(Kind::Job),
+            spec: Spec {
+                ttl_seconds_after_finished: self.ttl(),
+                active_deadline_seconds: self.active_deadline,
+                ..Spec::default()
+            },
+            status: Status { conditions: Some(condition.into_iter().collect()) },
+        }
+    }
+}
+
+impl Slim for Job {
+    type Like = k8s_openapi::api::batch::v1::Job;
+
+    fn decode(json: &str, decoder: &mut Decoder) -> Result<Self, String> {
+        let read = |error: serde_json::Error| error.to_string();
+        let JobWire { metadata, spec, status } = serde_json::from_str(json).map_err(read)?;
+        let extra: JobExtra<'_> = serde_json::from_str(json).map_err(read)?;
+        let spec = spec.ok_or("it has no spec")?;
+        let Counters { active, succeeded, failed } = extra.status.unwrap_or_default();
+        let meta = Meta::new(Kind::Job, &metadata, &extra.metadata, decoder)?;
+        let status = status.unwrap_or_default();
+        let conditions = Object { kind: Kind::Job, metadata, spec: Spec::default(), status };
+        let end = Finish::of(&conditions)
+            .map(|finish| (finish.outcome, finish.at.map(Timestamp::as_second)));
+        Ok(Self {
+            meta,
+            ttl: spec.ttl_seconds_after_finished,
+            active_deadline: spec.active_deadline_seconds,
+            end,
+            pods: [active, succeeded, failed].into_iter().flatten().fold(0, u32::saturating_add),
+            bytes: u32::try_from(json.len()).unwrap_or(u32::MAX),
+        })
+    }
+
+    fn key(&self) -> Key {
+        self.meta.key()
+    }
+}

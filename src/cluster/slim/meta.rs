@@ -1,0 +1,446 @@
+//! What is kept of an object's metadata.
+
+use std::borrow::Cow;
+use std::fmt;
+use std::sync::Arc;
+
+use jiff::Timestamp;
+use serde::Deserialize;
+use serde::de::IgnoredAny;
+
+use super::keep::LAST_APPLIED;
+use super::{Decoder, Key, Symbol};
+use crate::batch::object::{
+    ManagedFields, Metadata, OwnedFields, OwnedSpec, OwnedTemplate, OwnedTemplateSpec,
+};
+use crate::batch::owner::OwnerReference;
+use crate::batch::{Kind, Map, Text};
+use crate::policy::record;
+
+/// Identity, version, and what rules and guards read.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Meta {
+    pub namespace: Symbol,
+    pub name: Box<str>,
+    pub generate_name: Option<Symbol>,
+    pub uid: Uid,
+    /// What a conditional write names.
+    pub version: Version,
+    /// Unix seconds; `None` where it is missing or no time.
+    pub created: Option<i64>,
+    /// Where somebody has asked for the object to be deleted. Boxed: hardly any object has it.
+    pub ending: Option<Box<Ending>>,
+    pub labels: Pairs,
+    pub annotations: Pairs,
+    pub owners: Arc<[Owner]>,
+    pub managers: Arc<[Manager]>,
+}
+
+/// An object that is being deleted.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Ending {
+    /// Unix seconds; `None` where it is no time.
+    pub since: Option<i64>,
+    /// What keeps it.
+    pub finalizers: Box<[Symbol]>,
+}
+
+/// A map of strings; `None` where the object has no such map, which is not the same as none of
+/// its keys being kept.
+#[derive(Clone, Debug, Default, PartialEq)]
+pub struct Pairs(Option<Box<[(Symbol, Symbol)]>>);
+
+/// An owner reference.
+#[derive(Clone, Debug, Eq, Hash, PartialEq)]
+pub struct Owner {
+    pub api_version: Symbol,
+    pub kind: Symbol,
+    pub name: Symbol,
+    pub uid: Uid,
+    pub controller: Option<bool>,
+}
+
+/// An entry of `managedFields`, reduced to who, how, and which of the fields that we read.
+#[derive(Clone, Debug, Eq, Hash, PartialEq)]
+pub struct Manager {
+    pub name: Symbol,
+    /// `operation` is `Apply` and not `Update`.
+    pub applies: bool,
+    fields: u8,
+}
+
+/// A uid, in 16 bytes where it is a UUID in the form in which the API server writes them.
+#[derive(Clone, Eq, Hash, Ord, PartialEq, PartialOrd)]
+pub enum Uid {
+    Uuid([u8; 16]),
+    Other(Box<str>),
+}
+
+/// A resource version. Opaque: only ever compared for equality, and sent back.
+#[derive(Clone, Eq, Hash, PartialEq)]
+pub enum Version {
+    Number(u64),
+    Other(Box<str>),
+}
+
+/// What [`Metadata`] does not have, because admission never reads it.
+#[derive(Debug, Default, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub(super) struct Extra<'a> {
+    #[serde(borrow)]
+    resource_version: Option<Text<'a>>,
+    #[serde(borrow)]
+    finalizers: Option<Vec<Text<'a>>>,
+}
+
+// === impl Meta ===
+
+impl Meta {
+    pub(super) fn new(
+        kind: Kind,
+        wire: &Metadata<'_>,
+        extra: &Extra<'_>,
+        decoder: &mut Decoder,
+    ) -> Result<Self, String> {
+        let name = wire.name.as_deref().ok_or("it has no metadata.name")?;
+        let uid = wire.uid.as_deref().ok_or("it has no metadata.uid")?;
+        let version =
+            extra.resource_version.as_deref().ok_or("it has no metadata.resourceVersion")?;
+        let ending = wire.deletion_timestamp.as_deref().map(|since| {
+            let finalizers = extra.finalizers.iter().flatten();
+            let finalizers = finalizers.map(|text| decoder.interner.intern(text)).collect();
+            Box::new(Ending { since: seconds(since), finalizers })
+        });
+        let owners = wire.owners().iter().map(|owner| Owner::new(owner, decoder)).collect();
+        let managers = wire.managers().iter().map(|one| Manager::new(kind, one, decoder)).collect();
+        Ok(Self {
+            namespace: decoder.interner.intern(wire.namespace.as_deref().unwrap_or_default()),
+            name: name.into(),
+            generate_name: wire.generate_name.as_deref().map(|text| decoder.interner.intern(text)),
+            uid: Uid::from(uid),
+            version: Version::from(version),
+            created: wire.creation_timestamp.as_deref().and_then(seconds),
+            ending,
+            labels: Pairs::labels(wire.labels.as_ref(), decoder),
+            annotations: Pairs::annotations(kind, wire.annotations.as_ref(), decoder),
+            owners: decoder.owners.intern(owners),
+            managers: decoder.managers.intern(managers),
+        })
+    }
+
+    /// Which object it is.
+    pub fn key(&self) -> Key {
+        Key {
+            namespace: self.namespace.to_string(),
+            name: self.name.to_string(),
+            uid: self.uid.to_string(),
+        }
+    }
+
+    /// The owner that makes the object a member of a `CronJob`'s family.
+    pub fn cronjob_owner(&self) -> Option<&Owner> {
+        self.owners.iter().find(|owner| owner.view().is_cronjob())
+    }
+
+    pub(super) fn view(&self, kind: Kind) -> Metadata<'_> {
+        let time = |seconds: i64| {
+            let time = Timestamp::from_second(seconds).unwrap_or(Timestamp::MAX);
+            Text(Cow::Owned(time.to_string()))
+        };
+        Metadata {
+            name: Some((&*self.name).into()),
+            generate_name: self.generate_name.as_deref().map(Text::from),
+            namespace: Some((&*self.namespace).into()),
+            uid: Some(Text(Cow::Owned(self.uid.to_string()))),
+            creation_timestamp: self.created.map(time),
+            // That it is there counts, even if it is no time.
+            deletion_timestamp: self
+                .ending
+                .as_ref()
+                .map(|ending| ending.since.map_or_else(Text::default, time)),
+            labels: self.labels.view(),
+            annotations: self.annotations.view(),
+            owner_references: Some(self.owners.iter().map(Owner::view).collect()),
+            managed_fields: Some(self.managers.iter().map(|one| one.view(kind)).collect()),
+        }
+    }
+}
+
+// === impl Pairs ===
+
+impl Pairs {
+    /// Labels, all that are worth keeping.
+    pub(super) fn labels(map: Option<&Map<'_>>, decoder: &mut Decoder) -> Self {
+        let Decoder { keep, interner, .. } = decoder;
+        Self(map.map(|map| {
+            let kept = map.iter().filter(|(key, _)| keep.label(key));
+            kept.map(|(key, value)| (interner.intern(key), interner.intern(value))).collect()
+        }))
+    }
+
+    /// All entries; a map that is missing is an empty one.
+    pub(super) fn every(map: Option<&Map<'_>>, decoder: &mut Decoder) -> Self {
+        let Decoder { interner, .. } = decoder;
+        let entries = map.into_iter().flat_map(Map::iter);
+        let entries = entries.map(|(key, value)| (interner.intern(key), interner.intern(value)));
+        Self(Some(entries.collect()))
+    }
+
+    /// Annotations, those that somebody reads.
+    pub(super) fn annotations(kind: Kind, map: Option<&Map<'_>>, decoder: &mut Decoder) -> Self {
+        let Decoder { keep, interner, .. } = decoder;
+        Self(map.map(|map| {
+            let kept = map.iter().filter(|(key, _)| keep.annotation(key));
+            kept.filter_map(|(key, value)| {
+                let value = if key == LAST_APPLIED {
+                    Cow::Owned(last_applied(kind, value)?)
+                } else if key.starts_with(record::PREFIX) {
+                    Cow::Borrowed(shortened(value))
+                } else {
+                    Cow::Borrowed(value)
+                };
+                Some((interner.intern(key), interner.intern(&value)))
+            })
+            .collect()
+        }))
+    }
+
+    /// The value of a key.
+    pub fn get(&self, key: &str) -> Option<&str> {
+        self.iter().rev().find(|(own, _)| *own == key).map(|(_, value)| value)
+    }
+
+    /// The entries that were kept.
+    pub fn iter(&self) -> impl DoubleEndedIterator<Item = (&str, &str)> {
+        self.0.iter().flatten().map(|(key, value)| (&**key, &**value))
+    }
+
+    /// As a policy reads them.
+    pub fn view(&self) -> Option<Map<'_>> {
+        self.0.as_ref().map(|_| self.iter().collect())
+    }
+}
+
+/// The few numbers that a decision reads of the manifest, in the same form; none where it has
+/// none of them.
+fn last_applied(kind: Kind, manifest: &str) -> Option<String> {
+    #[derive(Deserialize)]
+    struct Manifest {
+        spec: serde_json::Map<String, serde_json::Value>,
+    }
+    // Unreadable proves nothing, to `decide` as well.
+    let Manifest { mut spec } = serde_json::from_str(manifest).ok()?;
+    let template = spec.remove("jobTemplate");
+    let fields: &[&str] = match kind {
+        Kind::CronJob => &["successfulJobsHistoryLimit", "failedJobsHistoryLimit"],
+        Kind::Job => &[TTL],
+    };
+    spec.retain(|key, _| fields.contains(&key.as_str()));
+    if kind == Kind::CronJob
+        && let Some(ttl) = template.as_ref().and_then(|template| template.get("spec")?.get(TTL))
+    {
+        spec.insert("jobTemplate".to_owned(), serde_json::json!({"spec": {TTL: ttl}}));
+    }
+    (!spec.is_empty()).then(|| serde_json::json!({"spec": spec}).to_string())
+}
+
+/// An annotation of ours. A record longer than this is not read, and neither is a date; what is
+/// cut off must leave it too long.
+fn shortened(value: &str) -> &str {
+    crate::cluster::cut(value, LONGEST_OF_OURS)
+}
+
+// === impl Owner ===
+
+impl Owner {
+    fn new(wire: &OwnerReference<'_>, decoder: &mut Decoder) -> Self {
+        let OwnerReference { api_version, kind, name, uid, controller } = wire;
+        Self {
+            api_version: decoder.interner.intern(api_version),
+            kind: decoder.interner.intern(kind),
+            name: decoder.interner.intern(name),
+            uid: Uid::from(&**uid),
+            controller: *controller,
+        }
+    }
+
+    fn view(&self) -> OwnerReference<'_> {
+        OwnerReference {
+            api_version: (&*self.api_version).into(),
+            kind: (&*self.kind).into(),
+            name: (&*self.name).into(),
+            uid: Text(Cow::Owned(self.uid.to_string())),
+            controller: self.controller,
+        }
+    }
+}
+
+// === impl Manager ===
+
+impl Manager {
+    fn new(kind: Kind, wire: &ManagedFields<'_>, decoder: &mut Decoder) -> Self {
+        let mut fields = 0;
+        if let Some(OwnedSpec { ttl, successful, failed, job_template }) = &wire.fields.spec {
+            let template = job_template.as_ref().and_then(|template| template.spec.as_ref());
+            let ttl = match kind {
+                Kind::CronJob => template.is_some_and(|spec| spec.ttl.is_some()),
+                Kind::Job => ttl.is_some(),
+            };
+            for (owned, bit) in [
+                (ttl, OWNS_TTL),
+                (successful.is_some(), OWNS_SUCCESSFUL),
+                (failed.is_some(), OWNS_FAILED),
+            ] {
+                if owned {
+                    fields |= bit;
+                }
+            }
+        }
+        let name = decoder.interner.intern(&wire.manager);
+        Self { name, applies: &*wire.operation == "Apply", fields }
+    }
+
+    fn view(&self, kind: Kind) -> ManagedFields<'_> {
+        let owns = |bit: u8| (self.fields & bit != 0).then_some(IgnoredAny);
+        let ttl = owns(OWNS_TTL);
+        let (own_ttl, template) = match kind {
+            Kind::CronJob => (None, Some(OwnedTemplate { spec: Some(OwnedTemplateSpec { ttl }) })),
+            Kind::Job => (ttl, None),
+        };
+        let spec = OwnedSpec {
+            ttl: own_ttl,
+            successful: owns(OWNS_SUCCESSFUL),
+            failed: owns(OWNS_FAILED),
+            job_template: template,
+        };
+        ManagedFields {
+            manager: (&*self.name).into(),
+            operation: if self.applies { "Apply" } else { "Update" }.into(),
+            fields: OwnedFields { spec: (self.fields != 0).then_some(spec) },
+        }
+    }
+}
+
+// === impl Uid ===
+
+impl From<&str> for Uid {
+    fn from(text: &str) -> Self {
+        uuid(text).map_or_else(|| Self::Other(text.into()), Self::Uuid)
+    }
+}
+
+/// Reads only what [`Uid`] writes again in the same letters.
+fn uuid(text: &str) -> Option<[u8; 16]> {
+    let bytes: &[u8; 36] = text.as_bytes().try_into().ok()?;
+    let mut digits = [0; 32];
+    let mut count = 0;
+    for (position, byte) in bytes.iter().enumerate() {
+        let digit = match byte {
+            b'-' if HYPHENS.contains(&position) => continue,
+            b'0'..=b'9' => byte - b'0',
+            b'a'..=b'f' => byte - b'a' + 10,
+            _ => return None,
+        };
+        *digits.get_mut(count)? = digit;
+        count += 1;
+    }
+    let mut uuid = [0; 16];
+    for (byte, pair) in uuid.iter_mut().zip(digits.chunks_exact(2)) {
+        *byte = pair[0] << 4 | pair[1];
+    }
+    (count == digits.len()).then_some(uuid)
+}
+
+impl fmt::Display for Uid {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Other(text) => f.write_str(text),
+            Self::Uuid(bytes) => {
+                for (position, byte) in bytes.iter().enumerate() {
+                    let hyphen = if [4, 6, 8, 10].contains(&position) { "-" } else { "" };
+                    write!(f, "{hyphen}{byte:02x}")?;
+                }
+                Ok(())
+            }
+        }
+    }
+}
+
+impl fmt::Debug for Uid {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        fmt::Display::fmt(self, f)
+    }
+}
+
+// === impl Version ===
+
+impl From<&str> for Version {
+    fn from(text: &str) -> Self {
+        match text.parse::<u64>() {
+            Ok(number) if number.to_string() == text => Self::Number(number),
+            _ => Self::Other(text.into()),
+        }
+    }
+}
+
+impl fmt::Display for Version {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Number(number) => write!(f, "{number}"),
+            Self::Other(text) => f.write_str(text),
+        }
+    }
+}
+
+impl fmt::Debug for Version {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        fmt::Display::fmt(self, f)
+    }
+}
+
+/// Unix seconds of an API time, which has no fraction.
+pub(super) fn seconds(text: &str) -> Option<i64> {
+    text.parse::<Timestamp>().ok().map(Timestamp::as_second)
+}
+
+const TTL: &str = "ttlSecondsAfterFinished";
+const OWNS_TTL: u8 = 1;
+const OWNS_SUCCESSFUL: u8 = 2;
+const OWNS_FAILED: u8 = 4;
+const HYPHENS: [usize; 4] = [8, 13, 18, 23];
+
+/// One more than the longest record that is read.
+const LONGEST_OF_OURS: usize = 1025;
+
+#[cfg(test)]
+mod tests {
+    use rstest::rstest;
+
+    use super::{Uid, Version};
+
+    #[rstest]
+    #[case::uuid("1b4e28ba-2fa1-11d2-883f-0016d3cca427", true)]
+    #[case::upper_case("1B4E28BA-2fa1-11d2-883f-0016d3cca427", false)]
+    #[case::hyphens_elsewhere("1b4e28b-a2fa1-11d2-883f-0016d3cca427", false)]
+    #[case::too_short("1b4e28ba-2fa1-11d2-883f-0016d3cca42", false)]
+    #[case::a_digit_for_a_hyphen("1b4e28ba02fa1-11d2-883f-0016d3cca427", false)]
+    #[case::a_name("job-7", false)]
+    #[case::empty("", false)]
+    fn a_uid_is_written_as_it_was_read(#[case] text: &str, #[case] short: bool) {
+        let uid = Uid::from(text);
+        assert_eq!(matches!(uid, Uid::Uuid(_)), short);
+        assert_eq!(uid.to_string(), text);
+    }
+
+    #[rstest]
+    #[case::number("1234567")]
+    #[case::leading_zero("007")]
+    #[case::signed("+7")]
+    #[case::large("99999999999999999999999")]
+    #[case::text("v7")]
+    #[case::empty("")]
+    fn a_version_is_written_as_it_was_read(#[case] text: &str) {
+        assert_eq!(Version::from(text).to_string(), text);
+        assert_eq!(size_of::<Version>(), 16);
+    }
+}

@@ -1,0 +1,351 @@
+//! What is in the cluster just now: Jobs, `CronJob`s and the labels of Namespaces.
+//!
+//! Three watches write it, everybody reads it. The webhook's handler does so on every call and must
+//! never wait, so a lock is held for one operation on a map and for nothing else: what is built or
+//! dropped is built before and dropped after.
+
+use std::borrow::Borrow;
+use std::collections::{HashMap, HashSet};
+use std::hash::{Hash, Hasher};
+use std::mem;
+use std::sync::{Arc, RwLock, RwLockReadGuard, RwLockWriteGuard};
+
+use super::slim::{CronJob, Job, Keep, Key, Meta, Namespace, Symbol, Uid};
+use super::watch::Index;
+
+/// The three together.
+#[derive(Debug, Default)]
+pub struct Store {
+    pub jobs: Arc<Jobs>,
+    pub cronjobs: Arc<CronJobs>,
+    pub namespaces: Arc<Namespaces>,
+}
+
+/// Jobs by namespace and name, and by the uids of their owners.
+#[derive(Debug, Default)]
+pub struct Jobs(RwLock<Known<Job>>);
+
+/// `CronJob`s by namespace and name.
+#[derive(Debug, Default)]
+pub struct CronJobs(RwLock<Known<CronJob>>);
+
+/// Namespaces by name.
+#[derive(Debug, Default)]
+pub struct Namespaces(RwLock<KnownNamespaces>);
+
+/// An object with metadata.
+trait Stored {
+    fn meta(&self) -> &Meta;
+}
+
+#[derive(Debug)]
+struct Known<T> {
+    by_name: HashMap<Symbol, HashSet<Named<T>>>,
+    by_owner: HashMap<Owned, HashSet<Named<T>>>,
+    count: usize,
+    /// What the objects were decoded with; `None` before the first list.
+    keep: Option<Arc<Keep>>,
+}
+
+#[derive(Debug, Default)]
+struct KnownNamespaces {
+    by_name: HashMap<Symbol, Arc<Namespace>>,
+    keep: Option<Arc<Keep>>,
+}
+
+/// The objects of one namespace that name an owner: an owner has no children elsewhere, and who
+/// says so in another namespace must not get in their way.
+#[derive(Debug, Eq, Hash, PartialEq)]
+struct Owned {
+    namespace: Symbol,
+    owner: Uid,
+}
+
+/// An object that is found by its name; all that stand in one set are of one namespace.
+#[derive(Debug)]
+struct Named<T>(Arc<T>);
+
+// === impl Store ===
+
+impl Store {
+    /// Whether everything has been listed, with what a policy needs.
+    pub fn covers(&self, keep: &Keep) -> bool {
+        self.jobs.covers(keep) && self.cronjobs.covers(keep) && self.namespaces.is_listed()
+    }
+}
+
+// === impl Jobs ===
+
+impl Jobs {
+    /// Whether all Jobs have been listed, with what a policy needs.
+    pub fn covers(&self, keep: &Keep) -> bool {
+        read(&self.0).covers(keep)
+    }
+
+    /// A Job by its name.
+    pub fn find(&self, namespace: &str, name: &str) -> Option<Arc<Job>> {
+        read(&self.0).find(namespace, name)
+    }
+
+    /// The Jobs of a namespace that name an owner.
+    pub fn owned_by(&self, namespace: &str, owner: &Uid) -> Vec<Arc<Job>> {
+        let key = Owned { namespace: namespace.into(), owner: owner.clone() };
+        let known = read(&self.0);
+        known.by_owner.get(&key).into_iter().flatten().map(|job| Arc::clone(&job.0)).collect()
+    }
+
+    /// All Jobs, in no order.
+    pub fn all(&self) -> Vec<Arc<Job>> {
+        read(&self.0).all()
+    }
+
+    /// How many there are.
+    pub fn len(&self) -> usize {
+        read(&self.0).count
+    }
+
+    /// Whether there are none.
+    pub fn is_empty(&self) -> bool {
+        self.len() == 0
+    }
+}
+
+impl Index<Job> for Arc<Jobs> {
+    fn apply(&mut self, object: &Arc<Job>) {
+        let _old = write(&self.0).insert(object);
+    }
+
+    fn delete(&mut self, key: &Key) {
+        let _old = write(&self.0).remove(key);
+    }
+
+    fn reset(&mut self, objects: &[Arc<Job>], keep: &Arc<Keep>) {
+        let fresh = Known::new(objects, keep);
+        let _old = mem::replace(&mut *write(&self.0), fresh);
+    }
+
+    fn share(&self, fresh: Job) -> Arc<Job> {
+        read(&self.0).share(fresh)
+    }
+}
+
+// === impl CronJobs ===
+
+impl CronJobs {
+    /// As [`Jobs::covers`].
+    pub fn covers(&self, keep: &Keep) -> bool {
+        read(&self.0).covers(keep)
+    }
+
+    /// A `CronJob` by its name.
+    pub fn find(&self, namespace: &str, name: &str) -> Option<Arc<CronJob>> {
+        read(&self.0).find(namespace, name)
+    }
+
+    /// The `CronJob` that an owner reference means: not another one of the same name.
+    pub fn owner(&self, namespace: &str, name: &str, uid: &str) -> Option<Arc<CronJob>> {
+        self.find(namespace, name).filter(|cronjob| cronjob.meta.uid == Uid::from(uid))
+    }
+
+    /// All `CronJob`s, in no order.
+    pub fn all(&self) -> Vec<Arc<CronJob>> {
+        read(&self.0).all()
+    }
+}
+
+impl Index<CronJob> for Arc<CronJobs> {
+    fn apply(&mut self, object: &Arc<CronJob>) {
+        let _old = write(&self.0).insert(object);
+    }
+
+    fn delete(&mut self, key: &Key) {
+        let _old = write(&self.0).remove(key);
+    }
+
+    fn reset(&mut self, objects: &[Arc<CronJob>], keep: &Arc<Keep>) {
+        let fresh = Known::new(objects, keep);
+        let _old = mem::replace(&mut *write(&self.0), fresh);
+    }
+
+    fn share(&self, fresh: CronJob) -> Arc<CronJob> {
+        read(&self.0).share(fresh)
+    }
+}
+
+// === impl Namespaces ===
+
+impl Namespaces {
+    /// Whether all have been listed. Their labels are kept whatever the policy.
+    pub fn is_listed(&self) -> bool {
+        read(&self.0).keep.is_some()
+    }
+
+    /// A namespace by its name; `None` where nobody knows it, or knows it yet.
+    pub fn find(&self, name: &str) -> Option<Arc<Namespace>> {
+        read(&self.0).by_name.get(name).map(Arc::clone)
+    }
+}
+
+impl Index<Namespace> for Arc<Namespaces> {
+    fn apply(&mut self, object: &Arc<Namespace>) {
+        let _old = write(&self.0).by_name.insert(object.name.clone(), Arc::clone(object));
+    }
+
+    fn delete(&mut self, key: &Key) {
+        let _old = write(&self.0).by_name.remove(key.name.as_str());
+    }
+
+    fn reset(&mut self, objects: &[Arc<Namespace>], keep: &Arc<Keep>) {
+        let by_name = objects.iter().map(|one| (one.name.clone(), Arc::clone(one))).collect();
+        let fresh = KnownNamespaces { by_name, keep: Some(Arc::clone(keep)) };
+        let _old = mem::replace(&mut *write(&self.0), fresh);
+    }
+}
+
+// === impl Known ===
+
+impl<T: Stored + PartialEq> Known<T> {
+    fn new(objects: &[Arc<T>], keep: &Arc<Keep>) -> Self {
+        let mut known = Self { keep: Some(Arc::clone(keep)), ..Self::default() };
+        for object in objects {
+            known.insert(object);
+        }
+        known.by_name.values_mut().for_each(HashSet::shrink_to_fit);
+        known.by_owner.values_mut().for_each(HashSet::shrink_to_fit);
+        known
+    }
+
+    fn covers(&self, keep: &Keep) -> bool {
+        self.keep.as_ref().is_some_and(|own| own.covers(keep))
+    }
+
+    fn find(&self, namespace: &str, name: &str) -> Option<Arc<T>> {
+        self.by_name.get(namespace)?.get(name).map(|object| Arc::clone(&object.0))
+    }
+
+    fn all(&self) -> Vec<Arc<T>> {
+        let mut all = Vec::with_capacity(self.count);
+        all.extend(self.by_name.values().flatten().map(|object| Arc::clone(&object.0)));
+        all
+    }
+
+    fn share(&self, fresh: T) -> Arc<T> {
+        let meta = fresh.meta();
+        match self.find(&meta.namespace, &meta.name) {
+            Some(stored) if *stored == fresh => stored,
+            _ => Arc::new(fresh),
+        }
+    }
+
+    /// Files an object in the place of the one of its name, which is given back.
+    fn insert(&mut self, object: &Arc<T>) -> Option<Arc<T>> {
+        let meta = object.meta();
+        let old = self.take(&meta.namespace, &meta.name);
+        let of_namespace = self.by_name.entry(meta.namespace.clone()).or_default();
+        of_namespace.insert(Named(Arc::clone(object)));
+        for owned in owned(meta) {
+            let children = self.by_owner.entry(owned).or_default();
+            children.insert(Named(Arc::clone(object)));
+        }
+        self.count += 1;
+        old
+    }
+
+    /// Takes an object out, unless another one of its name has come in the meantime.
+    fn remove(&mut self, key: &Key) -> Option<Arc<T>> {
+        let stored = self.find(&key.namespace, &key.name)?;
+        if stored.meta().uid != Uid::from(key.uid.as_str()) {
+            return None;
+        }
+        self.take(&key.namespace, &key.name)
+    }
+
+    fn take(&mut self, namespace: &str, name: &str) -> Option<Arc<T>> {
+        let Named(old) = take(&mut self.by_name, namespace, name)?;
+        for owned in owned(old.meta()) {
+            take(&mut self.by_owner, &owned, name);
+        }
+        self.count -= 1;
+        Some(old)
+    }
+}
+
+fn owned(meta: &Meta) -> impl Iterator<Item = Owned> {
+    let namespace = &meta.namespace;
+    let owners = meta.owners.iter().map(|owner| owner.uid.clone());
+    owners.map(|owner| Owned { namespace: namespace.clone(), owner })
+}
+
+/// Takes an object out of the set of a key, and the set with its last object.
+fn take<T: Stored, K, Q>(
+    sets: &mut HashMap<K, HashSet<Named<T>>>,
+    key: &Q,
+    name: &str,
+) -> Option<Named<T>>
+where
+    K: Borrow<Q> + Eq + Hash,
+    Q: Eq + Hash + ?Sized,
+{
+    let set = sets.get_mut(key)?;
+    let taken = set.take(name);
+    if set.is_empty() {
+        sets.remove(key);
+    } else if set.len() < set.capacity() / SPARSE {
+        set.shrink_to_fit();
+    }
+    taken
+}
+
+impl<T> Default for Known<T> {
+    fn default() -> Self {
+        Self { by_name: HashMap::new(), by_owner: HashMap::new(), count: 0, keep: None }
+    }
+}
+
+impl Stored for Job {
+    fn meta(&self) -> &Meta {
+        &self.meta
+    }
+}
+
+impl Stored for CronJob {
+    fn meta(&self) -> &Meta {
+        &self.meta
+    }
+}
+
+// === impl Named ===
+
+impl<T: Stored> Borrow<str> for Named<T> {
+    fn borrow(&self) -> &str {
+        &self.0.meta().name
+    }
+}
+
+impl<T: Stored> Hash for Named<T> {
+    fn hash<H: Hasher>(&self, state: &mut H) {
+        self.0.meta().name.hash(state);
+    }
+}
+
+impl<T: Stored> PartialEq for Named<T> {
+    fn eq(&self, other: &Self) -> bool {
+        self.0.meta().name == other.0.meta().name
+    }
+}
+
+impl<T: Stored> Eq for Named<T> {}
+
+fn read<T>(lock: &RwLock<T>) -> RwLockReadGuard<'_, T> {
+    lock.read().expect("no operation on a map panics half-way")
+}
+
+fn write<T>(lock: &RwLock<T>) -> RwLockWriteGuard<'_, T> {
+    lock.write().expect("no operation on a map panics half-way")
+}
+
+/// A set that is emptier than one in so many gives its memory back: a drain ends near idle.
+const SPARSE: usize = 8;
+
+#[cfg(test)]
+mod tests;

@@ -1,0 +1,188 @@
+//! Following a kind: list in pages, watch, and feed an [`Index`].
+//!
+//! [`follow`] runs until it is told to stop. What it meets is folded into three calls: `apply`,
+//! `delete` and `reset`. A reset is given only with a complete list: whatever interrupts one, a
+//! 410 between two pages included, starts it anew and leaves the index as it was. An object that
+//! cannot be decoded is taken out of the index, counted and said once; nothing is ever done to
+//! what is not in an index.
+//!
+//! It must not know what an index does with the objects, and an index must not wait for anything:
+//! it is called between two events of the stream.
+
+mod fold;
+
+use std::fmt;
+use std::sync::Arc;
+
+use futures::StreamExt;
+use k8s_openapi::Resource;
+use kube::Api;
+use kube::runtime::WatchStreamExt;
+use kube::runtime::watcher::{self, watcher};
+use tokio::sync::watch;
+use tokio_util::sync::CancellationToken;
+
+use self::fold::Fold;
+use super::slim::{Keep, Key, Slim, Wire};
+
+/// What a watch feeds.
+pub trait Index<T>: Send {
+    /// An object appeared or changed.
+    fn apply(&mut self, object: &Arc<T>);
+
+    /// An object is gone, or can no longer be read.
+    fn delete(&mut self, key: &Key);
+
+    /// These are all objects, decoded with `keep`: whatever else is in the index is gone.
+    fn reset(&mut self, objects: &[Arc<T>], keep: &Arc<Keep>);
+
+    /// The object that the index has already, where it is equal to `fresh`, so that a list does
+    /// not double the memory.
+    fn share(&self, fresh: T) -> Arc<T> {
+        Arc::new(fresh)
+    }
+}
+
+/// How a watch is doing.
+#[derive(Clone, Debug, Default, Eq, PartialEq)]
+pub struct Health {
+    pub state: State,
+    /// How many complete lists there were.
+    pub lists: u64,
+    /// How often something went wrong.
+    pub errors: u64,
+    /// How many objects of the cluster cannot be decoded just now.
+    pub undecodable: usize,
+}
+
+/// Where a watch stands.
+#[derive(Clone, Debug, Default, Eq, PartialEq)]
+pub enum State {
+    /// It is on its first list, or on another one because the policy reads more than was kept.
+    #[default]
+    Listing,
+    /// The index follows the cluster.
+    Following,
+    /// It tries again, slower each time; the text says what the API server said.
+    Failing(String),
+}
+
+/// Follows a kind until `stop`.
+///
+/// `keep` says what decoding is to keep. Where a later one asks for more than was kept, everything
+/// is listed again, and until then the index has been told the old one.
+pub async fn follow<K: Slim>(
+    api: Api<Wire<K>>,
+    mut keep: watch::Receiver<Arc<Keep>>,
+    index: impl Index<K>,
+    health: watch::Sender<Health>,
+    stop: CancellationToken,
+) {
+    let mut fold = Fold::new(index, Arc::clone(&keep.borrow_and_update()));
+    // Once nobody can ask for more, that arm of the loop has nothing to wait for.
+    let mut may_ask = true;
+    loop {
+        let mut stream = std::pin::pin!(watcher(api.clone(), config()).default_backoff());
+        health.send_modify(|health| health.state = State::Listing);
+        loop {
+            let event = tokio::select! {
+                biased;
+                () = stop.cancelled() => return,
+                // Cancel-safe: a change that was not looked at is reported again.
+                changed = keep.changed(), if may_ask => {
+                    may_ask = changed.is_ok();
+                    if fold.keep(&keep.borrow_and_update()) {
+                        break;
+                    }
+                    continue;
+                }
+                // Cancel-safe: what is under way stays in the stream.
+                event = stream.next() => event,
+            };
+            match event {
+                Some(Ok(event)) => fold.event(event, &health),
+                Some(Err(error)) => {
+                    let relist = must_list_again(&error);
+                    failed::<K>(&error, &health);
+                    if relist {
+                        // A new stream begins with a fresh back-off, so the pause is made here.
+                        tokio::select! {
+                            biased;
+                            () = stop.cancelled() => return,
+                            () = tokio::time::sleep(BEFORE_LIST) => break,
+                        }
+                    }
+                }
+                // The stream of a watcher has no end.
+                None => break,
+            }
+        }
+    }
+}
+
+fn config() -> watcher::Config {
+    watcher::Config::default().page_size(PAGE)
+}
+
+/// Whether the watcher would ask for the same lost version for ever: it lists again on a 410 in
+/// the stream, as kube-apiserver sends it, and not on one in the head of the answer, as proxies do.
+fn must_list_again(error: &watcher::Error) -> bool {
+    matches!(
+        error,
+        watcher::Error::WatchStartFailed(kube::Error::Api(status)) if status.code == 410
+    )
+}
+
+fn failed<K: Slim>(error: &watcher::Error, health: &watch::Sender<Health>) {
+    let kind = <K::Like as Resource>::KIND;
+    tracing::warn!(kind, %error, "watch interrupted");
+    health.send_modify(|health| {
+        health.errors += 1;
+        health.state = State::Failing(error.to_string());
+    });
+}
+
+// === impl State ===
+
+impl fmt::Display for State {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Listing => f.write_str("listing"),
+            Self::Following => f.write_str("following"),
+            Self::Failing(why) => write!(f, "failing: {why}"),
+        }
+    }
+}
+
+// === impl Index ===
+
+/// Both are fed, the first one first.
+impl<T, A: Index<T>, B: Index<T>> Index<T> for (A, B) {
+    fn apply(&mut self, object: &Arc<T>) {
+        self.0.apply(object);
+        self.1.apply(object);
+    }
+
+    fn delete(&mut self, key: &Key) {
+        self.0.delete(key);
+        self.1.delete(key);
+    }
+
+    fn reset(&mut self, objects: &[Arc<T>], keep: &Arc<Keep>) {
+        self.0.reset(objects, keep);
+        self.1.reset(objects, keep);
+    }
+
+    fn share(&self, fresh: T) -> Arc<T> {
+        self.0.share(fresh)
+    }
+}
+
+/// As client-go: the API server answers larger pages no faster, and holds each in memory.
+const PAGE: u32 = 500;
+
+/// About the first step of the watcher's own back-off.
+const BEFORE_LIST: std::time::Duration = std::time::Duration::from_secs(1);
+
+#[cfg(test)]
+mod tests;

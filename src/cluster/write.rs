@@ -1,0 +1,274 @@
+//! One conditional call for one object.
+//!
+//! A [`Writer`] deletes or patches the object that was judged, or nothing: every call names its
+//! uid and its resource version. It waits for its turn ([`Gate`]), gives up after a time, and says
+//! what happened in an [`Outcome`] that leaves the caller one thing to do. It must not know why.
+
+mod gate;
+
+use std::fmt;
+use std::time::Duration;
+
+use http::{Method, Request, StatusCode, header};
+use jiff::Timestamp;
+use jiff::fmt::rfc2822;
+use json_patch::PatchOperation;
+use kube::client::Body;
+use kube::{Client, core::Status};
+use serde_json::{Value, json};
+use tokio_util::sync::CancellationToken;
+
+pub use self::gate::Gate;
+use super::clock_offset;
+use super::pace::Signal;
+use super::slim::Meta;
+use crate::batch::Kind;
+use crate::policy::rule::Propagation;
+
+/// Writes, as long as it may.
+#[derive(Clone)]
+pub struct Writer {
+    client: Client,
+    gate: Gate,
+    over: CancellationToken,
+}
+
+/// The very object that was judged.
+#[derive(Clone, Debug, Eq, PartialEq)]
+pub struct Target {
+    pub kind: Kind,
+    pub namespace: String,
+    pub name: String,
+    pub uid: String,
+    pub version: String,
+}
+
+/// What to write.
+#[derive(Clone, Debug, PartialEq)]
+pub enum Change {
+    /// Its Pods go with it, in this way.
+    Delete(Propagation),
+    /// Operations on the object as it was judged.
+    Json(Vec<PatchOperation>),
+    /// Members to replace; `null` removes one.
+    Merge(Value),
+}
+
+/// What became of a call.
+#[derive(Clone, Debug, Eq, PartialEq)]
+pub enum Outcome {
+    /// The API server did it.
+    Done,
+    /// The object is not there any more (404): as good as done, for a deletion.
+    Gone,
+    /// It was changed since it was judged (409): judge it again.
+    Changed,
+    /// We may not (401, 403), or a webhook or policy is against it; the text is the API server's.
+    Refused(String),
+    /// Too much to do, or no answer; nothing is known of what became of the call.
+    Retry { after: Option<Duration>, why: String },
+    /// It makes no sense to the API server (400, 422): trying again would not help.
+    Failed(String),
+    /// Not tried: we may no longer write.
+    Stopped,
+}
+
+// === impl Writer ===
+
+impl Writer {
+    /// Writes until `over` is cancelled, at the pace of `gate`.
+    pub fn new(client: Client, gate: Gate, over: CancellationToken) -> Self {
+        Self { client, gate, over }
+    }
+
+    /// Makes one change to one object.
+    pub async fn write(&self, target: &Target, change: &Change) -> Outcome {
+        let request = match target.request(change) {
+            Ok(request) => request,
+            Err(error) => return Outcome::Failed(error),
+        };
+        let turn = tokio::select! {
+            biased;
+            () = self.over.cancelled() => return Outcome::Stopped,
+            // Cancel-safe: a turn that nobody took is given back.
+            turn = self.gate.turn() => turn,
+        };
+        // Not cancelled any more: it would be done or not, and nobody would know.
+        let outcome = match tokio::time::timeout(LIMIT, self.send(request)).await {
+            Ok(outcome) => outcome,
+            Err(_late) => {
+                Outcome::Retry { after: None, why: format!("no answer within {LIMIT:?}") }
+            }
+        };
+        turn.ended(outcome.signal());
+        outcome
+    }
+
+    async fn send(&self, request: Request<Body>) -> Outcome {
+        let failed = |error: kube::Error| Outcome::Retry { after: None, why: error.to_string() };
+        let answer = match self.client.send(request).await {
+            Ok(answer) => answer,
+            Err(error) => return failed(error),
+        };
+        let (head, body) = answer.into_parts();
+        let after = retry_after(&head.headers);
+        let body = match body.collect_bytes().await {
+            Ok(body) => body,
+            // It was done all the same.
+            Err(_) if head.status.is_success() => return Outcome::Done,
+            Err(error) => return failed(error),
+        };
+        if head.status.is_success() {
+            Outcome::Done
+        } else {
+            Outcome::of(head.status, after, &body)
+        }
+    }
+}
+
+impl fmt::Debug for Writer {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Writer").field("over", &self.over.is_cancelled()).finish_non_exhaustive()
+    }
+}
+
+// === impl Target ===
+
+impl Target {
+    /// An object as it is known.
+    pub fn new(kind: Kind, meta: &Meta) -> Self {
+        Self {
+            kind,
+            namespace: meta.namespace.to_string(),
+            name: meta.name.to_string(),
+            uid: meta.uid.to_string(),
+            version: meta.version.to_string(),
+        }
+    }
+
+    fn request(&self, change: &Change) -> Result<Request<Body>, String> {
+        let Self { kind, namespace, name, uid, version } = self;
+        let resource = match kind {
+            Kind::CronJob => "cronjobs",
+            Kind::Job => "jobs",
+        };
+        let mut path = format!("/apis/batch/v1/namespaces/{namespace}/{resource}/{name}");
+        let (method, content, body) = match change {
+            Change::Delete(propagation) => {
+                let body = json!({
+                    "apiVersion": "v1",
+                    "kind": "DeleteOptions",
+                    "propagationPolicy": match propagation {
+                        Propagation::Background => "Background",
+                        Propagation::Foreground => "Foreground",
+                    },
+                    "preconditions": {"uid": uid, "resourceVersion": version},
+                });
+                (Method::DELETE, "application/json", body)
+            }
+            Change::Json(operations) => {
+                // Not `test`: a wrong version in the result is answered with 409, and a failed
+                // test with 422, as is an operation that does not fit.
+                let mut all = vec![
+                    json!({"op": "add", "path": "/metadata/uid", "value": uid}),
+                    json!({"op": "add", "path": "/metadata/resourceVersion", "value": version}),
+                ];
+                for operation in operations {
+                    all.push(serde_json::to_value(operation).map_err(|error| error.to_string())?);
+                }
+                (Method::PATCH, "application/json-patch+json", Value::Array(all))
+            }
+            Change::Merge(members) => {
+                let mut body = members.clone();
+                let condition = json!({"metadata": {"uid": uid, "resourceVersion": version}});
+                json_patch::merge(&mut body, &condition);
+                (Method::PATCH, "application/merge-patch+json", body)
+            }
+        };
+        if method == Method::PATCH {
+            path.push_str("?fieldManager=");
+            path.push_str(MANAGER);
+        }
+        Request::builder()
+            .method(method)
+            .uri(path)
+            .header(header::CONTENT_TYPE, content)
+            .header(header::ACCEPT, "application/json")
+            .body(Body::from(body.to_string().into_bytes()))
+            .map_err(|error| error.to_string())
+    }
+}
+
+impl fmt::Display for Target {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let Self { kind, namespace, name, uid: _, version: _ } = self;
+        write!(f, "{kind} {namespace}/{name}")
+    }
+}
+
+// === impl Outcome ===
+
+impl Outcome {
+    /// One word, for metrics.
+    pub const fn as_str(&self) -> &'static str {
+        match self {
+            Self::Done => "done",
+            Self::Gone => "gone",
+            Self::Changed => "changed",
+            Self::Refused(_) => "refused",
+            Self::Retry { .. } => "retry",
+            Self::Failed(_) => "failed",
+            Self::Stopped => "stopped",
+        }
+    }
+
+    fn of(status: StatusCode, after: Option<Duration>, body: &[u8]) -> Self {
+        let said: Status = serde_json::from_slice(body).unwrap_or_default();
+        let why = match said.message.as_str() {
+            "" => format!("HTTP {status}"),
+            message => format!("HTTP {status}: {message}"),
+        };
+        let after = after.or_else(|| {
+            let seconds = said.details.map(|details| details.retry_after_seconds);
+            seconds.filter(|s| *s > 0).map(|s| Duration::from_secs(s.into()))
+        });
+        match status {
+            StatusCode::NOT_FOUND => Self::Gone,
+            StatusCode::CONFLICT => Self::Changed,
+            StatusCode::UNAUTHORIZED | StatusCode::FORBIDDEN => Self::Refused(why),
+            StatusCode::TOO_MANY_REQUESTS | StatusCode::REQUEST_TIMEOUT => {
+                Self::Retry { after, why }
+            }
+            _ if status.is_server_error() => Self::Retry { after, why },
+            _ => Self::Failed(why),
+        }
+    }
+
+    fn signal(&self) -> Signal {
+        match self {
+            Self::Retry { after, why: _ } => Signal::Overloaded { retry_after: *after },
+            _ => Signal::Answered,
+        }
+    }
+}
+
+/// `Retry-After`: seconds, or a date by the server's own clock.
+fn retry_after(headers: &http::HeaderMap) -> Option<Duration> {
+    let text = headers.get(header::RETRY_AFTER)?.to_str().ok()?.trim();
+    if let Ok(seconds) = text.parse() {
+        return Some(Duration::from_secs(seconds));
+    }
+    let until: Timestamp = rfc2822::DateTimeParser::new().parse_timestamp(text).ok()?;
+    let now = clock_offset::date(headers)?;
+    Some(Duration::try_from(until.duration_since(now)).unwrap_or(Duration::ZERO))
+}
+
+/// As whom our patches stand in `managedFields`.
+pub const MANAGER: &str = "curfew";
+
+/// For one call. The API server itself gives up a webhook's turn after 30 s at most, but a leader
+/// must have ended all calls before its Lease runs out, five seconds after it stops renewing.
+const LIMIT: Duration = Duration::from_secs(4);
+
+#[cfg(test)]
+mod tests;

@@ -1,0 +1,97 @@
+//! Waiting for a turn, as [`Pace`] gives it.
+
+use std::sync::{Arc, Mutex, MutexGuard};
+use std::time::Duration;
+
+use tokio::sync::Notify;
+use tokio::time::{Instant, sleep_until};
+
+use crate::clock;
+use crate::cluster::pace::{Pace, Rate, Signal, Turn};
+
+/// Lets writes through at their pace. Clones are the same gate.
+#[derive(Clone, Debug)]
+pub struct Gate(Arc<Inner>);
+
+#[derive(Debug)]
+struct Inner {
+    start: Instant,
+    pace: Mutex<Pace>,
+    /// A write has ended, or the rate is another one.
+    changed: Notify,
+}
+
+/// A write under way.
+#[derive(Debug)]
+pub(super) struct Taken {
+    gate: Gate,
+    started: Duration,
+    signal: Signal,
+}
+
+// === impl Gate ===
+
+impl Gate {
+    /// A gate of a rate.
+    pub fn new(rate: Rate) -> Self {
+        let pace = Mutex::new(Pace::new(rate));
+        Self(Arc::new(Inner { start: clock::ticks(), pace, changed: Notify::new() }))
+    }
+
+    /// Another policy has come.
+    pub fn set_rate(&self, rate: Rate) {
+        self.pace().set_rate(rate, self.now());
+        self.0.changed.notify_waiters();
+    }
+
+    /// How many writes may be under way at once just now.
+    pub fn concurrency(&self) -> usize {
+        self.pace().concurrency()
+    }
+
+    /// Waits for a turn. Who drops this future has not taken one.
+    pub(super) async fn turn(&self) -> Taken {
+        loop {
+            // Made before asking, so that what ends in between is not missed.
+            let changed = self.0.changed.notified();
+            let now = self.now();
+            let turn = self.pace().turn(now);
+            match turn {
+                Turn::Now => {
+                    return Taken { gate: self.clone(), started: now, signal: Signal::Answered };
+                }
+                Turn::At(at) => {
+                    tokio::select! {
+                        () = changed => {}
+                        () = sleep_until(self.0.start + at) => {}
+                    }
+                }
+                Turn::AfterAnother => changed.await,
+            }
+        }
+    }
+
+    fn now(&self) -> Duration {
+        clock::ticks().duration_since(self.0.start)
+    }
+
+    fn pace(&self) -> MutexGuard<'_, Pace> {
+        self.0.pace.lock().expect("arithmetic on numbers does not panic")
+    }
+}
+
+// === impl Taken ===
+
+impl Taken {
+    pub(super) fn ended(mut self, signal: Signal) {
+        self.signal = signal;
+    }
+}
+
+impl Drop for Taken {
+    fn drop(&mut self) {
+        let gate = &self.gate;
+        gate.pace().ended(self.signal, self.started, gate.now());
+        gate.0.changed.notify_waiters();
+    }
+}

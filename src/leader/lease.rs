@@ -1,0 +1,132 @@
+//! The Lease, as the election reads and writes it.
+
+use std::collections::BTreeMap;
+use std::future::Future;
+use std::time::Duration;
+
+use k8s_openapi::api::coordination::v1::{Lease as Object, LeaseSpec};
+use k8s_openapi::apimachinery::pkg::apis::meta::v1::{MicroTime, ObjectMeta};
+use kube::Api;
+use kube::api::PostParams;
+
+use super::Record;
+
+/// A Lease as it was read: its record, and all the rest, which is written back as it was.
+#[derive(Clone, Debug, Default, PartialEq)]
+pub struct Lease(Object);
+
+/// Why a call did not do what it was to do.
+#[derive(Clone, Debug, Eq, PartialEq, thiserror::Error)]
+pub enum LeaseError {
+    /// It is there already, or was changed, or is gone: to be read again.
+    #[error("the lease was changed by somebody else")]
+    Conflict,
+    #[error("{0}")]
+    Failed(String),
+}
+
+/// Where the Lease lies.
+pub trait Leases: Send + Sync {
+    /// Reads it; `None` where there is none.
+    fn read(&self) -> impl Future<Output = Result<Option<Lease>, LeaseError>> + Send;
+
+    /// Makes it, if there is none.
+    fn create(&self, record: &Record) -> impl Future<Output = Result<Lease, LeaseError>> + Send;
+
+    /// Writes another record, if it is still as it was read.
+    fn replace(
+        &self,
+        lease: &Lease,
+        record: &Record,
+    ) -> impl Future<Output = Result<Lease, LeaseError>> + Send;
+}
+
+/// A Lease in a cluster. Needs get, create and update of `leases`.
+#[derive(Clone, Debug)]
+pub struct Stored {
+    api: Api<Object>,
+    name: String,
+}
+
+// === impl Lease ===
+
+impl Lease {
+    /// A Lease of this name that says this.
+    pub fn new(name: &str, record: &Record) -> Self {
+        let metadata = ObjectMeta { name: Some(name.to_owned()), ..ObjectMeta::default() };
+        Self(Object { metadata, spec: None }).with(record)
+    }
+
+    /// What it says.
+    pub fn record(&self) -> Record {
+        let Some(spec) = &self.0.spec else { return Record::default() };
+        let seconds = spec.lease_duration_seconds.and_then(|s| u64::try_from(s).ok());
+        Record {
+            holder: spec.holder_identity.clone().unwrap_or_default(),
+            duration: seconds.filter(|s| *s > 0).map(Duration::from_secs),
+            acquired: spec.acquire_time.as_ref().map(|time| time.0),
+            renewed: spec.renew_time.as_ref().map(|time| time.0),
+            transitions: spec.lease_transitions.unwrap_or_default(),
+        }
+    }
+
+    /// What others have written beside the record: the sweeper keeps its brake there.
+    pub fn annotations(&self) -> &BTreeMap<String, String> {
+        static NONE: BTreeMap<String, String> = BTreeMap::new();
+        self.0.metadata.annotations.as_ref().unwrap_or(&NONE)
+    }
+
+    /// The same with another record.
+    #[must_use]
+    pub fn with(&self, record: &Record) -> Self {
+        let Record { holder, duration, acquired, renewed, transitions } = record;
+        let seconds = duration.map_or(1, |duration| duration.as_secs());
+        let mut object = self.0.clone();
+        object.spec = Some(LeaseSpec {
+            holder_identity: Some(holder.clone()),
+            lease_duration_seconds: Some(i32::try_from(seconds).unwrap_or(i32::MAX).max(1)),
+            acquire_time: acquired.map(MicroTime),
+            renew_time: renewed.map(MicroTime),
+            lease_transitions: Some(*transitions),
+            ..object.spec.unwrap_or_default()
+        });
+        Self(object)
+    }
+}
+
+// === impl Stored ===
+
+impl Stored {
+    /// The Lease `name` in a namespace, which is our own.
+    pub fn new(client: kube::Client, namespace: &str, name: &str) -> Self {
+        Self { api: Api::namespaced(client, namespace), name: name.to_owned() }
+    }
+}
+
+impl Leases for Stored {
+    async fn read(&self) -> Result<Option<Lease>, LeaseError> {
+        let found = self.api.get_opt(&self.name).await.map_err(LeaseError::from)?;
+        Ok(found.map(Lease))
+    }
+
+    async fn create(&self, record: &Record) -> Result<Lease, LeaseError> {
+        let Lease(object) = Lease::new(&self.name, record);
+        Ok(Lease(self.api.create(&PostParams::default(), &object).await?))
+    }
+
+    async fn replace(&self, lease: &Lease, record: &Record) -> Result<Lease, LeaseError> {
+        let Lease(object) = lease.with(record);
+        Ok(Lease(self.api.replace(&self.name, &PostParams::default(), &object).await?))
+    }
+}
+
+// === impl LeaseError ===
+
+impl From<kube::Error> for LeaseError {
+    fn from(error: kube::Error) -> Self {
+        match &error {
+            kube::Error::Api(status) if matches!(status.code, 404 | 409) => Self::Conflict,
+            _ => Self::Failed(error.to_string()),
+        }
+    }
+}

@@ -1,0 +1,367 @@
+//! The election itself: reads and writes the Lease, starts the work and stops it.
+//!
+//! [`run`] is the whole of it. Work is one future, started with a [`Term`] each time the Lease is
+//! won. When the Lease may soon be another's the term ends, and the work has until the Lease runs
+//! out to finish what it is in the middle of; then it is dropped.
+
+use std::collections::BTreeMap;
+use std::future::Future;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicU64, Ordering};
+use std::time::Duration;
+
+use tokio::sync::watch;
+use tokio::task::JoinHandle;
+use tokio::time::{Instant, sleep, timeout};
+use tokio_util::sync::CancellationToken;
+
+use super::decide::{JITTER, Observed, Record, Situation, Step, Timing, decide};
+use super::lease::{Lease, LeaseError, Leases};
+use crate::clock;
+
+/// Who stands for election.
+#[derive(Clone, Debug)]
+pub struct Candidate {
+    /// See [`identity`].
+    pub identity: String,
+    pub timing: Timing,
+}
+
+/// The right to write, held by every writer.
+#[derive(Clone, Debug)]
+pub struct Term {
+    /// Cancelled when the work has to stop.
+    pub over: CancellationToken,
+    start: Instant,
+    /// Milliseconds after `start` at which the Lease is no longer surely ours.
+    until: Arc<AtomicU64>,
+}
+
+/// How the election stands, for whoever watches.
+#[derive(Clone, Debug, Default, Eq, PartialEq)]
+pub struct Standing {
+    /// Whether we lead.
+    pub leading: bool,
+    /// Who does, by the Lease; empty where nobody does or nobody knows.
+    pub holder: String,
+    /// The annotations of the Lease: what a leader leaves to the next one.
+    pub annotations: BTreeMap<String, String>,
+    /// Why the last call failed, if it did.
+    pub trouble: Option<String>,
+}
+
+/// Holds an election under way.
+struct Election<L> {
+    leases: L,
+    candidate: Candidate,
+    standing: watch::Sender<Standing>,
+    start: Instant,
+    /// `None` until the Lease has been read once.
+    observed: Option<Observed>,
+    lease: Option<Lease>,
+    /// While we lead: when the last write that worked was sent.
+    renewed: Option<Duration>,
+}
+
+/// A name that no other process bears: the host's, and something random.
+pub fn identity(host: &str) -> String {
+    format!("{host}_{:016x}", clock::noise())
+}
+
+/// Stands for election until `stop`, and does `work` whenever it is won.
+///
+/// Returns when no work is running any more and the Lease, if it was ours, has been given back.
+///
+/// # Panics
+/// If the timing is not sound: two leaders could be at work for long.
+pub async fn run<L, F, W>(
+    leases: L,
+    candidate: Candidate,
+    standing: watch::Sender<Standing>,
+    stop: CancellationToken,
+    mut work: F,
+) where
+    L: Leases,
+    F: FnMut(Term) -> W,
+    W: Future<Output = ()> + Send + 'static,
+{
+    assert!(
+        candidate.timing.is_sound(),
+        "{:?}: a leader must stop before another may start",
+        candidate.timing
+    );
+    let mut election = Election {
+        leases,
+        candidate,
+        standing,
+        start: clock::ticks(),
+        observed: None,
+        lease: None,
+        renewed: None,
+    };
+    while !stop.is_cancelled() {
+        if election.stand().await {
+            let term = election.term();
+            let job = tokio::spawn(work(term.clone()));
+            election.lead(&term, job, &stop).await;
+        }
+        let pause = election.candidate.timing.retry.mul_f64(1.0 + fraction() * JITTER);
+        tokio::select! {
+            biased;
+            () = stop.cancelled() => {}
+            () = sleep(pause) => {}
+        }
+    }
+}
+
+// === impl Election ===
+
+impl<L: Leases> Election<L> {
+    /// One attempt to win the Lease.
+    async fn stand(&mut self) -> bool {
+        if !self.read().await {
+            return false;
+        }
+        let step = self.decide(false);
+        if !matches!(step, Step::Create | Step::Renew | Step::TakeOver) {
+            return false;
+        }
+        let won = self.write(step).await;
+        if !won {
+            // Somebody was quicker: who, is to be known should the Lease vanish next.
+            self.read().await;
+        }
+        won
+    }
+
+    /// Leads until the Lease is lost or given back, and all work has ended.
+    async fn lead(&mut self, term: &Term, mut job: JoinHandle<()>, stop: &CancellationToken) {
+        let identity = &self.candidate.identity;
+        tracing::info!(identity, "leading");
+        self.tell(|standing| standing.leading = true);
+        let retry = self.candidate.timing.retry;
+        let mut finished = false;
+        let mut leaving = false;
+        let mut patience = std::pin::pin!(sleep(GRACE));
+        loop {
+            tokio::select! {
+                biased;
+                // The token remembers; nothing is lost by not having looked.
+                () = stop.cancelled(), if !leaving => {
+                    leaving = true;
+                    term.over.cancel();
+                    patience.as_mut().reset(clock::ticks() + GRACE);
+                }
+                // Cancel-safe: a handle can be awaited again.
+                ended = &mut job, if !finished => {
+                    finished = true;
+                    leaving = true;
+                    if let Err(error) = ended && error.is_panic() {
+                        tracing::error!(%error, "the work of the leader broke off");
+                    }
+                }
+                // The handle then ends, and the Lease is given back.
+                () = &mut patience, if leaving && !finished => {
+                    tracing::warn!("dropped what the leader was in the middle of");
+                    job.abort();
+                }
+                () = sleep(retry) => {}
+            }
+            match self.decide(leaving) {
+                Step::Release if finished => {
+                    self.renew(Step::Release, leaving, term).await;
+                    break;
+                }
+                // The work is being finished, and the Lease is ours until it is.
+                Step::Release => self.renew(Step::Renew, false, term).await,
+                next @ (Step::Create | Step::Renew) => self.renew(next, leaving, term).await,
+                Step::StepDown => break,
+                Step::TakeOver | Step::Wait => {}
+            }
+            if self.decide(leaving) == Step::StepDown {
+                break;
+            }
+        }
+        term.over.cancel();
+        if !finished {
+            tracing::warn!(identity = self.candidate.identity, "no longer leading");
+            self.wind_up(job).await;
+        }
+        self.renewed = None;
+        self.tell(|standing| standing.leading = false);
+    }
+
+    /// Waits for the work to end, as long as the Lease is surely nobody else's.
+    async fn wind_up(&self, mut job: JoinHandle<()>) {
+        let Timing { lease, .. } = self.candidate.timing;
+        let since = self.renewed.map_or(Duration::ZERO, |at| self.now().saturating_sub(at));
+        let rest = lease.saturating_sub(since).saturating_sub(MARGIN);
+        if timeout(rest, &mut job).await.is_err() {
+            tracing::warn!("dropped what the leader was in the middle of");
+            job.abort();
+            let _aborted = job.await;
+        }
+    }
+
+    /// Writes as the leader, and once more where somebody has written beside us.
+    async fn renew(&mut self, step: Step, leaving: bool, term: &Term) {
+        if !self.write(step).await && self.read().await {
+            let step = self.decide(leaving);
+            if step != Step::StepDown {
+                self.write(step).await;
+            }
+        }
+        term.extend(self.renewed, self.candidate.timing);
+    }
+
+    /// Reads the Lease; says whether that worked.
+    async fn read(&mut self) -> bool {
+        let answer = within(self.patience(), self.leases.read()).await;
+        match answer {
+            Ok(lease) => {
+                self.see(lease);
+                true
+            }
+            Err(error) => {
+                self.trouble(&error);
+                false
+            }
+        }
+    }
+
+    /// Carries out a step that writes; says whether that worked.
+    async fn write(&mut self, step: Step) -> bool {
+        let Candidate { identity, timing } = &self.candidate;
+        let before = self.observed.as_ref().and_then(|observed| observed.record.as_ref());
+        let record = Record::after(step, before, identity, *timing, clock::now());
+        let Some(record) = record else { return false };
+        let sent = self.now();
+        let answer = match &self.lease {
+            Some(lease) if step != Step::Create => {
+                within(self.patience(), self.leases.replace(lease, &record)).await
+            }
+            _ => within(self.patience(), self.leases.create(&record)).await,
+        };
+        match answer {
+            Ok(lease) => {
+                self.see(Some(lease));
+                self.renewed = Some(sent);
+                true
+            }
+            Err(error) => {
+                self.trouble(&error);
+                false
+            }
+        }
+    }
+
+    fn see(&mut self, lease: Option<Lease>) {
+        let record = lease.as_ref().map(Lease::record);
+        let now = self.now();
+        let holder = record.as_ref().map(|record| record.holder.clone()).unwrap_or_default();
+        let annotations = lease.as_ref().map(Lease::annotations).cloned().unwrap_or_default();
+        match &mut self.observed {
+            Some(observed) => observed.see(record, now, self.candidate.timing),
+            None => self.observed = Some(Observed { record, changed: now, vacated: None }),
+        }
+        self.lease = lease;
+        self.tell(|standing| {
+            standing.holder.clone_from(&holder);
+            standing.annotations.clone_from(&annotations);
+            standing.trouble = None;
+        });
+    }
+
+    fn decide(&self, leaving: bool) -> Step {
+        let Candidate { identity, timing } = &self.candidate;
+        let situation = Situation {
+            identity,
+            timing: *timing,
+            observed: self.observed.as_ref(),
+            renewed: self.renewed,
+            leaving,
+        };
+        decide(situation, self.now())
+    }
+
+    fn term(&self) -> Term {
+        let term = Term {
+            over: CancellationToken::new(),
+            start: self.start,
+            until: Arc::new(AtomicU64::new(0)),
+        };
+        term.extend(self.renewed, self.candidate.timing);
+        term
+    }
+
+    /// How long a call may take: a leader must be back before its deadline.
+    fn patience(&self) -> Duration {
+        let Timing { deadline, .. } = self.candidate.timing;
+        let until_deadline =
+            self.renewed.map_or(deadline, |at| (at + deadline).saturating_sub(self.now()));
+        until_deadline.min(LONGEST_CALL)
+    }
+
+    fn now(&self) -> Duration {
+        clock::ticks().duration_since(self.start)
+    }
+
+    fn trouble(&self, error: &LeaseError) {
+        if *error != LeaseError::Conflict {
+            tracing::warn!(%error, "the lease cannot be reached");
+        }
+        self.tell(|standing| standing.trouble = Some(error.to_string()));
+    }
+
+    fn tell(&self, change: impl FnOnce(&mut Standing)) {
+        self.standing.send_if_modified(|standing| {
+            let before = standing.clone();
+            change(standing);
+            *standing != before
+        });
+    }
+}
+
+async fn within<T>(
+    limit: Duration,
+    call: impl Future<Output = Result<T, LeaseError>>,
+) -> Result<T, LeaseError> {
+    let late = |_| LeaseError::Failed(format!("no answer within {limit:?}"));
+    timeout(limit, call).await.map_err(late).flatten()
+}
+
+/// Between 0 and 1.
+fn fraction() -> f64 {
+    f64::from((clock::noise() >> 48) as u16) / f64::from(u16::MAX)
+}
+
+// === impl Term ===
+
+impl Term {
+    /// Whether the Lease is surely ours at this moment.
+    ///
+    /// To be asked right before a write: a process that was stopped and goes on has not yet come
+    /// to cancelling anything.
+    pub fn holds(&self) -> bool {
+        let until = Duration::from_millis(self.until.load(Ordering::Acquire));
+        !self.over.is_cancelled() && clock::ticks().duration_since(self.start) < until
+    }
+
+    fn extend(&self, renewed: Option<Duration>, timing: Timing) {
+        let until = renewed.map_or(Duration::ZERO, |at| at + timing.deadline);
+        let until = u64::try_from(until.as_millis()).unwrap_or(u64::MAX);
+        self.until.store(until, Ordering::Release);
+    }
+}
+
+/// Of one call: several fit before the deadline.
+const LONGEST_CALL: Duration = Duration::from_secs(5);
+
+/// For the work to end when we are asked to stop: longer than any call may take.
+const GRACE: Duration = Duration::from_secs(30);
+
+/// Before the Lease runs out, by when everything has been dropped.
+const MARGIN: Duration = Duration::from_secs(1);
+
+#[cfg(test)]
+mod tests;
