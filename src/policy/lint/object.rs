@@ -137,7 +137,7 @@ mod tests {
 
     #[test]
     fn says_how_many_survive() {
-        let object = json!({"spec": {"jobTemplate": {"spec": {}}}});
+        let object = json!({"metadata": {}, "spec": {"jobTemplate": {"spec": {}}}});
         let object = Object::from_json(Kind::CronJob, &object).unwrap();
         let interval = Some(SignedDuration::from_hours(24));
         let lints = super::object(&object, Some(2 * DAY), (Some(3), Some(1)), interval);
