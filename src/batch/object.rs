@@ -57,6 +57,8 @@ pub struct Metadata<'a> {
     #[serde(borrow)]
     pub resource_version: Option<Text<'a>>,
     #[serde(borrow)]
+    pub creation_timestamp: Option<Text<'a>>,
+    #[serde(borrow)]
     pub deletion_timestamp: Option<Text<'a>>,
     /// `None` where the object has no such map: a patch then adds the map and not a key.
     #[serde(borrow)]

@@ -2,7 +2,6 @@
 
 use serde::Deserialize;
 
-use super::meta::Extra;
 use super::{Decoder, Key, Meta, Pairs, Slim};
 use crate::batch::object::{JobTemplate, Metadata, PodTemplate, Spec, Status, TemplateSpec};
 use crate::batch::{Kind, Object};
@@ -32,12 +31,6 @@ struct CronJobWire<'a> {
     spec: Option<Spec<'a>>,
 }
 
-#[derive(Deserialize)]
-struct CronJobExtra<'a> {
-    #[serde(borrow, default)]
-    metadata: Extra<'a>,
-}
-
 // === impl CronJob ===
 
 impl CronJob {
@@ -59,11 +52,11 @@ impl CronJob {
                 successful_jobs_history_limit: self.successful_limit,
                 failed_jobs_history_limit: self.failed_limit,
                 job_template: Some(JobTemplate {
-                    metadata: Some(template),
+                    metadata: Some(Box::new(template)),
                     spec: Some(TemplateSpec {
                         ttl_seconds_after_finished: self.template_ttl,
                         active_deadline_seconds: self.template_active_deadline,
-                        template: Some(PodTemplate { metadata: Some(pod) }),
+                        template: Some(PodTemplate { metadata: Some(Box::new(pod)) }),
                     }),
                 }),
                 ..Spec::default()
@@ -79,7 +72,6 @@ impl Slim for CronJob {
     fn decode(json: &str, decoder: &mut Decoder) -> Result<Self, String> {
         let read = |error: serde_json::Error| error.to_string();
         let CronJobWire { metadata, spec } = serde_json::from_str(json).map_err(read)?;
-        let extra: CronJobExtra<'_> = serde_json::from_str(json).map_err(read)?;
         let spec = spec.ok_or("it has no spec")?;
         let JobTemplate { metadata: template, spec: template_spec } =
             spec.job_template.ok_or("it has no spec.jobTemplate")?;
@@ -89,7 +81,7 @@ impl Slim for CronJob {
         let pod = pod.and_then(|pod| pod.metadata).unwrap_or_default();
         let annotations = template.annotations.as_ref();
         Ok(Self {
-            meta: Meta::new(Kind::CronJob, &metadata, &extra.metadata, decoder)?,
+            meta: Meta::new(Kind::CronJob, &metadata, decoder)?,
             schedule: spec.schedule.as_deref().map(Into::into),
             time_zone: spec.time_zone.as_deref().map(Into::into),
             starting_deadline: spec.starting_deadline_seconds,

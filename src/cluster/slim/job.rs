@@ -5,7 +5,7 @@ use std::borrow::Cow;
 use jiff::Timestamp;
 use serde::Deserialize;
 
-use super::meta::Extra;
+use super::meta::{seconds, time};
 use super::{Decoder, Key, Meta, Slim};
 use crate::batch::object::{Condition, Metadata, Spec, Status};
 use crate::batch::{Finish, Kind, Object, Outcome, Text};
@@ -17,6 +17,8 @@ pub struct Job {
     /// `spec.ttlSecondsAfterFinished`: an int32, so [`Job::ttl`] gives it as decisions take it.
     ttl: Option<i32>,
     active_deadline: Option<i64>,
+    /// `status.startTime`, in Unix seconds: history goes by it.
+    started: Option<i64>,
     /// How it ended, and when in Unix seconds.
     end: Option<(Outcome, Option<i64>)>,
     /// How many Pods its status counts, all of which go with it.
@@ -42,9 +44,7 @@ struct JobSpec {
 }
 
 #[derive(Deserialize)]
-struct JobExtra<'a> {
-    #[serde(borrow, default)]
-    metadata: Extra<'a>,
+struct JobExtra {
     status: Option<Counters>,
 }
 
@@ -92,7 +92,10 @@ impl Job {
                 active_deadline_seconds: self.active_deadline,
                 ..Spec::default()
             },
-            status: Status { conditions: Some(condition.into_iter().collect()) },
+            status: Status {
+                start_time: self.started.map(|at| Text(Cow::Owned(time(at).to_string()))),
+                conditions: Some(condition.into_iter().collect()),
+            },
         }
     }
 }
@@ -103,11 +106,12 @@ impl Slim for Job {
     fn decode(json: &str, decoder: &mut Decoder) -> Result<Self, String> {
         let read = |error: serde_json::Error| error.to_string();
         let JobWire { metadata, spec, status } = serde_json::from_str(json).map_err(read)?;
-        let extra: JobExtra<'_> = serde_json::from_str(json).map_err(read)?;
+        let extra: JobExtra = serde_json::from_str(json).map_err(read)?;
         let spec = spec.ok_or("it has no spec")?;
         let Counters { active, succeeded, failed } = extra.status.unwrap_or_default();
-        let meta = Meta::new(Kind::Job, &metadata, &extra.metadata, decoder)?;
+        let meta = Meta::new(Kind::Job, &metadata, decoder)?;
         let status = status.unwrap_or_default();
+        let started = status.start_time.as_deref().and_then(seconds);
         let conditions = Object { kind: Kind::Job, metadata, spec: Spec::default(), status };
         let end = Finish::of(&conditions)
             .map(|finish| (finish.outcome, finish.at.map(Timestamp::as_second)));
@@ -115,6 +119,7 @@ impl Slim for Job {
             meta,
             ttl: spec.ttl_seconds_after_finished,
             active_deadline: spec.active_deadline_seconds,
+            started,
             end,
             pods: [active, succeeded, failed].into_iter().flatten().fold(0, u32::saturating_add),
             bytes: u32::try_from(json.len()).unwrap_or(u32::MAX),

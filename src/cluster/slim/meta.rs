@@ -83,31 +83,20 @@ pub enum Version {
     Other(Box<str>),
 }
 
-/// What [`Metadata`] does not have, because admission never reads it.
-#[derive(Debug, Default, Deserialize)]
-#[serde(rename_all = "camelCase")]
-pub(super) struct Extra<'a> {
-    #[serde(borrow)]
-    resource_version: Option<Text<'a>>,
-    #[serde(borrow)]
-    finalizers: Option<Vec<Text<'a>>>,
-}
-
 // === impl Meta ===
 
 impl Meta {
     pub(super) fn new(
         kind: Kind,
         wire: &Metadata<'_>,
-        extra: &Extra<'_>,
         decoder: &mut Decoder,
     ) -> Result<Self, String> {
         let name = wire.name.as_deref().ok_or("it has no metadata.name")?;
         let uid = wire.uid.as_deref().ok_or("it has no metadata.uid")?;
         let version =
-            extra.resource_version.as_deref().ok_or("it has no metadata.resourceVersion")?;
+            wire.resource_version.as_deref().ok_or("it has no metadata.resourceVersion")?;
         let ending = wire.deletion_timestamp.as_deref().map(|since| {
-            let finalizers = extra.finalizers.iter().flatten();
+            let finalizers = wire.finalizers.iter().flatten();
             let finalizers = finalizers.map(|text| decoder.interner.intern(text)).collect();
             Box::new(Ending { since: seconds(since), finalizers })
         });
@@ -143,21 +132,24 @@ impl Meta {
     }
 
     pub(super) fn view(&self, kind: Kind) -> Metadata<'_> {
-        let time = |seconds: i64| {
-            let time = Timestamp::from_second(seconds).unwrap_or(Timestamp::MAX);
-            Text(Cow::Owned(time.to_string()))
-        };
+        let text = |at: i64| Text(Cow::Owned(time(at).to_string()));
         Metadata {
             name: Some((&*self.name).into()),
             generate_name: self.generate_name.as_deref().map(Text::from),
             namespace: Some((&*self.namespace).into()),
             uid: Some(Text(Cow::Owned(self.uid.to_string()))),
-            creation_timestamp: self.created.map(time),
+            resource_version: Some(Text(Cow::Owned(self.version.to_string()))),
+            creation_timestamp: self.created.map(text),
+            // Kept where they matter: on what is being deleted.
+            finalizers: self
+                .ending
+                .as_ref()
+                .map(|ending| ending.finalizers.iter().map(|one| (&**one).into()).collect()),
             // That it is there counts, even if it is no time.
             deletion_timestamp: self
                 .ending
                 .as_ref()
-                .map(|ending| ending.since.map_or_else(Text::default, time)),
+                .map(|ending| ending.since.map_or_else(Text::default, text)),
             labels: self.labels.view(),
             annotations: self.annotations.view(),
             owner_references: Some(self.owners.iter().map(Owner::view).collect()),
@@ -401,6 +393,11 @@ impl fmt::Debug for Version {
 /// Unix seconds of an API time, which has no fraction.
 pub(super) fn seconds(text: &str) -> Option<i64> {
     text.parse::<Timestamp>().ok().map(Timestamp::as_second)
+}
+
+/// The time of Unix seconds, which [`seconds`] read.
+pub(super) fn time(seconds: i64) -> Timestamp {
+    Timestamp::from_second(seconds).unwrap_or(Timestamp::MAX)
 }
 
 const TTL: &str = "ttlSecondsAfterFinished";
