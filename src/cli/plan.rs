@@ -18,7 +18,7 @@ use crate::policy::Policy;
 use crate::policy::value::Seconds;
 use crate::sweeper::plan::{self, Does, Options, Snapshot};
 
-/// Show what the sweeper would do to the Jobs and `CronJob`s of a cluster
+/// Show what the sweeper would do to what is stored in a cluster
 ///
 /// Reads a dump such as `kubectl get jobs,cronjobs,namespaces -A -o yaml` and prints a line for
 /// each object that would be deleted or changed, and for each that differs from the policy while
@@ -63,7 +63,7 @@ enum Format {
     Wide,
     /// The plan as a document
     Json,
-    /// As json; `curfew sweep` carries it out
+    /// As json, for people
     Yaml,
     /// The names of the objects that would be deleted or changed
     Name,
