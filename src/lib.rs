@@ -1,4 +1,25 @@
 //! curfew: no finished Job outlives its welcome.
+//!
+//! ```text
+//! batch      the vocabulary: what is read of Jobs and CronJobs, schedules, zones
+//!   ▲
+//! policy     the rules: load, lint, index, decide          one judge for everything below
+//!   ▲
+//! admission  one review: bytes in, bytes out
+//! sweeper    what to do about stored objects, as data
+//!   ▲
+//! cluster    watches, store, writes, Events                what waits, and talks to Kubernetes
+//! leader     who may write
+//! server     TLS, connections, limits, drain               what waits, and talks to callers
+//! reload     policies and certificates that change
+//!   ▲
+//! cli        one file a command; puts the rest together
+//! ```
+//!
+//! Whatever decides is pure: it is told what time it is and what there is, and answers with data.
+//! `batch`, `policy`, `admission` and `sweeper` know no task, client, file or clock, and a test
+//! holds them to it; they are public, to be driven by other tools and other people's tables.
+//! [`policy::Policy::load`] and [`policy::Policy::decide`] are the place to begin reading.
 
 pub mod admission;
 pub mod batch;
