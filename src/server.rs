@@ -78,8 +78,10 @@ pub struct Settings {
     pub body_limit: usize,
     /// Bodies in memory at once, in bytes; more get 503. Keeps the pod below its limit.
     pub body_budget: usize,
-    /// How long, once accepting has stopped, a connection may take to send its first request.
-    pub first_request_timeout: Duration,
+    /// How long, once accepting has stopped, an idle connection stays open. A client that calls
+    /// often sends another request in that time, and its answer says that it is the last; closing
+    /// at once could cross that request, which Go would not send again.
+    pub last_request_timeout: Duration,
     /// How long, once accepting has stopped, everything may take to finish.
     pub stop_timeout: Duration,
 }
@@ -196,7 +198,7 @@ impl Default for Settings {
             requests: 256,
             body_limit: 8 << 20,
             body_budget: 32 << 20,
-            first_request_timeout: Duration::from_secs(1),
+            last_request_timeout: Duration::from_secs(1),
             // With the drain delay of 5 s below the 30 s that a pod is given by default.
             stop_timeout: Duration::from_secs(15),
         }

@@ -126,22 +126,18 @@ impl Activity {
             wait = Some(since + limit);
         }
         if !closing {
-            let close = match self.protocol {
-                // What is idle may close; what is used was told to close in an answer before.
-                Protocol::Http1 => phase == Phase::Stopping && used,
-                // GOAWAY lets every stream that the client has opened finish. But to a client
-                // that has just connected it would only say: connect again.
-                Protocol::Http2 => phase >= Phase::Draining && used || self.is_old(now),
-            };
-            if close {
-                return Next::Close;
-            }
+            // GOAWAY lets every stream that the client has opened finish. But to a client that has
+            // just connected it would only say: connect again. HTTP/1.1 is told in an answer.
             if self.protocol == Protocol::Http2 {
+                if phase >= Phase::Draining && used || self.is_old(now) {
+                    return Next::Close;
+                }
                 wait = Some(earlier(wait, self.opened + self.age));
             }
-            // A connection without a request yet: it may be on its way.
+            // Whoever has not been told by now, since nothing was asked: a request may be on its
+            // way.
             if let Some(stopping) = stopping {
-                let until = stopping + settings.first_request_timeout;
+                let until = stopping + settings.last_request_timeout;
                 if now >= until {
                     return Next::Close;
                 }
@@ -211,9 +207,11 @@ mod tests {
     #[case::draining_sends_used_http2_away(Http2, &[Begin, End], Draining, 60, CLOSE)]
     #[case::draining_sends_busy_http2_away(Http2, &[Begin], Draining, 60, CLOSE)]
     #[case::draining_leaves_new_http2(Http2, &[], Draining, 60, "100")]
-    #[case::stopping_closes_used_http1(Http1, &[Begin, End], Stopping, 60, CLOSE)]
     #[case::stopping_waits_for_a_first_request(Http1, &[], Stopping, 60, "61")]
-    #[case::stopping_does_not_wait_for_long(Http1, &[], Stopping, 61, CLOSE)]
+    #[case::stopping_waits_for_another_request(Http1, &[Begin, End], Stopping, 60, "61")]
+    #[case::stopping_does_not_wait_for_long(Http1, &[Begin, End], Stopping, 61, CLOSE)]
+    #[case::stopping_sends_used_http2_away(Http2, &[Begin, End], Stopping, 60, CLOSE)]
+    #[case::stopping_waits_for_new_http2(Http2, &[], Stopping, 60, "61")]
     fn what_becomes_of_it(
         #[case] protocol: Protocol,
         #[case] events: &[Event],

@@ -171,9 +171,12 @@ async fn a_second_signal_stops_at_once() {
 
 /// Callers that keep their connections, callers that make new ones, and callers on HTTP/2 go on
 /// until the port is closed; whatever they sent was answered.
+#[rstest]
+#[case::as_in_a_cluster("--drain-delay=700ms")]
+#[case::as_on_loopback("--drain-delay=0s")]
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn sigterm_under_load_loses_no_call() {
-    let mut serving = Serving::start(TempDir::new().unwrap(), &["--drain-delay=700ms"]).await;
+async fn sigterm_under_load_loses_no_call(#[case] delay: &str) {
+    let mut serving = Serving::start(TempDir::new().unwrap(), &[delay]).await;
     let stopping = Arc::new(AtomicBool::new(false));
     let mut callers = Vec::new();
     for number in 0..6 {

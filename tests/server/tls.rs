@@ -8,7 +8,7 @@ use rstest::rstest;
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::TcpStream;
 
-use crate::client::{TLS12, TLS13, post2};
+use crate::client::{PATIENCE, TLS12, TLS13, post2};
 use crate::harness::{Harness, With, issued, ms, pair, until};
 
 #[tokio::test]
@@ -66,7 +66,7 @@ async fn other_bytes_are_closed_upon() {
     let harness = Harness::start(Settings::default()).await;
     let mut stream = TcpStream::connect(harness.connect.address).await.unwrap();
     stream.write_all(b"\x00\x01\x02").await.unwrap();
-    assert_eq!(stream.read(&mut [0; 16]).await.unwrap_or(0), 0);
+    closed(stream).await;
     until("it is counted", || harness.failed("not_tls") == 1).await;
 }
 
@@ -79,7 +79,7 @@ async fn a_handshake_that_never_finishes_is_cut(#[case] bytes: &[u8]) {
     let harness = Harness::start(settings).await;
     let mut stream = TcpStream::connect(harness.connect.address).await.unwrap();
     stream.write_all(bytes).await.unwrap();
-    assert_eq!(stream.read(&mut [0; 16]).await.unwrap_or(0), 0);
+    closed(stream).await;
     until("it is counted", || harness.failed("timeout") == 1).await;
     assert_eq!(harness.connect.post("hello").await.unwrap().status, 200, "others are served");
 }
@@ -103,7 +103,10 @@ async fn more_connections_than_may_be_are_closed() {
     assert_eq!(harness.failed("too_many_connections"), 1);
     assert_eq!(two.post("hello").await.unwrap().status, 200);
     drop(one);
-    while harness.connect.post("hello").await.is_err() {}
+    let start = curfew::clock::instant();
+    while harness.connect.post("hello").await.is_err() {
+        assert!(start.elapsed() < PATIENCE, "room is given back");
+    }
 }
 
 #[tokio::test]
@@ -112,6 +115,12 @@ async fn a_client_that_does_not_trust_us_is_told_apart() {
     harness.connect.roots = roots(issued().ca.as_bytes()).unwrap();
     harness.connect.post("hello").await.unwrap_err();
     until("it is counted", || harness.failed("untrusted") == 1).await;
+}
+
+/// Waits until the server closes, or resets, without a word.
+async fn closed(mut stream: TcpStream) {
+    let read = tokio::time::timeout(PATIENCE, async { stream.read(&mut [0; 16]).await });
+    assert_eq!(read.await.expect("in time").unwrap_or(0), 0);
 }
 
 /// An authority, and a certificate and key for a client of it.
