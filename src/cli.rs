@@ -8,6 +8,7 @@ pub mod advice;
 pub mod certs;
 pub mod check;
 pub mod completion;
+pub mod connection;
 pub mod diff;
 pub mod explain;
 pub mod judge;

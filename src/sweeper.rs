@@ -15,6 +15,7 @@ mod family;
 pub mod flap;
 pub mod plan;
 pub mod reason;
+pub mod status;
 pub mod table;
 
 pub use brake::{Brake, PlanId};
@@ -23,4 +24,5 @@ pub use deadlines::Deadlines;
 pub use decide::{Action, Deletion, Judgement, View, decide};
 pub use flap::Flaps;
 pub use reason::Reason;
+pub use status::Status;
 pub use table::{Response, Row};

@@ -9,11 +9,13 @@
 //! [`Memory`] from the Lease holds the very same Jobs: a restart neither trips the brake nor
 //! forgets it.
 
+mod approval;
 mod memory;
 mod plan_id;
 
 use jiff::{SignedDuration, Timestamp};
 
+pub use self::approval::Approval;
 pub use self::memory::{Cause, Hold, Memory};
 pub use self::plan_id::{BadPlanId, PlanId};
 use super::decide::Risk;

@@ -1,0 +1,31 @@
+//! Which cluster a command talks to, as kubectl takes it.
+
+use std::path::PathBuf;
+
+use crate::cluster::connect::{Choice, Cluster, ConnectError, Habit};
+
+/// The flags of kubectl for it.
+#[derive(Clone, Debug, Default, Eq, PartialEq, clap::Args)]
+pub struct Connection {
+    /// Kubeconfig file of the cluster
+    #[arg(long, value_name = "FILE")]
+    pub kubeconfig: Option<PathBuf>,
+
+    /// Context of the kubeconfig
+    #[arg(long, value_name = "NAME")]
+    pub context: Option<String>,
+}
+
+// === impl Connection ===
+
+impl Connection {
+    /// Finds the cluster; calls nothing yet.
+    ///
+    /// # Errors
+    /// Where there is none, or its configuration cannot be read.
+    pub async fn connect(&self, habit: Habit) -> Result<Cluster, ConnectError> {
+        let Self { kubeconfig, context } = self;
+        let choice = Choice { kubeconfig: kubeconfig.clone(), context: context.clone() };
+        Cluster::connect(&choice, habit).await
+    }
+}

@@ -1,0 +1,77 @@
+//! What the leader says of itself, in one annotation on the Lease: whoever may read the Lease can
+//! ask how the sweeper is doing, without reaching a Pod.
+
+use std::collections::BTreeMap;
+
+use jiff::Timestamp;
+use serde::{Deserialize, Serialize};
+
+/// How the sweeper is doing.
+#[derive(Clone, Debug, Default, Deserialize, PartialEq, Serialize)]
+#[serde(rename_all = "camelCase", default)]
+pub struct Status {
+    /// Of the build.
+    pub version: String,
+    /// Of the policy that it acts by.
+    pub revision: String,
+    /// When everything that is stored was last looked at.
+    pub swept: Option<Timestamp>,
+    /// Stored Jobs by state.
+    pub jobs: BTreeMap<String, u64>,
+    pub builtin_ttl: BuiltinTtl,
+    /// Seconds past its due time of the Job that shows it: the oldest one whose own TTL is over.
+    pub builtin_ttl_lag: Option<i64>,
+    /// What the policy needs and we may not do, each with how to mend it.
+    pub missing_rights: Vec<String>,
+    /// Seconds that this clock is behind the API server's.
+    pub clock_offset: f64,
+    /// Why nothing is deleted just now, whatever is due.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub stopped: Option<String>,
+}
+
+/// Whether the built-in TTL controller works, judged from Jobs whose own TTL is over.
+#[derive(Clone, Copy, Debug, Default, Deserialize, Eq, PartialEq, Serialize)]
+#[serde(rename_all = "camelCase")]
+pub enum BuiltinTtl {
+    /// No Job with a TTL of its own has expired yet.
+    #[default]
+    Unknown,
+    /// Expired Jobs go at once.
+    Working,
+    /// They go, late.
+    Slow,
+    /// They stay.
+    Off,
+}
+
+// === impl Status ===
+
+impl Status {
+    /// The annotation on the Lease.
+    pub const ANNOTATION: &'static str = "curfew.dev/status";
+
+    /// Reads the annotation; `None` where there is none, or none that this build understands.
+    pub fn parse(text: Option<&str>) -> Option<Self> {
+        serde_json::from_str(text?).ok()
+    }
+
+    /// The annotation's value.
+    pub fn to_text(&self) -> String {
+        serde_json::to_string(self).expect("strings, numbers and times are always JSON")
+    }
+}
+
+// === impl BuiltinTtl ===
+
+impl BuiltinTtl {
+    /// One word, for people.
+    pub const fn as_str(self) -> &'static str {
+        match self {
+            Self::Unknown => "unknown",
+            Self::Working => "working",
+            Self::Slow => "slow",
+            Self::Off => "off",
+        }
+    }
+}
