@@ -207,11 +207,12 @@ impl PolicyPlan {
         let color = printer.colors_talk();
         if paths.is_empty() {
             let sources = crate::reload::policy::bundled();
-            return reloading::load(&sources)
+            return reloading::load(&sources, false)
                 .map(Self::Bundled)
                 .map_err(|refusal| refusal.explain(color));
         }
-        reloading::watch_policy(paths, now).map(Self::Files).map_err(|refusal| match refusal {
+        reloading::watch_policy(paths, false, now).map(Self::Files).map_err(|refusal| match refusal
+        {
             Refusal::Content(refusal) => refusal.explain(color),
             Refusal::Read(error) => Invalid::new(error.to_string()),
         })
