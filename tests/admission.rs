@@ -16,7 +16,7 @@ fn example() -> Policy {
 }
 
 fn ask(policy: &Policy, body: &[u8]) -> Result<Answer, BadReview> {
-    let site = Site { own_namespace: Some("curfew".to_owned()) };
+    let site = Site { own_namespace: Some("curfew".to_owned()), ..Site::default() };
     admit(policy, &site, body, "2026-11-21T18:00:00Z".parse().unwrap())
 }
 

@@ -147,6 +147,21 @@ impl CronJobs {
         self.find(namespace, name).filter(|cronjob| cronjob.meta.uid == Uid::from(uid))
     }
 
+    /// As [`CronJobs::owner`], and only where the `CronJob`s were listed with what a policy needs:
+    /// both are asked under one lock, lest a list come in between.
+    pub fn covered_owner(
+        &self,
+        keep: &Keep,
+        namespace: &str,
+        name: &str,
+        uid: &str,
+    ) -> Option<Arc<CronJob>> {
+        let known = read(&self.0);
+        let found = if known.covers(keep) { known.find(namespace, name) } else { None };
+        drop(known);
+        found.filter(|cronjob| cronjob.meta.uid == Uid::from(uid))
+    }
+
     /// All `CronJob`s, in no order.
     pub fn all(&self) -> Vec<Arc<CronJob>> {
         read(&self.0).all()

@@ -69,7 +69,7 @@ pub(super) async fn run(plan: Plan, printer: &mut Printer) -> Result<Exit, anyho
         Check { name: "policy", probe: Box::new(|| Ok(())) },
         shutdown_check(phases.clone()),
     ];
-    let site = Site { own_namespace };
+    let site = Site { own_namespace, neighbours: None };
     let judge = Arc::new(Webhook::new(Arc::clone(&policy), site.clone()));
     let parts = Parts { tls: Arc::clone(&tls), judge, metrics: Arc::clone(&metrics) };
     let server = Server::bind(listen, Settings::default(), parts)
