@@ -1,5 +1,9 @@
 //! Reviews in, answers out: what a real API server sent, and what it never would.
 
+mod admission {
+    mod neighbours;
+}
+
 use base64::Engine;
 use base64::engine::general_purpose::STANDARD;
 use curfew::admission::{Answer, BadReview, Site, admit};
