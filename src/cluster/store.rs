@@ -142,11 +142,6 @@ impl CronJobs {
         read(&self.0).find(namespace, name)
     }
 
-    /// The `CronJob` that an owner reference means: not another one of the same name.
-    pub fn owner(&self, namespace: &str, name: &str, uid: &str) -> Option<Arc<CronJob>> {
-        self.find(namespace, name).filter(|cronjob| cronjob.meta.uid == Uid::from(uid))
-    }
-
     /// As [`CronJobs::owner`], and only where the `CronJob`s were listed with what a policy needs:
     /// both are asked under one lock, lest a list come in between.
     pub fn covered_owner(
@@ -160,6 +155,11 @@ impl CronJobs {
         let found = if known.covers(keep) { known.find(namespace, name) } else { None };
         drop(known);
         found.filter(|cronjob| cronjob.meta.uid == Uid::from(uid))
+    }
+
+    /// The `CronJob` that an owner reference means: not another one of the same name.
+    pub fn owner(&self, namespace: &str, name: &str, uid: &str) -> Option<Arc<CronJob>> {
+        self.find(namespace, name).filter(|cronjob| cronjob.meta.uid == Uid::from(uid))
     }
 
     /// All `CronJob`s, in no order.

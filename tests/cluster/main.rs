@@ -6,6 +6,7 @@
 
 mod example;
 mod failing;
+mod families;
 mod finished;
 mod harness;
 mod intent;
