@@ -149,6 +149,21 @@ impl CronJobs {
         read(&self.0).find(namespace, name)
     }
 
+    /// As [`CronJobs::owner`], and only where the `CronJob`s were listed with what a policy needs:
+    /// both are asked under one lock, lest a list come in between.
+    pub fn covered_owner(
+        &self,
+        keep: &Keep,
+        namespace: &str,
+        name: &str,
+        uid: &str,
+    ) -> Option<Arc<CronJob>> {
+        let known = read(&self.0);
+        let found = if known.covers(keep) { known.find(namespace, name) } else { None };
+        drop(known);
+        found.filter(|cronjob| cronjob.meta.uid == Uid::from(uid))
+    }
+
     /// The `CronJob` that an owner reference means: not another one of the same name.
     pub fn owner(&self, namespace: &str, name: &str, uid: &str) -> Option<Arc<CronJob>> {
         self.find(namespace, name).filter(|cronjob| cronjob.meta.uid == Uid::from(uid))

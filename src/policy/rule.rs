@@ -27,6 +27,8 @@ pub struct Policy {
     pub defaults: Settings,
     pub stored: Stored,
     pub scheduler: Scheduler,
+    /// See [`Policy::needs_namespace_labels`].
+    pub(super) asks_namespaces: bool,
     pub(super) index: Index,
 }
 

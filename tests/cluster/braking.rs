@@ -36,14 +36,16 @@ fn yesterdays(plane: &'static ControlPlane, prefix: &str) -> Namespace<'static> 
 }
 
 fn old(space: &Namespace<'_>) -> usize {
-    let is_old = |job: &Value| job["metadata"]["name"].as_str().is_some_and(|n| n.starts_with("old"));
+    let is_old =
+        |job: &Value| job["metadata"]["name"].as_str().is_some_and(|n| n.starts_with("old"));
     space.jobs().iter().filter(|job| is_old(job)).count()
 }
 
 /// The holds on the Lease.
 fn holds(sweeping: &Sweeping) -> Vec<Value> {
     let text = sweeping.note("curfew.dev/brake");
-    let memory: Value = text.as_str().and_then(|t| serde_json::from_str(t).ok()).unwrap_or_default();
+    let memory: Value =
+        text.as_str().and_then(|t| serde_json::from_str(t).ok()).unwrap_or_default();
     memory["holds"].as_array().cloned().unwrap_or_default()
 }
 
@@ -83,9 +85,7 @@ fn a_typo_deletes_no_job_that_had_finished_before() {
     let space = &sweeping.space;
     // What finishes from the next second on follows the new policy.
     let cutoff: i64 = plan.split('-').nth(1).unwrap().parse().unwrap();
-    eventually("the second is over", LIMIT, || {
-        (clock::now().as_second() > cutoff).then_some(())
-    });
+    eventually("the second is over", LIMIT, || (clock::now().as_second() > cutoff).then_some(()));
     finished_job(space, "new", Finish::Complete, clock::now(), json!({}));
     eventually("the new one goes", LIMIT, || space.find_job("new").is_none().then_some(()));
     assert_eq!(old(space), COUNT);
