@@ -21,6 +21,8 @@ pub(super) struct Acted {
     /// When to try again if nothing is seen of it.
     pub(super) until: Timestamp,
     pub(super) deleted: bool,
+    /// Whether the API server did not let us.
+    pub(super) refused: bool,
     /// How often in a row it came to nothing.
     failures: u32,
 }
@@ -60,6 +62,7 @@ impl Shift<'_> {
                 version,
                 until: self.after(UNSEEN),
                 deleted: matches!(step.what, What::Delete(_)),
+                refused: false,
             };
             self.acted.insert(target.clone(), acted);
             let (writer, to, change) = (self.writer.clone(), step.target(), step.change());
@@ -102,6 +105,9 @@ impl Shift<'_> {
                 self.keeper.doubt();
                 self.refused(action, &why);
                 self.again(&target, AFTER_REFUSAL);
+                if let Some(acted) = self.acted.get_mut(&target) {
+                    acted.refused = true;
+                }
             }
             Outcome::Failed(why) => {
                 tracing::warn!(%target, action, why, "the API server does not take it");

@@ -434,6 +434,8 @@ impl<'s> Shift<'s> {
 
     fn rights_changed(&mut self) {
         self.rights = self.keeper.rights();
+        // What was refused may be let through now, or is known to be hopeless.
+        self.acted.retain(|_, acted| !acted.refused);
         self.sweeper.metrics.stored.missing_rights(self.rights.missing.len());
         self.pass_now();
     }
