@@ -28,15 +28,15 @@ fn soon<T>(what: &str, probe: impl FnMut() -> Option<T>) -> T {
     eventually(what, LIMIT, probe)
 }
 
-/// A Job that is due is put there and goes: whoever else was due has gone, too, for what has been
-/// due for longer goes first.
+/// A Job that has been due for long is put there, and goes: the sweeper is awake, and has had the
+/// time to see what was there before.
 #[track_caller]
 fn canary(sweeping: &Sweeping, name: &str) {
     finished_job(
         &sweeping.space,
         name,
         Finish::Complete,
-        days_ago(0),
+        days_ago(1),
         json!({"spec": {
             "ttlSecondsAfterFinished": 0,
         }}),

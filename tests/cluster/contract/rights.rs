@@ -42,6 +42,8 @@ fn a_missing_right_is_said_once_and_waited_for() {
     let said = log.lines().filter(|line| line.contains("rbac.delete")).count();
     assert_eq!(said, 1, "{log}");
     let binding = grant(plane, &sweeping.lease, "delete", &everything(&["delete"]));
+    // With another policy it is asked for at once.
+    sweeping.set_rule("{ttl: 2h, stored: Delete}");
     soon("it goes on", || sweeping.space.jobs().is_empty().then_some(()));
     assert_eq!(sweeping.calls("delete").len(), JOBS);
     // Taken away while it works: it finds out by trying.
