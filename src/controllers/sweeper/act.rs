@@ -23,6 +23,8 @@ pub(super) struct Acted {
     pub(super) deleted: bool,
     /// Whether the API server did not let us.
     pub(super) refused: bool,
+    /// The call has not ended: what the watch shows may be its doing, or not.
+    pub(super) under_way: bool,
     /// How often in a row it came to nothing.
     failures: u32,
 }
@@ -63,6 +65,7 @@ impl Shift<'_> {
                 until: self.after(UNSEEN),
                 deleted: matches!(step.what, What::Delete(_)),
                 refused: false,
+                under_way: true,
             };
             self.acted.insert(target.clone(), acted);
             let (writer, to, change) = (self.writer.clone(), step.target(), step.change());
@@ -88,6 +91,9 @@ impl Shift<'_> {
             What::Patch(_) => ("patch", ""),
         };
         self.sweeper.metrics.stored.acted(action, end, outcome.as_str());
+        if let Some(acted) = self.acted.get_mut(&target) {
+            acted.under_way = false;
+        }
         match outcome {
             Outcome::Done => self.done(&target, &step),
             // The watch will tell, or has already.
@@ -134,6 +140,8 @@ impl Shift<'_> {
                         (field.from.to_string(), field.to.to_string(), &field.rule);
                     tracing::info!(kind, ns, name, setting, from, to, rule, "changed");
                 }
+                // What the watch has shown since could not be told from a revert until now.
+                self.dirty.insert(target.clone());
             }
         }
     }
