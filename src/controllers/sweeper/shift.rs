@@ -219,8 +219,7 @@ impl<'s> Shift<'s> {
     }
 
     fn world_relisted(&mut self) {
-        // Also where no rule asks for them: the next policy may, and there will be no news of what
-        // does not change.
+        // Also where no rule asks for them: of what does not change there will be no news.
         self.world.copy_missing_namespaces();
         self.pass_now();
     }
@@ -330,8 +329,8 @@ impl<'s> Shift<'s> {
         let flapping = self.flaps.is_stopped(uid);
         let now = self.now();
         let judgement = self.world.judge(policy, subject, Labels::Present, flapping, now);
-        // A state from before our last write would look as if somebody had reverted it, and so
-        // would our own write, before it is known to be done.
+        // A state from before our last write would look like a revert, and so would that write
+        // before it is known to be done.
         let under_way = self.acted.get(subject).is_some_and(|acted| acted.under_way);
         if flapping || under_way || self.is_stale(subject) {
             return judgement;
