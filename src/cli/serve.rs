@@ -3,6 +3,7 @@
 //! [`Serve`] is what a user typed. It becomes a [`Plan`], in which everything that could be wrong
 //! has been looked at, and a plan is run by [`run`]. Assembly stands here and nowhere else.
 
+mod cluster;
 mod greeting;
 mod reloading;
 mod run;
@@ -30,10 +31,10 @@ use crate::{clock, telemetry};
 
 use self::reloading::{PolicyFiles, PolicyRefusal};
 
-/// Run the webhook
+/// Run the webhook, and on a cluster the sweeper
 ///
 /// Without a cluster it answers on loopback by the policy given, with a certificate of its own
-/// making in certs/; the sweeper and the scheduler stay off.
+/// making in certs/; the sweeper stays off. It never looks for a kubeconfig by itself.
 #[derive(Debug, clap::Args)]
 pub struct Serve {
     #[command(flatten)]
@@ -75,6 +76,9 @@ pub struct Serve {
     #[arg(long, value_name = "FILE", env = "CURFEW_CLIENT_CA")]
     client_ca: Option<PathBuf>,
 
+    #[command(flatten)]
+    cluster: cluster::ClusterArgs,
+
     /// Our own namespace, whose objects are left alone [default: that of the pod]
     #[arg(long, value_name = "NAME", env = "CURFEW_NAMESPACE")]
     namespace: Option<String>,
@@ -111,6 +115,7 @@ struct Plan {
     authorities: Option<Started<Bundle, RootCertStore, PairError>>,
     /// The self-signed pair, where nobody gave one.
     laptop: Option<Laptop>,
+    cluster: cluster::ClusterArgs,
     own_namespace: Option<String>,
     drain_delay: Duration,
     log_format: LogFormat,
@@ -154,6 +159,7 @@ impl Serve {
             tls_key,
             tls_min_version,
             client_ca,
+            cluster,
             namespace,
             drain_delay,
             log_format: _,
@@ -186,6 +192,7 @@ impl Serve {
             oldest: tls_min_version.into(),
             authorities,
             laptop,
+            cluster,
             own_namespace: namespace.or_else(pod_namespace),
             // In a cluster, endpoints take a while to forget us. On loopback nobody keeps a list
             // of us, and whoever presses Ctrl-C does not want to wait.

@@ -227,6 +227,20 @@ pub enum SchedulerMode {
     Own,
 }
 
+// === impl Action ===
+
+impl Action {
+    /// As a policy spells it.
+    pub const fn as_str(self) -> &'static str {
+        match self {
+            Self::Report => "Report",
+            Self::Marked => "Marked",
+            Self::Patch => "Patch",
+            Self::Delete => "Delete",
+        }
+    }
+}
+
 // === impl GuardKind ===
 
 impl GuardKind {

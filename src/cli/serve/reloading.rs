@@ -59,8 +59,12 @@ pub(super) fn warn(warnings: &[Diagnostic]) {
     }
 }
 
-/// Acts on a look at the policy.
-pub(super) fn policy(step: Step<Loaded, PolicyRefusal>, slot: &ArcSwap<Policy>, metrics: &Metrics) {
+/// Acts on a look at the policy; says why what lies on disk is not put in use.
+pub(super) fn policy(
+    step: Step<Loaded, PolicyRefusal>,
+    slot: &ArcSwap<Policy>,
+    metrics: &Metrics,
+) -> Option<String> {
     match step {
         Step::Replaced(Loaded { policy, warnings }) => {
             let (revision, before) = (policy.revision.clone(), slot.load().revision.clone());
@@ -73,6 +77,7 @@ pub(super) fn policy(step: Step<Loaded, PolicyRefusal>, slot: &ArcSwap<Policy>, 
             metrics.policy_in_step(false);
             let revision = &slot.load().revision;
             tracing::error!(revision, "policy on disk refused, the last good one stays: {refusal}");
+            return Some(refusal.to_string());
         }
         Step::Recovered => {
             metrics.policy_in_step(true);
@@ -80,6 +85,7 @@ pub(super) fn policy(step: Step<Loaded, PolicyRefusal>, slot: &ArcSwap<Policy>, 
         }
         Step::Unchanged => {}
     }
+    None
 }
 
 /// Acts on a look at the pair.
