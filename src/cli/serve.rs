@@ -166,7 +166,7 @@ impl Serve {
             log_level: _,
         } = self;
         let now = clock::now();
-        let policy = PolicyPlan::load(policies, now, printer)?;
+        let policy = PolicyPlan::load(policies, cluster.names_one(), now, printer)?;
         let (laptop, certificate, key) = if let Some((certificate, key)) = tls_cert.zip(tls_key) {
             (None, certificate, key)
         } else {
@@ -209,19 +209,25 @@ impl Serve {
 // === impl PolicyPlan ===
 
 impl PolicyPlan {
-    fn load(policies: Policies, now: Timestamp, printer: &Printer) -> Result<Self, Invalid> {
+    fn load(
+        policies: Policies,
+        has_cluster: bool,
+        now: Timestamp,
+        printer: &Printer,
+    ) -> Result<Self, Invalid> {
         let Policies { policy: paths } = policies;
         let color = printer.colors_talk();
         if paths.is_empty() {
             let sources = crate::reload::policy::bundled();
-            return reloading::load(&sources, false)
+            return reloading::load(&sources, has_cluster)
                 .map(Self::Bundled)
                 .map_err(|refusal| refusal.explain(color));
         }
-        reloading::watch_policy(paths, false, now).map(Self::Files).map_err(|refusal| match refusal
-        {
-            Refusal::Content(refusal) => refusal.explain(color),
-            Refusal::Read(error) => Invalid::new(error.to_string()),
+        reloading::watch_policy(paths, has_cluster, now).map(Self::Files).map_err(|refusal| {
+            match refusal {
+                Refusal::Content(refusal) => refusal.explain(color),
+                Refusal::Read(error) => Invalid::new(error.to_string()),
+            }
         })
     }
 }

@@ -9,10 +9,11 @@ use tokio::sync::watch;
 use tokio::task::JoinHandle;
 use tokio_util::sync::CancellationToken;
 
+use crate::admission::neighbours::Neighbours;
 use crate::cli::Invalid;
 use crate::cluster::connect::{Choice, Cluster, ConnectError, Habit};
 use crate::cluster::events::{About, Event, Recorder};
-use crate::cluster::store::Store;
+use crate::cluster::neighbours::StoredNeighbours;
 use crate::controllers::{Sweeper, Watches};
 use crate::leader::lease::Stored;
 use crate::leader::{Candidate, Standing, Timing, task};
@@ -66,6 +67,15 @@ pub(super) struct Running {
 // === impl ClusterArgs ===
 
 impl ClusterArgs {
+    /// Whether there is a cluster to look after, before anybody has tried to reach it.
+    pub(super) fn names_one(&self) -> bool {
+        !self.no_cluster && self.choice().finds_one(Habit::Server)
+    }
+
+    fn choice(&self) -> Choice {
+        Choice { kubeconfig: self.kubeconfig.clone(), context: self.context.clone() }
+    }
+
     /// Finds the cluster; `None` where there is none to look after.
     ///
     /// # Errors
@@ -74,8 +84,7 @@ impl ClusterArgs {
         if self.no_cluster {
             return Ok(None);
         }
-        let choice = Choice { kubeconfig: self.kubeconfig.clone(), context: self.context.clone() };
-        match Cluster::connect(&choice, Habit::Server).await {
+        match Cluster::connect(&self.choice(), Habit::Server).await {
             Ok(cluster) => Ok(Some(cluster)),
             Err(ConnectError::NotInCluster) => Ok(None),
             Err(error) => {
@@ -137,9 +146,9 @@ impl Running {
         }
     }
 
-    /// What is in the cluster.
-    pub(super) fn store(&self) -> Arc<Store> {
-        Arc::clone(&self.watches.store)
+    /// What is in the cluster, for the webhook.
+    pub(super) fn neighbours(&self) -> Arc<dyn Neighbours> {
+        Arc::new(StoredNeighbours::new(Arc::clone(&self.watches.store)))
     }
 
     /// Tells everybody which policy is in use.

@@ -72,11 +72,12 @@ pub(super) async fn run(plan: Plan, printer: &mut Printer) -> Result<Exit, anyho
         Check { name: "policy", probe: Box::new(|| Ok(())) },
         shutdown_check(phases.clone()),
     ];
-    let site = Site { own_namespace, neighbours: None };
     let running = found.map(|found| {
         let policy = policy.load_full();
-        Arc::new(Running::start(found, cluster, &policy, site.own_namespace.as_deref(), &metrics))
+        Arc::new(Running::start(found, cluster, &policy, own_namespace.as_deref(), &metrics))
     });
+    let neighbours = running.as_ref().map(|running| running.neighbours());
+    let site = Site { own_namespace, neighbours };
     let judge = Arc::new(Webhook::new(Arc::clone(&policy), site.clone()));
     let parts = Parts { tls: Arc::clone(&tls), judge, metrics: Arc::clone(&metrics) };
     let server = Server::bind(listen, Settings::default(), parts)
