@@ -8,6 +8,7 @@ mod braking;
 mod contract;
 mod example;
 mod failing;
+mod failover;
 mod families;
 mod finished;
 mod harness;
