@@ -317,6 +317,10 @@ apiVersion: audit.k8s.io/v1
 kind: Policy
 omitStages: [RequestReceived]
 rules:
+  # With its body, which says what becomes of the Pods.
+  - level: Request
+    verbs: [delete]
+    resources: [{group: batch}]
   - level: Metadata
     resources: [{group: batch}]
   - level: None
