@@ -24,6 +24,8 @@ pub struct Snapshot {
 struct Held {
     namespace: String,
     json: Json,
+    /// Whether it is planned for, and not only there for others to be judged by.
+    planned: bool,
 }
 
 /// An object that makes the snapshot useless: a part is never taken for the whole.
@@ -48,6 +50,8 @@ pub(super) struct Objects<'a> {
 pub(super) struct Stored<'a> {
     pub(super) namespace: &'a str,
     pub(super) object: Object<'a>,
+    /// Whether it is planned for itself.
+    pub(super) planned: bool,
     json: &'a Json,
     /// Positions of the Jobs of a `CronJob`.
     children: Vec<usize>,
@@ -69,7 +73,7 @@ impl Snapshot {
         let field = |name: &str| json.get(name).and_then(Json::as_str).unwrap_or_default();
         let (version, kind) = (field("apiVersion").to_owned(), field("kind").to_owned());
         match (version.as_str(), Kind::parse(&kind)) {
-            ("batch/v1", Some(kind)) => self.add_object(kind, json, namespace),
+            ("batch/v1", Some(kind)) => self.add_object(kind, json, namespace, true),
             ("v1", None) if kind == "Namespace" => {
                 self.add_namespace(&json);
                 Ok(())
@@ -79,6 +83,14 @@ impl Snapshot {
                 Ok(())
             }
         }
+    }
+
+    /// Adds a `CronJob` that nobody asked for, by which its Jobs are judged.
+    ///
+    /// # Errors
+    /// As [`Snapshot::add`].
+    pub fn add_surrounding(&mut self, json: Json) -> Result<(), BadObject> {
+        self.add_object(Kind::CronJob, json, "", false)
     }
 
     /// How many objects of other kinds there were.
@@ -116,7 +128,13 @@ impl Snapshot {
         self.namespaces.insert(name.to_owned(), labels);
     }
 
-    fn add_object(&mut self, kind: Kind, json: Json, namespace: &str) -> Result<(), BadObject> {
+    fn add_object(
+        &mut self,
+        kind: Kind,
+        json: Json,
+        namespace: &str,
+        planned: bool,
+    ) -> Result<(), BadObject> {
         let metadata = &json["metadata"];
         let name = metadata["name"].as_str().unwrap_or_default().to_owned();
         let namespace = metadata["namespace"].as_str().unwrap_or(namespace).to_owned();
@@ -143,7 +161,7 @@ impl Snapshot {
             };
         }
         self.places.insert(place, held.len());
-        held.push(Held { namespace, json });
+        held.push(Held { namespace, json, planned });
         Ok(())
     }
 
@@ -239,7 +257,8 @@ impl<'a> Stored<'a> {
     /// `None` where the object cannot be read, and [`Snapshot::add`] lets no such one in.
     fn new(kind: Kind, held: &'a Held) -> Option<Self> {
         let object = Object::from_json(kind, &held.json).ok()?;
-        Some(Self { namespace: &held.namespace, object, json: &held.json, children: Vec::new() })
+        let Held { namespace, json, planned } = held;
+        Some(Self { namespace, object, planned: *planned, json, children: Vec::new() })
     }
 
     /// Pods and bytes that the deletion of a Job frees, estimated as [`super::Freed`] says.
