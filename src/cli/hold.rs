@@ -162,7 +162,7 @@ async fn write(
         printer.data(format!("{place} is not held\n"))?;
         return Ok(Attempt::Done(Exit::Fine));
     }
-    let members = json!({"metadata": {"annotations": {HOLD_UNTIL: annotation}}});
+    let members = json!({"metadata": {"annotations": {HOLD_UNTIL: &annotation}}});
     let mut changed = job.object.clone();
     json_patch::merge(&mut changed, &members);
     let bad = |problem: String| Invalid::new(format!("{place} cannot be judged: {problem}"));
@@ -175,7 +175,8 @@ async fn write(
         Held::Judged { change: Some(change), .. } => change.merge_patch(),
         _ => json!({}),
     };
-    json_patch::merge(&mut whole, &members);
+    // Not merged: that would carry out a removal, and this is to ask for one.
+    whole["metadata"]["annotations"][HOLD_UNTIL] = annotation;
     let text = |field: &str| job.object["metadata"][field].as_str().unwrap_or_default().to_owned();
     let target = Target {
         kind: Kind::Job,

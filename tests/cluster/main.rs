@@ -4,6 +4,7 @@
 //! One binary, so that one control plane serves all tests. See `tests/support/harness.rs` for where
 //! it comes from, and for what happens where there is none.
 
+mod commands;
 mod example;
 mod failing;
 mod finished;
