@@ -4,8 +4,11 @@
 //! and holds nothing between two calls. Whatever it meets in an object it answers `allowed`: a
 //! clean-up tool must never stand between a user and a Job.
 
+pub mod neighbours;
 pub mod patch;
 mod review;
+
+use std::sync::Arc;
 
 use base64::Engine;
 use base64::engine::general_purpose::STANDARD;
@@ -15,6 +18,7 @@ use crate::batch::{Kind, Object, Wire};
 use crate::policy::decide::{Decision, Input, Operation, Verdict};
 use crate::policy::{Mode, Policy};
 
+use self::neighbours::{KnownCronJob, KnownNamespace, Neighbours};
 use self::review::{AuditAnnotations, Reading, Reply, Request, Response};
 
 /// What is known of the place where we run.
@@ -22,6 +26,8 @@ use self::review::{AuditAnnotations, Reading, Reply, Request, Response};
 pub struct Site {
     /// Our own namespace, whose objects are never considered; `None` where it is not known.
     pub own_namespace: Option<String>,
+    /// The objects around us; `None` where there is no cluster, and so nothing is known of any.
+    pub neighbours: Option<Arc<dyn Neighbours>>,
 }
 
 /// The answer to one review, with what a log line, a metric and a test want to know of it.
@@ -43,7 +49,9 @@ pub struct Report {
     pub namespace: String,
     /// The name, or the prefix where the API server makes it.
     pub name: String,
-    /// Such as `patched`, `unchanged`, `exempt`, `guarded`: the `decision` label of metrics.
+    /// The `decision` label of metrics: `patched`, `unchanged`, `dry-run`, `exempt`, `guarded`,
+    /// `untouched`, `never-considered`, `off`, `unjudged`; `unknown-cronjob` and
+    /// `unknown-namespace` where the answer depends on an object that we do not know.
     pub decision: &'static str,
     /// Setting and the name of the rule, or reserved word, that supplied its value.
     pub rules: Vec<(&'static str, String)>,
@@ -124,13 +132,22 @@ fn decide<'a>(
     // A stored object that cannot be read proves nothing about its author.
     let old = old.and_then(|wire| Object::new(kind, wire).ok());
     let namespace = report.namespace.clone();
+    // Looked up only where the answer depends on them, which for most objects it does not.
+    let around = site.neighbours.as_deref();
+    let family =
+        object.cronjob_owner().and_then(|owner| around?.cronjob(policy, &namespace, owner));
+    let cronjob = family.as_deref().map(KnownCronJob::view);
+    let home = around
+        .filter(|_| policy.needs_namespace_labels())
+        .and_then(|around| around.namespace(&namespace));
+    let labels = home.as_deref().map(KnownNamespace::labels);
     let decision = policy.decide(&Input {
         operation,
         object: &object,
         old: old.as_ref(),
-        cronjob: None,
+        cronjob: cronjob.as_ref(),
         namespace: &namespace,
-        namespace_labels: None,
+        namespace_labels: labels.as_ref(),
         own_namespace: site.own_namespace.as_deref(),
         now,
     });

@@ -10,6 +10,8 @@
 //!   ▲
 //! cluster    watches, store, writes, Events                what waits, and talks to Kubernetes
 //! leader     who may write
+//!   ▲
+//! controllers  the sweeper at work                         what waits, and writes
 //! server     TLS, connections, limits, drain               what waits, and talks to callers
 //! reload     policies and certificates that change
 //!   ▲
@@ -26,6 +28,7 @@ pub mod batch;
 pub mod cli;
 pub mod clock;
 pub mod cluster;
+pub mod controllers;
 pub mod leader;
 pub mod metrics;
 pub mod pki;

@@ -5,6 +5,7 @@
 //! of an object: a family never forgets a label set.
 
 pub mod process;
+pub mod stored;
 
 use std::collections::HashSet;
 use std::sync::{Mutex, PoisonError};
@@ -26,6 +27,8 @@ use crate::admission::Report;
 #[derive(Debug)]
 pub struct Metrics {
     registry: Registry,
+    /// What is counted about stored objects.
+    pub stored: stored::Stored,
     requests: Family<RequestLabels, Counter>,
     duration: Family<KindLabels, Histogram, fn() -> Histogram>,
     rejected_bodies: Family<ReasonLabels, Counter>,
@@ -166,8 +169,10 @@ impl Metrics {
             "What is running",
             Info::new([("version", env!("CARGO_PKG_VERSION"))]),
         );
+        let stored = stored::Stored::register(registry);
         Self {
             registry: all,
+            stored,
             requests,
             duration,
             rejected_bodies,

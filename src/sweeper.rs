@@ -8,6 +8,7 @@
 //! running sweeper would.
 
 pub mod brake;
+pub mod builtin;
 pub mod change;
 pub mod deadlines;
 pub mod decide;
@@ -20,6 +21,7 @@ pub mod status;
 pub mod table;
 
 pub use brake::{Brake, PlanId};
+pub use builtin::Builtin;
 pub use change::{Change, Direction};
 pub use deadlines::Deadlines;
 pub use decide::{Action, Deletion, Judgement, View, decide};

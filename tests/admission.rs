@@ -1,5 +1,9 @@
 //! Reviews in, answers out: what a real API server sent, and what it never would.
 
+mod admission {
+    mod neighbours;
+}
+
 use base64::Engine;
 use base64::engine::general_purpose::STANDARD;
 use curfew::admission::{Answer, BadReview, Site, admit};
@@ -16,7 +20,7 @@ fn example() -> Policy {
 }
 
 fn ask(policy: &Policy, body: &[u8]) -> Result<Answer, BadReview> {
-    let site = Site { own_namespace: Some("curfew".to_owned()) };
+    let site = Site { own_namespace: Some("curfew".to_owned()), ..Site::default() };
     admit(policy, &site, body, "2026-11-21T18:00:00Z".parse().unwrap())
 }
 

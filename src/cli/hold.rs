@@ -245,9 +245,15 @@ fn told(place: &Place, until: Option<Timestamp>, held: &Held, now: Timestamp) ->
         return (format!("{place} is released; {becomes}{due}\n"), Exit::Fine);
     };
     match end {
+        Some(end) if end <= now => (
+            format!(
+                "{place} is annotated, and not held: limits.hold ended it at {end}; {becomes}\n"
+            ),
+            Exit::Findings,
+        ),
         Some(end) if end < until => (
             format!("{place} is held until {end}, when limits.hold ends it; {becomes}\n"),
-            if end <= now { Exit::Findings } else { Exit::Fine },
+            Exit::Fine,
         ),
         _ => (format!("{place} is held until {until}; {becomes}\n"), Exit::Fine),
     }

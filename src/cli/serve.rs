@@ -3,6 +3,7 @@
 //! [`Serve`] is what a user typed. It becomes a [`Plan`], in which everything that could be wrong
 //! has been looked at, and a plan is run by [`run`]. Assembly stands here and nowhere else.
 
+mod cluster;
 mod greeting;
 mod reloading;
 mod run;
@@ -30,10 +31,10 @@ use crate::{clock, telemetry};
 
 use self::reloading::{PolicyFiles, PolicyRefusal};
 
-/// Run the webhook
+/// Run the webhook, and on a cluster the sweeper
 ///
 /// Without a cluster it answers on loopback by the policy given, with a certificate of its own
-/// making in certs/; the sweeper and the scheduler stay off.
+/// making in certs/; the sweeper stays off. It never looks for a kubeconfig by itself.
 #[derive(Debug, clap::Args)]
 pub struct Serve {
     #[command(flatten)]
@@ -75,6 +76,9 @@ pub struct Serve {
     #[arg(long, value_name = "FILE", env = "CURFEW_CLIENT_CA")]
     client_ca: Option<PathBuf>,
 
+    #[command(flatten)]
+    cluster: cluster::ClusterArgs,
+
     /// Our own namespace, whose objects are left alone [default: that of the pod]
     #[arg(long, value_name = "NAME", env = "CURFEW_NAMESPACE")]
     namespace: Option<String>,
@@ -111,6 +115,7 @@ struct Plan {
     authorities: Option<Started<Bundle, RootCertStore, PairError>>,
     /// The self-signed pair, where nobody gave one.
     laptop: Option<Laptop>,
+    cluster: cluster::ClusterArgs,
     own_namespace: Option<String>,
     drain_delay: Duration,
     log_format: LogFormat,
@@ -154,13 +159,14 @@ impl Serve {
             tls_key,
             tls_min_version,
             client_ca,
+            cluster,
             namespace,
             drain_delay,
             log_format: _,
             log_level: _,
         } = self;
         let now = clock::now();
-        let policy = PolicyPlan::load(policies, now, printer)?;
+        let policy = PolicyPlan::load(policies, cluster.names_one(), now, printer)?;
         let (laptop, certificate, key) = if let Some((certificate, key)) = tls_cert.zip(tls_key) {
             (None, certificate, key)
         } else {
@@ -186,6 +192,7 @@ impl Serve {
             oldest: tls_min_version.into(),
             authorities,
             laptop,
+            cluster,
             own_namespace: namespace.or_else(pod_namespace),
             // In a cluster, endpoints take a while to forget us. On loopback nobody keeps a list
             // of us, and whoever presses Ctrl-C does not want to wait.
@@ -202,18 +209,25 @@ impl Serve {
 // === impl PolicyPlan ===
 
 impl PolicyPlan {
-    fn load(policies: Policies, now: Timestamp, printer: &Printer) -> Result<Self, Invalid> {
+    fn load(
+        policies: Policies,
+        has_cluster: bool,
+        now: Timestamp,
+        printer: &Printer,
+    ) -> Result<Self, Invalid> {
         let Policies { policy: paths } = policies;
         let color = printer.colors_talk();
         if paths.is_empty() {
             let sources = crate::reload::policy::bundled();
-            return reloading::load(&sources)
+            return reloading::load(&sources, has_cluster)
                 .map(Self::Bundled)
                 .map_err(|refusal| refusal.explain(color));
         }
-        reloading::watch_policy(paths, now).map(Self::Files).map_err(|refusal| match refusal {
-            Refusal::Content(refusal) => refusal.explain(color),
-            Refusal::Read(error) => Invalid::new(error.to_string()),
+        reloading::watch_policy(paths, has_cluster, now).map(Self::Files).map_err(|refusal| {
+            match refusal {
+                Refusal::Content(refusal) => refusal.explain(color),
+                Refusal::Read(error) => Invalid::new(error.to_string()),
+            }
         })
     }
 }

@@ -173,6 +173,9 @@ fn tell(tally: &Tally, format: Format, printer: &mut Printer) -> Result<Exit, an
         Format::Table => tally.to_string(),
         Format::Yaml => output::yaml(tally)?,
     })?;
+    if tally.untouched > 0 && tally.unanswered.is_none() {
+        printer.talk("note: stopped; the same plan goes on where it was left")?;
+    }
     if tally.forbidden > 0 {
         let why = tally.forbidden_why.as_deref().unwrap_or_default();
         printer.talk(format!("note: forbidden {} times, such as: {why}", tally.forbidden))?;

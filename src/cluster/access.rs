@@ -50,10 +50,11 @@ pub enum AccessError {
 /// Where the API server does not answer; then nothing is known of any of them.
 pub async fn missing(client: &Client, rights: &[Right]) -> Result<Vec<Right>, AccessError> {
     let api: &Api<SelfSubjectAccessReview> = &Api::all(client.clone());
-    let asked = stream::iter(rights).map(|right| async move {
-        let granted = tokio::time::timeout(LIMIT, ask(api, right));
+    // Owned, or the future of this would not be known to be `Send` for every lifetime.
+    let asked = stream::iter(rights.to_vec()).map(|right| async move {
+        let granted = tokio::time::timeout(LIMIT, ask(api, &right));
         let granted = granted.await.map_err(|_late| AccessError::Late)??;
-        Ok::<_, AccessError>((!granted).then(|| right.clone()))
+        Ok::<_, AccessError>((!granted).then_some(right))
     });
     let answers: Vec<Option<Right>> = asked.buffered(AT_ONCE).try_collect().await?;
     Ok(answers.into_iter().flatten().collect())

@@ -128,6 +128,15 @@ impl Cluster {
     }
 }
 
+// === impl Choice ===
+
+impl Choice {
+    /// Whether there is a configuration, be it good or bad: nothing is read.
+    pub fn finds_one(&self, habit: Habit) -> bool {
+        Source::find(self, habit, &Surroundings::of_process()).is_ok()
+    }
+}
+
 // === impl Source ===
 
 impl Source {

@@ -43,9 +43,11 @@ pub struct Event {
 /// The object that an event is about.
 #[derive(Clone, Debug, Eq, Hash, PartialEq)]
 pub struct About {
-    pub kind: Kind,
+    pub api_version: &'static str,
+    pub kind: &'static str,
     pub namespace: String,
     pub name: String,
+    /// Empty where it is not known.
     pub uid: String,
 }
 
@@ -147,7 +149,7 @@ impl Writer {
     }
 
     async fn create(&self, event: &Event, name: &str, note: &str, at: Timestamp) -> bool {
-        let About { kind, namespace, name: object, uid } = &event.about;
+        let About { api_version, kind, namespace, name: object, uid } = &event.about;
         let body = Object {
             metadata: ObjectMeta {
                 name: Some(name.to_owned()),
@@ -162,11 +164,11 @@ impl Writer {
             reporting_controller: Some(CONTROLLER.to_owned()),
             reporting_instance: Some(self.instance.clone()),
             regarding: Some(ObjectReference {
-                api_version: Some("batch/v1".to_owned()),
-                kind: Some(kind.as_str().to_owned()),
+                api_version: Some((*api_version).to_owned()),
+                kind: Some((*kind).to_owned()),
                 namespace: Some(namespace.clone()),
                 name: Some(object.clone()),
-                uid: Some(uid.clone()),
+                uid: (!uid.is_empty()).then(|| uid.clone()),
                 ..ObjectReference::default()
             }),
             ..Object::default()
@@ -218,10 +220,22 @@ impl About {
     /// An object as it is known.
     pub fn new(kind: Kind, meta: &Meta) -> Self {
         Self {
-            kind,
+            api_version: "batch/v1",
+            kind: kind.as_str(),
             namespace: meta.namespace.to_string(),
             name: meta.name.to_string(),
             uid: meta.uid.to_string(),
+        }
+    }
+
+    /// Our own Lease: for what is about the cluster as a whole.
+    pub fn lease(namespace: &str, name: &str) -> Self {
+        Self {
+            api_version: "coordination.k8s.io/v1",
+            kind: "Lease",
+            namespace: namespace.to_owned(),
+            name: name.to_owned(),
+            uid: String::new(),
         }
     }
 }

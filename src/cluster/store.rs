@@ -70,7 +70,9 @@ struct Named<T>(Arc<T>);
 impl Store {
     /// Whether everything has been listed, with what a policy needs.
     pub fn covers(&self, keep: &Keep) -> bool {
-        self.jobs.covers(keep) && self.cronjobs.covers(keep) && self.namespaces.is_listed()
+        self.jobs.covers(keep)
+            && self.cronjobs.covers(keep)
+            && (!keep.needs_namespaces() || self.namespaces.is_listed())
     }
 }
 
@@ -92,6 +94,11 @@ impl Jobs {
         let key = Owned { namespace: namespace.into(), owner: owner.clone() };
         let known = read(&self.0);
         known.by_owner.get(&key).into_iter().flatten().map(|job| Arc::clone(&job.0)).collect()
+    }
+
+    /// The Jobs of a namespace, in no order.
+    pub fn within(&self, namespace: &str) -> Vec<Arc<Job>> {
+        read(&self.0).within(namespace)
     }
 
     /// All Jobs, in no order.
@@ -142,9 +149,29 @@ impl CronJobs {
         read(&self.0).find(namespace, name)
     }
 
+    /// As [`CronJobs::owner`], and only where the `CronJob`s were listed with what a policy needs:
+    /// both are asked under one lock, lest a list come in between.
+    pub fn covered_owner(
+        &self,
+        keep: &Keep,
+        namespace: &str,
+        name: &str,
+        uid: &str,
+    ) -> Option<Arc<CronJob>> {
+        let known = read(&self.0);
+        let found = if known.covers(keep) { known.find(namespace, name) } else { None };
+        drop(known);
+        found.filter(|cronjob| cronjob.meta.uid == Uid::from(uid))
+    }
+
     /// The `CronJob` that an owner reference means: not another one of the same name.
     pub fn owner(&self, namespace: &str, name: &str, uid: &str) -> Option<Arc<CronJob>> {
         self.find(namespace, name).filter(|cronjob| cronjob.meta.uid == Uid::from(uid))
+    }
+
+    /// The `CronJob`s of a namespace, in no order.
+    pub fn within(&self, namespace: &str) -> Vec<Arc<CronJob>> {
+        read(&self.0).within(namespace)
     }
 
     /// All `CronJob`s, in no order.
@@ -178,6 +205,11 @@ impl Namespaces {
     /// Whether all have been listed. Their labels are kept whatever the policy.
     pub fn is_listed(&self) -> bool {
         read(&self.0).keep.is_some()
+    }
+
+    /// All namespaces, in no order.
+    pub fn all(&self) -> Vec<Arc<Namespace>> {
+        read(&self.0).by_name.values().map(Arc::clone).collect()
     }
 
     /// A namespace by its name; `None` where nobody knows it, or knows it yet.
@@ -221,6 +253,11 @@ impl<T: Stored + PartialEq> Known<T> {
 
     fn find(&self, namespace: &str, name: &str) -> Option<Arc<T>> {
         self.by_name.get(namespace)?.get(name).map(|object| Arc::clone(&object.0))
+    }
+
+    fn within(&self, namespace: &str) -> Vec<Arc<T>> {
+        let known = self.by_name.get(namespace).into_iter().flatten();
+        known.map(|object| Arc::clone(&object.0)).collect()
     }
 
     fn all(&self) -> Vec<Arc<T>> {

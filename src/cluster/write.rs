@@ -18,7 +18,7 @@ use kube::{Client, core::Status};
 use serde_json::{Value, json};
 use tokio_util::sync::CancellationToken;
 
-pub use self::gate::Gate;
+pub use self::gate::{Gate, Taken};
 use super::clock_offset;
 use super::pace::Signal;
 use super::slim::Meta;
@@ -81,17 +81,31 @@ impl Writer {
         Self { client, gate, over }
     }
 
-    /// Makes one change to one object.
+    /// Makes one change to one object, when it is its turn.
     pub async fn write(&self, target: &Target, change: &Change) -> Outcome {
-        let request = match target.request(change) {
-            Ok(request) => request,
-            Err(error) => return Outcome::Failed(error),
-        };
-        let turn = tokio::select! {
+        let taken = tokio::select! {
             biased;
             () = self.over.cancelled() => return Outcome::Stopped,
             // Cancel-safe: a turn that nobody took is given back.
-            turn = self.gate.turn() => turn,
+            taken = self.turn() => taken,
+        };
+        self.write_now(taken, target, change).await
+    }
+
+    /// Waits for a turn: for whoever wants to decide what to write only when it may be written.
+    /// Cancel-safe.
+    pub async fn turn(&self) -> Taken {
+        self.gate.turn().await
+    }
+
+    /// Makes one change to one object, in a turn that was waited for.
+    pub async fn write_now(&self, taken: Taken, target: &Target, change: &Change) -> Outcome {
+        if self.over.is_cancelled() {
+            return Outcome::Stopped;
+        }
+        let request = match target.request(change) {
+            Ok(request) => request,
+            Err(error) => return Outcome::Failed(error),
         };
         // Not cancelled any more: it would be done or not, and nobody would know.
         let outcome = match tokio::time::timeout(LIMIT, self.send(request)).await {
@@ -100,7 +114,7 @@ impl Writer {
                 Outcome::Retry { after: None, why: format!("no answer within {LIMIT:?}") }
             }
         };
-        turn.ended(outcome.signal());
+        taken.ended(outcome.signal());
         outcome
     }
 

@@ -7,7 +7,9 @@ use std::time::Duration;
 use k8s_openapi::api::coordination::v1::{Lease as Object, LeaseSpec};
 use k8s_openapi::apimachinery::pkg::apis::meta::v1::{MicroTime, ObjectMeta};
 use kube::Api;
-use kube::api::PostParams;
+use kube::api::{Patch, PatchParams, PostParams};
+use serde_json::json;
+use tokio::time::timeout;
 
 use super::Record;
 
@@ -101,6 +103,24 @@ impl Stored {
     pub fn new(client: kube::Client, namespace: &str, name: &str) -> Self {
         Self { api: Api::namespaced(client, namespace), name: name.to_owned() }
     }
+
+    /// Writes annotations beside the record, or takes them away; needs patch of `leases`. The
+    /// election reads them with its next renewal.
+    ///
+    /// # Errors
+    /// Where the API server refuses it or does not answer; nothing is known then of what is there.
+    pub async fn annotate(
+        &self,
+        annotations: &BTreeMap<&'static str, Option<String>>,
+    ) -> Result<(), LeaseError> {
+        let patch = Patch::Merge(json!({"metadata": {"annotations": annotations}}));
+        let params = PatchParams::default();
+        match timeout(LIMIT, self.api.patch_metadata(&self.name, &params, &patch)).await {
+            Ok(Ok(_)) => Ok(()),
+            Ok(Err(error)) => Err(error.into()),
+            Err(_late) => Err(LeaseError::Failed(format!("no answer within {LIMIT:?}"))),
+        }
+    }
 }
 
 impl Leases for Stored {
@@ -130,3 +150,6 @@ impl From<kube::Error> for LeaseError {
         }
     }
 }
+
+/// Of one call, which must not keep a leader from noticing that it no longer is one.
+const LIMIT: Duration = Duration::from_secs(4);

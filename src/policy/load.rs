@@ -70,9 +70,8 @@ impl Policy {
 
     /// Whether any decision asks for labels of namespaces: without them, who cannot know them must
     /// refuse the policy, and who can need not watch namespaces (policy.md, point 14).
-    pub fn needs_namespace_labels(&self) -> bool {
-        self.exempt.namespace_selector.is_some()
-            || self.rules.iter().any(|rule| rule.matcher.namespace_selector.is_some())
+    pub const fn needs_namespace_labels(&self) -> bool {
+        self.asks_namespaces
     }
 }
 
@@ -112,13 +111,18 @@ fn compile(name: String, spec: Spec, findings: &Findings<'_>) -> Policy {
         spec;
     let rules: Vec<_> =
         List::items(rules).into_iter().map(|rule| compile_rule(rule, findings)).collect();
+    let exempt = compile_exempt(value(exempt).unwrap_or_default());
+    // Once and not for each review: there may be 10,000 rules.
+    let asks_namespaces = exempt.namespace_selector.is_some()
+        || rules.iter().any(|rule| rule.matcher.namespace_selector.is_some());
     let mut policy = Policy {
         name,
         revision: String::new(),
         mode: value(mode).unwrap_or_default(),
-        exempt: compile_exempt(value(exempt).unwrap_or_default()),
+        exempt,
         guards: compile_guards(value(guards).unwrap_or_default()),
         limits: compile_limits(value(limits).unwrap_or_default()),
+        asks_namespaces,
         index: Index::new(&rules),
         rules,
         defaults: compile_defaults(value(defaults).unwrap_or_default()),

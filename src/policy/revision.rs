@@ -36,6 +36,8 @@ fn rendering(policy: &Policy) -> Value {
         defaults,
         stored: Stored { action, selector, propagation, rate, brake_at_most },
         scheduler: Scheduler { mode: scheduler_mode, grace, selector: watched, cluster_time_zone },
+        // It follows from the selectors.
+        asks_namespaces: _,
         index: _,
     } = policy;
     let GitOpsMarks { labels, annotations, managers } = gitops_marks;

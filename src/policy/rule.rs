@@ -27,6 +27,8 @@ pub struct Policy {
     pub defaults: Settings,
     pub stored: Stored,
     pub scheduler: Scheduler,
+    /// See [`Policy::needs_namespace_labels`].
+    pub(super) asks_namespaces: bool,
     pub(super) index: Index,
 }
 
@@ -223,6 +225,20 @@ pub enum SchedulerMode {
     Observe,
     Off,
     Own,
+}
+
+// === impl Action ===
+
+impl Action {
+    /// As a policy spells it.
+    pub const fn as_str(self) -> &'static str {
+        match self {
+            Self::Report => "Report",
+            Self::Marked => "Marked",
+            Self::Patch => "Patch",
+            Self::Delete => "Delete",
+        }
+    }
 }
 
 // === impl GuardKind ===

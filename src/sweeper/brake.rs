@@ -126,6 +126,14 @@ impl Brake {
         self.memory.holds.iter().filter(|hold| hold.revision == self.revision)
     }
 
+    /// Whether a risk can be of any interest to a count made now: what is due later than any hold
+    /// reaches cannot.
+    pub fn concerns(&self, risk: &Risk, now: Timestamp) -> bool {
+        let holds = self.memory.holds.iter().map(|hold| hold.horizon);
+        let furthest = holds.chain(self.undecided.map(horizon)).max().unwrap_or(now);
+        risk.due <= furthest.max(horizon(now))
+    }
+
     /// Counts what the policy would end; `unknown` are finished Jobs that cannot be judged yet.
     pub fn count<'r>(&self, risks: impl IntoIterator<Item = AtRisk<'r>>, unknown: usize) -> Census {
         let holds = &self.memory.holds;
@@ -242,6 +250,16 @@ impl Brake {
             cutoff: hold.cutoff.as_second(),
             count: counted.copied().unwrap_or(hold.count),
         }
+    }
+
+    /// How many Jobs wait for a person, by a count of now; while the revision is undecided, for
+    /// the count.
+    pub fn held(&self, census: &Census) -> usize {
+        if self.undecided.is_some() {
+            return census.due;
+        }
+        let holds = self.memory.holds.iter().zip(&census.held);
+        holds.filter(|(hold, _)| hold.revision == self.revision).map(|(_, held)| held).sum()
     }
 
     /// Whether the revision is accepted.

@@ -108,7 +108,7 @@ pub enum BadPlan {
 }
 
 /// The policy of a clean-up by age: every finished Job without a TTL of its author's, guards on
-/// `Skip`. The Jobs of `CronJob`s are left out unless asked for: history limits bound them.
+/// `Skip`. Holds count in full: these Jobs ended long before anybody could have held them. The Jobs of `CronJob`s are left out unless asked for: history limits bound them.
 ///
 /// # Errors
 /// None that a caller can cause: the text is ours.
@@ -120,7 +120,7 @@ pub fn older_than(age: Seconds, cronjobs: bool) -> Result<Policy, Vec<Diagnostic
     };
     let text = format!(
         "apiVersion: curfew.dev/v1alpha1\nkind: JobPolicy\nmetadata: {{name: older-than}}\n\
-         spec:\n  stored: {{action: Delete}}\n  defaults: {{ttl: {}}}\n{rules}",
+         spec:\n  stored: {{action: Delete}}\n  limits: {{hold: 2147483647}}\n  defaults: {{ttl: {}}}\n{rules}",
         age.get()
     );
     let source = Source { name: "--older-than".to_owned(), text };

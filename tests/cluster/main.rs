@@ -4,9 +4,12 @@
 //! One binary, so that one control plane serves all tests. See `tests/support/harness.rs` for where
 //! it comes from, and for what happens where there is none.
 
+mod braking;
 mod commands;
+mod contract;
 mod example;
 mod failing;
+mod families;
 mod finished;
 mod harness;
 mod intent;

@@ -11,11 +11,12 @@ use std::{
     time::Duration,
 };
 
-use serde_json::Value;
+use serde_json::{Value, json};
 
 use super::{
     control_plane::ControlPlane,
     kubectl::Said,
+    namespace::Namespace,
     pki::{Authority, Pair},
     process::{Child, Scratch},
     registration::Endpoint,
@@ -53,6 +54,35 @@ impl Curfew {
 
     /// Starts with a directory of policy files and further arguments.
     pub fn start_with(authority: &Authority, policy: &[(&str, &str)], arguments: &[&str]) -> Self {
+        let curfew = Self::launch(authority, policy, arguments);
+        curfew.wait_until_ready();
+        curfew
+    }
+
+    /// Starts in a cluster, as an administrator of it, and waits until it is ready.
+    pub fn start_in(plane: &ControlPlane, policy: &str) -> Self {
+        // The Lease is to lie there.
+        Namespace::open(plane, OWN_NAMESPACE, &json!({}));
+        let curfew = Self::launch_in(&plane.authority, &plane.kubeconfig, policy);
+        curfew.wait_until_ready();
+        curfew
+    }
+
+    /// Starts with a kubeconfig of whatever cluster, and waits only until it listens. It competes
+    /// with nobody: its Lease has a name of its own.
+    pub fn launch_in(authority: &Authority, kubeconfig: &Path, policy: &str) -> Self {
+        static STARTED: AtomicU32 = AtomicU32::new(0);
+        let lease = format!("curfew-{}", STARTED.fetch_add(1, Ordering::Relaxed));
+        let kubeconfig = kubeconfig.to_str().expect("a temporary directory has a plain name");
+        let arguments = [
+            ["--kubeconfig", kubeconfig],
+            ["--namespace", OWN_NAMESPACE],
+            ["--lease-name", &lease],
+        ];
+        Self::launch(authority, &[("policy.yaml", policy)], arguments.as_flattened())
+    }
+
+    fn launch(authority: &Authority, policy: &[(&str, &str)], arguments: &[&str]) -> Self {
         let scratch = Scratch::new().expect("a scratch directory can be made");
         let (policy_volume, certificate) =
             (Volume::new(scratch.join("policy")), Volume::new(scratch.join("tls")));
@@ -79,7 +109,7 @@ impl Curfew {
             listening(&process.log())
         });
         let bundle = authority.bundle();
-        let curfew = Self {
+        Self {
             address,
             admin,
             process,
@@ -87,9 +117,11 @@ impl Curfew {
             certificate,
             bundle,
             _scratch: scratch,
-        };
-        eventually("curfew is ready", LIMIT, || (curfew.admin("/readyz")?.0 == 200).then_some(()));
-        curfew
+        }
+    }
+
+    fn wait_until_ready(&self) {
+        eventually("curfew is ready", LIMIT, || (self.admin("/readyz")?.0 == 200).then_some(()));
     }
 
     pub fn endpoint(&self) -> Endpoint {
@@ -129,9 +161,15 @@ impl Curfew {
 
     /// The sum of a metric over all its labels.
     pub fn metric(&self, name: &str) -> f64 {
+        self.metric_with(name, "")
+    }
+
+    /// The same over the series that have a label, such as `kind="Job"`.
+    pub fn metric_with(&self, name: &str, label: &str) -> f64 {
         let (_, text) = self.admin("/metrics").expect("the admin port answers");
         let lines = text.lines().filter(|line| {
-            line.strip_prefix(name).is_some_and(|rest| rest.starts_with(['{', ' ']))
+            line.contains(label)
+                && line.strip_prefix(name).is_some_and(|rest| rest.starts_with(['{', ' ']))
         });
         lines.filter_map(|line| line.rsplit(' ').next()?.parse::<f64>().ok()).sum()
     }
@@ -206,3 +244,6 @@ fn listening(log: &str) -> Option<(SocketAddr, SocketAddr)> {
 }
 
 const LIMIT: Duration = Duration::from_secs(20);
+
+/// Where curfew is at home in a cluster.
+const OWN_NAMESPACE: &str = "curfew-system";

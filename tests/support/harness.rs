@@ -22,4 +22,5 @@ pub mod registration;
 pub mod scene;
 pub mod service;
 pub mod stub;
+pub mod sweeping;
 pub mod wait;

@@ -19,6 +19,8 @@ pub(super) struct Greeting<'a> {
     pub(super) bundled: bool,
     pub(super) laptop: Option<&'a Laptop>,
     pub(super) own_namespace: Option<&'a str>,
+    /// The URL of the cluster, where there is one.
+    pub(super) cluster: Option<&'a str>,
 }
 
 // === impl Greeting ===
@@ -27,7 +29,7 @@ impl Greeting<'_> {
     /// Says it: as a log line where logs are for machines, and in sentences where they are for
     /// people, with a command to paste where our certificate is one that anybody here can trust.
     pub(super) fn say(&self, format: LogFormat, printer: &mut Printer) -> io::Result<()> {
-        let Self { address, admin_address, policy, bundled, laptop, own_namespace } = self;
+        let Self { address, admin_address, policy, bundled, laptop, own_namespace, cluster } = self;
         let namespace = own_namespace.unwrap_or("none");
         if format == LogFormat::Json {
             tracing::info!(
@@ -37,8 +39,7 @@ impl Greeting<'_> {
                 revision = policy.revision,
                 rules = policy.rules.len(),
                 namespace,
-                sweeper = "off: no cluster",
-                scheduler = "off: no cluster",
+                sweeper = cluster.map_or("off: no cluster", |_| "on"),
                 "serving"
             );
             if let Some(laptop) = laptop {
@@ -70,7 +71,13 @@ impl Greeting<'_> {
             Some(name) => format!("  namespace    {name}: its objects are left alone"),
             None => "  namespace    none of our own".to_owned(),
         })?;
-        printer.talk("  off          sweeper and scheduler: no cluster")?;
+        printer.talk(match cluster {
+            Some(url) => format!(
+                "  cluster      {url}; the sweeper does as stored.action says: {}",
+                policy.stored.action.as_str()
+            ),
+            None => "  off          sweeper: no cluster".to_owned(),
+        })?;
         if let Some(Laptop { ca, .. }) = laptop {
             printer.talk("\nTo see a patch, paste this into another terminal:\n")?;
             printer.talk(format_args!("{}\n", self.command(ca)))?;

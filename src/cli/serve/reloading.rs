@@ -26,25 +26,27 @@ pub(super) enum PolicyRefusal {
     Errors { found: Vec<Diagnostic>, sources: Vec<Source> },
     #[error(
         "the policy has a namespaceSelector, and labels of namespaces are known only in a cluster: \
-         match by namespaces instead"
+         connect to one, or match by namespaces instead"
     )]
     NeedsCluster,
 }
 
-/// Starts to watch the files of a policy.
+/// Starts to watch the files of a policy; see [`load`].
 pub(super) fn watch_policy(
     paths: Vec<PathBuf>,
+    has_cluster: bool,
     now: Timestamp,
 ) -> Result<Started<PolicyFiles, Loaded, PolicyRefusal>, Refusal<PolicyRefusal>> {
     let read = move || reload::policy::read(&paths);
-    Watched::start(read, |sources: &PolicyFiles, _| load(sources), now)
+    Watched::start(read, move |sources: &PolicyFiles, _| load(sources, has_cluster), now)
 }
 
-/// Makes a policy of its files, if this server can act by it.
-pub(super) fn load(sources: &[Source]) -> Result<Loaded, PolicyRefusal> {
+/// Makes a policy of its files, if this server can act by it: without a cluster it never knows
+/// the labels of a namespace (policy.md, point 14).
+pub(super) fn load(sources: &[Source], has_cluster: bool) -> Result<Loaded, PolicyRefusal> {
     let loaded = Policy::load(sources)
         .map_err(|found| PolicyRefusal::Errors { found, sources: sources.to_vec() })?;
-    if loaded.policy.needs_namespace_labels() {
+    if loaded.policy.needs_namespace_labels() && !has_cluster {
         return Err(PolicyRefusal::NeedsCluster);
     }
     Ok(loaded)
@@ -57,8 +59,12 @@ pub(super) fn warn(warnings: &[Diagnostic]) {
     }
 }
 
-/// Acts on a look at the policy.
-pub(super) fn policy(step: Step<Loaded, PolicyRefusal>, slot: &ArcSwap<Policy>, metrics: &Metrics) {
+/// Acts on a look at the policy; says why what lies on disk is not put in use.
+pub(super) fn policy(
+    step: Step<Loaded, PolicyRefusal>,
+    slot: &ArcSwap<Policy>,
+    metrics: &Metrics,
+) -> Option<String> {
     match step {
         Step::Replaced(Loaded { policy, warnings }) => {
             let (revision, before) = (policy.revision.clone(), slot.load().revision.clone());
@@ -71,6 +77,7 @@ pub(super) fn policy(step: Step<Loaded, PolicyRefusal>, slot: &ArcSwap<Policy>, 
             metrics.policy_in_step(false);
             let revision = &slot.load().revision;
             tracing::error!(revision, "policy on disk refused, the last good one stays: {refusal}");
+            return Some(refusal.to_string());
         }
         Step::Recovered => {
             metrics.policy_in_step(true);
@@ -78,6 +85,7 @@ pub(super) fn policy(step: Step<Loaded, PolicyRefusal>, slot: &ArcSwap<Policy>, 
         }
         Step::Unchanged => {}
     }
+    None
 }
 
 /// Acts on a look at the pair.
@@ -160,3 +168,38 @@ fn line(finding: &Diagnostic) -> String {
 
 /// So many findings fit in a log line.
 const SHOWN: usize = 3;
+
+#[cfg(test)]
+mod tests {
+    use rstest::rstest;
+
+    use super::{PolicyRefusal, Source, load};
+
+    #[rstest]
+    #[case::cluster("exempt: {namespaceSelector: {matchLabels: {a: b}}}", true, true)]
+    #[case::no_cluster("exempt: {namespaceSelector: {matchLabels: {a: b}}}", false, false)]
+    #[case::of_a_rule(
+        "rules: [{name: r, match: {namespaceSelector: {matchLabels: {a: b}}}, ttl: 1h}]",
+        false,
+        false
+    )]
+    #[case::by_name("exempt: {namespaces: [a]}", false, true)]
+    fn a_policy_that_reads_labels_of_namespaces_needs_a_cluster(
+        #[case] spec: &str,
+        #[case] has_cluster: bool,
+        #[case] fine: bool,
+    ) {
+        let text = format!(
+            "apiVersion: curfew.dev/v1alpha1\nkind: JobPolicy\nmetadata: {{name: p}}\n\
+             spec: {{{spec}}}\n"
+        );
+        let loaded = load(&[Source { name: "p.yaml".to_owned(), text }], has_cluster);
+        match loaded {
+            Ok(_) => assert!(fine),
+            Err(refusal) => {
+                assert!(matches!(refusal, PolicyRefusal::NeedsCluster), "{refusal}");
+                assert!(!fine);
+            }
+        }
+    }
+}

@@ -9,6 +9,7 @@ use tokio::signal::unix::{Signal, SignalKind, signal};
 use tokio::sync::watch;
 use tokio_util::sync::CancellationToken;
 
+use super::cluster::Running;
 use super::greeting::Greeting;
 use super::{Plan, PolicyPlan, reloading};
 use crate::admission::Site;
@@ -39,6 +40,7 @@ pub(super) async fn run(plan: Plan, printer: &mut Printer) -> Result<Exit, anyho
         oldest,
         authorities,
         laptop,
+        cluster,
         own_namespace,
         drain_delay,
         log_format,
@@ -56,6 +58,7 @@ pub(super) async fn run(plan: Plan, printer: &mut Printer) -> Result<Exit, anyho
     metrics.policy_loaded(&policy.revision, now);
     reloading::warn(&warnings);
     let policy = Arc::new(ArcSwap::from_pointee(policy));
+    let found = cluster.connect().await?;
 
     reloading::note_pair(&pair.value, &metrics, now);
     let (authorities, watched_authorities) =
@@ -69,7 +72,12 @@ pub(super) async fn run(plan: Plan, printer: &mut Printer) -> Result<Exit, anyho
         Check { name: "policy", probe: Box::new(|| Ok(())) },
         shutdown_check(phases.clone()),
     ];
-    let site = Site { own_namespace };
+    let running = found.map(|found| {
+        let policy = policy.load_full();
+        Arc::new(Running::start(found, cluster, &policy, own_namespace.as_deref(), &metrics))
+    });
+    let neighbours = running.as_ref().map(|running| running.neighbours());
+    let site = Site { own_namespace, neighbours };
     let judge = Arc::new(Webhook::new(Arc::clone(&policy), site.clone()));
     let parts = Parts { tls: Arc::clone(&tls), judge, metrics: Arc::clone(&metrics) };
     let server = Server::bind(listen, Settings::default(), parts)
@@ -83,8 +91,14 @@ pub(super) async fn run(plan: Plan, printer: &mut Printer) -> Result<Exit, anyho
     let stop = CancellationToken::new();
     if let Some(watched) = watched_policy {
         let (slot, metrics) = (Arc::clone(&policy), Arc::clone(&metrics));
+        let running = running.clone();
         tokio::spawn(reload::run(watched, POLL, stop.clone(), move |step| {
-            reloading::policy(step, &slot, &metrics);
+            let refused = reloading::policy(step, &slot, &metrics);
+            let Some(running) = &running else { return };
+            running.policy(&slot.load_full());
+            if let Some(why) = refused {
+                running.policy_refused(&why);
+            }
         }));
     }
     if let Some(watched) = watched_authorities {
@@ -106,6 +120,7 @@ pub(super) async fn run(plan: Plan, printer: &mut Printer) -> Result<Exit, anyho
         bundled,
         laptop: laptop.as_ref(),
         own_namespace: site.own_namespace.as_deref(),
+        cluster: running.as_ref().map(|running| running.url.as_str()),
     }
     .say(log_format, printer)?;
 
@@ -113,10 +128,18 @@ pub(super) async fn run(plan: Plan, printer: &mut Printer) -> Result<Exit, anyho
     tracing::info!(signal = name, ?drain_delay, "stopping: not ready from now on");
     phase.send_replace(Phase::Draining);
     let orderly = async {
-        tokio::time::sleep(drain_delay).await;
-        tracing::info!("stopping: no new connections from now on");
-        phase.send_replace(Phase::Stopping);
-        serving.await
+        let drained = async {
+            tokio::time::sleep(drain_delay).await;
+            tracing::info!("stopping: no new connections from now on");
+            phase.send_replace(Phase::Stopping);
+            serving.await
+        };
+        let stopped = async {
+            if let Some(running) = &running {
+                running.stop().await;
+            }
+        };
+        tokio::join!(drained, stopped).0
     };
     let cut_off = tokio::select! {
         biased;

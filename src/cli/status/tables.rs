@@ -61,7 +61,7 @@ pub(super) fn render(report: &Report) -> String {
 fn part<T>(part: &Part<T>, told: impl Fn(&T) -> String) -> String {
     match part {
         Part::Known(known) => told(known),
-        Part::Absent(why) => format!("absent: {why}"),
+        Part::Absent(_) => "none".to_owned(),
         Part::NotPermitted(why) => format!("not permitted: {why}"),
     }
 }

@@ -123,7 +123,8 @@ impl Task {
             if self.deletes() { ("Deleted", "Delete") } else { ("Patched", "Patch") };
         Event {
             about: About {
-                kind: *kind,
+                api_version: "batch/v1",
+                kind: kind.as_str(),
                 namespace: namespace.clone(),
                 name: name.clone(),
                 uid: uid.clone(),
@@ -181,7 +182,8 @@ impl Carrier {
         }
         drop(progress);
         if self.unanswered.load(Ordering::Relaxed) >= GIVE_UP {
-            tally.unanswered = tally.left.last().map(|left| left.why.clone());
+            let mut failed = tally.left.iter().rev().filter(|left| left.outcome == FAILED);
+            tally.unanswered = failed.next().map(|left| left.why.clone());
         }
         self.stop_recording.cancel();
         // It ends by itself soon after; if it panicked, only Events are lost.
@@ -238,13 +240,16 @@ impl Tally {
                 self.forbidden_why.get_or_insert(why);
             }
             Outcome::Retry { after: _, why } | Outcome::Failed(why) => {
-                left("failed", why);
+                left(FAILED, why);
                 self.failed += 1;
             }
             Outcome::Stopped => self.untouched += 1,
         }
     }
 }
+
+/// How it is called where something that is left has failed.
+const FAILED: &str = "failed";
 
 /// Calls that wait for their turn together; the gate lets fewer through.
 const AT_ONCE: usize = 64;

@@ -151,8 +151,13 @@ mod tests {
 
     fn event(name: &str, note: &str) -> Event {
         let text = str::to_owned;
-        let about =
-            About { kind: Kind::Job, namespace: text("team-a"), name: text(name), uid: text("1") };
+        let about = About {
+            api_version: "batch/v1",
+            kind: "Job",
+            namespace: text("team-a"),
+            name: text(name),
+            uid: text("1"),
+        };
         Event { about, warning: false, reason: "Deleted", action: "Delete", note: text(note) }
     }
 

@@ -18,6 +18,9 @@ pub struct Keep {
     annotations: BTreeSet<String>,
     /// Those of [`GENERATED`] that the policy names nevertheless.
     generated: BTreeSet<String>,
+    /// Whether anything asks for the labels of namespaces. Those are kept whole, so this says
+    /// nothing of what was decoded, only whether they have to be watched.
+    namespaces: bool,
 }
 
 // === impl Keep ===
@@ -48,7 +51,13 @@ impl Keep {
                 .filter(|key| GENERATED.contains(&key.as_str()))
                 .map(ToString::to_string)
                 .collect(),
+            namespaces: policy.needs_namespace_labels(),
         }
+    }
+
+    /// Whether namespaces have to be watched.
+    pub fn needs_namespaces(&self) -> bool {
+        self.namespaces
     }
 
     /// What one that reads an annotation needs.

@@ -21,9 +21,9 @@ struct Inner {
     changed: Notify,
 }
 
-/// A write under way.
+/// A turn to write; given back when it is dropped.
 #[derive(Debug)]
-pub(super) struct Taken {
+pub struct Taken {
     gate: Gate,
     started: Duration,
     signal: Signal,

@@ -1,6 +1,5 @@
 //! Events as people see them.
 
-use curfew::batch::Kind;
 use curfew::cluster::events::{About, Event, Recorder};
 use serde_json::{Value, json};
 use tokio_util::sync::CancellationToken;
@@ -12,7 +11,8 @@ fn event(space: &Namespace<'_>, stored: &Value, note: &str) -> Event {
     let text = |field: &str| stored["metadata"][field].as_str().unwrap_or_default().to_owned();
     Event {
         about: About {
-            kind: Kind::Job,
+            api_version: "batch/v1",
+            kind: "Job",
             namespace: space.name.clone(),
             name: text("name"),
             uid: text("uid"),

@@ -1,0 +1,196 @@
+//! The half of `serve` that needs a cluster: watches, election, sweeper, Events.
+
+use std::mem;
+use std::sync::{Arc, Mutex, PoisonError};
+use std::time::Duration;
+
+use kube::Client;
+use tokio::sync::watch;
+use tokio::task::JoinHandle;
+use tokio_util::sync::CancellationToken;
+
+use crate::admission::neighbours::Neighbours;
+use crate::cli::Invalid;
+use crate::cluster::connect::{Choice, Cluster, ConnectError, Habit};
+use crate::cluster::events::{About, Event, Recorder};
+use crate::cluster::neighbours::StoredNeighbours;
+use crate::controllers::{Sweeper, Watches};
+use crate::leader::lease::Stored;
+use crate::leader::{Candidate, Standing, Timing, task};
+use crate::metrics::Metrics;
+use crate::policy::Policy;
+
+/// What the command line says about a cluster.
+#[derive(Clone, Debug, clap::Args)]
+pub(super) struct ClusterArgs {
+    /// Kubeconfig file of the cluster to look after [default: the cluster around this pod, if it is
+    /// one]
+    #[arg(long, value_name = "FILE", env = "CURFEW_KUBECONFIG")]
+    kubeconfig: Option<std::path::PathBuf>,
+
+    /// Context of the kubeconfig
+    #[arg(long, value_name = "NAME", env = "CURFEW_CONTEXT")]
+    context: Option<String>,
+
+    /// Do without a cluster, even in a pod: only the webhook runs
+    #[arg(
+        long,
+        env = "CURFEW_NO_CLUSTER",
+        value_parser = clap::builder::FalseyValueParser::new(),
+        conflicts_with_all = ["kubeconfig", "context"]
+    )]
+    no_cluster: bool,
+
+    /// Name of the Lease in our own namespace by which one replica leads
+    #[arg(long, value_name = "NAME", env = "CURFEW_LEASE_NAME", default_value = "curfew")]
+    lease_name: String,
+
+    /// Name of the MutatingWebhookConfiguration that registers us
+    #[arg(long, value_name = "NAME", env = "CURFEW_WEBHOOK_NAME", default_value = "curfew")]
+    webhook_name: String,
+}
+
+/// What runs on a cluster.
+pub(super) struct Running {
+    pub(super) url: String,
+    watches: Arc<Watches>,
+    policies: watch::Sender<Arc<Policy>>,
+    recorder: Recorder,
+    lease: (String, String),
+    /// The election, and with it all work; then the Events.
+    tasks: Mutex<Vec<JoinHandle<()>>>,
+    stop: CancellationToken,
+    /// Events are written until the rest has ended.
+    stop_events: CancellationToken,
+}
+
+// === impl ClusterArgs ===
+
+impl ClusterArgs {
+    /// Whether there is a cluster to look after, before anybody has tried to reach it.
+    pub(super) fn names_one(&self) -> bool {
+        !self.no_cluster && self.choice().finds_one(Habit::Server)
+    }
+
+    fn choice(&self) -> Choice {
+        Choice { kubeconfig: self.kubeconfig.clone(), context: self.context.clone() }
+    }
+
+    /// Finds the cluster; `None` where there is none to look after.
+    ///
+    /// # Errors
+    /// [`Invalid`] where one was named, or is around us, and cannot be used.
+    pub(super) async fn connect(&self) -> Result<Option<Cluster>, Invalid> {
+        if self.no_cluster {
+            return Ok(None);
+        }
+        match Cluster::connect(&self.choice(), Habit::Server).await {
+            Ok(cluster) => Ok(Some(cluster)),
+            Err(ConnectError::NotInCluster) => Ok(None),
+            Err(error) => {
+                let error = super::reloading::chain(&error);
+                Err(Invalid::new(format!("{error}; --no-cluster does without one")))
+            }
+        }
+    }
+}
+
+// === impl Running ===
+
+impl Running {
+    /// Starts everything. Nothing is written before this replica leads.
+    pub(super) fn start(
+        cluster: Cluster,
+        arguments: ClusterArgs,
+        policy: &Arc<Policy>,
+        own_namespace: Option<&str>,
+        metrics: &Arc<Metrics>,
+    ) -> Self {
+        let ClusterArgs { lease_name, webhook_name, .. } = arguments;
+        let namespace = own_namespace.unwrap_or(&cluster.namespace).to_owned();
+        let url = cluster.url.clone();
+        tracing::info!(url, namespace, lease = lease_name, "looking after a cluster");
+        let (stop, stop_events) = (CancellationToken::new(), CancellationToken::new());
+        let client: Client = cluster.client.clone();
+        let watches = Arc::new(Watches::start(&client, policy, &stop));
+        let (policies, in_use) = watch::channel(Arc::clone(policy));
+        let candidate = Candidate { identity: task::identity(&host()), timing: Timing::default() };
+        let (recorder, events) =
+            Recorder::start(client.clone(), &candidate.identity, stop_events.clone());
+        let (told, standing) = watch::channel(Standing::default());
+        let lease = Stored::new(client, &namespace, &lease_name);
+        let sweeper = Arc::new(Sweeper {
+            cluster,
+            watches: Arc::clone(&watches),
+            policies: in_use,
+            standing,
+            lease: lease.clone(),
+            lease_name: (namespace.clone(), lease_name.clone()),
+            recorder: recorder.clone(),
+            metrics: Arc::clone(metrics),
+            own_namespace: own_namespace.map(str::to_owned),
+            registration: webhook_name,
+        });
+        let election = tokio::spawn(task::run(lease, candidate, told, stop.clone(), move |term| {
+            Arc::clone(&sweeper).work(term)
+        }));
+        Self {
+            url,
+            watches,
+            policies,
+            recorder,
+            lease: (namespace, lease_name),
+            tasks: Mutex::new(vec![election, events]),
+            stop,
+            stop_events,
+        }
+    }
+
+    /// What is in the cluster, for the webhook.
+    pub(super) fn neighbours(&self) -> Arc<dyn Neighbours> {
+        Arc::new(StoredNeighbours::new(Arc::clone(&self.watches.store)))
+    }
+
+    /// Tells everybody which policy is in use.
+    pub(super) fn policy(&self, policy: &Arc<Policy>) {
+        self.watches.keep_for(policy);
+        self.policies.send_if_modified(|present| {
+            let changed = present.revision != policy.revision;
+            *present = Arc::clone(policy);
+            changed
+        });
+    }
+
+    /// Says in the cluster that what lies on disk is not put in use.
+    pub(super) fn policy_refused(&self, why: &str) {
+        let (namespace, name) = &self.lease;
+        self.recorder.record(Event {
+            about: About::lease(namespace, name),
+            warning: true,
+            reason: "PolicyRefused",
+            action: "Load",
+            note: format!("the last good policy stays: {why}"),
+        });
+    }
+
+    /// Stops working, gives the Lease back, and writes the last Events.
+    pub(super) async fn stop(&self) {
+        let tasks = mem::take(&mut *self.tasks.lock().unwrap_or_else(PoisonError::into_inner));
+        for (task, token) in tasks.into_iter().zip([&self.stop, &self.stop_events]) {
+            token.cancel();
+            if tokio::time::timeout(PATIENCE, task).await.is_err() {
+                tracing::warn!("something did not end in time");
+            }
+        }
+    }
+}
+
+/// What this machine is called: a pod is called by its name.
+fn host() -> String {
+    let named = std::env::var("HOSTNAME").ok().filter(|name| !name.is_empty());
+    let named = named.or_else(|| std::fs::read_to_string("/etc/hostname").ok());
+    named.map_or_else(|| "curfew".to_owned(), |name| name.trim().to_owned())
+}
+
+/// Longer than any call may take, and shorter than a pod is given to end.
+const PATIENCE: Duration = Duration::from_secs(10);

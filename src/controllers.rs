@@ -1,0 +1,17 @@
+//! What runs on a cluster for as long as the server does.
+//!
+//! [`watches`] fill the store that everybody reads; [`sweeper`] is the work of whichever replica
+//! leads: it asks the pure [`crate::sweeper`] about what is stored and carries out the answers
+//! through the seams of [`crate::cluster`]. [`rights`] says what of that the API server allows.
+//!
+//! Nothing here knows a rule of the policy, or of the delete contract: what to do is decided where
+//! it can be tested without a cluster, and this is the one place that does it.
+
+pub mod feed;
+pub mod rights;
+pub mod sweeper;
+pub mod watches;
+
+pub use feed::Feed;
+pub use sweeper::Sweeper;
+pub use watches::Watches;

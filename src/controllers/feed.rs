@@ -1,0 +1,183 @@
+//! What has happened in the cluster since the sweeper last looked.
+//!
+//! Watches write here on every replica; only a leader listens, and what nobody listens to is not
+//! kept. News of one object are one piece of news however often it changed, so a feed that is not
+//! read for a while is never larger than the cluster.
+
+use std::collections::HashSet;
+use std::mem;
+use std::sync::{Arc, Mutex, MutexGuard};
+
+use tokio::sync::Notify;
+
+use super::sweeper::Subject;
+use crate::cluster::slim::{CronJob, Job, Keep, Key, Namespace};
+use crate::cluster::store::{CronJobs, Jobs, Namespaces};
+use crate::cluster::watch::Index;
+
+/// Passes news from the watches to whoever leads. Clones are the same feed.
+#[derive(Clone, Debug, Default)]
+pub struct Feed(Arc<Inner>);
+
+#[derive(Debug, Default)]
+struct Inner {
+    /// `None` while nobody listens.
+    news: Mutex<Option<News>>,
+    arrived: Notify,
+}
+
+/// Everything since the last look.
+#[derive(Debug, Default)]
+pub struct News {
+    /// Objects that appeared or changed.
+    pub changed: HashSet<Subject>,
+    /// Jobs that were not there before.
+    pub appeared: Vec<Arc<Job>>,
+    /// Jobs as they were when they went.
+    pub gone: Vec<Arc<Job>>,
+    /// In the order in which it happened; the store learns of it afterwards.
+    pub namespaces: Vec<NamespaceNews>,
+    /// A complete list came: anything may be different.
+    pub relisted: bool,
+}
+
+/// What happened to namespaces.
+#[derive(Debug)]
+pub enum NamespaceNews {
+    Applied(Arc<Namespace>),
+    Deleted(String),
+    /// These are all.
+    Listed(Vec<Arc<Namespace>>),
+}
+
+/// An index of the store that also feeds the sweeper.
+#[derive(Debug)]
+pub struct Fed<I> {
+    pub index: I,
+    pub feed: Feed,
+}
+
+// === impl Feed ===
+
+impl Feed {
+    /// Begins to keep news; whatever was there before is to be read from the store.
+    pub fn listen(&self) {
+        *self.news() = Some(News { relisted: true, ..News::default() });
+    }
+
+    /// Stops keeping news.
+    pub fn leave(&self) {
+        *self.news() = None;
+    }
+
+    /// Takes the news, if there are any.
+    pub fn take(&self) -> News {
+        self.news().as_mut().map(mem::take).unwrap_or_default()
+    }
+
+    /// Waits for news. Cancel-safe.
+    pub async fn arrived(&self) {
+        self.0.arrived.notified().await;
+    }
+
+    fn tell(&self, add: impl FnOnce(&mut News)) {
+        if let Some(news) = self.news().as_mut() {
+            add(news);
+            self.0.arrived.notify_one();
+        }
+    }
+
+    fn news(&self) -> MutexGuard<'_, Option<News>> {
+        self.0.news.lock().expect("adding to a list does not panic")
+    }
+}
+
+// === impl Fed ===
+
+impl Index<Job> for Fed<Arc<Jobs>> {
+    fn apply(&mut self, object: &Arc<Job>) {
+        let known = self.index.find(&object.meta.namespace, &object.meta.name);
+        let appeared = known.is_none_or(|known| known.meta.uid != object.meta.uid);
+        self.index.apply(object);
+        self.feed.tell(|news| {
+            news.changed.insert(Subject::Job(Arc::clone(object)));
+            if appeared {
+                news.appeared.push(Arc::clone(object));
+            }
+        });
+    }
+
+    fn delete(&mut self, key: &Key) {
+        let gone = self.index.find(&key.namespace, &key.name);
+        self.index.delete(key);
+        if let Some(gone) = gone {
+            self.feed.tell(|news| {
+                news.changed.insert(Subject::Job(Arc::clone(&gone)));
+                news.gone.push(gone);
+            });
+        }
+    }
+
+    fn reset(&mut self, objects: &[Arc<Job>], keep: &Arc<Keep>) {
+        self.index.reset(objects, keep);
+        self.feed.tell(|news| news.relisted = true);
+    }
+
+    fn share(&self, fresh: Job) -> Arc<Job> {
+        self.index.share(fresh)
+    }
+}
+
+impl Index<CronJob> for Fed<Arc<CronJobs>> {
+    fn apply(&mut self, object: &Arc<CronJob>) {
+        self.index.apply(object);
+        self.feed.tell(|news| {
+            news.changed.insert(Subject::CronJob(Arc::clone(object)));
+        });
+    }
+
+    fn delete(&mut self, key: &Key) {
+        let gone = self.index.find(&key.namespace, &key.name);
+        self.index.delete(key);
+        if let Some(gone) = gone {
+            self.feed.tell(|news| {
+                news.changed.insert(Subject::CronJob(gone));
+            });
+        }
+    }
+
+    fn reset(&mut self, objects: &[Arc<CronJob>], keep: &Arc<Keep>) {
+        self.index.reset(objects, keep);
+        self.feed.tell(|news| news.relisted = true);
+    }
+
+    fn share(&self, fresh: CronJob) -> Arc<CronJob> {
+        self.index.share(fresh)
+    }
+}
+
+/// The sweeper hears of a change before the store does: it must look at what the new labels make
+/// due before anything is judged by them.
+impl Index<Namespace> for Fed<Arc<Namespaces>> {
+    fn apply(&mut self, object: &Arc<Namespace>) {
+        let news = NamespaceNews::Applied(Arc::clone(object));
+        self.feed.tell(|all| all.namespaces.push(news));
+        self.index.apply(object);
+    }
+
+    fn delete(&mut self, key: &Key) {
+        let news = NamespaceNews::Deleted(key.name.clone());
+        self.feed.tell(|all| all.namespaces.push(news));
+        self.index.delete(key);
+    }
+
+    fn reset(&mut self, objects: &[Arc<Namespace>], keep: &Arc<Keep>) {
+        let news = NamespaceNews::Listed(objects.to_vec());
+        self.feed.tell(|all| {
+            all.namespaces.clear();
+            all.namespaces.push(news);
+            all.relisted = true;
+        });
+        self.index.reset(objects, keep);
+    }
+}

@@ -1,0 +1,61 @@
+//! The sweeper at work: what the leader does for as long as it leads.
+//!
+//! [`Sweeper`] is what every term needs, and [`Sweeper::work`] is one term: it reads the news
+//! ([`super::feed`]), judges what they are about (`world`), puts the answers on an `agenda` or on
+//! a timer, and writes in the order of the agenda (`act`). Now and then it looks at everything
+//! (`pass`), which is also when the brake counts.
+//!
+//! One task decides and starts every write, so that no write is older than the news it was decided
+//! by. The state of a term ends with it: whatever must outlive it stands on the Lease.
+
+mod act;
+mod agenda;
+mod braking;
+mod pass;
+mod shift;
+mod subject;
+mod world;
+
+use std::sync::Arc;
+
+use tokio::sync::watch;
+
+pub use self::subject::Subject;
+use super::Watches;
+use crate::cluster::connect::Cluster;
+use crate::cluster::events::Recorder;
+use crate::leader::lease::Stored;
+use crate::leader::{Standing, Term};
+use crate::metrics::Metrics;
+use crate::policy::Policy;
+
+/// What the work of a leader needs.
+pub struct Sweeper {
+    pub cluster: Cluster,
+    pub watches: Arc<Watches>,
+    /// The policy in use, and each that replaces it.
+    pub policies: watch::Receiver<Arc<Policy>>,
+    pub standing: watch::Receiver<Standing>,
+    pub lease: Stored,
+    /// Namespace and name of the Lease, for Events about it.
+    pub lease_name: (String, String),
+    pub recorder: Recorder,
+    pub metrics: Arc<Metrics>,
+    pub own_namespace: Option<String>,
+    /// The `MutatingWebhookConfiguration` that registers us: whoever wants to know which Jobs it
+    /// missed has to know since when there is one.
+    pub registration: String,
+}
+
+// === impl Sweeper ===
+
+impl Sweeper {
+    /// Sweeps until the term is over, and until what was under way then has ended.
+    pub async fn work(self: Arc<Self>, term: Term) {
+        self.watches.feed.listen();
+        self.metrics.stored.leading(true);
+        shift::Shift::new(&self, term).run().await;
+        self.metrics.stored.leading(false);
+        self.watches.feed.leave();
+    }
+}

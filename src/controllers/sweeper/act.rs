@@ -1,0 +1,243 @@
+//! Writes, one call for one object, and what follows from the answer.
+
+use std::time::Duration;
+
+use jiff::{SignedDuration, Timestamp};
+
+use super::Subject;
+use super::agenda::{Step, What};
+use super::shift::Shift;
+use crate::cluster::events::{About, Event};
+use crate::cluster::slim::Version;
+use crate::cluster::write::{Change, Outcome, Taken, Target};
+use crate::sweeper::Deletion;
+use crate::sweeper::change::Identity;
+
+/// A write of ours to an object, until the watch shows what came of it.
+#[derive(Clone, Debug)]
+pub(super) struct Acted {
+    /// Of the object that was judged.
+    pub(super) version: Version,
+    /// When to try again if nothing is seen of it.
+    pub(super) until: Timestamp,
+    pub(super) deleted: bool,
+    /// How often in a row it came to nothing.
+    failures: u32,
+}
+
+/// A write that has ended.
+#[derive(Debug)]
+pub(super) struct Ended {
+    /// The object in whose judgement it was.
+    subject: Subject,
+    /// The object that it was about.
+    target: Subject,
+    step: Step,
+    outcome: Outcome,
+}
+
+// === impl Shift ===
+
+impl Shift<'_> {
+    /// Starts the next write of the agenda that may still be made.
+    pub(super) fn write_next(&mut self, taken: Taken) {
+        while let Some((subject, step)) = self.agenda.pop() {
+            if !self.term.holds() {
+                return;
+            }
+            let Some(target) = self.world.target(step.identity()) else { continue };
+            if self.obstacle(&step).is_some() || self.is_stale(&target) {
+                continue;
+            }
+            if !is_same(&target, step.identity()) {
+                self.dirty.insert(subject);
+                continue;
+            }
+            let version = target.meta().version.clone();
+            let before = self.acted.get(&target).filter(|acted| acted.version == version);
+            let acted = Acted {
+                failures: before.map_or(0, |acted| acted.failures),
+                version,
+                until: self.after(UNSEEN),
+                deleted: matches!(step.what, What::Delete(_)),
+            };
+            self.acted.insert(target.clone(), acted);
+            let (writer, to, change) = (self.writer.clone(), step.target(), step.change());
+            self.writes.spawn(async move {
+                let outcome = writer.write_now(taken, &to, &change).await;
+                Ended { subject, target, step, outcome }
+            });
+            return;
+        }
+    }
+
+    /// Draws the conclusions from a write.
+    pub(super) fn ended(&mut self, ended: Result<Ended, tokio::task::JoinError>) {
+        let Ended { subject, target, step, outcome } = match ended {
+            Ok(ended) => ended,
+            Err(error) => {
+                tracing::error!(%error, "a write broke off");
+                return;
+            }
+        };
+        let (action, end) = match &step.what {
+            What::Delete(deletion) => ("delete", deletion.outcome.condition()),
+            What::Patch(_) => ("patch", ""),
+        };
+        self.sweeper.metrics.stored.acted(action, end, outcome.as_str());
+        match outcome {
+            Outcome::Done => self.done(&target, &step),
+            // The watch will tell, or has already.
+            Outcome::Gone => {}
+            Outcome::Changed => self.again(&target, AFTER_CHANGE),
+            Outcome::Stopped => {
+                self.acted.remove(&target);
+            }
+            Outcome::Retry { after, why } => {
+                tracing::debug!(%target, why, "to be tried again");
+                let pause = self.failed(&target).max(after.unwrap_or_default());
+                self.again(&target, pause);
+            }
+            Outcome::Refused(why) => {
+                self.keeper.doubt();
+                self.refused(action, &why);
+                self.again(&target, AFTER_REFUSAL);
+            }
+            Outcome::Failed(why) => {
+                tracing::warn!(%target, action, why, "the API server does not take it");
+                self.again(&target, AFTER_REFUSAL);
+            }
+        }
+        // A family's next step may depend on it.
+        if subject != target {
+            self.dirty.insert(subject);
+        }
+    }
+
+    fn done(&mut self, target: &Subject, step: &Step) {
+        let now = self.now();
+        match &step.what {
+            What::Delete(deletion) => self.deleted(target, deletion, &step.reason, now),
+            What::Patch(change) => {
+                let meta = target.meta();
+                for field in &change.fields {
+                    self.flaps.wrote(meta.uid.clone(), field.setting, field.to.clone(), now);
+                    let setting = field.setting.as_str();
+                    let (kind, ns, name) = (target.kind().as_str(), &*meta.namespace, &*meta.name);
+                    let (from, to, rule) =
+                        (field.from.to_string(), field.to.to_string(), &field.rule);
+                    tracing::info!(kind, ns, name, setting, from, to, rule, "changed");
+                }
+            }
+        }
+    }
+
+    /// Tells about a deletion: one log line, and an Event for the Job and its `CronJob`.
+    fn deleted(
+        &self,
+        target: &Subject,
+        deletion: &Deletion,
+        reason: &crate::sweeper::Reason,
+        now: Timestamp,
+    ) {
+        let Deletion { identity, finish, outcome, due, ttl, rule, propagation: _ } = deletion;
+        let lag = now.duration_since(*due);
+        let age = now.duration_since(*finish).as_secs();
+        self.sweeper.metrics.stored.deleted_after(Duration::try_from(lag).unwrap_or_default());
+        let Identity { namespace: ns, name, uid, .. } = identity;
+        let outcome = outcome.condition();
+        let lag_seconds = lag.as_secs_f64();
+        tracing::info!(
+            ns, name, uid, rule, outcome, age, ttl, expiry = %due, lag_seconds, "deleted"
+        );
+        let after = ttl.map(|ttl| format!(", TTL {ttl} s")).unwrap_or_default();
+        let note = format!(
+            "Deleted Job {name}: {outcome} at {finish}{after} by {rule}, due at {due} ({reason})"
+        );
+        let event = |about| Event {
+            about,
+            warning: false,
+            reason: "Deleted",
+            action: "Delete",
+            note: note.clone(),
+        };
+        let recorder = &self.sweeper.recorder;
+        recorder.record(event(About::new(target.kind(), target.meta())));
+        if let Subject::Job(job) = target
+            && let Some(cronjob) = self.world.cronjob_of(job)
+        {
+            recorder.record(event(About::new(crate::batch::Kind::CronJob, &cronjob.meta)));
+        }
+    }
+
+    /// Says that a kind of write is refused: once, and again only when a while has passed.
+    fn refused(&mut self, action: &'static str, why: &str) {
+        let now = self.now();
+        let quiet = self.refusals.get(action).is_some_and(|until| *until > now);
+        if !quiet {
+            self.refusals.insert(action, self.after(QUIET));
+            tracing::error!(action, why, "refused by the API server; it is tried again later");
+        }
+    }
+
+    /// Counts a failure, and says how long to wait for it.
+    fn failed(&mut self, target: &Subject) -> Duration {
+        let Some(acted) = self.acted.get_mut(target) else { return FIRST_PAUSE };
+        let pause = FIRST_PAUSE.saturating_mul(1 << acted.failures.min(DOUBLINGS));
+        acted.failures += 1;
+        pause
+    }
+
+    /// Looks at an object again after a while, or as soon as it changes.
+    fn again(&mut self, target: &Subject, pause: Duration) {
+        let until = self.after(pause);
+        if let Some(acted) = self.acted.get_mut(target) {
+            acted.until = until;
+            acted.deleted = false;
+        }
+        self.dirty.insert(target.clone());
+    }
+
+    fn after(&self, pause: Duration) -> Timestamp {
+        let pause = SignedDuration::try_from(pause).unwrap_or(SignedDuration::MAX);
+        self.now().saturating_add(pause).unwrap_or(Timestamp::MAX)
+    }
+}
+
+// === impl Step ===
+
+impl Step {
+    fn target(&self) -> Target {
+        let Identity { kind, namespace, name, uid, resource_version } = self.identity().clone();
+        Target { kind, namespace, name, uid, version: resource_version }
+    }
+
+    fn change(&self) -> Change {
+        match &self.what {
+            What::Delete(deletion) => Change::Delete(deletion.propagation),
+            What::Patch(change) => Change::Merge(change.merge_patch()),
+        }
+    }
+}
+
+/// Whether an object is still as it was judged.
+fn is_same(target: &Subject, identity: &Identity) -> bool {
+    let meta = target.meta();
+    meta.version == Version::from(identity.resource_version.as_str())
+        && meta.uid.to_string() == identity.uid
+}
+
+/// For the watch to show what a write has done, before it is done once more.
+const UNSEEN: Duration = Duration::from_secs(30);
+
+/// The watch is behind; it will not be for long.
+const AFTER_CHANGE: Duration = Duration::from_secs(2);
+
+const AFTER_REFUSAL: Duration = Duration::from_secs(300);
+const FIRST_PAUSE: Duration = Duration::from_secs(1);
+
+/// Up to four minutes.
+const DOUBLINGS: u32 = 8;
+
+/// Between two lines about the same refusal.
+const QUIET: Duration = Duration::from_secs(600);

@@ -1,0 +1,214 @@
+//! What is to be written, in which order: what saves a Job first, then what has been due for
+//! longest.
+//!
+//! The steps of an object are those of its latest judgement and no others: whoever judges it again
+//! replaces them all. So nothing on the agenda is older than the last news of its object.
+
+use std::collections::{BTreeSet, HashMap, VecDeque};
+
+use jiff::Timestamp;
+
+use super::Subject;
+use crate::sweeper::change::{Direction, Identity};
+use crate::sweeper::decide::Risk;
+use crate::sweeper::{Action, Change, Deletion, Reason};
+
+/// Steps by their objects, and objects by their turn.
+#[derive(Debug, Default)]
+pub(super) struct Agenda {
+    order: BTreeSet<(Turn, Subject)>,
+    steps: HashMap<Subject, VecDeque<Step>>,
+}
+
+/// One write that a judgement asks for.
+#[derive(Clone, Debug)]
+pub(super) struct Step {
+    pub(super) what: What,
+    pub(super) reason: Reason,
+    /// Finished Jobs that end sooner for it.
+    pub(super) risks: Vec<Risk>,
+}
+
+#[derive(Clone, Debug)]
+pub(super) enum What {
+    Delete(Deletion),
+    Patch(Change),
+}
+
+/// When it is an object's turn: the rank of its next step, and since when that is due.
+type Turn = (u8, Timestamp);
+
+// === impl Agenda ===
+
+impl Agenda {
+    /// Replaces the steps of an object.
+    pub(super) fn set(&mut self, subject: &Subject, steps: Vec<Step>) {
+        self.remove(subject);
+        let mut steps = VecDeque::from(steps);
+        steps.make_contiguous().sort_by_key(Step::turn);
+        if let Some(first) = steps.front() {
+            self.order.insert((first.turn(), subject.clone()));
+            self.steps.insert(subject.clone(), steps);
+        }
+    }
+
+    /// Forgets the steps of an object.
+    pub(super) fn remove(&mut self, subject: &Subject) {
+        if let Some((subject, steps)) = self.steps.remove_entry(subject)
+            && let Some(first) = steps.front()
+        {
+            self.order.remove(&(first.turn(), subject));
+        }
+    }
+
+    /// Takes the next step, with the object in whose judgement it is.
+    pub(super) fn pop(&mut self) -> Option<(Subject, Step)> {
+        let (_, subject) = self.order.pop_first()?;
+        let steps = self.steps.get_mut(&subject)?;
+        let step = steps.pop_front()?;
+        match steps.front() {
+            Some(next) => {
+                self.order.insert((next.turn(), subject.clone()));
+            }
+            None => {
+                self.steps.remove(&subject);
+            }
+        }
+        Some((subject, step))
+    }
+
+    pub(super) fn clear(&mut self) {
+        *self = Self::default();
+    }
+
+    pub(super) fn is_empty(&self) -> bool {
+        self.order.is_empty()
+    }
+}
+
+// === impl Step ===
+
+impl Step {
+    /// The step that an action asks for; `None` where it asks for none.
+    pub(super) fn of(action: Action, risks: &[Risk]) -> Option<Self> {
+        match action {
+            Action::Delete { deletion, reason } => {
+                let risks = vec![Risk { finish: deletion.finish, due: deletion.due }];
+                Some(Self { what: What::Delete(deletion), reason, risks })
+            }
+            Action::Patch { change, reason } => {
+                let ends = change.direction.may_end_in_deletion();
+                let risks = if ends { risks.to_vec() } else { Vec::new() };
+                Some(Self { what: What::Patch(change), reason, risks })
+            }
+            Action::Count { .. } | Action::Wait { .. } => None,
+        }
+    }
+
+    pub(super) fn identity(&self) -> &Identity {
+        match &self.what {
+            What::Delete(deletion) => &deletion.identity,
+            What::Patch(change) => &change.identity,
+        }
+    }
+
+    fn turn(&self) -> Turn {
+        match &self.what {
+            What::Patch(change) => {
+                let saves = matches!(change.direction, Direction::TakeBack | Direction::Raise);
+                (u8::from(!saves), Timestamp::MIN)
+            }
+            What::Delete(deletion) => (2, deletion.due),
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::sync::Arc;
+
+    use jiff::Timestamp;
+
+    use super::{Agenda, Step, Subject, What};
+    use crate::batch::{Kind, Outcome};
+    use crate::cluster::slim::{Decoder, Job, Slim};
+    use crate::policy::decide::RecordChange;
+    use crate::policy::rule::Propagation;
+    use crate::sweeper::change::{Direction, Identity};
+    use crate::sweeper::{Change, Deletion, Reason, Row};
+
+    fn subject(name: &str) -> Subject {
+        let json = format!(
+            r#"{{"metadata": {{"namespace": "apps", "name": "{name}", "uid": "u", "resourceVersion": "1"}}, "spec": {{}}}}"#
+        );
+        Subject::Job(Arc::new(Job::decode(&json, &mut Decoder::default()).unwrap()))
+    }
+
+    fn identity(name: &str) -> Identity {
+        let text = |text: &str| text.to_owned();
+        Identity {
+            kind: Kind::Job,
+            namespace: text("apps"),
+            name: text(name),
+            uid: text("u"),
+            resource_version: text("1"),
+        }
+    }
+
+    fn deletion(name: &str, due: i64) -> Step {
+        let due = Timestamp::from_second(due).unwrap();
+        let deletion = Deletion {
+            identity: identity(name),
+            propagation: Propagation::Background,
+            finish: due,
+            outcome: Outcome::Success,
+            due,
+            ttl: Some(0),
+            rule: "rule".to_owned(),
+        };
+        Step { what: What::Delete(deletion), reason: Reason::Row(Row::Expired), risks: Vec::new() }
+    }
+
+    fn patch(name: &str, direction: Direction) -> Step {
+        let change = Change {
+            identity: identity(name),
+            direction,
+            fields: Vec::new(),
+            own_record: RecordChange::Keep,
+            template_record: RecordChange::Keep,
+        };
+        Step { what: What::Patch(change), reason: Reason::Row(Row::Hold), risks: Vec::new() }
+    }
+
+    fn popped(agenda: &mut Agenda) -> Vec<String> {
+        std::iter::from_fn(|| agenda.pop()).map(|(_, step)| step.identity().name.clone()).collect()
+    }
+
+    #[test]
+    fn what_saves_a_job_comes_first_and_then_what_is_overdue() {
+        let mut agenda = Agenda::default();
+        agenda.set(&subject("late"), vec![deletion("late", 10)]);
+        agenda.set(&subject("lower"), vec![patch("lower", Direction::Lower)]);
+        agenda.set(&subject("later"), vec![deletion("later", 5)]);
+        agenda.set(&subject("raise"), vec![patch("raise", Direction::Raise)]);
+        assert_eq!(popped(&mut agenda), ["raise", "lower", "later", "late"]);
+        assert!(agenda.is_empty());
+    }
+
+    #[test]
+    fn another_judgement_replaces_the_steps() {
+        let mut agenda = Agenda::default();
+        let family = subject("family");
+        agenda.set(&family, vec![deletion("b", 2), deletion("a", 1), deletion("c", 3)]);
+        agenda.set(&subject("between"), vec![deletion("between", 2)]);
+        assert_eq!(agenda.pop().map(|(_, step)| step.identity().name.clone()).unwrap(), "a");
+        agenda.set(&family, vec![deletion("c", 3)]);
+        assert_eq!(popped(&mut agenda), ["between", "c"]);
+        agenda.set(&family, vec![deletion("c", 3)]);
+        agenda.set(&family, Vec::new());
+        assert!(agenda.is_empty());
+        agenda.set(&family, vec![deletion("c", 3)]);
+        agenda.remove(&family);
+        assert!(agenda.pop().is_none());
+    }
+}

@@ -1,0 +1,149 @@
+//! The brake and the Lease: what is remembered there, what a person asks for there, and what is
+//! said when the brake changes its mind.
+
+use std::collections::BTreeMap;
+
+use super::pass::{Counted, counted};
+use super::shift::Shift;
+use super::world::Labels;
+use crate::cluster::events::{About, Event};
+use crate::cluster::slim::Namespace;
+use crate::sweeper::brake::{Approval, Cause, Memory, Outcome};
+use crate::sweeper::decide::Risk;
+use crate::sweeper::{PlanId, brake::BadPlanId};
+
+// === impl Shift ===
+
+impl Shift<'_> {
+    /// Puts the brake's memory on the Lease, if it is not there yet. Says whether it was written.
+    /// Until it is, nothing is done that the brake is about.
+    pub(super) async fn save(&mut self) -> bool {
+        let memory = self.brake.memory().clone();
+        if memory == self.saved || !self.term.holds() {
+            return false;
+        }
+        let annotations = [(Memory::ANNOTATION, Some(memory.to_text()))].into();
+        match self.sweeper.lease.annotate(&annotations).await {
+            Ok(()) => {
+                self.saved = memory;
+                true
+            }
+            Err(error) => {
+                tracing::warn!(%error, "the brake could not be written to the Lease");
+                self.next_pass = self.now();
+                false
+            }
+        }
+    }
+
+    /// The labels of a namespace have changed.
+    pub(super) fn relabelled(&mut self, namespace: &Namespace, before: Option<&Namespace>) {
+        if !self.keep.needs_namespaces() {
+            return;
+        }
+        let subjects = self.world.within(&namespace.name);
+        let now = self.now();
+        let mut risks: Vec<Counted> = Vec::new();
+        for subject in &subjects {
+            let judge = |labels| self.world.judge(&self.policy, subject, labels, false, now).risks;
+            let concerned = |risks: Vec<Risk>| -> Vec<Risk> {
+                risks.into_iter().filter(|risk| self.brake.concerns(risk, now)).collect()
+            };
+            let present = concerned(judge(Labels::Present));
+            if !present.is_empty() {
+                let former = before.map(|before| judge(Labels::Of(Some(before))));
+                risks.extend(counted(&namespace.name, &present, former.as_deref()));
+            }
+        }
+        let at_risk = risks.iter().map(Counted::at_risk);
+        let outcome = self.brake.relabelled(&namespace.name, at_risk, now);
+        self.tell_brake(outcome);
+        if outcome == Outcome::Tripped {
+            // Counts what is held, and saves the hold.
+            self.pass_now();
+        }
+        for subject in &subjects {
+            self.agenda.remove(subject);
+        }
+        self.dirty.extend(subjects);
+    }
+
+    /// Looks for a request on the Lease, and answers it.
+    pub(super) async fn answer(&mut self) {
+        let request = self.standing.borrow_and_update().annotations.get(Approval::REQUEST).cloned();
+        let Some(request) = request.filter(|request| !request.is_empty()) else {
+            self.answered = None;
+            return;
+        };
+        if self.answered.as_ref() == Some(&request)
+            || !self.sweeper.watches.store.covers(&self.keep)
+        {
+            return;
+        }
+        // Agreed is to what there is now, not to what there was at the last pass.
+        self.pass().await;
+        let parsed: Result<PlanId, BadPlanId> = request.parse();
+        let mut annotations: BTreeMap<&'static str, Option<String>> =
+            [(Approval::REQUEST, None)].into();
+        match parsed {
+            Ok(plan) => {
+                let refused = self.brake.approve(&plan, &self.census).err();
+                match &refused {
+                    None => tracing::info!(%plan, "approved: what was held goes on"),
+                    Some(why) => tracing::warn!(%plan, %why, "approval refused"),
+                }
+                let refused = refused.map(|why| why.to_string());
+                let approval = Approval { plan, refused, at: self.now() };
+                annotations.insert(Approval::ANSWER, Some(approval.to_text()));
+            }
+            Err(error) => {
+                tracing::warn!(%error, "what stands on the Lease for approval is no plan")
+            }
+        }
+        let memory = self.brake.memory().clone();
+        annotations.insert(Memory::ANNOTATION, Some(memory.to_text()));
+        match self.sweeper.lease.annotate(&annotations).await {
+            Ok(()) => self.saved = memory,
+            // The next pass saves it; whoever asked sees that it did not come through yet.
+            Err(error) => tracing::warn!(%error, "an approval could not be written to the Lease"),
+        }
+        self.answered = Some(request);
+        self.pass_now();
+    }
+
+    /// Says what the brake has decided.
+    pub(super) fn tell_brake(&self, outcome: Outcome) {
+        let revision = &self.policy.revision;
+        match outcome {
+            Outcome::Accepted => tracing::info!(revision, "the policy is accepted: few are due"),
+            Outcome::Moot => tracing::info!(revision, "the brake is off: nothing is left to hold"),
+            Outcome::Undecided => {
+                tracing::debug!(revision, "too much is unknown to accept the policy yet");
+            }
+            Outcome::Unchanged => {}
+            Outcome::Tripped => {
+                for hold in self.brake.in_force() {
+                    let plan = self.brake.plan_id(hold, &self.census);
+                    let cause = match &hold.cause {
+                        Cause::Namespace(name) => format!("new labels of namespace {name}"),
+                        Cause::Policy => format!("policy revision {}", hold.revision),
+                    };
+                    let note = format!(
+                        "{cause} would end {} finished Jobs at once, more than \
+                         stored.brake.atMost; they are held until `curfew approve {plan}`",
+                        hold.count
+                    );
+                    tracing::error!(revision, %plan, count = hold.count, "{note}");
+                    let (namespace, name) = &self.sweeper.lease_name;
+                    self.sweeper.recorder.record(Event {
+                        about: About::lease(namespace, name),
+                        warning: true,
+                        reason: "BrakeOn",
+                        action: "Hold",
+                        note,
+                    });
+                }
+            }
+        }
+    }
+}

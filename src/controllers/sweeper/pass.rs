@@ -1,0 +1,241 @@
+//! A look at everything: heals what news have missed, counts for the brake, and tells how many
+//! Jobs there are in which state.
+
+use std::collections::BTreeMap;
+use std::sync::Arc;
+use std::time::Duration;
+
+use jiff::{SignedDuration, Timestamp};
+use k8s_openapi::api::admissionregistration::v1::MutatingWebhookConfiguration;
+use kube::Api;
+
+use super::Subject;
+use super::shift::{Obstacle, Shift};
+use super::world::Labels;
+use crate::clock;
+use crate::cluster::slim::{Job, Symbol};
+use crate::policy::Policy;
+use crate::sweeper::brake::{AtRisk, Outcome};
+use crate::sweeper::decide::Risk;
+use crate::sweeper::status::Status;
+use crate::sweeper::{Action, Judgement, Reason};
+
+/// What a look at everything adds up to.
+#[derive(Debug, Default)]
+struct Tally {
+    states: BTreeMap<&'static str, u64>,
+    risks: Vec<Counted>,
+    /// Finished Jobs that cannot be judged.
+    unknown: usize,
+    /// The earliest expiry of the Jobs whose own TTL is over.
+    oldest: Option<Timestamp>,
+}
+
+/// A finished Job that the policy ends, for the brake.
+#[derive(Debug)]
+pub(super) struct Counted {
+    pub(super) namespace: Symbol,
+    pub(super) risk: Risk,
+    pub(super) before: Option<Risk>,
+}
+
+// === impl Shift ===
+
+impl Shift<'_> {
+    /// Looks at everything that is stored.
+    pub(super) async fn pass(&mut self) {
+        let began = clock::instant();
+        let policy = Arc::clone(&self.policy);
+        let accepted = self.accepted_before();
+        let mut tally = Tally::default();
+        for (position, subject) in self.world.everything().into_iter().enumerate() {
+            if position % CHUNK == CHUNK - 1 {
+                tokio::task::yield_now().await;
+                if self.term.over.is_cancelled() {
+                    return;
+                }
+            }
+            let judgement = self.judge(&policy, &subject);
+            self.count(&mut tally, &subject, &judgement, accepted.as_deref());
+            let state = state(&judgement, self.now());
+            let obstacle = self.schedule(&subject, judgement);
+            if let Subject::Job(_) = subject {
+                *tally.states.entry(obstacle.map_or(state, Obstacle::as_str)).or_default() += 1;
+            }
+        }
+        let risks = tally.risks.iter().map(Counted::at_risk);
+        self.census = self.brake.count(risks, tally.unknown);
+        let outcome = self.brake.settle(&self.census);
+        self.tell_brake(outcome);
+        self.builtin.swept(tally.oldest);
+        let took = began.elapsed();
+        self.next_pass = self.now().saturating_add(pause(took)).unwrap_or(Timestamp::MAX);
+        let saved = self.save().await;
+        if saved || matches!(outcome, Outcome::Accepted | Outcome::Moot | Outcome::Tripped) {
+            // What waited for that can be put on the agenda.
+            self.pass_now();
+        }
+        self.tell(tally.states, took).await;
+    }
+
+    /// The policy of the accepted revision, where another one is in use and both are known.
+    pub(super) fn accepted_before(&self) -> Option<Arc<Policy>> {
+        let accepted = self.accepted.as_ref()?;
+        let is_that = self.brake.memory().accepted.as_deref() == Some(&accepted.revision);
+        (is_that && accepted.revision != self.policy.revision).then(|| Arc::clone(accepted))
+    }
+
+    fn count(
+        &self,
+        tally: &mut Tally,
+        subject: &Subject,
+        judgement: &Judgement<'_>,
+        accepted: Option<&Policy>,
+    ) {
+        let now = self.now();
+        if let Subject::Job(job) = subject
+            && !job.is_terminating()
+            && let Some(expiry) = own_expiry(job).filter(|expiry| *expiry <= now)
+        {
+            tally.oldest = Some(tally.oldest.map_or(expiry, |oldest| oldest.min(expiry)));
+        }
+        tally.unknown += usize::from(judgement.finish.is_some() && judgement.is_unknown());
+        // What is due later than any hold reaches is nothing to the brake.
+        let risks: Vec<Risk> =
+            judgement.risks.iter().filter(|risk| self.brake.concerns(risk, now)).copied().collect();
+        if risks.is_empty() {
+            return;
+        }
+        let before = accepted
+            .map(|policy| self.world.judge(policy, subject, Labels::Present, false, now).risks);
+        let namespace = &subject.meta().namespace;
+        tally.risks.extend(counted(namespace, &risks, before.as_deref()));
+    }
+
+    /// Tells metrics and the Lease how things stand.
+    async fn tell(&mut self, states: BTreeMap<&'static str, u64>, took: Duration) {
+        let now = self.now();
+        let stored = &self.sweeper.metrics.stored;
+        let lag = self.builtin.lag(now).map(|lag| lag.as_secs());
+        let offset = self.sweeper.cluster.clock.correction().as_secs_f64();
+        stored.jobs(states.iter().map(|(state, count)| (*state, *count)));
+        stored.braked(self.brake.held(&self.census));
+        stored.builtin_ttl_lag(lag.unwrap_or_default());
+        stored.clock_offset(offset);
+        for (kind, health) in self.sweeper.watches.health() {
+            stored.undecodable(kind, health.undecodable);
+        }
+        tracing::debug!(?took, ?states, "looked at everything");
+        self.flaps.tidy(now);
+        self.acted.retain(|_, acted| acted.until > now);
+        if now < self.next_status {
+            return;
+        }
+        self.next_status = now.saturating_add(BETWEEN_REPORTS).unwrap_or(Timestamp::MAX);
+        let stopped = (self.trust == crate::cluster::clock_offset::Trust::Refused)
+            .then(|| format!("this clock is {offset} s behind the API server's"));
+        let status = Status {
+            version: env!("CARGO_PKG_VERSION").to_owned(),
+            revision: self.policy.revision.clone(),
+            swept: Some(now),
+            jobs: states.into_iter().map(|(state, count)| (state.to_owned(), count)).collect(),
+            builtin_ttl: self.builtin.state(now),
+            builtin_ttl_lag: lag,
+            missing_rights: self
+                .rights
+                .missing
+                .iter()
+                .map(|right| format!("{right}: {}", right.grant()))
+                .collect(),
+            clock_offset: offset,
+            stopped,
+        };
+        let annotations = [(Status::ANNOTATION, Some(status.to_text()))].into();
+        if let Err(error) = self.sweeper.lease.annotate(&annotations).await {
+            tracing::debug!(%error, "the status could not be written to the Lease");
+        }
+        self.look_for_registration().await;
+    }
+
+    /// Since when the webhook is there to be called.
+    async fn look_for_registration(&mut self) {
+        let api: Api<MutatingWebhookConfiguration> = Api::all(self.sweeper.cluster.client.clone());
+        let call = api.get_metadata_opt(&self.sweeper.registration);
+        // Without an answer, what was known is as good as before.
+        if let Ok(Ok(found)) = tokio::time::timeout(LIMIT, call).await {
+            let created = found.and_then(|found| found.metadata.creation_timestamp);
+            self.registered = created.map(|created| created.0);
+        }
+    }
+}
+
+// === impl Counted ===
+
+impl Counted {
+    pub(super) fn at_risk(&self) -> AtRisk<'_> {
+        AtRisk { namespace: &self.namespace, risk: self.risk, before: self.before }
+    }
+}
+
+/// Risks, each with the one of the same finish from before.
+pub(super) fn counted(namespace: &Symbol, risks: &[Risk], before: Option<&[Risk]>) -> Vec<Counted> {
+    let of_same = |risk: &Risk| {
+        before.unwrap_or_default().iter().find(|before| before.finish == risk.finish).copied()
+    };
+    let counted =
+        |risk: &Risk| Counted { namespace: namespace.clone(), risk: *risk, before: of_same(risk) };
+    risks.iter().map(counted).collect()
+}
+
+// === impl Obstacle ===
+
+impl Obstacle {
+    const fn as_str(self) -> &'static str {
+        match self {
+            Self::Brake => "braked",
+            Self::Clock => "clock",
+            Self::Rights => "not-permitted",
+        }
+    }
+}
+
+/// In one word, how it stands with a Job.
+fn state(judgement: &Judgement<'_>, now: Timestamp) -> &'static str {
+    let is_due = judgement.expiry.is_some_and(|expiry| expiry <= now);
+    match judgement.actions.first() {
+        Some(Action::Delete { .. }) => "due",
+        Some(Action::Wait { reason: Reason::Terminating, .. }) => "terminating",
+        Some(Action::Patch { .. }) => "differs",
+        Some(Action::Count { reason: Reason::Row(_) }) if is_due => "due",
+        Some(Action::Count { reason: Reason::Row(_) }) => "differs",
+        _ if judgement.finish.is_none() => match judgement.reason() {
+            Reason::Agreed => "unfinished",
+            reason => reason.as_str(),
+        },
+        Some(Action::Wait { reason: Reason::Agreed, .. }) => "waiting",
+        _ => judgement.reason().as_str(),
+    }
+}
+
+fn own_expiry(job: &Job) -> Option<Timestamp> {
+    job.finish()?.expiry(job.ttl()?)
+}
+
+/// Until the next pass: one costs at most a hundredth of the time, and a healed mistake is not ten
+/// minutes old. With a spread, so that replicas and clusters do not beat together.
+fn pause(took: Duration) -> SignedDuration {
+    let wait = took.saturating_mul(SHARE).clamp(SHORTEST, LONGEST);
+    let spread = f64::from((clock::noise() >> 48) as u16) / f64::from(u16::MAX);
+    SignedDuration::try_from(wait.mul_f64(0.9 + 0.2 * spread)).unwrap_or(SignedDuration::MAX)
+}
+
+const SHARE: u32 = 100;
+const SHORTEST: Duration = Duration::from_secs(30);
+const LONGEST: Duration = Duration::from_secs(540);
+
+/// Objects looked at before somebody else gets a turn.
+const CHUNK: usize = 512;
+
+/// The Lease is written by the election, too; nobody needs to know the number of Jobs every second.
+const BETWEEN_REPORTS: SignedDuration = SignedDuration::from_secs(30);
+const LIMIT: Duration = Duration::from_secs(2);

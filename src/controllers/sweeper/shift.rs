@@ -1,0 +1,492 @@
+//! One term at work: the loop, the news, and what a judgement leads to.
+
+use std::collections::{BTreeSet, HashMap, HashSet};
+use std::sync::Arc;
+use std::time::Duration;
+
+use jiff::{SignedDuration, Timestamp};
+use tokio::sync::watch;
+use tokio::task::JoinSet;
+use tokio_util::sync::{CancellationToken, DropGuard};
+
+use super::act::{Acted, Ended};
+use super::agenda::{Agenda, Step, What};
+use super::world::{Labels, World};
+use super::{Subject, Sweeper};
+use crate::batch::Kind;
+use crate::cluster::clock_offset::Trust;
+use crate::cluster::events::{About, Event};
+use crate::cluster::pace::Rate;
+use crate::cluster::slim::{Job, Keep, Uid};
+use crate::cluster::write::{Gate, Taken, Writer};
+use crate::controllers::feed::NamespaceNews;
+use crate::controllers::rights::{Keeper, Rights};
+use crate::leader::{Standing, Term};
+use crate::policy::Policy;
+use crate::sweeper::brake::{Census, Memory};
+use crate::sweeper::{Action, Brake, Builtin, Deadlines, Flaps, Judgement, Reason};
+
+/// Everything that a term remembers.
+pub(super) struct Shift<'s> {
+    pub(super) sweeper: &'s Sweeper,
+    pub(super) term: Term,
+    pub(super) world: World,
+    pub(super) policies: watch::Receiver<Arc<Policy>>,
+    pub(super) policy: Arc<Policy>,
+    pub(super) keep: Arc<Keep>,
+    /// When the policy in use came, by the API server's clock.
+    pub(super) loaded: Timestamp,
+    /// The policy of the last accepted revision, where this process has seen it.
+    pub(super) accepted: Option<Arc<Policy>>,
+    pub(super) brake: Brake,
+    pub(super) census: Census,
+    /// What of the brake's memory is surely on the Lease.
+    pub(super) saved: Memory,
+    pub(super) standing: watch::Receiver<Standing>,
+    /// The request for approval that was answered last, until the Lease no longer has it.
+    pub(super) answered: Option<String>,
+    pub(super) agenda: Agenda,
+    pub(super) timers: Deadlines<Subject>,
+    /// To be judged again.
+    pub(super) dirty: BTreeSet<Subject>,
+    pub(super) acted: HashMap<Subject, Acted>,
+    pub(super) flaps: Flaps<Uid>,
+    pub(super) builtin: Builtin,
+    pub(super) keeper: Keeper,
+    pub(super) rights: Rights,
+    pub(super) trust: Trust,
+    pub(super) gate: Gate,
+    pub(super) writer: Writer,
+    pub(super) writes: JoinSet<Ended>,
+    /// Told about already: stuck deletions and the like.
+    pub(super) told: HashSet<Uid>,
+    /// Until when a refusal of this kind of write is not told again.
+    pub(super) refusals: HashMap<&'static str, Timestamp>,
+    /// When everything is looked at again.
+    pub(super) next_pass: Timestamp,
+    pub(super) next_status: Timestamp,
+    /// Since when the webhook is registered; `None` where it is not, or nobody knows.
+    pub(super) registered: Option<Timestamp>,
+    pub(super) stop_asking: DropGuard,
+}
+
+/// What keeps a judgement from being carried out for now.
+#[derive(Clone, Copy, Debug, Eq, PartialEq)]
+pub(super) enum Obstacle {
+    /// The brake, or that nobody knows yet whether it holds.
+    Brake,
+    /// Our clock is too far off for anything to be ended by it.
+    Clock,
+    /// The API server does not let us.
+    Rights,
+}
+
+// === impl Shift ===
+
+impl<'s> Shift<'s> {
+    pub(super) fn new(sweeper: &'s Sweeper, term: Term) -> Self {
+        let mut policies = sweeper.policies.clone();
+        let mut standing = sweeper.standing.clone();
+        let policy = Arc::clone(&policies.borrow_and_update());
+        let now = sweeper.cluster.clock.now();
+        let memory = {
+            let standing = standing.borrow_and_update();
+            Memory::parse(standing.annotations.get(Memory::ANNOTATION).map(String::as_str))
+        };
+        let gate = Gate::new(Rate::new(policy.stored.rate));
+        let client = sweeper.cluster.client.clone();
+        let writer = Writer::new(client.clone(), gate.clone(), term.over.clone());
+        let asking = CancellationToken::new();
+        let keeper = Keeper::start(client, sweeper.policies.clone(), asking.clone());
+        let store = Arc::clone(&sweeper.watches.store);
+        Self {
+            sweeper,
+            term,
+            world: World::new(store, sweeper.own_namespace.clone()),
+            policies,
+            keep: Arc::new(Keep::of(&policy)),
+            loaded: now,
+            accepted: None,
+            brake: Brake::new(
+                memory.clone(),
+                &policy.revision,
+                usize::try_from(policy.stored.brake_at_most).unwrap_or(usize::MAX),
+                now,
+            ),
+            policy,
+            census: Census::default(),
+            saved: memory,
+            standing,
+            answered: None,
+            agenda: Agenda::default(),
+            timers: Deadlines::new(),
+            dirty: BTreeSet::new(),
+            acted: HashMap::new(),
+            flaps: Flaps::new(),
+            builtin: Builtin::default(),
+            rights: keeper.rights(),
+            keeper,
+            trust: sweeper.cluster.clock.trust(),
+            gate,
+            writer,
+            writes: JoinSet::new(),
+            told: HashSet::new(),
+            refusals: HashMap::new(),
+            next_pass: now,
+            next_status: now,
+            registered: None,
+            stop_asking: asking.drop_guard(),
+        }
+    }
+
+    /// Works until the term is over; then waits for what is under way.
+    pub(super) async fn run(mut self) {
+        let over = self.term.over.clone();
+        let mut turn: Option<Taken> = None;
+        while !over.is_cancelled() {
+            self.take_news();
+            let synced = self.sweeper.watches.store.covers(&self.keep);
+            if synced {
+                self.look_at_clock();
+                if self.now() >= self.next_pass {
+                    self.pass().await;
+                    continue;
+                }
+                self.take_due();
+                self.judge_dirty();
+            }
+            // Nothing is written while there are news that nobody has thought about.
+            if synced
+                && self.dirty.is_empty()
+                && let Some(taken) = turn.take()
+            {
+                self.write_next(taken);
+            }
+            let busy = synced && !self.dirty.is_empty();
+            let wants = synced && turn.is_none() && !self.agenda.is_empty();
+            let wake = self.until_next();
+            tokio::select! {
+                biased;
+                () = over.cancelled() => break,
+                Some(ended) = self.writes.join_next() => self.ended(ended),
+                // Everything below is cancel-safe.
+                taken = self.writer.turn(), if wants => turn = Some(taken),
+                () = tokio::task::yield_now(), if busy => {}
+                changed = self.policies.changed() => if changed.is_ok() { self.load() },
+                changed = self.standing.changed() => if changed.is_ok() { self.answer().await },
+                () = self.keeper.changed() => self.rights_changed(),
+                () = self.sweeper.watches.feed.arrived() => {}
+                () = tokio::time::sleep(wake), if !busy => {}
+            }
+        }
+        drop(turn);
+        drop(self.stop_asking);
+        while self.writes.join_next().await.is_some() {}
+    }
+
+    /// The API server's time.
+    pub(super) fn now(&self) -> Timestamp {
+        self.sweeper.cluster.clock.now()
+    }
+
+    /// Until there is something to do without news. Never long: a clock that is put forward makes
+    /// things due at once.
+    fn until_next(&self) -> Duration {
+        let next = self.timers.next_deadline().map_or(self.next_pass, |at| at.min(self.next_pass));
+        let wait = next.duration_since(self.now());
+        Duration::try_from(wait).unwrap_or(Duration::ZERO).min(LONGEST_SLEEP)
+    }
+
+    /// Looks at what has happened since.
+    fn take_news(&mut self) {
+        let news = self.sweeper.watches.feed.take();
+        if news.relisted {
+            self.world_relisted();
+        }
+        for news in news.namespaces {
+            self.namespace(news);
+        }
+        for job in news.gone {
+            self.gone(&job);
+        }
+        for job in news.appeared {
+            self.appeared(&job);
+        }
+        for subject in news.changed {
+            self.relatives(&subject);
+            self.dirty.insert(subject);
+        }
+    }
+
+    fn world_relisted(&mut self) {
+        if self.keep.needs_namespaces() {
+            self.world.copy_missing_namespaces();
+        }
+        self.pass_now();
+    }
+
+    /// Whoever is judged by what changed.
+    fn relatives(&mut self, subject: &Subject) {
+        match subject {
+            Subject::CronJob(cronjob) => {
+                let children = self.world.children_of(cronjob);
+                self.dirty.extend(children.into_iter().map(Subject::Job));
+            }
+            Subject::Job(job) => {
+                if let Some(cronjob) = self.world.cronjob_of(job) {
+                    self.history_soon(Subject::CronJob(cronjob));
+                }
+            }
+        }
+    }
+
+    /// A family's history is looked at a moment later: its Jobs come and go by the hundred.
+    fn history_soon(&mut self, cronjob: Subject) {
+        let soon = self.now().saturating_add(HISTORY_DELAY).unwrap_or(Timestamp::MAX);
+        if self.timers.deadline_of(&cronjob).is_none_or(|at| at > soon) {
+            self.timers.set(cronjob, soon);
+        }
+    }
+
+    fn gone(&mut self, job: &Arc<Job>) {
+        let ours = self.acted.remove(&Subject::Job(Arc::clone(job))).is_some_and(|a| a.deleted);
+        self.flaps.forget(&job.meta.uid);
+        self.told.remove(&job.meta.uid);
+        if ours {
+            return;
+        }
+        // One of its Jobs went without us: which others are too many is another question now.
+        if let Some(cronjob) = self.world.cronjob_of(job) {
+            self.agenda.remove(&Subject::CronJob(cronjob));
+        }
+        let expiry = job.finish().zip(job.ttl()).and_then(|(finish, ttl)| finish.expiry(ttl));
+        let now = self.now();
+        if let Some(expiry) = expiry.filter(|expiry| *expiry <= now) {
+            self.builtin.gone(expiry, now);
+        }
+    }
+
+    /// Counts a Job that the webhook should have seen.
+    fn appeared(&mut self, job: &Job) {
+        let Some(registered) = self.registered else { return };
+        let since = registered.max(self.loaded).saturating_add(SETTLED);
+        let created = job.meta.created.and_then(|at| Timestamp::from_second(at).ok());
+        let late = since.is_ok_and(|since| created.is_some_and(|created| created > since));
+        if late && self.world.was_missed(&self.policy, job, self.now()) {
+            self.sweeper.metrics.stored.admission_gap();
+            let (ns, name) = (&*job.meta.namespace, &*job.meta.name);
+            tracing::warn!(ns, name, "created while the webhook was away");
+        }
+    }
+
+    fn namespace(&mut self, news: NamespaceNews) {
+        match news {
+            NamespaceNews::Applied(namespace) => {
+                let before = self.world.set_namespace(&namespace);
+                if before.as_ref().is_none_or(|before| before.labels != namespace.labels) {
+                    self.relabelled(&namespace, before.as_deref());
+                }
+            }
+            NamespaceNews::Deleted(name) => self.world.remove_namespace(&name),
+            NamespaceNews::Listed(all) => {
+                for namespace in all {
+                    self.namespace(NamespaceNews::Applied(namespace));
+                }
+            }
+        }
+    }
+
+    /// Takes what is due from the timers.
+    fn take_due(&mut self) {
+        let now = self.now();
+        while let Some((_, subject)) = self.timers.pop_due(now) {
+            self.dirty.insert(subject);
+        }
+    }
+
+    /// Judges some of what is to be judged.
+    fn judge_dirty(&mut self) {
+        for _ in 0..AT_ONCE {
+            let Some(subject) = self.dirty.pop_first() else { return };
+            match self.world.fresh(&subject) {
+                Some(subject) => {
+                    let policy = Arc::clone(&self.policy);
+                    let judgement = self.judge(&policy, &subject);
+                    self.schedule(&subject, judgement);
+                }
+                None => self.forget(&subject),
+            }
+        }
+    }
+
+    fn forget(&mut self, subject: &Subject) {
+        self.agenda.remove(subject);
+        self.timers.remove(subject);
+        self.acted.remove(subject);
+    }
+
+    pub(super) fn judge<'p>(&mut self, policy: &'p Policy, subject: &Subject) -> Judgement<'p> {
+        let uid = &subject.meta().uid;
+        let flapping = self.flaps.is_stopped(uid);
+        let now = self.now();
+        let judgement = self.world.judge(policy, subject, Labels::Present, flapping, now);
+        // A state from before our last write would look as if somebody had reverted it.
+        if flapping || self.is_stale(subject) {
+            return judgement;
+        }
+        let present = |setting| {
+            let settled = judgement.decision.setting(setting);
+            settled.map(|settled| settled.present.clone()).unwrap_or_default()
+        };
+        if self.flaps.seen(uid, present, now) {
+            self.warn(subject, "Reverted", "somebody keeps reverting what is written here");
+            return self.world.judge(policy, subject, Labels::Present, true, now);
+        }
+        judgement
+    }
+
+    /// Whether what is known of an object is older than our last write to it.
+    pub(super) fn is_stale(&self, subject: &Subject) -> bool {
+        self.acted.get(subject).is_some_and(|acted| {
+            acted.version == subject.meta().version && acted.until > self.now()
+        })
+    }
+
+    /// Puts what a judgement asks for on the agenda or on a timer. Says what is in the way.
+    pub(super) fn schedule(
+        &mut self,
+        subject: &Subject,
+        judgement: Judgement<'_>,
+    ) -> Option<Obstacle> {
+        let now = self.now();
+        self.timers.remove(subject);
+        if let Some(acted) = self.acted.get(subject)
+            && acted.until > now
+            && acted.version == subject.meta().version
+        {
+            self.agenda.remove(subject);
+            self.timers.set(subject.clone(), acted.until);
+            return None;
+        }
+        let mut next: Option<Timestamp> = None;
+        let mut steps = Vec::new();
+        let mut obstacle = None;
+        for action in judgement.actions {
+            match action {
+                Action::Wait { until, .. } => next = Some(next.map_or(until, |at| at.min(until))),
+                Action::Count { reason: reason @ Reason::Stuck(_) } => {
+                    self.warn(subject, "Stuck", &reason.to_string());
+                }
+                action => {
+                    let Some(step) = Step::of(action, &judgement.risks) else { continue };
+                    match self.obstacle(&step) {
+                        None => steps.push(step),
+                        found => obstacle = found,
+                    }
+                }
+            }
+        }
+        self.agenda.set(subject, steps);
+        // What is due later than the pass after next is found by it, and need not be remembered.
+        let horizon = now.saturating_add(HORIZON).unwrap_or(Timestamp::MAX);
+        if let Some(at) = next.filter(|at| *at <= horizon) {
+            self.timers.set(subject.clone(), at);
+        }
+        obstacle
+    }
+
+    /// What keeps a step from being taken just now.
+    pub(super) fn obstacle(&self, step: &Step) -> Option<Obstacle> {
+        let identity = step.identity();
+        let verb = match step.what {
+            What::Delete(_) => "delete",
+            What::Patch(_) => "patch",
+        };
+        let resource = match identity.kind {
+            Kind::CronJob => "cronjobs",
+            Kind::Job => "jobs",
+        };
+        if !step.risks.is_empty() {
+            let held = |risk| self.brake.holds(&identity.namespace, risk).is_some();
+            if *self.brake.memory() != self.saved || step.risks.iter().any(held) {
+                return Some(Obstacle::Brake);
+            }
+            if self.trust == Trust::Refused {
+                return Some(Obstacle::Clock);
+            }
+        }
+        (!self.rights.allow(verb, resource)).then_some(Obstacle::Rights)
+    }
+
+    /// Everything is looked at as soon as possible.
+    pub(super) fn pass_now(&mut self) {
+        self.next_pass = Timestamp::MIN;
+    }
+
+    fn look_at_clock(&mut self) {
+        let clock = &self.sweeper.cluster.clock;
+        let trust = clock.trust();
+        if trust != self.trust {
+            self.trust = trust;
+            self.pass_now();
+        }
+    }
+
+    fn rights_changed(&mut self) {
+        self.rights = self.keeper.rights();
+        self.sweeper.metrics.stored.missing_rights(self.rights.missing.len());
+        self.pass_now();
+    }
+
+    /// Another policy is in use.
+    fn load(&mut self) {
+        let policy = Arc::clone(&self.policies.borrow_and_update());
+        if policy.revision == self.policy.revision {
+            return;
+        }
+        if self.brake.is_accepted() {
+            self.accepted = Some(Arc::clone(&self.policy));
+        }
+        self.loaded = self.now();
+        let at_most = usize::try_from(policy.stored.brake_at_most).unwrap_or(usize::MAX);
+        self.brake.load(&policy.revision, at_most, self.loaded);
+        self.gate.set_rate(Rate::new(policy.stored.rate));
+        self.keep = Arc::new(Keep::of(&policy));
+        self.flaps.clear();
+        self.agenda.clear();
+        self.policy = policy;
+        self.pass_now();
+    }
+
+    /// Says once of an object that something is wrong with it.
+    fn warn(&mut self, subject: &Subject, reason: &'static str, note: &str) {
+        let meta = subject.meta();
+        if !self.told.insert(meta.uid.clone()) {
+            return;
+        }
+        let (kind, ns, name) = (subject.kind().as_str(), &*meta.namespace, &*meta.name);
+        tracing::warn!(kind, ns, name, "{note}");
+        self.sweeper.recorder.record(Event {
+            about: About::new(subject.kind(), meta),
+            warning: true,
+            reason,
+            action: "Leave",
+            note: note.to_owned(),
+        });
+    }
+}
+
+/// A clock that jumps is noticed after this time at the latest.
+const LONGEST_SLEEP: Duration = Duration::from_secs(1);
+
+/// How long a family may change before its history is counted again.
+const HISTORY_DELAY: SignedDuration = SignedDuration::from_secs(1);
+
+/// A policy and a registration take a moment to reach everybody (operations.md, "Signals").
+const SETTLED: SignedDuration = SignedDuration::from_secs(60);
+
+/// Twice the longest time between two passes.
+const HORIZON: SignedDuration = SignedDuration::from_mins(20);
+
+/// Objects judged before somebody else gets a turn.
+const AT_ONCE: usize = 256;

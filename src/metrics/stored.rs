@@ -1,0 +1,173 @@
+//! What is counted about stored objects, and about whoever looks after them.
+
+use std::time::Duration;
+
+use prometheus_client::encoding::EncodeLabelSet;
+use prometheus_client::metrics::counter::Counter;
+use prometheus_client::metrics::family::Family;
+use prometheus_client::metrics::gauge::Gauge;
+use prometheus_client::metrics::histogram::Histogram;
+use prometheus_client::registry::Registry;
+
+/// Families about stored objects.
+#[derive(Debug)]
+pub struct Stored {
+    jobs: Family<StateLabels, Gauge>,
+    actions: Family<ActionLabels, Counter>,
+    lag: Histogram,
+    brake: Gauge,
+    builtin_ttl_lag: Gauge,
+    admission_gap: Counter,
+    clock_offset: Gauge<f64, std::sync::atomic::AtomicU64>,
+    leader: Gauge,
+    missing_rights: Gauge,
+    undecodable: Family<KindLabels, Gauge>,
+}
+
+#[derive(Clone, Debug, EncodeLabelSet, Eq, Hash, PartialEq)]
+struct StateLabels {
+    state: &'static str,
+}
+
+#[derive(Clone, Debug, EncodeLabelSet, Eq, Hash, PartialEq)]
+struct ActionLabels {
+    action: &'static str,
+    /// How the Job ended; empty where the action is not about a finished Job.
+    outcome: &'static str,
+    result: &'static str,
+}
+
+#[derive(Clone, Debug, EncodeLabelSet, Eq, Hash, PartialEq)]
+struct KindLabels {
+    kind: &'static str,
+}
+
+// === impl Stored ===
+
+impl Stored {
+    /// Families at zero, registered.
+    pub(super) fn register(registry: &mut Registry) -> Self {
+        let stored = Self {
+            jobs: Family::default(),
+            actions: Family::default(),
+            lag: Histogram::new(LAGS),
+            brake: Gauge::default(),
+            builtin_ttl_lag: Gauge::default(),
+            admission_gap: Counter::default(),
+            clock_offset: Gauge::default(),
+            leader: Gauge::default(),
+            missing_rights: Gauge::default(),
+            undecodable: Family::default(),
+        };
+        registry.register(
+            "stored_jobs",
+            "Jobs in the cluster by what the sweeper makes of them; told by the leader",
+            Family::clone(&stored.jobs),
+        );
+        registry.register(
+            "stored_actions",
+            "Writes to stored objects",
+            Family::clone(&stored.actions),
+        );
+        registry.register(
+            "stored_action_lag_seconds",
+            "How long after its due second a Job was deleted",
+            Histogram::clone(&stored.lag),
+        );
+        registry.register(
+            "stored_brake",
+            "Finished Jobs that wait for `curfew approve`",
+            Gauge::clone(&stored.brake),
+        );
+        registry.register(
+            "builtin_ttl_lag_seconds",
+            "How late the built-in TTL controller is with Jobs that have a TTL of their own",
+            Gauge::clone(&stored.builtin_ttl_lag),
+        );
+        registry.register(
+            "admission_gap",
+            "Jobs that were created while the webhook was away",
+            Counter::clone(&stored.admission_gap),
+        );
+        registry.register(
+            "clock_offset_seconds",
+            "How far this clock is behind the API server's",
+            Gauge::clone(&stored.clock_offset),
+        );
+        registry.register("leader", "Whether this replica leads", Gauge::clone(&stored.leader));
+        registry.register(
+            "missing_rights",
+            "Rights that the policy needs and the API server does not grant",
+            Gauge::clone(&stored.missing_rights),
+        );
+        registry.register(
+            "undecodable_objects",
+            "Objects of the cluster that cannot be read, and are left alone",
+            Family::clone(&stored.undecodable),
+        );
+        stored
+    }
+
+    /// How many Jobs there are in each state; what is not named has none any more.
+    pub fn jobs(&self, states: impl IntoIterator<Item = (&'static str, u64)>) {
+        self.jobs.clear();
+        for (state, count) in states {
+            let count = i64::try_from(count).unwrap_or(i64::MAX);
+            self.jobs.get_or_create(&StateLabels { state }).set(count);
+        }
+    }
+
+    /// A write has ended.
+    pub fn acted(&self, action: &'static str, outcome: &'static str, result: &'static str) {
+        self.actions.get_or_create(&ActionLabels { action, outcome, result }).inc();
+    }
+
+    /// A Job was deleted so long after it was due.
+    pub fn deleted_after(&self, lag: Duration) {
+        self.lag.observe(lag.as_secs_f64());
+    }
+
+    /// So many finished Jobs are held by the brake.
+    pub fn braked(&self, count: usize) {
+        self.brake.set(i64::try_from(count).unwrap_or(i64::MAX));
+    }
+
+    /// Seconds that the built-in TTL controller is late; zero where nothing shows that it is.
+    pub fn builtin_ttl_lag(&self, seconds: i64) {
+        self.builtin_ttl_lag.set(seconds);
+    }
+
+    /// A Job was created while the webhook was away.
+    pub fn admission_gap(&self) {
+        self.admission_gap.inc();
+    }
+
+    /// Seconds to add to this clock.
+    pub fn clock_offset(&self, seconds: f64) {
+        self.clock_offset.set(seconds);
+    }
+
+    /// Whether this replica leads. Who no longer does no longer tells of the cluster.
+    pub fn leading(&self, leading: bool) {
+        self.leader.set(leading.into());
+        if !leading {
+            self.jobs.clear();
+            self.brake.set(0);
+            self.builtin_ttl_lag.set(0);
+        }
+    }
+
+    /// So many rights are missing.
+    pub fn missing_rights(&self, count: usize) {
+        self.missing_rights.set(i64::try_from(count).unwrap_or(i64::MAX));
+    }
+
+    /// So many objects of a kind cannot be read.
+    pub fn undecodable(&self, kind: &'static str, count: usize) {
+        let count = i64::try_from(count).unwrap_or(i64::MAX);
+        self.undecodable.get_or_create(&KindLabels { kind }).set(count);
+    }
+}
+
+/// In seconds; the API has whole ones, so a tenth is already late.
+const LAGS: [f64; 12] = [0.05, 0.1, 0.2, 0.5, 1.0, 2.5, 5.0, 10.0, 60.0, 600.0, 3600.0, 86_400.0];
