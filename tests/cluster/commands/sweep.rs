@@ -9,6 +9,7 @@ use crate::support::{
     control_plane,
     manifest::{cron_job, job},
     namespace::Namespace,
+    process::Child,
     scene::{history, record, template_record, ttl},
     wait::eventually,
 };
@@ -185,3 +186,33 @@ fn changes_are_carried_out_as_planned() {
     let ended = user.run(&plan).code(0);
     assert_eq!(ended.stdout, "");
 }
+
+#[test]
+fn an_interrupt_stops_cleanly() {
+    let Some(plane) = control_plane::shared() else { return };
+    let space = plane.namespace("interrupt");
+    for number in 0..COUNT {
+        finished(&space, &format!("old-{number:02}"), 9, &json!({}));
+    }
+    let user = User::admin(plane);
+    planned(&user, &space, "plan.yaml");
+    let log = user.folder.join("log");
+    let command = user.command(&["sweep", "plan.yaml", "--yes", "--rate", "5", "-o", "json"]);
+    let mut sweeping = Child::start(&command, &log).expect("curfew starts");
+    eventually("it has begun", Duration::from_secs(20), || {
+        (names(&space).len() < COUNT).then_some(())
+    });
+    sweeping.signal("INT");
+    let status = sweeping.wait(Duration::from_secs(20)).expect("it ends by itself");
+    assert_eq!(status.code(), Some(1), "{}", sweeping.log());
+    let left = names(&space).len();
+    assert!((1..COUNT).contains(&left), "{left}");
+    let log = sweeping.log();
+    assert!(log.contains("note: stopped; the same plan goes on where it was left"), "{log}");
+    assert!(log.contains(&format!("\"untouched\": {left}")), "{log}");
+    assert!(log.contains(&format!("\"deleted\": {}", COUNT - left)), "{log}");
+    user.run(&["sweep", "plan.yaml", "--yes"]).code(0);
+    assert_eq!(names(&space).len(), 0);
+}
+
+const COUNT: usize = 30;
