@@ -1,6 +1,7 @@
 //! The commands that talk to a cluster, as the binary that was built, on a real API server.
 
 mod explain;
+mod failing;
 mod hold;
 mod installation;
 mod plan;
