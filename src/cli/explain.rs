@@ -69,6 +69,10 @@ pub struct Explain {
     #[arg(long, value_name = "RFC3339")]
     now: Option<Timestamp>,
 
+    /// Lease of the installation whose brake may hold an object of the cluster
+    #[arg(long, value_name = "NAME", default_value = "curfew")]
+    lease_name: String,
+
     /// Judge as admission would at creation, or as an object that lies in the cluster
     /// [default: stored where the manifest has a uid]
     #[arg(long, value_enum)]
@@ -93,6 +97,15 @@ enum Format {
     Wide,
     Json,
     Yaml,
+}
+
+/// Objects of a cluster, and what they are judged by.
+struct Asked {
+    objects: Vec<Named>,
+    policies: Policies,
+    namespace: Option<String>,
+    now: Option<Timestamp>,
+    lease_name: String,
 }
 
 /// Everything there is to say about one object.
@@ -187,6 +200,7 @@ impl Explain {
             policies,
             namespace,
             now,
+            lease_name,
             operation,
             output: format,
         } = self;
@@ -194,7 +208,8 @@ impl Explain {
             let namespace = namespace.unwrap_or_else(|| "default".to_owned());
             from_manifests(&inputs, &Context { policies, namespace, now }, operation, printer)?
         } else {
-            block_on(from_cluster(&objects, &connection, &policies, namespace, now, printer))?
+            let named = Asked { objects, policies, namespace, now, lease_name };
+            block_on(named.explain(&connection, printer))?
         };
         printer.data(match (format, &explanations[..]) {
             (Format::Json, [one]) => output::json(one)?,
@@ -213,27 +228,31 @@ impl Explain {
     }
 }
 
-async fn from_cluster(
-    objects: &[Named],
-    connection: &Connection,
-    policies: &Policies,
-    namespace: Option<String>,
-    now: Option<Timestamp>,
-    printer: &mut Printer,
-) -> Result<Vec<Explanation>, anyhow::Error> {
-    let live = Live::connect(connection).await?;
-    let mut places = Vec::new();
-    for object in objects {
-        let place = object.place(namespace.as_deref(), &live.cluster.namespace);
-        places.push(place.map_err(Invalid::new)?);
+// === impl Asked ===
+
+impl Asked {
+    async fn explain(
+        self,
+        connection: &Connection,
+        printer: &mut Printer,
+    ) -> Result<Vec<Explanation>, anyhow::Error> {
+        let Self { objects, policies, namespace, now, lease_name } = self;
+        let live = Live::connect(connection).await?;
+        let mut places = Vec::new();
+        for object in objects {
+            let place = object.place(namespace.as_deref(), &live.cluster.namespace);
+            places.push(place.map_err(Invalid::new)?);
+        }
+        let within = places.first().map(|place| place.namespace.clone());
+        let in_force =
+            in_force(&live, &policies, within.as_deref(), Otherwise::Fail, printer).await?;
+        let brake = live::brake(&live, &in_force, lease_name).await;
+        let mut explanations = Vec::new();
+        for place in places {
+            explanations.push(live::explain(&live, place, &in_force, &brake, now, printer).await?);
+        }
+        Ok(explanations)
     }
-    let within = places.first().map(|place| place.namespace.clone());
-    let in_force = in_force(&live, policies, within.as_deref(), Otherwise::Fail, printer).await?;
-    let mut explanations = Vec::new();
-    for place in places {
-        explanations.push(live::explain(&live, place, &in_force, now, printer).await?);
-    }
-    Ok(explanations)
 }
 
 fn from_manifests(

@@ -52,15 +52,13 @@ pub(super) async fn explain(
     live: &Live,
     place: Place,
     in_force: &InForce,
+    brake: &Memory,
     now: Option<Timestamp>,
     printer: &mut Printer,
 ) -> Result<Explanation, anyhow::Error> {
     let InForce { policy, own_namespace } = in_force;
     let mut found = Surrounded::read(live, place, printer).await?;
     found.read_family(live).await?;
-    let lease = Which { namespace: own_namespace.clone(), lease_name: "curfew".to_owned() };
-    // Who may not read it, or has none, is told nothing of a brake.
-    let brake = lease.find(live).await.map(|lease| lease.brake()).unwrap_or_default();
     let now = now.unwrap_or_else(|| live.now());
     let place = &found.place;
     let bad = |problem: String| Invalid::new(format!("{place} cannot be judged: {problem}"));
@@ -77,7 +75,7 @@ pub(super) async fn explain(
 
     let look = |view: &View<'_>| {
         let judgement = decide(policy, view);
-        let held = held(&judgement, &brake, &policy.revision, &place.namespace);
+        let held = held(&judgement, brake, &policy.revision, &place.namespace);
         (Sweeps::new(&judgement, held), rank(view, &found))
     };
     let looked = found.look(&found.object, own_namespace.as_deref(), now, look);
@@ -92,6 +90,13 @@ pub(super) async fn explain(
     }
     explanation.sweeper = Some(sweeps);
     Ok(explanation)
+}
+
+/// What the brake of an installation remembers. Who may not read that, or has no installation, is
+/// told nothing of a brake.
+pub(super) async fn brake(live: &Live, in_force: &InForce, lease_name: String) -> Memory {
+    let which = Which { namespace: in_force.own_namespace.clone(), lease_name };
+    which.find(live).await.map(|lease| lease.brake()).unwrap_or_default()
 }
 
 // === impl Sweeps ===

@@ -13,6 +13,7 @@ use crate::support::{
     namespace::Namespace,
     registration::{self, Registration},
     stub::Stub,
+    sweeping::{LEASES, Sweeping},
     wait::eventually,
 };
 
@@ -153,6 +154,53 @@ fn the_status_with_and_without_a_lease() {
     assert_eq!(ended.stdout.matches("not permitted").count(), 2, "{ended:?}");
     drop(registration);
     plane.api.delete(&path).ok();
+}
+
+/// With a real leader: what it says, what its brake holds, and that it goes on when told to.
+#[test]
+fn a_brake_is_seen_and_let_go() {
+    let Some(plane) = control_plane::shared() else { return };
+    let space = plane.namespace("braked");
+    for number in 0..6 {
+        finished(&space, &format!("old-{number}"), 9, &json!({}));
+    }
+    let policy = format!(
+        "apiVersion: curfew.dev/v1alpha1\nkind: JobPolicy\nmetadata: {{name: test}}\nspec:\n  \
+         stored: {{action: Report, rate: 10000, brake: {{atMost: 3}}}}\n  rules:\n    \
+         - {{name: here, match: {{namespaces: [{}]}}, ttl: 7d, stored: Delete}}\n",
+        space.name
+    );
+    let user = User::admin(plane);
+    user.folder.write("policy.yaml", &policy);
+    let sweeping = Sweeping::with_policy(space, &policy, &[]);
+    let lease = ["--lease-name", sweeping.lease.as_str()];
+    let status = [&["status", "-o", "json", "-n", LEASES][..], &lease].concat();
+    let report = eventually("the leader says how it is doing", Duration::from_secs(60), || {
+        let report = user.run(&status).code(1).json();
+        (report["brake"][0].is_object() && report["sweeper"].is_object()).then_some(report)
+    });
+    assert_eq!(report["leader"]["known"]["alive"], true);
+    assert_eq!(report["brake"][0]["count"], 6);
+    let plan = report["brake"][0]["plan"].as_str().expect("it has an id").to_owned();
+
+    let name = format!("job/{}/old-0", sweeping.space.name);
+    let explain = ["explain", &name, "--policy", "policy.yaml"];
+    let explained = user.run(&[&explain[..], &lease].concat()).code(0);
+    let line = format!("the brake keeps the sweeper from ending it: `curfew approve {plan}`");
+    assert!(explained.stdout.contains(&line), "{explained:?}");
+
+    let approve = |plan: &str| user.run(&[&["approve", plan, "-n", LEASES][..], &lease].concat());
+    let fewer = format!("{}-5", plan.trim_end_matches("-6"));
+    let ended = approve(&fewer).code(1);
+    assert!(ended.stdout.contains("was refused: 6 Jobs are held by now"), "{ended:?}");
+    assert_eq!(sweeping.space.jobs().len(), 6);
+    let ended = approve(&plan).code(0);
+    assert!(ended.stdout.contains("was approved at"), "{ended:?}");
+    eventually("they are deleted", Duration::from_secs(60), || {
+        sweeping.space.jobs().is_empty().then_some(())
+    });
+    let ended = approve(&plan).code(2);
+    assert!(ended.stderr.contains("nothing is held"), "{ended:?}");
 }
 
 #[test]
