@@ -38,23 +38,39 @@ pub(super) async fn read(
         Some(selector) => everything.clone().labels(selector),
         None => everything.clone(),
     };
-    let mut cronjobs = list(live, Kind::CronJob, scope, &narrowed, printer).await?;
+    let mut cronjobs = Vec::new();
+    let chosen = |cronjob| cronjobs.push(cronjob);
+    list(live, Kind::CronJob, scope, &narrowed, printer, chosen).await?;
     if scope.selector.is_some() {
         // A Job is judged by its CronJob, whether that is asked for or not.
         let uid = |object: &Json| object["metadata"]["uid"].as_str().map(str::to_owned);
         let chosen: BTreeSet<String> = cronjobs.iter().filter_map(uid).collect();
-        let all = list(live, Kind::CronJob, scope, &everything, printer).await?;
-        for other in all {
-            if uid(&other).is_none_or(|uid| !chosen.contains(&uid)) {
-                snapshot.add_surrounding(other).map_err(|error| unreadable(&error))?;
+        let mut others = Vec::new();
+        let other = |cronjob: Json| {
+            if uid(&cronjob).is_none_or(|uid| !chosen.contains(&uid)) {
+                others.push(cronjob);
             }
+        };
+        list(live, Kind::CronJob, scope, &everything, printer, other).await?;
+        for other in others {
+            snapshot.add_surrounding(other).map_err(|error| unreadable(&error))?;
         }
     }
-    cronjobs.append(&mut list(live, Kind::Job, scope, &narrowed, printer).await?);
-    for object in cronjobs {
-        snapshot.add(object, "").map_err(|error| unreadable(&error))?;
+    for cronjob in cronjobs {
+        snapshot.add(cronjob, "").map_err(|error| unreadable(&error))?;
     }
-    Ok(snapshot)
+    let mut bad = None;
+    let job = |job| {
+        // At once: a snapshot keeps less of it.
+        if bad.is_none() {
+            bad = snapshot.add(job, "").err();
+        }
+    };
+    list(live, Kind::Job, scope, &narrowed, printer, job).await?;
+    match bad {
+        None => Ok(snapshot),
+        Some(error) => Err(unreadable(&error).into()),
+    }
 }
 
 /// Their labels, and the uid of kube-system, which tells clusters apart.
@@ -101,21 +117,21 @@ async fn list(
     scope: Scope<'_>,
     narrowed: &ListParams,
     printer: &Printer,
-) -> Result<Vec<Json>, anyhow::Error> {
+    mut each: impl FnMut(Json),
+) -> Result<(), anyhow::Error> {
     let what = match kind {
         Kind::CronJob => "CronJobs",
         Kind::Job => "Jobs",
     };
     let progress = printer.progress(&format!("reading {what}"), None);
-    let mut objects = Vec::new();
     let collection = collection(kind, scope.namespace);
     let read = live.list(&collection, narrowed, |page| {
         progress.advance(page.items.len() as u64);
         progress.expect(page.left);
-        objects.extend(page.items.into_iter().map(|item| whole(item, "batch/v1", kind.as_str())));
+        page.items.into_iter().for_each(|item| each(whole(item, "batch/v1", kind.as_str())));
     });
     match (read.await, scope.selector) {
-        (Ok(()), _) => Ok(objects),
+        (Ok(()), _) => Ok(()),
         (Err(Unread::Nonsense(why)), Some(selector)) => {
             Err(Invalid::new(format!("--selector {selector}: {why}")).into())
         }

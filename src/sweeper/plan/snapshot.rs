@@ -24,8 +24,16 @@ pub struct Snapshot {
 struct Held {
     namespace: String,
     json: Json,
+    weight: Weight,
     /// Whether it is planned for, and not only there for others to be judged by.
     planned: bool,
+}
+
+/// What the deletion of a Job frees, estimated as [`super::Freed`] says.
+#[derive(Clone, Copy, Debug, Default, Eq, PartialEq)]
+pub(super) struct Weight {
+    pub(super) pods: u64,
+    pub(super) bytes: u64,
 }
 
 /// An object that makes the snapshot useless: a part is never taken for the whole.
@@ -53,6 +61,7 @@ pub(super) struct Stored<'a> {
     /// Whether it is planned for itself.
     pub(super) planned: bool,
     json: &'a Json,
+    weight: Weight,
     /// Positions of the Jobs of a `CronJob`.
     children: Vec<usize>,
 }
@@ -131,7 +140,7 @@ impl Snapshot {
     fn add_object(
         &mut self,
         kind: Kind,
-        json: Json,
+        mut json: Json,
         namespace: &str,
         planned: bool,
     ) -> Result<(), BadObject> {
@@ -148,20 +157,24 @@ impl Snapshot {
         if let Err(problem) = Object::from_json(kind, &json) {
             return Err(bad(problem));
         }
-        let held = match kind {
-            Kind::CronJob => &mut self.cronjobs,
-            Kind::Job => &mut self.jobs,
+        let (held, weight) = match kind {
+            Kind::CronJob => (&mut self.cronjobs, Weight::default()),
+            Kind::Job => {
+                let weight = Weight::of(&json);
+                slim(&mut json);
+                (&mut self.jobs, weight)
+            }
         };
         let place = (kind, namespace.clone(), name.clone());
         if let Some(position) = self.places.get(&place) {
-            return if held[*position].json == json {
+            return if held[*position].json == json && held[*position].weight == weight {
                 Ok(())
             } else {
                 Err(bad("it stands there twice, with different contents".to_owned()))
             };
         }
         self.places.insert(place, held.len());
-        held.push(Held { namespace, json, planned });
+        held.push(Held { namespace, json, weight, planned });
         Ok(())
     }
 
@@ -257,17 +270,45 @@ impl<'a> Stored<'a> {
     /// `None` where the object cannot be read, and [`Snapshot::add`] lets no such one in.
     fn new(kind: Kind, held: &'a Held) -> Option<Self> {
         let object = Object::from_json(kind, &held.json).ok()?;
-        let Held { namespace, json, planned } = held;
-        Some(Self { namespace, object, planned: *planned, json, children: Vec::new() })
+        let Held { namespace, json, weight, planned } = held;
+        let (weight, planned, children) = (*weight, *planned, Vec::new());
+        Some(Self { namespace, object, planned, json, weight, children })
     }
 
-    /// Pods and bytes that the deletion of a Job frees, estimated as [`super::Freed`] says.
-    pub(super) fn weight(&self) -> (u64, u64) {
+    /// What the deletion of a Job frees.
+    pub(super) const fn weight(&self) -> Weight {
+        self.weight
+    }
+}
+
+// === impl Weight ===
+
+impl Weight {
+    fn of(job: &Json) -> Self {
         let size = |json: &Json| serde_json::to_string(json).map_or(0, |text| text.len() as u64);
-        let counter = |name: &str| self.json["status"][name].as_u64().unwrap_or_default();
+        let counter = |name: &str| job["status"][name].as_u64().unwrap_or_default();
         let pods = counter("succeeded").saturating_add(counter("failed"));
-        let pod = size(&self.json["spec"]["template"]).saturating_add(POD_BYTES);
-        (pods, size(self.json).saturating_add(pods.saturating_mul(pod)))
+        let pod = size(&job["spec"]["template"]).saturating_add(POD_BYTES);
+        Self { pods, bytes: size(job).saturating_add(pods.saturating_mul(pod)) }
+    }
+}
+
+/// Takes out of a Job what is large and read by nobody: a hundred thousand of them are to fit into
+/// a laptop.
+fn slim(job: &mut Json) {
+    let mut remove = |parent: &str, member: &str| {
+        if let Some(Json::Object(parent)) = job.pointer_mut(parent) {
+            parent.remove(member);
+        }
+    };
+    remove("/spec/template", "spec");
+    let owners = job.pointer_mut("/metadata/managedFields").and_then(Json::as_array_mut);
+    for owner in owners.into_iter().flatten() {
+        let Some(Json::Object(fields)) = owner.get_mut("fieldsV1") else { continue };
+        fields.retain(|name, _| name == "f:spec");
+        if let Some(Json::Object(spec)) = fields.get_mut("f:spec") {
+            spec.remove("f:template");
+        }
     }
 }
 
