@@ -217,6 +217,12 @@ fn dump(
     };
     let snapshot = read(inputs, &context.namespace)?;
     tell_foreign(&snapshot, printer)?;
+    if !snapshot.knows_managers() {
+        printer.talk(
+            "note: the dump has no managedFields, by which guards know some GitOps tools; `kubectl \
+             get --show-managed-fields` adds them",
+        )?;
+    }
     Ok(Read { policy, own_namespace: None, snapshot, now: context.now(), live: false })
 }
 

@@ -90,10 +90,11 @@ impl Sweep {
             }
             let (jobs, objects) = (work.deletions(), work.changes());
             let question = match (jobs, objects) {
-                (jobs, 0) => format!("delete {} Jobs", grouped(jobs)),
-                (0, objects) => format!("change {} objects", grouped(objects)),
+                (jobs, 0) => format!("delete {}", counted(jobs, "Job")),
+                (0, objects) => format!("change {}", counted(objects, "object")),
                 (jobs, objects) => {
-                    format!("delete {} Jobs and change {} objects", grouped(jobs), grouped(objects))
+                    let (jobs, objects) = (counted(jobs, "Job"), counted(objects, "object"));
+                    format!("delete {jobs} and change {objects}")
                 }
             };
             if !yes {
@@ -191,8 +192,8 @@ fn tell(tally: &Tally, format: Format, printer: &mut Printer) -> Result<Exit, an
     Ok(if tally.is_whole() { Exit::Fine } else { Exit::Findings })
 }
 
-/// A number with commas, for a person who is about to say yes.
-fn grouped(number: usize) -> String {
+/// So many of something, for a person who is about to say yes.
+fn counted(number: usize, one: &str) -> String {
     let digits = number.to_string();
     let mut text = String::new();
     for (position, digit) in digits.char_indices() {
@@ -201,7 +202,8 @@ fn grouped(number: usize) -> String {
         }
         text.push(digit);
     }
-    text
+    let s = if number == 1 { "" } else { "s" };
+    format!("{text} {one}{s}")
 }
 
 /// A plan that is older than this is told to be.
@@ -209,11 +211,13 @@ const FRESH: SignedDuration = SignedDuration::from_hours(1);
 
 #[cfg(test)]
 mod tests {
-    use super::grouped;
+    use super::counted;
 
     #[test]
     fn numbers_are_grouped() {
-        let shown = [0, 999, 1000, 15_234, 1_234_567].map(grouped);
-        assert_eq!(shown, ["0", "999", "1,000", "15,234", "1,234,567"]);
+        let shown = [0, 1, 999, 1000, 15_234, 1_234_567].map(|number| counted(number, "Job"));
+        let expected =
+            ["0 Jobs", "1 Job", "999 Jobs", "1,000 Jobs", "15,234 Jobs", "1,234,567 Jobs"];
+        assert_eq!(shown, expected);
     }
 }

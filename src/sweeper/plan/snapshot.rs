@@ -107,6 +107,13 @@ impl Snapshot {
         &self.foreign
     }
 
+    /// Whether it is there who manages which field: kubectl leaves that out unless it is asked to
+    /// show it, and guards then miss GitOps tools that leave no other mark.
+    pub fn knows_managers(&self) -> bool {
+        let known = |job: &Held| !job.json["metadata"]["managedFields"].is_null();
+        self.jobs.is_empty() || self.jobs.iter().any(known)
+    }
+
     /// uid of the namespace kube-system, where it is there.
     pub fn cluster(&self) -> Option<&str> {
         self.cluster.as_deref()

@@ -129,7 +129,7 @@ fn what_is_no_plan_of_this_cluster_does_nothing() {
     assert_eq!(names(&space), ["old", "young"]);
     // The question says what it is about.
     let ended = user.run(&["sweep", "plan.yaml"]).code(2);
-    assert!(ended.stderr.contains("delete 1 Jobs in https://127.0.0.1:"), "{ended:?}");
+    assert!(ended.stderr.contains("delete 1 Job in https://127.0.0.1:"), "{ended:?}");
 }
 
 #[test]
