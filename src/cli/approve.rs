@@ -64,7 +64,10 @@ impl Approve {
                 if let Some(Approval { plan, refused, at }) = answer {
                     drop(progress);
                     let (text, exit) = match refused {
-                        None => (format!("{plan} was approved at {at}\n"), Exit::Fine),
+                        None => {
+                            let at = at.strftime("%Y-%m-%dT%H:%M:%SZ");
+                            (format!("{plan} was approved at {at}\n"), Exit::Fine)
+                        }
                         Some(why) => (format!("{plan} was refused: {why}\n"), Exit::Findings),
                     };
                     printer.data(text)?;

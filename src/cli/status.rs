@@ -188,7 +188,7 @@ impl Report {
         for held in &self.brake {
             let Held { plan, cause, count, .. } = held;
             found.push(format!(
-                "the brake holds {count} Jobs, for {cause}; look at `curfew plan`, then `curfew \
+                "the brake holds {count} Jobs, as {cause}; look at `curfew plan`, then `curfew \
                  approve {plan}`"
             ));
         }

@@ -24,7 +24,7 @@ pub(super) fn render(report: &Report) -> String {
     fact("webhook", part(webhooks, |all| format!("{} registered", all.len())));
     let mut text = facts.to_string();
     if !brake.is_empty() {
-        let mut table = Table::new(["HELD", "FINISHED BY", "FOR", "APPROVE"]);
+        let mut table = Table::new(["HELD", "FINISHED BY", "BECAUSE", "APPROVE"]);
         for Held { plan, cause, count, cutoff, requested } in brake {
             let id = format!("{plan}{}", if *requested { " (requested)" } else { "" });
             table.row([count.to_string(), cutoff.to_string(), cause.clone(), id]);
@@ -87,7 +87,10 @@ fn sweeps(said: &Said, fact: &mut impl FnMut(&str, String)) {
     } = said;
     fact("version", version.clone());
     fact("policy", format!("revision {revision}"));
-    let swept = swept.map_or_else(|| "not yet".to_owned(), |at| format!("last at {at}"));
+    let swept = swept.map_or_else(
+        || "not yet".to_owned(),
+        |at| format!("last at {}", at.strftime("%Y-%m-%dT%H:%M:%SZ")),
+    );
     fact("sweep", stopped.as_ref().map_or(swept.clone(), |why| format!("{swept}; stopped: {why}")));
     let states: Vec<String> =
         jobs.iter().map(|(state, count)| format!("{count} {state}")).collect();
