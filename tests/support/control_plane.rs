@@ -121,6 +121,11 @@ impl ControlPlane {
 
     /// Starts a kube-controller-manager with these controllers and no others.
     pub fn run_controllers(&self, names: &[&str]) -> Result<(), Absent> {
+        self.run_controllers_with(names, &[])
+    }
+
+    /// The same with further flags.
+    pub fn run_controllers_with(&self, names: &[&str], flags: &[&str]) -> Result<(), Absent> {
         let kubeconfig = self.kubeconfig_for("system:kube-controller-manager", None);
         let mut command = Command::new(self.assets.kube_controller_manager()?);
         command
@@ -134,6 +139,7 @@ impl ControlPlane {
             .args(["--leader-elect=false", "--use-service-account-credentials=true"])
             // No port of its own; what it does is seen in the API server.
             .args(["--secure-port=0", "--v=2"])
+            .args(flags)
             .env("HOME", self.scratch.path());
         let child = Child::start(&command, &self.scratch.join("kube-controller-manager.log"))
             .expect("kube-controller-manager starts");
