@@ -103,8 +103,8 @@ pub fn admit(
 fn decide<'a>(
     policy: &Policy,
     site: &Site,
-    object: Option<Wire<'a>>,
-    old: Option<Wire<'a>>,
+    object: Option<Box<Wire<'a>>>,
+    old: Option<Box<Wire<'a>>>,
     mut report: Report,
     request: &Request<'a, Wire<'a>>,
     now: Timestamp,
@@ -112,7 +112,7 @@ fn decide<'a>(
     let Some((kind, operation)) = subject_kind(request) else {
         return left_alone(policy, report);
     };
-    let object = match object.map(|wire| Object::new(kind, wire)) {
+    let object = match object.map(|wire| Object::new(kind, *wire)) {
         Some(Ok(object)) => object,
         Some(Err(error)) => {
             report.unjudged = Some(error.to_string());
@@ -130,7 +130,7 @@ fn decide<'a>(
         object.metadata.namespace.as_deref().unwrap_or_default().clone_into(&mut report.namespace);
     }
     // A stored object that cannot be read proves nothing about its author.
-    let old = old.and_then(|wire| Object::new(kind, wire).ok());
+    let old = old.and_then(|wire| Object::new(kind, *wire).ok());
     let namespace = report.namespace.clone();
     // Looked up only where the answer depends on them, which for most objects it does not.
     let around = site.neighbours.as_deref();

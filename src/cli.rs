@@ -5,13 +5,16 @@
 //! [`printer::Printer`] prints.
 
 pub mod advice;
+pub mod approve;
 pub mod certs;
 pub mod check;
 pub mod completion;
 pub mod connection;
 pub mod diff;
 pub mod explain;
+pub mod hold;
 pub mod judge;
+pub mod live;
 pub mod manifests;
 pub mod mutate;
 pub mod output;
@@ -21,6 +24,8 @@ pub mod printer;
 pub mod report;
 pub mod schema;
 pub mod serve;
+pub mod status;
+pub mod sweep;
 pub mod test;
 pub mod version;
 pub mod yaml;
@@ -31,6 +36,7 @@ use std::process::ExitCode;
 
 use clap::{CommandFactory as _, FromArgMatches as _, Parser, Subcommand};
 
+use self::live::OutOfReach;
 use self::manifests::BadManifests;
 use self::printer::Printer;
 
@@ -55,6 +61,10 @@ enum Command {
     Diff(diff::Diff),
     Explain(explain::Explain),
     Plan(plan::Plan),
+    Sweep(sweep::Sweep),
+    Hold(hold::Hold),
+    Approve(approve::Approve),
+    Status(status::Status),
     Test(test::Test),
     Schema(schema::Schema),
     Certs(certs::Certs),
@@ -122,15 +132,19 @@ impl Cli {
         let Self { quiet, command } = self;
         let mut printer = Printer::new(quiet);
         let result = match command {
+            Command::Approve(command) => command.run(&mut printer),
             Command::Certs(command) => command.run(&mut printer),
             Command::Check(command) => command.run(&mut printer),
             Command::Completion(command) => command.run(&mut printer),
             Command::Diff(command) => command.run(&mut printer),
             Command::Explain(command) => command.run(&mut printer),
+            Command::Hold(command) => command.run(&mut printer),
             Command::Mutate(command) => command.run(&mut printer),
             Command::Plan(command) => command.run(&mut printer),
             Command::Schema(command) => command.run(&mut printer),
             Command::Serve(command) => command.run(&mut printer),
+            Command::Status(command) => command.run(&mut printer),
+            Command::Sweep(command) => command.run(&mut printer),
             Command::Test(command) => command.run(&mut printer),
             Command::Version(command) => command.run(&mut printer),
         };
@@ -175,7 +189,10 @@ fn failed(error: &anyhow::Error, printer: &mut Printer) -> Exit {
         Some(Invalid::Problems(problems)) => {
             (problems.iter().map(|problem| format!("error: {problem}")).collect(), Exit::Usage)
         }
-        None => (vec![format!("error: {error:#}")], Exit::Internal),
+        None => {
+            let exit = if error.is::<OutOfReach>() { Exit::Cluster } else { Exit::Internal };
+            (vec![format!("error: {error:#}")], exit)
+        }
     };
     for line in lines {
         // Where stderr is gone, too, the exit code is all that is left.
@@ -188,7 +205,7 @@ fn failed(error: &anyhow::Error, printer: &mut Printer) -> Exit {
 mod tests {
     use clap::CommandFactory as _;
 
-    use super::{Cli, Exit, Invalid, Printer, failed};
+    use super::{Cli, Exit, Invalid, OutOfReach, Printer, failed};
 
     #[test]
     fn the_arguments_are_consistent() {
@@ -208,6 +225,7 @@ mod tests {
         anyhow::Error::new(std::io::Error::from(std::io::ErrorKind::BrokenPipe)).context("x"),
         Exit::Fine
     )]
+    #[case::no_cluster(OutOfReach("cannot list jobs".to_owned()).into(), Exit::Cluster)]
     #[case::ours(anyhow::anyhow!("x"), Exit::Internal)]
     fn an_error_has_an_exit_code(#[case] error: anyhow::Error, #[case] expected: Exit) {
         assert_eq!(failed(&error, &mut Printer::new(true)), expected);

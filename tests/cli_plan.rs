@@ -195,6 +195,19 @@ fn a_broken_dump_is_no_part_of_a_plan(#[case] text: &str, #[case] expected: &str
     assert!(stderr.contains("broken.yaml") && stderr.contains(expected), "{stderr}");
 }
 
+/// Guards know some GitOps tools by nothing else, and kubectl leaves it out by itself.
+#[test]
+fn a_dump_without_managed_fields_is_told() {
+    let dump = std::fs::read_to_string(fixtures().join("dump.yaml")).unwrap();
+    let directory = tempfile::tempdir().unwrap();
+    let file = directory.path().join("dump.yaml");
+    std::fs::write(&file, dump.replace("managedFields:", "finalizers: [], x:")).unwrap();
+    let arguments = ["-f", file.to_str().unwrap()];
+    let (code, _, stderr) = plan(&arguments, POLICY);
+    assert_eq!(code, 1);
+    assert!(stderr.contains("--show-managed-fields"), "{stderr}");
+}
+
 #[test]
 fn a_dump_from_stdin_without_namespaces() {
     let dump = std::fs::read_to_string(fixtures().join("dump.yaml")).unwrap();

@@ -213,6 +213,12 @@ fn a_clean_up_by_age(#[case] cronjobs: bool, #[case] expected: &[&str]) {
                 "lastTransitionTime": "2026-11-14T12:00:01Z"}]}}),
             "held",
         ),
+        // Long after its end, and beyond what limits.hold gives where no policy says otherwise.
+        at(
+            30 * DAY,
+            json!({"metadata": {"annotations": {"curfew.dev/hold-until": "2026-11-22T00:00:00Z"}}}),
+            "held-late",
+        ),
         child(at(9 * DAY, json!({}), "daily-old")),
     ]);
     let age = Seconds::new(7 * DAY).unwrap();
@@ -229,6 +235,87 @@ fn a_clean_up_by_age(#[case] cronjobs: bool, #[case] expected: &[&str]) {
     assert_eq!(deleted, expected);
     assert!(plan.items.iter().all(|item| item.action != Does::Patch));
     assert_eq!(plan.older_than, Some(7 * DAY));
+}
+
+/// The sweeper makes two writes of what the brake may have to hold apart. Of a plan the second one
+/// would meet an object that the first has changed.
+#[test]
+fn an_object_is_written_once() {
+    let written = "enforce: true, ttl: 30d, history: {successful: 1, failed: 7}";
+    let policy = policy(&format!(
+        "stored: {{action: Patch}}\nrules:\n  - {{name: all, match: {{kinds: [CronJob]}}, {written}}}\n"
+    ));
+    let mut objects: Vec<Json> = (1..4)
+        .map(|hour| {
+            let start = json!({"status": {"startTime": format!("2026-11-21T0{hour}:00:00Z")}});
+            let name = format!("daily-{hour}");
+            named(child(finished("Complete", 7 * 3600, start)), "apps", &name)
+        })
+        .collect();
+    objects.push(cronjob(json!({
+        "spec": {"successfulJobsHistoryLimit": 5, "failedJobsHistoryLimit": 4}
+    })));
+    let plan = Plan::new(&policy, &snapshot(&objects), &options());
+    let items: Vec<_> = plan.items.iter().filter(|item| item.kind == "CronJob").collect();
+    assert_eq!(items.len(), 1);
+    assert_eq!(
+        items[0].patch,
+        Some(json!({
+            "metadata": {
+                "uid": "c-1", "resourceVersion": "9",
+                "annotations": {"curfew.dev/applied":
+                    r#"{"history.failed":[7,4,"all"],"history.successful":[1,5,"all"]}"#},
+            },
+            "spec": {
+                "successfulJobsHistoryLimit": 1,
+                "failedJobsHistoryLimit": 7,
+                "jobTemplate": {
+                    "metadata": {"annotations": {"curfew.dev/applied":
+                        r#"{"ttl":[2592000,null,"all"]}"#}},
+                    "spec": {"ttlSecondsAfterFinished": 2_592_000},
+                },
+            },
+        }))
+    );
+}
+
+/// What ends with its family need not be changed before, and could not be deleted after.
+#[test]
+fn what_is_deleted_is_not_changed_as_well() {
+    let policy =
+        policy("stored: {action: Delete}\nlimits: {history: {max: 1}}\ndefaults: {ttl: 7d}\n");
+    let at = |seconds: i64, start: &str, name: &str| {
+        let mut fields = ours(3600, Json::Null, "old");
+        json_patch::merge(&mut fields, &json!({"status": {"startTime": start}}));
+        named(child(finished("Complete", seconds, fields)), "apps", name)
+    };
+    let objects = [
+        cronjob(json!({})),
+        at(600, "2026-11-21T11:00:00Z", "daily-1"),
+        at(300, "2026-11-21T11:30:00Z", "daily-2"),
+    ];
+    let plan = Plan::new(&policy, &snapshot(&objects), &options());
+    let done = |name: &str| -> Vec<Does> {
+        plan.items.iter().filter(|item| item.name == name).map(|item| item.action).collect()
+    };
+    assert_eq!(done("daily-1"), [Does::Delete]);
+    assert_eq!(done("daily-2"), [Does::Patch]);
+}
+
+/// A `CronJob` that nobody asked for is there for its Jobs to be judged by.
+#[test]
+fn the_surroundings_are_not_planned_for() {
+    let objects = [
+        namespace("apps", &json!({})),
+        named(child(finished("Complete", 10 * DAY, json!({}))), "apps", "daily-1"),
+    ];
+    let mut snapshot = snapshot(&objects);
+    let unknown = Plan::new(&delete(), &snapshot, &options());
+    assert_eq!(lines(&unknown), ["count apps daily-1 author"]);
+    snapshot.add_surrounding(cronjob(json!({"spec": {"successfulJobsHistoryLimit": 50}}))).unwrap();
+    let plan = Plan::new(&delete(), &snapshot, &options());
+    assert_eq!(lines(&plan), ["delete apps daily-1 defaults"]);
+    assert!(plan.totals.left.is_empty());
 }
 
 #[test]

@@ -28,8 +28,10 @@ pub(super) struct Request<'a, O> {
     #[serde(borrow, default)]
     pub(super) operation: Text<'a>,
     pub(super) dry_run: Option<bool>,
-    pub(super) object: Option<O>,
-    pub(super) old_object: Option<O>,
+    /// Boxed, because the request is handed up through every layer of the reader, and objects are
+    /// most of its size.
+    pub(super) object: Option<Box<O>>,
+    pub(super) old_object: Option<Box<O>>,
 }
 
 /// What kind of object a request is about.
@@ -45,9 +47,9 @@ pub(super) struct GroupVersionKind<'a> {
 
 /// A request whose objects were read, or not.
 pub(super) enum Reading<'a> {
-    Objects(Box<Request<'a, Wire<'a>>>),
+    Objects(Request<'a, Wire<'a>>),
     /// The objects have parts of the wrong type; the text says which.
-    Unreadable(Box<Request<'a, IgnoredAny>>, String),
+    Unreadable(Request<'a, IgnoredAny>, String),
 }
 
 #[derive(Deserialize)]
@@ -111,11 +113,10 @@ impl<'a> Reading<'a> {
         let text = std::str::from_utf8(body)
             .map_err(|error| BadReview::new("json", format!("the body is not UTF-8: {error}")))?;
         match serde_json::from_str(text) {
-            Ok(review) => request(review).map(Box::new).map(Self::Objects),
+            Ok(review) => request(review).map(Self::Objects),
             Err(error) if error.is_data() => {
                 let review = serde_json::from_str(text).map_err(|error| bad_json(&error))?;
-                request(review)
-                    .map(|request| Self::Unreadable(Box::new(request), error.to_string()))
+                request(review).map(|request| Self::Unreadable(request, error.to_string()))
             }
             Err(error) => Err(bad_json(&error)),
         }

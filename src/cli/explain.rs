@@ -4,6 +4,7 @@
 //! from it, so that all formats say the same.
 
 mod deadlines;
+mod live;
 mod supplied;
 mod tables;
 
@@ -11,11 +12,17 @@ use jiff::Timestamp;
 use serde::Serialize;
 
 use self::deadlines::Deadline;
+use self::live::Sweeps;
 use self::supplied::Given;
 use super::advice;
+use super::connection::Connection;
 use super::judge::{Judgeable, Judged, Question, World};
+use super::live::name::Named;
+use super::live::policy::{Otherwise, in_force};
+use super::live::{Live, block_on};
 use super::manifests::{Document, Inputs};
 use super::mutate::Context;
+use super::policies::Policies;
 use super::printer::Printer;
 use super::{Exit, Invalid, output};
 use crate::policy::decide::{Decision, GuardHit, Operation, Origin, Verdict};
@@ -27,15 +34,44 @@ use crate::policy::setting::Value;
 
 /// Tell how the policy decides about objects, and why
 ///
-/// The other manifests given with -f are the cluster: a `CronJob` among them is the family of its
-/// Jobs, and a `Namespace` gives its labels.
+/// Objects are named, such as job/team-a/backup-17, and read from the cluster with all that they
+/// are judged by; then it is also told what the sweeper does about them. Or they are manifests,
+/// given with -f, and the other manifests are the cluster: a `CronJob` among them is the family of
+/// its Jobs, and a `Namespace` gives its labels.
 #[derive(Debug, clap::Args)]
+#[command(
+    mut_arg("filename", |arg| arg.required(false).required_unless_present("objects")),
+    mut_arg("policy", |arg| arg.help(
+        "Policy file or directory; repeatable [default: the policy in force in the cluster, else \
+         the bundled one]"
+    )),
+)]
 pub struct Explain {
+    /// Objects of the cluster: job/NAMESPACE/NAME or cronjob/NAMESPACE/NAME, or job/NAME in the
+    /// namespace of -n
+    #[arg(value_name = "OBJECT", conflicts_with_all = ["filename", "operation"])]
+    objects: Vec<Named>,
+
     #[command(flatten)]
     inputs: Inputs,
 
     #[command(flatten)]
-    context: Context,
+    connection: Connection,
+
+    #[command(flatten)]
+    policies: Policies,
+
+    /// Namespace of objects that name none [default: the kubeconfig's; with -f, default]
+    #[arg(short, long, value_name = "NAME")]
+    namespace: Option<String>,
+
+    /// Judge as of this time [default: the API server's; with -f, the current time]
+    #[arg(long, value_name = "RFC3339")]
+    now: Option<Timestamp>,
+
+    /// Lease of the installation whose brake may hold an object of the cluster
+    #[arg(long, value_name = "NAME", default_value = "curfew")]
+    lease_name: String,
 
     /// Judge as admission would at creation, or as an object that lies in the cluster
     /// [default: stored where the manifest has a uid]
@@ -63,6 +99,15 @@ enum Format {
     Yaml,
 }
 
+/// Objects of a cluster, and what they are judged by.
+struct Asked {
+    objects: Vec<Named>,
+    policies: Policies,
+    namespace: Option<String>,
+    now: Option<Timestamp>,
+    lease_name: String,
+}
+
 /// Everything there is to say about one object.
 #[derive(Debug, Serialize)]
 #[serde(rename_all = "camelCase")]
@@ -81,6 +126,9 @@ struct Explanation {
     rules: Vec<Traced>,
     settings: Vec<Decided>,
     supplied: Vec<Given>,
+    /// Of a live object.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    sweeper: Option<Sweeps>,
     deadlines: Vec<Deadline>,
     #[serde(skip_serializing_if = "Option::is_none")]
     earliest: Option<Timestamp>,
@@ -142,35 +190,27 @@ impl Explain {
     /// Prints the explanations.
     ///
     /// # Errors
-    /// [`Invalid`] where the policy or a manifest cannot be used, or there is nothing to explain.
+    /// [`Invalid`] where the policy or an object cannot be used, or there is nothing to explain;
+    /// [`super::live::OutOfReach`].
     pub fn run(self, printer: &mut Printer) -> Result<Exit, anyhow::Error> {
-        let Self { inputs, context, operation, output: format } = self;
-        let policy = context.policies.load(printer)?;
-        let documents = inputs.read().map_err(Invalid::from)?;
-        let world = World::new(&documents, &context.namespace);
-        let now = context.now();
-        let mut explanations = Vec::new();
-        for document in &documents {
-            let Some(object) = Judgeable::new(document, &context.namespace) else { continue };
-            let operation = match operation {
-                Some(As::Create) => Operation::Create,
-                None if document.metadata("uid").is_none() => Operation::Create,
-                None | Some(As::Stored) => Operation::Stored,
-            };
-            let question = Question { operation, object: &object, old: None, now };
-            let explained = world
-                .judge(question, &policy)
-                .and_then(|judged| Explanation::new(document, question, judged, &policy));
-            let origin = &document.origin;
-            explanations.push(explained.map_err(|problem| {
-                Invalid::new(format!("{origin}: {} cannot be judged: {problem}", document.title()))
-            })?);
-        }
-        if explanations.is_empty() {
-            return Err(
-                Invalid::new("there is no Job or CronJob of batch/v1 among the manifests").into()
-            );
-        }
+        let Self {
+            objects,
+            inputs,
+            connection,
+            policies,
+            namespace,
+            now,
+            lease_name,
+            operation,
+            output: format,
+        } = self;
+        let explanations = if objects.is_empty() {
+            let namespace = namespace.unwrap_or_else(|| "default".to_owned());
+            from_manifests(&inputs, &Context { policies, namespace, now }, operation, printer)?
+        } else {
+            let named = Asked { objects, policies, namespace, now, lease_name };
+            block_on(named.explain(&connection, printer))?
+        };
         printer.data(match (format, &explanations[..]) {
             (Format::Json, [one]) => output::json(one)?,
             (Format::Json, all) => output::json(&all)?,
@@ -186,6 +226,67 @@ impl Explain {
         })?;
         Ok(Exit::Fine)
     }
+}
+
+// === impl Asked ===
+
+impl Asked {
+    async fn explain(
+        self,
+        connection: &Connection,
+        printer: &mut Printer,
+    ) -> Result<Vec<Explanation>, anyhow::Error> {
+        let Self { objects, policies, namespace, now, lease_name } = self;
+        let live = Live::connect(connection).await?;
+        let mut places = Vec::new();
+        for object in objects {
+            let place = object.place(namespace.as_deref(), &live.cluster.namespace);
+            places.push(place.map_err(Invalid::new)?);
+        }
+        let within = places.first().map(|place| place.namespace.clone());
+        let in_force =
+            in_force(&live, &policies, within.as_deref(), Otherwise::Fail, printer).await?;
+        let brake = live::brake(&live, &in_force, lease_name).await;
+        let mut explanations = Vec::new();
+        for place in places {
+            explanations.push(live::explain(&live, place, &in_force, &brake, now, printer).await?);
+        }
+        Ok(explanations)
+    }
+}
+
+fn from_manifests(
+    inputs: &Inputs,
+    context: &Context,
+    operation: Option<As>,
+    printer: &mut Printer,
+) -> Result<Vec<Explanation>, anyhow::Error> {
+    let policy = context.policies.load(printer)?;
+    let documents = inputs.read().map_err(Invalid::from)?;
+    let world = World::new(&documents, &context.namespace);
+    let now = context.now();
+    let mut explanations = Vec::new();
+    for document in &documents {
+        let Some(object) = Judgeable::new(document, &context.namespace) else { continue };
+        let operation = match operation {
+            Some(As::Create) => Operation::Create,
+            None if document.metadata("uid").is_none() => Operation::Create,
+            None | Some(As::Stored) => Operation::Stored,
+        };
+        let question = Question { operation, object: &object, old: None, now };
+        let explained = world
+            .judge(question, &policy)
+            .and_then(|judged| Explanation::new(document, question, judged, &policy));
+        let origin = &document.origin;
+        explanations.push(explained.map_err(|problem| {
+            Invalid::new(format!("{origin}: {} cannot be judged: {problem}", document.title()))
+        })?);
+    }
+    if explanations.is_empty() {
+        let problem = "there is no Job or CronJob of batch/v1 among the manifests";
+        return Err(Invalid::new(problem).into());
+    }
+    Ok(explanations)
 }
 
 // === impl Explanation ===
@@ -234,6 +335,7 @@ impl Explanation {
                 })
                 .collect(),
             supplied: supplied::all(&resolved),
+            sweeper: None,
             earliest: deadlines::earliest(&deadlines),
             deadlines,
             warnings,

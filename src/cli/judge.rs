@@ -26,6 +26,8 @@ pub struct World {
     objects: Vec<Judgeable>,
     /// The labels of the namespaces whose manifests are there.
     namespaces: BTreeMap<String, serde_json::Value>,
+    /// That of an installation, which is left alone.
+    own_namespace: Option<String>,
 }
 
 /// A document that a policy has a say about.
@@ -62,7 +64,8 @@ pub struct Judged<'p> {
 impl World {
     /// Learns from manifests; objects without a namespace are in `namespace`.
     pub fn new<'d>(documents: impl IntoIterator<Item = &'d Document>, namespace: &str) -> Self {
-        let mut world = Self { objects: Vec::new(), namespaces: BTreeMap::new() };
+        let mut world =
+            Self { objects: Vec::new(), namespaces: BTreeMap::new(), own_namespace: None };
         for document in documents {
             if let Some(object) = Judgeable::new(document, namespace) {
                 world.objects.push(object);
@@ -74,6 +77,12 @@ impl World {
             }
         }
         world
+    }
+
+    /// The same with an installation in this namespace.
+    #[must_use]
+    pub fn within(self, own_namespace: Option<&str>) -> Self {
+        Self { own_namespace: own_namespace.map(str::to_owned), ..self }
     }
 
     /// Learns the labels of a namespace, with the one that the API server adds.
@@ -105,7 +114,7 @@ impl World {
             cronjob: cronjob.as_ref(),
             namespace: &judgeable.namespace,
             namespace_labels: labels.as_ref(),
-            own_namespace: None,
+            own_namespace: self.own_namespace.as_deref(),
             now,
         };
         let decision = policy.decide(&input);

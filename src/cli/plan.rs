@@ -1,14 +1,19 @@
-//! `curfew plan`: what the sweeper would do, from a dump of a cluster.
+//! `curfew plan`: what the sweeper would do to a cluster, or to a dump of one.
 //!
-//! Nothing is asked and nothing is changed: `kubectl get jobs,cronjobs,namespaces -A -o yaml` is
-//! the cluster, and `--now` makes the answer the same every time. A dump that can be read only in
-//! part is an error; a part is never planned for as if it were the whole.
+//! Nothing is changed. Of a dump (`kubectl get jobs,cronjobs,namespaces -A -o yaml`) nothing is
+//! asked either, and `--now` makes the answer the same every time. What can be read only in part
+//! is an error; a part is never planned for as if it were the whole.
 
+mod cluster;
 mod tables;
 
 use jiff::Timestamp;
 
+use self::cluster::Scope;
+use super::connection::Connection;
 use super::judge::to_json;
+use super::live::policy::{InForce, Otherwise, in_force};
+use super::live::{Live, block_on};
 use super::manifests::Inputs;
 use super::mutate::Context;
 use super::policies::Policies;
@@ -20,16 +25,45 @@ use crate::sweeper::plan::{self, Does, Options, Snapshot};
 
 /// Show what the sweeper would do to what is stored in a cluster
 ///
-/// Reads a dump such as `kubectl get jobs,cronjobs,namespaces -A -o yaml` and prints a line for
-/// each object that would be deleted or changed, and for each that differs from the policy while
-/// the policy only counts. Exits with 1 where there are such objects.
+/// Prints a line for each object that would be deleted or changed, and for each that differs from
+/// the policy while the policy only counts. Exits with 1 where there are such objects. Reads the
+/// cluster of the kubeconfig, or with -f a dump such as
+/// `kubectl get jobs,cronjobs,namespaces -A -o yaml --show-managed-fields`.
 #[derive(Debug, clap::Args)]
+#[command(
+    mut_arg("filename", |arg| arg.required(false).help(
+        "Dump to read in place of the cluster: file, directory, or - for stdin; repeatable"
+    )),
+    mut_arg("policy", |arg| arg.help(
+        "Policy file or directory; repeatable [default: the policy in force in the cluster, else \
+         the bundled one]"
+    )),
+)]
 pub struct Plan {
     #[command(flatten)]
     inputs: Inputs,
 
     #[command(flatten)]
-    context: Context,
+    connection: Connection,
+
+    #[command(flatten)]
+    policies: Policies,
+
+    /// Only this namespace; with -f, that of objects whose manifest names none
+    #[arg(short, long, value_name = "NAME")]
+    namespace: Option<String>,
+
+    /// Every namespace, which is the default
+    #[arg(short = 'A', long, conflicts_with = "namespace")]
+    all_namespaces: bool,
+
+    /// Only objects with these labels, such as app=etl,tier!=prod
+    #[arg(short = 'l', long, value_name = "LABELS", conflicts_with = "filename")]
+    selector: Option<String>,
+
+    /// Judge as of this time [default: the API server's; with -f, the current time]
+    #[arg(long, value_name = "RFC3339")]
+    now: Option<Timestamp>,
 
     /// Show only what differs from this other policy, file or directory; repeatable
     #[arg(long, value_name = "PATH", conflicts_with = "older_than")]
@@ -55,6 +89,16 @@ pub struct Plan {
     output: Format,
 }
 
+/// Everything that a plan is made of.
+struct Read {
+    policy: Policy,
+    own_namespace: Option<String>,
+    snapshot: Snapshot,
+    now: Timestamp,
+    /// Whether the cluster itself was read.
+    live: bool,
+}
+
 #[derive(Clone, Copy, Debug, Default, Eq, PartialEq, clap::ValueEnum)]
 enum Format {
     #[default]
@@ -75,15 +119,33 @@ impl Plan {
     /// Prints the plan.
     ///
     /// # Errors
-    /// [`Invalid`] where the policy or the dump cannot be used.
+    /// [`Invalid`] where the policy or the dump cannot be used; [`super::live::OutOfReach`].
     pub fn run(self, printer: &mut Printer) -> Result<Exit, anyhow::Error> {
-        let Self { inputs, context, against, older_than, include_cronjobs, all, output } = self;
-        let policy = policy(&context.policies, older_than, include_cronjobs, printer)?;
-        let snapshot = read(&inputs, &context.namespace)?;
-        tell_foreign(&snapshot, printer)?;
+        let Self {
+            inputs,
+            connection,
+            policies,
+            namespace,
+            all_namespaces: _,
+            selector,
+            now,
+            against,
+            older_than,
+            include_cronjobs,
+            all,
+            output,
+        } = self;
+        let by_age = by_age(&policies, older_than, include_cronjobs)?;
+        let Read { policy, own_namespace, snapshot, now, live } = if inputs.filename.is_empty() {
+            let scope = Scope { namespace: namespace.as_deref(), selector: selector.as_deref() };
+            block_on(live(&connection, scope, &policies, by_age, now, printer))?
+        } else {
+            let namespace = namespace.unwrap_or_else(|| "default".to_owned());
+            dump(&inputs, &Context { policies, namespace, now }, by_age, printer)?
+        };
         let options = Options {
-            now: context.now(),
-            own_namespace: None,
+            now,
+            own_namespace: own_namespace.as_deref(),
             older_than,
             everything: all || !against.is_empty(),
         };
@@ -100,29 +162,68 @@ impl Plan {
             Format::Wide => tables::plan(&planned, true),
             Format::Yaml => output::yaml(&planned)?,
         })?;
-        tell_sums(&planned, printer)?;
+        tell_sums(&planned, live, printer)?;
         Ok(if planned.is_empty() { Exit::Fine } else { Exit::Findings })
     }
 }
 
-fn policy(
+/// The policy of `--older-than`, where that is given.
+fn by_age(
     policies: &Policies,
     older_than: Option<Seconds>,
     cronjobs: bool,
-    printer: &mut Printer,
-) -> Result<Policy, anyhow::Error> {
-    let Some(age) = older_than else {
-        if policies.policy.is_empty() {
-            printer.talk("note: no --policy given; this is by the bundled policy")?;
-        }
-        return Ok(policies.load(printer)?);
-    };
+) -> Result<Option<Policy>, anyhow::Error> {
+    let Some(age) = older_than else { return Ok(None) };
     if !policies.policy.is_empty() {
         let problem = "--older-than cleans up without a policy; leave out --policy, and unset \
                        CURFEW_POLICY";
         return Err(Invalid::new(problem).into());
     }
-    plan::older_than(age, cronjobs).map_err(|found| anyhow::anyhow!("{found:?}"))
+    plan::older_than(age, cronjobs).map(Some).map_err(|found| anyhow::anyhow!("{found:?}"))
+}
+
+async fn live(
+    connection: &Connection,
+    scope: Scope<'_>,
+    policies: &Policies,
+    by_age: Option<Policy>,
+    now: Option<Timestamp>,
+    printer: &mut Printer,
+) -> Result<Read, anyhow::Error> {
+    let live = Live::connect(connection).await?;
+    let InForce { policy, own_namespace } = match by_age {
+        Some(policy) => InForce { policy, own_namespace: None },
+        None => in_force(&live, policies, scope.namespace, Otherwise::Fail, printer).await?,
+    };
+    let snapshot = cluster::read(&live, scope, printer).await?;
+    // After reading, which is what tells the API server's clock.
+    let now = now.unwrap_or_else(|| live.now());
+    Ok(Read { policy, own_namespace, snapshot, now, live: true })
+}
+
+fn dump(
+    inputs: &Inputs,
+    context: &Context,
+    by_age: Option<Policy>,
+    printer: &mut Printer,
+) -> Result<Read, anyhow::Error> {
+    let policy = if let Some(policy) = by_age {
+        policy
+    } else {
+        if context.policies.policy.is_empty() {
+            printer.talk("note: no --policy given; this is by the bundled policy")?;
+        }
+        context.policies.load(printer)?
+    };
+    let snapshot = read(inputs, &context.namespace)?;
+    tell_foreign(&snapshot, printer)?;
+    if !snapshot.knows_managers() {
+        printer.talk(
+            "note: the dump has no managedFields, by which guards know some GitOps tools; `kubectl \
+             get --show-managed-fields` adds them",
+        )?;
+    }
+    Ok(Read { policy, own_namespace: None, snapshot, now: context.now(), live: false })
 }
 
 /// Reads everything, or says all that is wrong.
@@ -152,7 +253,7 @@ fn tell_foreign(snapshot: &Snapshot, printer: &mut Printer) -> std::io::Result<(
 }
 
 /// What a person should know beside the plan.
-fn tell_sums(plan: &plan::Plan, printer: &mut Printer) -> std::io::Result<()> {
+fn tell_sums(plan: &plan::Plan, live: bool, printer: &mut Printer) -> std::io::Result<()> {
     let totals = &plan.totals;
     let left: u64 = totals.left.values().sum();
     if left > 0 {
@@ -167,7 +268,7 @@ fn tell_sums(plan: &plan::Plan, printer: &mut Printer) -> std::io::Result<()> {
             totals.due_within_an_hour, totals.brake_at_most
         ))?;
     }
-    let unknown = |why: &str| plan.items.iter().any(|item| item.why == why);
+    let unknown = |why: &str| !live && plan.items.iter().any(|item| item.why == why);
     if unknown(&crate::sweeper::Reason::UnknownNamespace.to_string()) {
         printer.talk("note: a rule asks for labels of namespaces; add them to the dump")?;
     }

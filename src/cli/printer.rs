@@ -5,10 +5,14 @@
 //! escapes and loses them where nobody wants them. A closed pipe surfaces as an [`io::Error`],
 //! which `main` swallows: `curfew … | head` is no failure.
 
+mod progress;
+
 use std::fmt;
-use std::io::{self, Write};
+use std::io::{self, BufRead, IsTerminal, Write};
 
 use anstream::{AutoStream, ColorChoice};
+
+pub use self::progress::Progress;
 
 /// Holds both streams and what the user wants to hear.
 #[derive(Debug)]
@@ -51,6 +55,27 @@ impl Printer {
     /// As [`Printer::data`], of stderr.
     pub fn error(&mut self, line: impl fmt::Display) -> io::Result<()> {
         writeln!(anstream::stderr().lock(), "{line}")
+    }
+
+    /// Asks for a yes or no, and takes all but a yes for a no; `None` where nobody is there.
+    ///
+    /// # Errors
+    /// Where the terminal cannot be read from or written to.
+    pub fn ask(&mut self, question: impl fmt::Display) -> io::Result<Option<bool>> {
+        if !io::stdin().is_terminal() || !io::stderr().is_terminal() {
+            return Ok(None);
+        }
+        let mut terminal = anstream::stderr().lock();
+        write!(terminal, "{question} [y/N] ")?;
+        terminal.flush()?;
+        let mut answer = String::new();
+        io::stdin().lock().read_line(&mut answer)?;
+        Ok(Some(matches!(answer.trim().to_ascii_lowercase().as_str(), "y" | "yes")))
+    }
+
+    /// A bar on a terminal for what may take a while; for nobody where there is none.
+    pub fn progress(&self, what: &str, total: Option<u64>) -> Progress {
+        Progress::new(what, total, !self.quiet && io::stderr().is_terminal())
     }
 
     /// Whether what goes to stdout keeps its colours.

@@ -110,7 +110,7 @@ impl Cluster {
     /// # Errors
     /// Where its certificates or credentials cannot be used.
     pub fn new(mut config: Config) -> Result<Self, ConnectError> {
-        let url = config.cluster_url.to_string();
+        let url = config.cluster_url.to_string().trim_end_matches('/').to_owned();
         let namespace = config.default_namespace.clone();
         // A repeated write would go past the pace, and a 429 would not be seen.
         config.default_retry = false;

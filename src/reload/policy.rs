@@ -69,7 +69,8 @@ fn folder(path: &Path) -> Result<Vec<(String, PathBuf)>, ReadError> {
     Ok(files)
 }
 
-fn is_policy(name: &str) -> bool {
+/// Whether a file of a policy's folder is part of it, by its name.
+pub fn is_policy(name: &str) -> bool {
     let stem = name.strip_suffix(".yaml").or_else(|| name.strip_suffix(".yml"));
     stem.is_some_and(|stem| !name.starts_with('.') && !stem.ends_with("-test"))
 }

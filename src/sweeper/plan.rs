@@ -18,7 +18,8 @@ use sha2::{Digest, Sha256};
 pub use self::difference::{Changed, Side, difference};
 pub use self::item::{Does, Item};
 pub use self::snapshot::{BadObject, Snapshot};
-use super::decide::{Action, Judgement, decide};
+use super::change::{Change, Direction};
+use super::decide::{Action, Judgement, View, decide};
 use super::reason::Reason;
 use crate::policy::load::Source;
 use crate::policy::rule::Propagation;
@@ -107,7 +108,7 @@ pub enum BadPlan {
 }
 
 /// The policy of a clean-up by age: every finished Job without a TTL of its author's, guards on
-/// `Skip`. The Jobs of `CronJob`s are left out unless asked for: history limits bound them.
+/// `Skip`. Holds count in full: these Jobs ended long before anybody could have held them. The Jobs of `CronJob`s are left out unless asked for: history limits bound them.
 ///
 /// # Errors
 /// None that a caller can cause: the text is ours.
@@ -119,7 +120,7 @@ pub fn older_than(age: Seconds, cronjobs: bool) -> Result<Policy, Vec<Diagnostic
     };
     let text = format!(
         "apiVersion: curfew.dev/v1alpha1\nkind: JobPolicy\nmetadata: {{name: older-than}}\n\
-         spec:\n  stored: {{action: Delete}}\n  defaults: {{ttl: {}}}\n{rules}",
+         spec:\n  stored: {{action: Delete}}\n  limits: {{hold: 2147483647}}\n  defaults: {{ttl: {}}}\n{rules}",
         age.get()
     );
     let source = Source { name: "--older-than".to_owned(), text };
@@ -142,15 +143,25 @@ impl Plan {
             let judgement = decide(policy, &view);
             totals.due_within_an_hour +=
                 judgement.risks.iter().filter(|risk| risk.due <= soon(options.now)).count() as u64;
-            let actions = listed(&judgement, options);
-            if actions.is_empty() {
+            let mut actions = listed(&judgement, &view, options);
+            if !stored.planned {
+                // Its Jobs may be planned for.
+                actions.retain(|action| matches!(action, Action::Delete { .. }));
+            }
+            if actions.is_empty() && stored.planned {
                 *totals.left.entry(judgement.reason().as_str().to_owned()).or_default() += 1;
                 continue;
             }
             for action in actions {
                 let item = Item::new(&objects, stored, &judgement, &action, options.now);
                 let deletes = item.action == Does::Delete;
-                if deletes && !pruned.insert(item.uid.clone()) {
+                // What is deleted need not be changed before.
+                let anew = if deletes {
+                    pruned.insert(item.uid.clone())
+                } else {
+                    !pruned.contains(&item.uid)
+                };
+                if !anew {
                     continue;
                 }
                 totals.add(&item);
@@ -244,9 +255,9 @@ impl Totals {
 }
 
 /// The actions that make a line each.
-fn listed(judgement: &Judgement<'_>, options: &Options<'_>) -> Vec<Action> {
-    let mut actions: Vec<Action> =
-        judgement.actions.iter().cloned().filter_map(|action| by_age(action, options)).collect();
+fn listed(judgement: &Judgement<'_>, view: &View<'_>, options: &Options<'_>) -> Vec<Action> {
+    let actions = together(judgement, view).into_iter();
+    let mut actions: Vec<Action> = actions.filter_map(|action| by_age(action, options)).collect();
     let acts = actions.iter().any(|a| matches!(a, Action::Delete { .. } | Action::Patch { .. }));
     if acts {
         actions.retain(|action| matches!(action, Action::Delete { .. } | Action::Patch { .. }));
@@ -254,6 +265,31 @@ fn listed(judgement: &Judgement<'_>, options: &Options<'_>) -> Vec<Action> {
         actions.truncate(1);
     }
     actions.retain(|action| options.everything || is_finding(action));
+    actions
+}
+
+/// The actions with all writes to the object as one. The sweeper makes two of what the brake may
+/// have to hold apart; here the second would meet an object that the first has changed.
+fn together(judgement: &Judgement<'_>, view: &View<'_>) -> Vec<Action> {
+    let patch = |action: &&Action| matches!(action, Action::Patch { .. });
+    let mut actions = judgement.actions.clone();
+    if actions.iter().filter(patch).count() < 2 {
+        return actions;
+    }
+    let decision = &judgement.decision;
+    let mut settled = Vec::new();
+    for action in &actions {
+        if let Action::Patch { change, .. } = action {
+            settled.extend(change.fields.iter().filter_map(|f| decision.setting(f.setting)));
+        }
+    }
+    let whole = Change::of(decision, view.object, view.namespace, &settled, Direction::Lower);
+    let first = actions.iter().position(|action| patch(&action));
+    if let (Some(first), Some(whole)) = (first, whole) {
+        let reason = actions[first].reason().clone();
+        actions.retain(|action| !patch(&action));
+        actions.insert(first.min(actions.len()), Action::Patch { change: whole, reason });
+    }
     actions
 }
 

@@ -5,9 +5,11 @@
 //! it comes from, and for what happens where there is none.
 
 mod braking;
+mod commands;
 mod contract;
 mod example;
 mod failing;
+mod failover;
 mod families;
 mod finished;
 mod harness;

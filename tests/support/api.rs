@@ -60,6 +60,11 @@ impl Api {
         Self { client }
     }
 
+    /// For calls that do not end, such as a watch.
+    pub fn client(&self) -> Client {
+        self.client.clone()
+    }
+
     /// # Panics
     /// Where there is no answer at all.
     #[track_caller]

@@ -11,15 +11,15 @@ use std::{
     time::Duration,
 };
 
-use serde_json::{Value, json};
+use serde_json::Value;
 
 use super::{
     control_plane::ControlPlane,
     kubectl::Said,
-    namespace::Namespace,
     pki::{Authority, Pair},
     process::{Child, Scratch},
     registration::Endpoint,
+    sweeping::{LEASES, lease_name},
     wait::eventually,
 };
 
@@ -61,8 +61,6 @@ impl Curfew {
 
     /// Starts in a cluster, as an administrator of it, and waits until it is ready.
     pub fn start_in(plane: &ControlPlane, policy: &str) -> Self {
-        // The Lease is to lie there.
-        Namespace::open(plane, OWN_NAMESPACE, &json!({}));
         let curfew = Self::launch_in(&plane.authority, &plane.kubeconfig, policy);
         curfew.wait_until_ready();
         curfew
@@ -71,14 +69,10 @@ impl Curfew {
     /// Starts with a kubeconfig of whatever cluster, and waits only until it listens. It competes
     /// with nobody: its Lease has a name of its own.
     pub fn launch_in(authority: &Authority, kubeconfig: &Path, policy: &str) -> Self {
-        static STARTED: AtomicU32 = AtomicU32::new(0);
-        let lease = format!("curfew-{}", STARTED.fetch_add(1, Ordering::Relaxed));
+        let lease = lease_name();
         let kubeconfig = kubeconfig.to_str().expect("a temporary directory has a plain name");
-        let arguments = [
-            ["--kubeconfig", kubeconfig],
-            ["--namespace", OWN_NAMESPACE],
-            ["--lease-name", &lease],
-        ];
+        let arguments =
+            [["--kubeconfig", kubeconfig], ["--namespace", LEASES], ["--lease-name", &lease]];
         Self::launch(authority, &[("policy.yaml", policy)], arguments.as_flattened())
     }
 
@@ -244,6 +238,3 @@ fn listening(log: &str) -> Option<(SocketAddr, SocketAddr)> {
 }
 
 const LIMIT: Duration = Duration::from_secs(20);
-
-/// Where curfew is at home in a cluster.
-const OWN_NAMESPACE: &str = "curfew-system";

@@ -116,16 +116,7 @@ pub fn start(
     arguments: &[&str],
 ) -> Curfew {
     let kubeconfig = kubeconfig.display().to_string();
-    let mut all = vec![
-        "--kubeconfig",
-        &kubeconfig,
-        "--namespace",
-        LEASES,
-        "--lease-name",
-        lease,
-        "--log-level",
-        "debug",
-    ];
+    let mut all = vec!["--kubeconfig", &kubeconfig, "--namespace", LEASES, "--lease-name", lease];
     all.extend(arguments);
     Curfew::start_with(&plane.authority, &[("policy.yaml", policy)], &all)
 }

@@ -3,6 +3,7 @@
 use std::fmt::Write as _;
 
 use super::Explanation;
+use super::live::{Step, Sweeps};
 use crate::cli::output::Table;
 use crate::policy::setting::Value;
 use crate::policy::value::Seconds;
@@ -23,6 +24,7 @@ pub(super) fn render(explanation: &Explanation, wide: bool) -> String {
         rules,
         settings,
         supplied,
+        sweeper,
         deadlines,
         earliest,
         warnings,
@@ -94,6 +96,14 @@ pub(super) fn render(explanation: &Explanation, wide: bool) -> String {
             table.row([given.setting.to_owned(), given.value.clone(), by]);
         }
         let _ = write!(text, "\n{table}");
+    }
+    if let Some(Sweeps { stored, does, held: _ }) = sweeper {
+        let mut table = Table::new(["SWEEPER", "AT", "WHY"]);
+        for Step { action, why, at } in does {
+            let at = at.map(|at| at.to_string()).unwrap_or_default();
+            table.row([(*action).to_owned(), at, why.clone()]);
+        }
+        let _ = write!(text, "\n{table}by stored.action {stored}\n");
     }
     let mut table = Table::new(["DEADLINE", "AT", "WHAT"]);
     for deadline in deadlines {

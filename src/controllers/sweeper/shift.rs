@@ -173,7 +173,7 @@ impl<'s> Shift<'s> {
                 taken = self.writer.turn(), if wants => turn = Some(taken),
                 () = tokio::task::yield_now(), if busy => {}
                 changed = self.policies.changed() => if changed.is_ok() { self.load() },
-                changed = self.standing.changed() => if changed.is_ok() { self.answer().await },
+                changed = self.standing.changed() => if changed.is_ok() { self.lease_changed().await },
                 () = self.keeper.changed() => self.rights_changed(),
                 () = self.sweeper.watches.feed.arrived() => {}
                 () = tokio::time::sleep(wake), if !busy => {}

@@ -6,7 +6,7 @@ use serde_json::Value as Json;
 
 use super::super::change::Field;
 use super::super::decide::{Action, Judgement};
-use super::snapshot::{Objects, Stored};
+use super::snapshot::{Objects, Stored, Weight};
 use crate::batch::Finish;
 use crate::policy::decide::Origin;
 use crate::policy::value::Seconds;
@@ -71,7 +71,7 @@ impl Item {
             // A family's limit ends Jobs that are not the object itself.
             Action::Delete { deletion, .. } => {
                 let job = objects.job(&deletion.identity.uid).unwrap_or(stored);
-                let (pods, bytes) = job.weight();
+                let Weight { pods, bytes } = job.weight();
                 Self {
                     due: Some(deletion.due),
                     finish: Some(deletion.finish),

@@ -24,6 +24,16 @@ pub struct Snapshot {
 struct Held {
     namespace: String,
     json: Json,
+    weight: Weight,
+    /// Whether it is planned for, and not only there for others to be judged by.
+    planned: bool,
+}
+
+/// What the deletion of a Job frees, estimated as [`super::Freed`] says.
+#[derive(Clone, Copy, Debug, Default, Eq, PartialEq)]
+pub(super) struct Weight {
+    pub(super) pods: u64,
+    pub(super) bytes: u64,
 }
 
 /// An object that makes the snapshot useless: a part is never taken for the whole.
@@ -48,7 +58,10 @@ pub(super) struct Objects<'a> {
 pub(super) struct Stored<'a> {
     pub(super) namespace: &'a str,
     pub(super) object: Object<'a>,
+    /// Whether it is planned for itself.
+    pub(super) planned: bool,
     json: &'a Json,
+    weight: Weight,
     /// Positions of the Jobs of a `CronJob`.
     children: Vec<usize>,
 }
@@ -69,7 +82,7 @@ impl Snapshot {
         let field = |name: &str| json.get(name).and_then(Json::as_str).unwrap_or_default();
         let (version, kind) = (field("apiVersion").to_owned(), field("kind").to_owned());
         match (version.as_str(), Kind::parse(&kind)) {
-            ("batch/v1", Some(kind)) => self.add_object(kind, json, namespace),
+            ("batch/v1", Some(kind)) => self.add_object(kind, json, namespace, true),
             ("v1", None) if kind == "Namespace" => {
                 self.add_namespace(&json);
                 Ok(())
@@ -81,9 +94,24 @@ impl Snapshot {
         }
     }
 
+    /// Adds a `CronJob` that nobody asked for, by which its Jobs are judged.
+    ///
+    /// # Errors
+    /// As [`Snapshot::add`].
+    pub fn add_surrounding(&mut self, json: Json) -> Result<(), BadObject> {
+        self.add_object(Kind::CronJob, json, "", false)
+    }
+
     /// How many objects of other kinds there were.
     pub fn foreign(&self) -> &BTreeMap<String, usize> {
         &self.foreign
+    }
+
+    /// Whether it is there who manages which field: kubectl leaves that out unless it is asked to
+    /// show it, and guards then miss GitOps tools that leave no other mark.
+    pub fn knows_managers(&self) -> bool {
+        let known = |job: &Held| !job.json["metadata"]["managedFields"].is_null();
+        self.jobs.is_empty() || self.jobs.iter().any(known)
     }
 
     /// uid of the namespace kube-system, where it is there.
@@ -116,7 +144,13 @@ impl Snapshot {
         self.namespaces.insert(name.to_owned(), labels);
     }
 
-    fn add_object(&mut self, kind: Kind, json: Json, namespace: &str) -> Result<(), BadObject> {
+    fn add_object(
+        &mut self,
+        kind: Kind,
+        mut json: Json,
+        namespace: &str,
+        planned: bool,
+    ) -> Result<(), BadObject> {
         let metadata = &json["metadata"];
         let name = metadata["name"].as_str().unwrap_or_default().to_owned();
         let namespace = metadata["namespace"].as_str().unwrap_or(namespace).to_owned();
@@ -130,20 +164,24 @@ impl Snapshot {
         if let Err(problem) = Object::from_json(kind, &json) {
             return Err(bad(problem));
         }
-        let held = match kind {
-            Kind::CronJob => &mut self.cronjobs,
-            Kind::Job => &mut self.jobs,
+        let (held, weight) = match kind {
+            Kind::CronJob => (&mut self.cronjobs, Weight::default()),
+            Kind::Job => {
+                let weight = Weight::of(&json);
+                slim(&mut json);
+                (&mut self.jobs, weight)
+            }
         };
         let place = (kind, namespace.clone(), name.clone());
         if let Some(position) = self.places.get(&place) {
-            return if held[*position].json == json {
+            return if held[*position].json == json && held[*position].weight == weight {
                 Ok(())
             } else {
                 Err(bad("it stands there twice, with different contents".to_owned()))
             };
         }
         self.places.insert(place, held.len());
-        held.push(Held { namespace, json });
+        held.push(Held { namespace, json, weight, planned });
         Ok(())
     }
 
@@ -239,16 +277,45 @@ impl<'a> Stored<'a> {
     /// `None` where the object cannot be read, and [`Snapshot::add`] lets no such one in.
     fn new(kind: Kind, held: &'a Held) -> Option<Self> {
         let object = Object::from_json(kind, &held.json).ok()?;
-        Some(Self { namespace: &held.namespace, object, json: &held.json, children: Vec::new() })
+        let Held { namespace, json, weight, planned } = held;
+        let (weight, planned, children) = (*weight, *planned, Vec::new());
+        Some(Self { namespace, object, planned, json, weight, children })
     }
 
-    /// Pods and bytes that the deletion of a Job frees, estimated as [`super::Freed`] says.
-    pub(super) fn weight(&self) -> (u64, u64) {
+    /// What the deletion of a Job frees.
+    pub(super) const fn weight(&self) -> Weight {
+        self.weight
+    }
+}
+
+// === impl Weight ===
+
+impl Weight {
+    fn of(job: &Json) -> Self {
         let size = |json: &Json| serde_json::to_string(json).map_or(0, |text| text.len() as u64);
-        let counter = |name: &str| self.json["status"][name].as_u64().unwrap_or_default();
+        let counter = |name: &str| job["status"][name].as_u64().unwrap_or_default();
         let pods = counter("succeeded").saturating_add(counter("failed"));
-        let pod = size(&self.json["spec"]["template"]).saturating_add(POD_BYTES);
-        (pods, size(self.json).saturating_add(pods.saturating_mul(pod)))
+        let pod = size(&job["spec"]["template"]).saturating_add(POD_BYTES);
+        Self { pods, bytes: size(job).saturating_add(pods.saturating_mul(pod)) }
+    }
+}
+
+/// Takes out of a Job what is large and read by nobody: a hundred thousand of them are to fit into
+/// a laptop.
+fn slim(job: &mut Json) {
+    let mut remove = |parent: &str, member: &str| {
+        if let Some(Json::Object(parent)) = job.pointer_mut(parent) {
+            parent.remove(member);
+        }
+    };
+    remove("/spec/template", "spec");
+    let owners = job.pointer_mut("/metadata/managedFields").and_then(Json::as_array_mut);
+    for owner in owners.into_iter().flatten() {
+        let Some(Json::Object(fields)) = owner.get_mut("fieldsV1") else { continue };
+        fields.retain(|name, _| name == "f:spec");
+        if let Some(Json::Object(spec)) = fields.get_mut("f:spec") {
+            spec.remove("f:template");
+        }
     }
 }
 

@@ -1,0 +1,206 @@
+//! A command at a real cluster: the way to it, and what it reads there.
+//!
+//! [`Live`] asks the API server, as kubectl would, and takes objects as JSON. What cannot be read
+//! is [`Unread`], which says whether that is for want of rights; a command that cannot go on
+//! without turns it into [`OutOfReach`], and so into an exit code of its own.
+
+pub mod lease;
+pub mod name;
+pub mod policy;
+pub mod surroundings;
+
+use std::time::Duration;
+
+use jiff::Timestamp;
+use kube::api::{GetParams, ListParams, Patch, PatchParams};
+use kube::core::Request;
+use serde_json::Value as Json;
+
+use super::connection::Connection;
+use crate::cluster::connect::{Cluster, Habit};
+use crate::cluster::write::MANAGER;
+
+/// A cluster that is asked.
+#[derive(Debug)]
+pub struct Live {
+    pub cluster: Cluster,
+}
+
+/// The cluster is out of reach, forbids it, or could be read in part only.
+#[derive(Clone, Debug, Eq, PartialEq, thiserror::Error)]
+#[error("{0}")]
+pub struct OutOfReach(pub String);
+
+/// Why something could not be read or written.
+#[derive(Clone, Debug, Eq, PartialEq, thiserror::Error)]
+pub enum Unread {
+    /// It is not there (404).
+    #[error("it is not there")]
+    Absent,
+    /// The API server makes no sense of the question (400).
+    #[error("{0}")]
+    Nonsense(String),
+    /// We may not (401, 403); the text is the API server's.
+    #[error("not permitted: {0}")]
+    NotPermitted(String),
+    /// No answer, or one that helps nobody.
+    #[error("{0}")]
+    Failed(String),
+}
+
+/// A page of a list.
+#[derive(Debug)]
+pub struct Page {
+    pub items: Vec<Json>,
+    /// About how many come after it, where the API server says so.
+    pub left: u64,
+}
+
+/// Runs what a command does at a cluster. Commands are short and do one thing after the other:
+/// this thread is enough.
+///
+/// # Errors
+/// Where there can be no runtime, and those of the command.
+pub fn block_on<T>(
+    command: impl Future<Output = Result<T, anyhow::Error>>,
+) -> Result<T, anyhow::Error> {
+    tokio::runtime::Builder::new_current_thread().enable_all().build()?.block_on(command)
+}
+
+// === impl Live ===
+
+impl Live {
+    /// Finds the cluster as kubectl does; calls nothing yet.
+    ///
+    /// # Errors
+    /// Where there is none, or its configuration cannot be read.
+    pub async fn connect(connection: &Connection) -> Result<Self, OutOfReach> {
+        match connection.connect(Habit::Kubectl).await {
+            Ok(cluster) => Ok(Self { cluster }),
+            Err(error) => Err(OutOfReach(chain(&error))),
+        }
+    }
+
+    /// The time on the API server's clock, in the whole seconds that the API knows.
+    pub fn now(&self) -> Timestamp {
+        let now = self.cluster.clock.now();
+        Timestamp::from_second(now.as_second()).unwrap_or(now)
+    }
+
+    /// Reads one object of a collection such as `/api/v1/namespaces`.
+    ///
+    /// # Errors
+    /// [`Unread::Absent`] where there is none of this name, and the others.
+    pub async fn get(&self, collection: &str, name: &str) -> Result<Json, Unread> {
+        self.call(Request::new(collection).get(name, &GetParams::default())).await
+    }
+
+    /// Reads a collection page by page, all of the same moment. Whoever takes the pages must
+    /// forget them where a later one is an error: a part is not the whole.
+    ///
+    /// # Errors
+    /// Where a page cannot be read.
+    pub async fn list(
+        &self,
+        collection: &str,
+        narrowed: &ListParams,
+        mut each: impl FnMut(Page),
+    ) -> Result<(), Unread> {
+        let mut parameters = ListParams { limit: Some(PAGE), ..narrowed.clone() };
+        loop {
+            let mut list = self.call(Request::new(collection).list(&parameters)).await?;
+            let Json::Array(items) = list["items"].take() else {
+                return Err(Unread::Failed(format!("{collection} is answered with no list")));
+            };
+            let metadata = &list["metadata"];
+            let left = metadata["remainingItemCount"].as_u64().unwrap_or_default();
+            let next = metadata["continue"].as_str().filter(|token| !token.is_empty());
+            parameters.continue_token = next.map(str::to_owned);
+            each(Page { items, left });
+            if parameters.continue_token.is_none() {
+                return Ok(());
+            }
+        }
+    }
+
+    /// The same, as one.
+    ///
+    /// # Errors
+    /// As [`Live::list`].
+    pub async fn all(&self, collection: &str, narrowed: &ListParams) -> Result<Vec<Json>, Unread> {
+        let mut all = Vec::new();
+        self.list(collection, narrowed, |mut page| all.append(&mut page.items)).await?;
+        Ok(all)
+    }
+
+    /// Replaces members of an object; `null` removes one.
+    ///
+    /// # Errors
+    /// Where that is not done, or nobody knows.
+    pub async fn merge(
+        &self,
+        collection: &str,
+        name: &str,
+        members: &Json,
+    ) -> Result<Json, Unread> {
+        let parameters =
+            PatchParams { field_manager: Some(MANAGER.to_owned()), ..PatchParams::default() };
+        self.call(Request::new(collection).patch(name, &parameters, &Patch::Merge(members))).await
+    }
+
+    async fn call(
+        &self,
+        request: Result<http::Request<Vec<u8>>, kube::core::request::Error>,
+    ) -> Result<Json, Unread> {
+        let request = request.map_err(|error| Unread::Nonsense(chain(&error)))?;
+        match tokio::time::timeout(LIMIT, self.cluster.client.request(request)).await {
+            Ok(answer) => answer.map_err(|error| Unread::of(&error)),
+            Err(_late) => {
+                Err(Unread::Failed(format!("no answer from {} within {LIMIT:?}", self.cluster.url)))
+            }
+        }
+    }
+}
+
+// === impl Unread ===
+
+impl Unread {
+    /// The same as the end of a command: `what` could not be done.
+    pub fn about(&self, what: &str) -> OutOfReach {
+        OutOfReach(format!("{what}: {self}"))
+    }
+
+    fn of(error: &kube::Error) -> Self {
+        let kube::Error::Api(status) = error else { return Self::Failed(chain(error)) };
+        let said = if status.message.is_empty() { &status.reason } else { &status.message };
+        match status.code {
+            400 | 422 => Self::Nonsense(said.clone()),
+            401 | 403 => Self::NotPermitted(said.clone()),
+            404 => Self::Absent,
+            code => Self::Failed(format!("HTTP {code}: {said}")),
+        }
+    }
+}
+
+/// An error with its causes, none of them twice.
+pub fn chain(error: &(dyn std::error::Error + 'static)) -> String {
+    let mut text = error.to_string();
+    let mut next = error.source();
+    while let Some(cause) = next {
+        let said = cause.to_string();
+        if !text.contains(&said) {
+            text = format!("{text}: {said}");
+        }
+        next = cause.source();
+    }
+    text
+}
+
+/// The collection of namespaces.
+pub const NAMESPACES: &str = "/api/v1/namespaces";
+
+/// Of a list, as the sweeper takes it.
+const PAGE: u32 = 500;
+
+/// For one call: a page of large objects takes a while over a slow line.
+const LIMIT: Duration = Duration::from_secs(60);

@@ -1,0 +1,112 @@
+//! The status for people: a line for each fact, then what needs looking at.
+
+use std::fmt::Write as _;
+
+use super::webhook::{Authority, Webhook};
+use super::{Held, Leader, Part, Report};
+use crate::cli::output::Table;
+use crate::policy::value::Seconds;
+use crate::sweeper::Status as Said;
+
+/// Facts, the brake, the webhooks, and what needs looking at.
+pub(super) fn render(report: &Report) -> String {
+    let Report { cluster, now, leader, sweeper, brake, webhooks, attention } = report;
+    let mut facts = Table::new(["WHAT", "STATUS"]);
+    let mut fact = |what: &str, status: String| facts.row([what.to_owned(), status]);
+    fact("cluster", format!("{cluster} at {now}"));
+    fact("leader", part(leader, told));
+    if let Some(said) = sweeper {
+        sweeps(said, &mut fact);
+    }
+    if matches!(leader, Part::Known(_)) {
+        fact("brake", if brake.is_empty() { "off".to_owned() } else { "on".to_owned() });
+    }
+    fact("webhook", part(webhooks, |all| format!("{} registered", all.len())));
+    let mut text = facts.to_string();
+    if !brake.is_empty() {
+        let mut table = Table::new(["HELD", "FINISHED BY", "BECAUSE", "APPROVE"]);
+        for Held { plan, cause, count, cutoff, requested } in brake {
+            let id = format!("{plan}{}", if *requested { " (requested)" } else { "" });
+            table.row([count.to_string(), cutoff.to_string(), cause.clone(), id]);
+        }
+        let _ = write!(text, "\n{table}");
+    }
+    if let Part::Known(webhooks) = webhooks {
+        let mut table = Table::new(["WEBHOOK", "CONFIGURATION", "CALLS", "ON FAILURE", "CA"]);
+        for Webhook { configuration, name, failure_policy, calls, authority } in webhooks {
+            let authority = match authority {
+                Authority::Absent => "none".to_owned(),
+                Authority::Unreadable(_) => "broken".to_owned(),
+                Authority::Until(until) => format!("until {until}"),
+            };
+            table.row([
+                name.clone(),
+                configuration.clone(),
+                calls.clone(),
+                failure_policy.clone(),
+                authority,
+            ]);
+        }
+        let _ = write!(text, "\n{table}");
+    }
+    if !attention.is_empty() {
+        text.push('\n');
+    }
+    for line in attention {
+        let _ = writeln!(text, "attention: {line}");
+    }
+    text
+}
+
+fn part<T>(part: &Part<T>, told: impl Fn(&T) -> String) -> String {
+    match part {
+        Part::Known(known) => told(known),
+        Part::Absent(_) => "none".to_owned(),
+        Part::NotPermitted(why) => format!("not permitted: {why}"),
+    }
+}
+
+fn told(leader: &Leader) -> String {
+    let Leader { namespace, lease, holder, age, .. } = leader;
+    let holder = if holder.is_empty() { "nobody" } else { holder };
+    let renewed = age.map(|age| format!(", renewed {} ago", short(age))).unwrap_or_default();
+    format!("{holder} (Lease {namespace}/{lease}{renewed})")
+}
+
+fn sweeps(said: &Said, fact: &mut impl FnMut(&str, String)) {
+    let Said {
+        version,
+        revision,
+        swept,
+        jobs,
+        builtin_ttl,
+        builtin_ttl_lag,
+        missing_rights,
+        clock_offset,
+        stopped,
+    } = said;
+    fact("version", version.clone());
+    fact("policy", format!("revision {revision}"));
+    let swept = swept.map_or_else(
+        || "not yet".to_owned(),
+        |at| format!("last at {}", at.strftime("%Y-%m-%dT%H:%M:%SZ")),
+    );
+    fact("sweep", stopped.as_ref().map_or(swept.clone(), |why| format!("{swept}; stopped: {why}")));
+    let states: Vec<String> =
+        jobs.iter().map(|(state, count)| format!("{count} {state}")).collect();
+    fact("stored Jobs", states.join(", "));
+    let lag = builtin_ttl_lag.map(|lag| format!(", {} late", short(lag))).unwrap_or_default();
+    fact("built-in TTL controller", format!("{}{lag}", builtin_ttl.as_str()));
+    fact(
+        "missing rights",
+        match missing_rights.len() {
+            0 => "none".to_owned(),
+            count => count.to_string(),
+        },
+    );
+    fact("clock", format!("{clock_offset:+.1}s to the API server's"));
+}
+
+fn short(seconds: i64) -> String {
+    Seconds::new(seconds).map_or_else(|| format!("{seconds}s"), |seconds| seconds.to_string())
+}
