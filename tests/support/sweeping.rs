@@ -51,7 +51,9 @@ impl Sweeping {
     ) -> Self {
         // The audit log tells by the name which sweeper it was.
         let kubeconfig = space.plane.kubeconfig_for(&lease, group);
-        let curfew = start(space.plane, &lease, &kubeconfig, policy, arguments);
+        // Tests count in the log how often everything was looked at.
+        let arguments = [&["--log-level", "debug"], arguments].concat();
+        let curfew = start(space.plane, &lease, &kubeconfig, policy, &arguments);
         Self { curfew, space, lease }
     }
 

@@ -50,7 +50,11 @@ impl Shift<'_> {
                 return;
             }
             let Some(target) = self.world.target(step.identity()) else { continue };
-            if self.obstacle(&step).is_some() || self.is_stale(&target) {
+            if self.obstacle(&step).is_some() {
+                continue;
+            }
+            if self.is_stale(&target) {
+                self.wait_for(&target, subject);
                 continue;
             }
             if !is_same(&target, step.identity()) {
@@ -74,6 +78,17 @@ impl Shift<'_> {
                 Ended { subject, target, step, outcome }
             });
             return;
+        }
+    }
+
+    /// Looks at a family again when one of its Jobs may be written to again; a Job has a timer of
+    /// its own for that.
+    fn wait_for(&mut self, target: &Subject, subject: Subject) {
+        let until = self.acted.get(target).map(|acted| acted.until);
+        if let Some(until) = until.filter(|_| subject != *target)
+            && self.timers.deadline_of(&subject).is_none_or(|at| at > until)
+        {
+            self.timers.set(subject, until);
         }
     }
 
@@ -182,6 +197,25 @@ impl Shift<'_> {
         {
             recorder.record(event(About::new(crate::batch::Kind::CronJob, &cronjob.meta)));
         }
+    }
+
+    /// Says once of an object that something is wrong with it.
+    pub(super) fn warn(&mut self, subject: &Subject, reason: &'static str, note: &str) {
+        let meta = subject.meta();
+        let told = self.told.entry(meta.uid.clone()).or_default();
+        if told.contains(&reason) {
+            return;
+        }
+        told.push(reason);
+        let (kind, ns, name) = (subject.kind().as_str(), &*meta.namespace, &*meta.name);
+        tracing::warn!(kind, ns, name, "{note}");
+        self.sweeper.recorder.record(Event {
+            about: About::new(subject.kind(), meta),
+            warning: true,
+            reason,
+            action: "Leave",
+            note: note.to_owned(),
+        });
     }
 
     /// Says that a kind of write is refused: once, and again only when a while has passed.

@@ -3,6 +3,8 @@
 
 use std::collections::BTreeMap;
 
+use jiff::{SignedDuration, Timestamp};
+
 use super::pass::{Counted, counted};
 use super::shift::Shift;
 use super::world::Labels;
@@ -30,7 +32,8 @@ impl Shift<'_> {
             }
             Err(error) => {
                 tracing::warn!(%error, "the brake could not be written to the Lease");
-                self.next_pass = self.now();
+                // What needs it waits; each attempt looks at everything first.
+                self.next_pass = self.now().saturating_add(UNTIL_SAVED).unwrap_or(Timestamp::MAX);
                 false
             }
         }
@@ -154,3 +157,6 @@ impl Shift<'_> {
         }
     }
 }
+
+/// Between two attempts to write the brake's memory.
+const UNTIL_SAVED: SignedDuration = SignedDuration::from_secs(2);

@@ -15,7 +15,6 @@ use super::world::{Labels, World};
 use super::{Subject, Sweeper};
 use crate::batch::Kind;
 use crate::cluster::clock_offset::Trust;
-use crate::cluster::events::{About, Event};
 use crate::cluster::pace::Rate;
 use crate::cluster::slim::{Job, Keep, Uid};
 use crate::cluster::write::{Gate, Taken, Writer};
@@ -322,6 +321,8 @@ impl<'s> Shift<'s> {
         self.agenda.remove(subject);
         self.timers.remove(subject);
         self.acted.remove(subject);
+        self.flaps.forget(&subject.meta().uid);
+        self.told.remove(&subject.meta().uid);
     }
 
     pub(super) fn judge<'p>(&mut self, policy: &'p Policy, subject: &Subject) -> Judgement<'p> {
@@ -460,25 +461,6 @@ impl<'s> Shift<'s> {
         self.agenda.clear();
         self.policy = policy;
         self.pass_now();
-    }
-
-    /// Says once of an object that something is wrong with it.
-    fn warn(&mut self, subject: &Subject, reason: &'static str, note: &str) {
-        let meta = subject.meta();
-        let told = self.told.entry(meta.uid.clone()).or_default();
-        if told.contains(&reason) {
-            return;
-        }
-        told.push(reason);
-        let (kind, ns, name) = (subject.kind().as_str(), &*meta.namespace, &*meta.name);
-        tracing::warn!(kind, ns, name, "{note}");
-        self.sweeper.recorder.record(Event {
-            about: About::new(subject.kind(), meta),
-            warning: true,
-            reason,
-            action: "Leave",
-            note: note.to_owned(),
-        });
     }
 }
 

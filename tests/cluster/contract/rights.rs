@@ -64,6 +64,32 @@ fn a_missing_right_is_said_once_and_waited_for() {
     soon("it goes on again", || sweeping.space.jobs().is_empty().then_some(()));
 }
 
+/// What the brake remembers must be on the Lease before anything ends; where it cannot be written,
+/// it is tried again at leisure.
+#[test]
+fn a_lease_that_cannot_be_written_keeps_everything() {
+    let Some(plane) = control_plane::shared() else { return };
+    let space = plane.namespace("lease");
+    old_jobs(&space, 0..JOBS);
+    let lease = sweeping::lease_name();
+    let verbs = ["get", "list", "watch", "create", "update", "patch", "delete"];
+    let mut rules = everything(&verbs);
+    rules[1]["verbs"] = json!(["get", "create", "update"]);
+    grant(plane, &lease, "all-but-the-lease", &rules);
+    let policy = policy(&space.name, "{ttl: 1h, stored: Delete}");
+    let sweeping = Sweeping::as_user(space, lease, None, &policy, &[]);
+    sweeping.wait_for_leader();
+    throughout("nothing is deleted", Duration::from_secs(4), || {
+        sweeping.space.jobs().len() == JOBS
+    });
+    let log = sweeping.curfew.process.log();
+    let said = log.matches("could not be written to the Lease").count();
+    assert!((1..20).contains(&said), "said {said} times");
+    assert!(sweeping.passes() < 20, "looked {} times at everything", sweeping.passes());
+    grant(plane, &sweeping.lease, "the-lease", &everything(&["patch"]));
+    soon("it goes on", || sweeping.space.jobs().is_empty().then_some(()));
+}
+
 /// Somebody's admission policy keeps one Job from being deleted: the others go, and it is not tried
 /// again and again.
 #[test]
