@@ -18,8 +18,8 @@ use crate::policy::{Action, Mode, Policy};
 /// What is known of our rights.
 #[derive(Clone, Debug, Default, Eq, PartialEq)]
 pub struct Rights {
-    /// Whether the API server has answered at all; until then nothing is written.
-    pub known: bool,
+    /// What the API server has answered about; what was never asked for is not ours.
+    pub asked: BTreeSet<Right>,
     pub missing: BTreeSet<Right>,
 }
 
@@ -35,8 +35,8 @@ pub struct Keeper {
 impl Rights {
     /// Whether something may be done everywhere, as far as is known.
     pub fn allow(&self, verb: &str, resource: &str) -> bool {
-        self.known
-            && !self.missing.iter().any(|right| right.verb == verb && right.resource == resource)
+        let is_it = |right: &Right| right.verb == verb && right.resource == resource;
+        self.asked.iter().any(is_it) && !self.missing.iter().any(is_it)
     }
 }
 
@@ -90,7 +90,7 @@ async fn ask(
                 tell(&before, &missing);
                 let complete = missing.is_empty();
                 known.send_if_modified(|rights| {
-                    let fresh = Rights { known: true, missing };
+                    let fresh = Rights { asked: needed.into_iter().collect(), missing };
                     let changed = *rights != fresh;
                     *rights = fresh;
                     changed

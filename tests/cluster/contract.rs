@@ -1,33 +1,74 @@
-//! The delete contract (controllers.md), point by point, on a real API server.
+//! The delete contract (controllers.md), point by point, on a real API server, and what else the
+//! sweeper promises about stored objects.
+
+mod deleting;
+mod finished;
+mod flap;
+mod input;
+mod outcome;
+mod protected;
+mod races;
+mod rights;
+mod rows;
 
 use std::time::Duration;
 
-use serde_json::json;
+use serde_json::{Value, json};
 
 use crate::support::{
-    control_plane,
-    manifest::{Finish, days_ago, job},
+    manifest::{Finish, days_ago},
+    namespace::Namespace,
     sweeping::{Sweeping, finished_job},
-    wait::{eventually, throughout},
+    wait::eventually,
 };
 
-/// Point 1: only what is finished, whatever its age and with a TTL of 0.
-#[test]
-fn only_finished_jobs_go() {
-    let Some(plane) = control_plane::shared() else { return };
-    let space = plane.namespace("finished-only");
-    for (name, how) in [("complete", Finish::Complete), ("failed", Finish::Failed)] {
-        finished_job(&space, name, how, days_ago(1), json!({}));
-    }
-    space.create(&job("running", json!({"spec": {"ttlSecondsAfterFinished": 0}}))).ok();
-    let suspended = json!({"spec": {"suspend": true, "ttlSecondsAfterFinished": 0}});
-    space.create(&job("suspended", suspended)).ok();
-    let sweeping = Sweeping::over(space, "{ttl: 0s, stored: Delete}");
-    let space = &sweeping.space;
-    eventually("both are gone", Duration::from_secs(30), || {
-        (space.jobs().len() == 2).then_some(())
-    });
-    throughout("the others stay", Duration::from_secs(2), || space.jobs().len() == 2);
-    assert!(space.find_job("running").is_some() && space.find_job("suspended").is_some());
-    assert!((sweeping.curfew.metric("curfew_stored_actions_total") - 2.0).abs() < 0.1);
+/// Waits as long as a slow machine may need.
+#[track_caller]
+fn soon<T>(what: &str, probe: impl FnMut() -> Option<T>) -> T {
+    eventually(what, LIMIT, probe)
 }
+
+/// A Job that has been due for long is put there, and goes: the sweeper is awake, and has had the
+/// time to see what was there before.
+#[track_caller]
+fn canary(sweeping: &Sweeping, name: &str) {
+    finished_job(
+        &sweeping.space,
+        name,
+        Finish::Complete,
+        days_ago(1),
+        json!({"spec": {
+            "ttlSecondsAfterFinished": 0,
+        }}),
+    );
+    soon("the canary goes", || sweeping.space.find_job(name).is_none().then_some(()));
+}
+
+/// The names of the Jobs that are there, in order.
+fn names(space: &Namespace<'_>) -> Vec<String> {
+    let name = |job: &Value| job["metadata"]["name"].as_str().unwrap_or_default().to_owned();
+    space.jobs().iter().map(name).collect()
+}
+
+/// Events about an object, oldest first.
+fn events(space: &Namespace<'_>, kind: &str, name: &str) -> Vec<Value> {
+    let path = format!("/apis/events.k8s.io/v1/namespaces/{}/events", space.name);
+    let list = space.plane.api.get(&path).ok();
+    let mut events = list["items"].as_array().cloned().unwrap_or_default();
+    events.retain(|event| event["regarding"]["kind"] == kind && event["regarding"]["name"] == name);
+    events
+}
+
+/// An owner reference to an object of ours.
+fn owned_by(owner: &Value, api_version: &str, kind: &str) -> Value {
+    json!({"metadata": {"ownerReferences": [{
+        "apiVersion": api_version,
+        "kind": kind,
+        "name": owner["metadata"]["name"],
+        "uid": owner["metadata"]["uid"],
+        "controller": true,
+        "blockOwnerDeletion": true,
+    }]}})
+}
+
+const LIMIT: Duration = Duration::from_secs(60);

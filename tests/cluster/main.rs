@@ -9,6 +9,7 @@ mod commands;
 mod contract;
 mod example;
 mod failing;
+mod failover;
 mod families;
 mod finished;
 mod harness;

@@ -29,7 +29,7 @@ use super::{
     namespace::Namespace,
     pki::{Authority, Pair},
     process::{Child, Scratch},
-    wait::runtime,
+    wait::{eventually, runtime},
 };
 
 /// Holds a running control plane.
@@ -44,8 +44,9 @@ pub struct ControlPlane {
     controllers: Mutex<Vec<Child>>,
     namespaces: AtomicU32,
     // In the order in which they are to go.
-    apiserver: Child,
-    etcd: Child,
+    apiserver: Mutex<Option<Child>>,
+    etcd: Mutex<Option<Child>>,
+    apiserver_command: Command,
     scratch: Scratch,
 }
 
@@ -147,6 +148,29 @@ impl ControlPlane {
         Ok(())
     }
 
+    /// Ends the API server without a word and starts it again, as an upgrade or a crash does.
+    pub fn restart_apiserver(&self) {
+        let mut apiserver = self.apiserver.lock().expect("no test panics in here");
+        // The port has to be free before it is taken again.
+        drop(apiserver.take());
+        let log = self.scratch.join("kube-apiserver.log");
+        *apiserver =
+            Some(Child::start(&self.apiserver_command, &log).expect("kube-apiserver starts"));
+        drop(apiserver);
+        eventually("the API server is back", READY, || {
+            let answer = self.api.send("GET", "/readyz", "text/plain", Vec::new());
+            let answer = runtime().block_on(answer);
+            answer.is_ok_and(|reply| reply.status == 200).then_some(())
+        });
+    }
+
+    /// Ends everything, where a test had to give the plane away for ever.
+    pub fn stop(&self) {
+        self.controllers.lock().expect("no test panics in here").clear();
+        drop(self.apiserver.lock().expect("no test panics in here").take());
+        drop(self.etcd.lock().expect("no test panics in here").take());
+    }
+
     /// What the controllers wrote, for the message of a failed test.
     pub fn controllers_log(&self) -> String {
         let controllers = self.controllers.lock().expect("no test panics in here");
@@ -162,7 +186,9 @@ impl ControlPlane {
         let admin = authority.client("admin", Some("system:masters"));
         let kubeconfig = write_kubeconfig(&scratch, "admin.kubeconfig", &url, &authority, &admin);
         let mut etcd = start_etcd(assets, &scratch, &etcd_url);
-        let mut apiserver = start_apiserver(assets, &scratch, &authority, &etcd_url, port);
+        let apiserver_command = apiserver_command(assets, &scratch, &authority, &etcd_url, port);
+        let mut apiserver = Child::start(&apiserver_command, &scratch.join("kube-apiserver.log"))
+            .expect("kube-apiserver starts");
         let api = Api::new(&kubeconfig);
         let start = clock::instant();
         loop {
@@ -189,8 +215,9 @@ impl ControlPlane {
             url,
             controllers: Mutex::new(Vec::new()),
             namespaces: AtomicU32::new(0),
-            apiserver,
-            etcd,
+            apiserver: Mutex::new(Some(apiserver)),
+            etcd: Mutex::new(Some(etcd)),
+            apiserver_command,
             scratch,
         })
     }
@@ -210,13 +237,13 @@ fn start_etcd(assets: &Assets, scratch: &Scratch, url: &str) -> Child {
     Child::start(&command, &scratch.join("etcd.log")).expect("etcd starts")
 }
 
-fn start_apiserver(
+fn apiserver_command(
     assets: &Assets,
     scratch: &Scratch,
     authority: &Authority,
     etcd_url: &str,
     port: u16,
-) -> Child {
+) -> Command {
     let server = authority.server();
     let accounts = KeyPair::generate().expect("a key can be made");
     let file = |flag: &str, name: &str, content: &str| {
@@ -237,7 +264,7 @@ fn start_apiserver(
         .args(["--authorization-mode=RBAC", "--bind-address=127.0.0.1"])
         .args(["--service-cluster-ip-range=10.0.0.0/24", "--endpoint-reconciler-type=none"])
         .env("HOME", scratch.path());
-    Child::start(&command, &scratch.join("kube-apiserver.log")).expect("kube-apiserver starts")
+    command
 }
 
 fn write_kubeconfig(
@@ -290,6 +317,10 @@ apiVersion: audit.k8s.io/v1
 kind: Policy
 omitStages: [RequestReceived]
 rules:
+  # With its body, which says what becomes of the Pods.
+  - level: Request
+    verbs: [delete]
+    resources: [{group: batch}]
   - level: Metadata
     resources: [{group: batch}]
   - level: None

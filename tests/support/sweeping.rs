@@ -38,7 +38,19 @@ impl Sweeping {
     /// As [`Sweeping::over`], with a whole policy and further arguments.
     pub fn with_policy(space: Namespace<'static>, policy: &str, arguments: &[&str]) -> Self {
         let lease = lease_name();
-        let kubeconfig = space.plane.kubeconfig.clone();
+        Self::as_user(space, lease, Some("system:masters"), policy, arguments)
+    }
+
+    /// As [`Sweeping::with_policy`], by a user of the Lease's name and what this group may do.
+    pub fn as_user(
+        space: Namespace<'static>,
+        lease: String,
+        group: Option<&str>,
+        policy: &str,
+        arguments: &[&str],
+    ) -> Self {
+        // The audit log tells by the name which sweeper it was.
+        let kubeconfig = space.plane.kubeconfig_for(&lease, group);
         let curfew = start(space.plane, &lease, &kubeconfig, policy, arguments);
         Self { curfew, space, lease }
     }
@@ -57,6 +69,24 @@ impl Sweeping {
     #[track_caller]
     pub fn wait_for_leader(&self) {
         eventually("it leads", LIMIT, || (self.curfew.metric("curfew_leader") > 0.0).then_some(()));
+    }
+
+    /// The calls of this sweeper in its namespace, by their verb, in order.
+    pub fn calls(&self, verb: &str) -> Vec<Value> {
+        let mut calls = self.space.plane.audit.of(&self.space.name);
+        calls.retain(|call| call["user"]["username"] == *self.lease && call["verb"] == verb);
+        calls
+    }
+
+    /// The names of the objects that these calls were about, in order.
+    pub fn called(&self, verb: &str) -> Vec<String> {
+        let name = |call: &Value| call["objectRef"]["name"].as_str().unwrap_or_default().to_owned();
+        self.calls(verb).iter().map(name).collect()
+    }
+
+    /// How often everything was looked at.
+    pub fn passes(&self) -> usize {
+        self.curfew.process.log().matches("looked at everything").count()
     }
 
     /// An annotation of the Lease.
@@ -93,7 +123,8 @@ pub fn start(
 
 /// A policy with one rule for a namespace, which does nothing elsewhere but count.
 pub fn policy(namespace: &str, rule: &str) -> String {
-    let rule = rule.trim_start_matches('{').trim_end_matches('}');
+    let inner = rule.strip_prefix('{').and_then(|rule| rule.strip_suffix('}'));
+    let rule = inner.unwrap_or(rule);
     format!(
         "apiVersion: curfew.dev/v1alpha1\nkind: JobPolicy\nmetadata: {{name: test}}\nspec:\n  \
          stored: {{action: Report, rate: 10000}}\n  rules:\n    \

@@ -146,7 +146,6 @@ mod tests {
     use jiff::Timestamp;
 
     use super::{Correlator, REMEMBERED, Verdict};
-    use crate::batch::Kind;
     use crate::cluster::events::{About, Event};
 
     fn event(name: &str, note: &str) -> Event {

@@ -21,6 +21,10 @@ pub(super) struct Acted {
     /// When to try again if nothing is seen of it.
     pub(super) until: Timestamp,
     pub(super) deleted: bool,
+    /// Whether the API server did not let us.
+    pub(super) refused: bool,
+    /// The call has not ended: what the watch shows may be its doing, or not.
+    pub(super) under_way: bool,
     /// How often in a row it came to nothing.
     failures: u32,
 }
@@ -60,6 +64,8 @@ impl Shift<'_> {
                 version,
                 until: self.after(UNSEEN),
                 deleted: matches!(step.what, What::Delete(_)),
+                refused: false,
+                under_way: true,
             };
             self.acted.insert(target.clone(), acted);
             let (writer, to, change) = (self.writer.clone(), step.target(), step.change());
@@ -85,6 +91,9 @@ impl Shift<'_> {
             What::Patch(_) => ("patch", ""),
         };
         self.sweeper.metrics.stored.acted(action, end, outcome.as_str());
+        if let Some(acted) = self.acted.get_mut(&target) {
+            acted.under_way = false;
+        }
         match outcome {
             Outcome::Done => self.done(&target, &step),
             // The watch will tell, or has already.
@@ -102,6 +111,9 @@ impl Shift<'_> {
                 self.keeper.doubt();
                 self.refused(action, &why);
                 self.again(&target, AFTER_REFUSAL);
+                if let Some(acted) = self.acted.get_mut(&target) {
+                    acted.refused = true;
+                }
             }
             Outcome::Failed(why) => {
                 tracing::warn!(%target, action, why, "the API server does not take it");
@@ -128,6 +140,8 @@ impl Shift<'_> {
                         (field.from.to_string(), field.to.to_string(), &field.rule);
                     tracing::info!(kind, ns, name, setting, from, to, rule, "changed");
                 }
+                // What the watch has shown since could not be told from a revert until now.
+                self.dirty.insert(target.clone());
             }
         }
     }

@@ -68,9 +68,16 @@ impl Shift<'_> {
         self.dirty.extend(subjects);
     }
 
-    /// Looks for a request on the Lease, and answers it.
-    pub(super) async fn answer(&mut self) {
-        let request = self.standing.borrow_and_update().annotations.get(Approval::REQUEST).cloned();
+    /// Looks at what stands on the Lease: whether our memory still does, and whether there is a
+    /// request, which it answers.
+    pub(super) async fn lease_changed(&mut self) {
+        let annotations = self.standing.borrow_and_update().annotations.clone();
+        if !annotations.contains_key(Memory::ANNOTATION) && self.saved != Memory::default() {
+            // Somebody deleted the Lease, and we have made it anew. What was accepted still is.
+            self.saved = Memory::default();
+            self.pass_now();
+        }
+        let request = annotations.get(Approval::REQUEST).cloned();
         let Some(request) = request.filter(|request| !request.is_empty()) else {
             self.answered = None;
             return;

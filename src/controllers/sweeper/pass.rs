@@ -127,7 +127,11 @@ impl Shift<'_> {
         }
         tracing::debug!(?took, ?states, "looked at everything");
         self.flaps.tidy(now);
-        self.acted.retain(|_, acted| acted.until > now);
+        // A deletion may take long, by Pods or a finalizer, and stays ours until the Job is gone.
+        let world = &self.world;
+        self.acted.retain(|subject, acted| {
+            acted.until > now || acted.under_way || acted.deleted && world.fresh(subject).is_some()
+        });
         if now < self.next_status {
             return;
         }

@@ -1,6 +1,6 @@
 //! One term at work: the loop, the news, and what a judgement leads to.
 
-use std::collections::{BTreeSet, HashMap, HashSet};
+use std::collections::{BTreeSet, HashMap};
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -58,8 +58,8 @@ pub(super) struct Shift<'s> {
     pub(super) gate: Gate,
     pub(super) writer: Writer,
     pub(super) writes: JoinSet<Ended>,
-    /// Told about already: stuck deletions and the like.
-    pub(super) told: HashSet<Uid>,
+    /// Told about already: stuck deletions and the like, each by its reason.
+    pub(super) told: HashMap<Uid, Vec<&'static str>>,
     /// Until when a refusal of this kind of write is not told again.
     pub(super) refusals: HashMap<&'static str, Timestamp>,
     /// When everything is looked at again.
@@ -130,7 +130,7 @@ impl<'s> Shift<'s> {
             gate,
             writer,
             writes: JoinSet::new(),
-            told: HashSet::new(),
+            told: HashMap::new(),
             refusals: HashMap::new(),
             next_pass: now,
             next_status: now,
@@ -173,7 +173,7 @@ impl<'s> Shift<'s> {
                 taken = self.writer.turn(), if wants => turn = Some(taken),
                 () = tokio::task::yield_now(), if busy => {}
                 changed = self.policies.changed() => if changed.is_ok() { self.load() },
-                changed = self.standing.changed() => if changed.is_ok() { self.answer().await },
+                changed = self.standing.changed() => if changed.is_ok() { self.lease_changed().await },
                 () = self.keeper.changed() => self.rights_changed(),
                 () = self.sweeper.watches.feed.arrived() => {}
                 () = tokio::time::sleep(wake), if !busy => {}
@@ -219,9 +219,8 @@ impl<'s> Shift<'s> {
     }
 
     fn world_relisted(&mut self) {
-        if self.keep.needs_namespaces() {
-            self.world.copy_missing_namespaces();
-        }
+        // Also where no rule asks for them: of what does not change there will be no news.
+        self.world.copy_missing_namespaces();
         self.pass_now();
     }
 
@@ -330,8 +329,10 @@ impl<'s> Shift<'s> {
         let flapping = self.flaps.is_stopped(uid);
         let now = self.now();
         let judgement = self.world.judge(policy, subject, Labels::Present, flapping, now);
-        // A state from before our last write would look as if somebody had reverted it.
-        if flapping || self.is_stale(subject) {
+        // A state from before our last write would look like a revert, and so would that write
+        // before it is known to be done.
+        let under_way = self.acted.get(subject).is_some_and(|acted| acted.under_way);
+        if flapping || under_way || self.is_stale(subject) {
             return judgement;
         }
         let present = |setting| {
@@ -339,7 +340,7 @@ impl<'s> Shift<'s> {
             settled.map(|settled| settled.present.clone()).unwrap_or_default()
         };
         if self.flaps.seen(uid, present, now) {
-            self.warn(subject, "Reverted", "somebody keeps reverting what is written here");
+            self.warn(subject, REVERTED, "somebody keeps reverting what is written here");
             return self.world.judge(policy, subject, Labels::Present, true, now);
         }
         judgement
@@ -434,6 +435,8 @@ impl<'s> Shift<'s> {
 
     fn rights_changed(&mut self) {
         self.rights = self.keeper.rights();
+        // What was refused may be let through now, or is known to be hopeless.
+        self.acted.retain(|_, acted| !acted.refused);
         self.sweeper.metrics.stored.missing_rights(self.rights.missing.len());
         self.pass_now();
     }
@@ -453,6 +456,7 @@ impl<'s> Shift<'s> {
         self.gate.set_rate(Rate::new(policy.stored.rate));
         self.keep = Arc::new(Keep::of(&policy));
         self.flaps.clear();
+        self.told.values_mut().for_each(|told| told.retain(|reason| *reason != REVERTED));
         self.agenda.clear();
         self.policy = policy;
         self.pass_now();
@@ -461,9 +465,11 @@ impl<'s> Shift<'s> {
     /// Says once of an object that something is wrong with it.
     fn warn(&mut self, subject: &Subject, reason: &'static str, note: &str) {
         let meta = subject.meta();
-        if !self.told.insert(meta.uid.clone()) {
+        let told = self.told.entry(meta.uid.clone()).or_default();
+        if told.contains(&reason) {
             return;
         }
+        told.push(reason);
         let (kind, ns, name) = (subject.kind().as_str(), &*meta.namespace, &*meta.name);
         tracing::warn!(kind, ns, name, "{note}");
         self.sweeper.recorder.record(Event {
@@ -475,6 +481,9 @@ impl<'s> Shift<'s> {
         });
     }
 }
+
+/// The reason of the Event that somebody keeps reverting us; another policy starts anew.
+const REVERTED: &str = "Reverted";
 
 /// A clock that jumps is noticed after this time at the latest.
 const LONGEST_SLEEP: Duration = Duration::from_secs(1);
