@@ -10,6 +10,7 @@ mod protected;
 mod races;
 mod rights;
 mod rows;
+mod stopping;
 
 use std::time::Duration;
 

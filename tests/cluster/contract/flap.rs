@@ -2,6 +2,7 @@
 
 use std::time::Duration;
 
+use curfew::sweeper::brake::Approval;
 use jiff::SignedDuration;
 use serde_json::{Value, json};
 
@@ -42,6 +43,12 @@ fn three_reverts_are_enough() {
     let patched = sweeping.called("patch");
     assert_eq!(patched.iter().filter(|name| *name == "quarrel").count(), 3, "{patched:?}");
     assert_eq!(sweeping.curfew.process.log().matches("keeps reverting").count(), 1);
+    // A request on the Lease makes it look at everything.
+    sweeping.set_note(Approval::REQUEST, json!("no plan"));
+    soon("it is counted", || {
+        let (_, metrics) = sweeping.curfew.admin("/metrics")?;
+        metrics.contains("curfew_stored_jobs{state=\"flapping\"} 1\n").then_some(())
+    });
     // What the policy says is enforced by deletion.
     for name in ["quarrel", "peace"] {
         space.finish_job(name, Finish::Complete, days_ago(0) - SignedDuration::from_hours(2));

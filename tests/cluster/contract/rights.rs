@@ -64,6 +64,49 @@ fn a_missing_right_is_said_once_and_waited_for() {
     soon("it goes on again", || sweeping.space.jobs().is_empty().then_some(()));
 }
 
+/// Somebody's admission policy keeps one Job from being deleted: the others go, and it is not tried
+/// again and again.
+#[test]
+fn what_admission_refuses_is_left_for_a_while() {
+    let Some(plane) = control_plane::shared() else { return };
+    let space = plane.namespace("locked");
+    let admission = "/apis/admissionregistration.k8s.io/v1";
+    let name = format!("{}.example.test", space.name);
+    let policy = json!({
+        "metadata": {"name": name},
+        "spec": {
+            "matchConstraints": {
+                "namespaceSelector": {"matchLabels": {"kubernetes.io/metadata.name": space.name}},
+                "resourceRules": [{
+                    "apiGroups": ["batch"],
+                    "apiVersions": ["v1"],
+                    "operations": ["DELETE"],
+                    "resources": ["jobs"],
+                }],
+            },
+            "validations": [{"expression": "oldObject.metadata.name != 'locked'"}],
+        },
+    });
+    plane.api.post(&format!("{admission}/validatingadmissionpolicies"), &policy).ok();
+    let binding = json!({
+        "metadata": {"name": name},
+        "spec": {"policyName": name, "validationActions": ["Deny"]},
+    });
+    plane.api.post(&format!("{admission}/validatingadmissionpolicybindings"), &binding).ok();
+    finished_job(&space, "locked", Finish::Complete, days_ago(1), json!({}));
+    soon("it is in force", || {
+        let (path, body) = (space.path("jobs/locked"), br#"{"dryRun":["All"]}"#.to_vec());
+        let reply = plane.api.call("DELETE", &path, "application/json", body);
+        (reply.status != 200).then_some(())
+    });
+    old_jobs(&space, 0..JOBS);
+    let sweeping = Sweeping::over(space, "{ttl: 1h, stored: Delete}");
+    soon("the others are gone", || (sweeping.space.jobs().len() == 1).then_some(()));
+    throughout("there is no loop", Duration::from_secs(3), || {
+        sweeping.called("delete").iter().filter(|name| *name == "locked").count() == 1
+    });
+}
+
 fn old_jobs(space: &crate::support::namespace::Namespace<'_>, numbers: std::ops::Range<usize>) {
     for number in numbers {
         finished_job(space, &format!("old-{number}"), Finish::Failed, days_ago(1), json!({}));
