@@ -62,6 +62,11 @@ impl<K: Clone + Eq + Hash + Ord> Deadlines<K> {
         self.by_key.get(key).copied()
     }
 
+    /// Gives back the memory of many keys that are done.
+    pub fn shrink(&mut self) {
+        self.by_key.shrink_to_fit();
+    }
+
     /// How many keys wait.
     pub fn len(&self) -> usize {
         self.by_key.len()

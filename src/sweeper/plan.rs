@@ -16,7 +16,7 @@ use serde::{Deserialize, Serialize};
 use sha2::{Digest, Sha256};
 
 pub use self::difference::{Changed, Side, difference};
-pub use self::item::{Does, Item};
+pub use self::item::{Does, Family, Item};
 pub use self::snapshot::{BadObject, Snapshot};
 use super::change::{Change, Direction};
 use super::decide::{Action, Judgement, View, decide};

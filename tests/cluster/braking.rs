@@ -57,7 +57,7 @@ fn plan_id(sweeping: &Sweeping) -> String {
 }
 
 fn answer(sweeping: &Sweeping, plan: &str) -> Value {
-    sweeping.set_note("curfew.dev/approve", json!(plan));
+    sweeping.set_note("curfew.dev/approve", &json!(plan));
     eventually("the leader answers", LIMIT, || {
         let text = sweeping.note("curfew.dev/approval");
         let answer: Value = serde_json::from_str(text.as_str()?).ok()?;

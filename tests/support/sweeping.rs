@@ -98,10 +98,10 @@ impl Sweeping {
     }
 
     /// Writes an annotation of the Lease.
-    pub fn set_note(&self, key: &str, value: Value) {
+    pub fn set_note(&self, key: &str, value: &Value) {
         let patch = json!({"metadata": {"annotations": {key: value}}});
-        let path = self.lease_path();
-        self.space.plane.api.patch(super::api::Patch::Merge, &path, &patch).ok();
+        let place = self.lease_path();
+        self.space.plane.api.patch(super::api::Patch::Merge, &place, &patch).ok();
     }
 
     pub fn lease_path(&self) -> String {

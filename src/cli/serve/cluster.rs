@@ -45,7 +45,7 @@ pub(super) struct ClusterArgs {
     #[arg(long, value_name = "NAME", env = "CURFEW_LEASE_NAME", default_value = "curfew")]
     lease_name: String,
 
-    /// Name of the MutatingWebhookConfiguration that registers us
+    /// Name of the `MutatingWebhookConfiguration` that registers us
     #[arg(long, value_name = "NAME", env = "CURFEW_WEBHOOK_NAME", default_value = "curfew")]
     webhook_name: String,
 }

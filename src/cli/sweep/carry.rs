@@ -15,8 +15,7 @@ use crate::cluster::events::{About, Event, Recorder};
 use crate::cluster::pace::Rate;
 use crate::cluster::write::{Change, Gate, Outcome, Target, Writer};
 use crate::policy::rule::Propagation;
-use crate::policy::value::Seconds;
-use crate::sweeper::plan::{Does, Item, Plan, propagation};
+use crate::sweeper::plan::{Does, Family, Item, Plan, propagation};
 
 /// What there is to do: what saves Jobs comes before what ends them.
 #[derive(Debug, Default)]
@@ -30,7 +29,9 @@ pub(super) struct Work {
 struct Task {
     target: Target,
     change: Change,
-    /// For the Event.
+    /// Whom else to tell.
+    cronjob: Option<Family>,
+    /// For the Events.
     note: String,
 }
 
@@ -97,9 +98,21 @@ impl Work {
 
 impl Task {
     fn new(item: &Item, kind: Kind, change: Change) -> Self {
-        let Item { namespace, name, uid, resource_version, rule, why, outcome, age, .. } = item;
-        let ended = outcome.as_ref().zip(age.and_then(Seconds::new));
-        let ended = ended.map(|(outcome, age)| format!("; {outcome} {age} before the plan"));
+        let Item { namespace, name, uid, resource_version, rule, why, .. } = item;
+        let note = match &change {
+            Change::Delete(_) => {
+                let Item { outcome, finish, ttl, due, .. } = item;
+                let ended = outcome.as_ref().zip(*finish);
+                let ended = ended.map(|(outcome, at)| format!("{outcome} at {at}, "));
+                let ttl = ttl.map(|ttl| format!("TTL {ttl} s ")).unwrap_or_default();
+                let due = due.map(|due| format!(", due at {due}")).unwrap_or_default();
+                let ended = ended.unwrap_or_default();
+                format!("Deleted Job {name}: {ended}{ttl}by {rule}{due} ({why}); curfew sweep")
+            }
+            Change::Json(_) | Change::Merge(_) => {
+                format!("Changed {kind} {name} by {rule} ({why}); curfew sweep")
+            }
+        };
         Self {
             target: Target {
                 kind,
@@ -109,7 +122,8 @@ impl Task {
                 version: resource_version.clone(),
             },
             change,
-            note: format!("curfew sweep, by {rule}: {why}{}", ended.unwrap_or_default()),
+            cronjob: item.cronjob.clone(),
+            note,
         }
     }
 
@@ -117,11 +131,14 @@ impl Task {
         matches!(self.change, Change::Delete(_))
     }
 
-    fn event(&self) -> Event {
+    /// For the object, and in a family for the `CronJob`.
+    fn events(&self) -> impl Iterator<Item = Event> + '_ {
         let Target { kind, namespace, name, uid, version: _ } = &self.target;
         let (reason, action) =
             if self.deletes() { ("Deleted", "Delete") } else { ("Patched", "Patch") };
-        Event {
+        let own = (*kind, name, uid);
+        let head = self.cronjob.as_ref().map(|family| (Kind::CronJob, &family.name, &family.uid));
+        std::iter::once(own).chain(head).map(move |(kind, name, uid)| Event {
             about: About {
                 api_version: "batch/v1",
                 kind: kind.as_str(),
@@ -133,7 +150,7 @@ impl Task {
             reason,
             action,
             note: self.note.clone(),
-        }
+        })
     }
 
     fn title(&self) -> String {
@@ -172,7 +189,7 @@ impl Carrier {
             while let Some((task, outcome)) = calls.next().await {
                 progress.advance(1);
                 if outcome == Outcome::Done {
-                    self.events.record(task.event());
+                    task.events().for_each(|event| self.events.record(event));
                 }
                 tally.take(&task, outcome);
                 if self.unanswered.load(Ordering::Relaxed) >= GIVE_UP {

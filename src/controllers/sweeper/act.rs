@@ -1,17 +1,18 @@
 //! Writes, one call for one object, and what follows from the answer.
 
+use std::sync::Arc;
 use std::time::Duration;
 
 use jiff::{SignedDuration, Timestamp};
 
 use super::Subject;
-use super::agenda::{Step, What};
+use super::agenda::{Next, Step, What};
 use super::shift::Shift;
 use crate::cluster::events::{About, Event};
 use crate::cluster::slim::Version;
 use crate::cluster::write::{Change, Outcome, Taken, Target};
-use crate::sweeper::Deletion;
 use crate::sweeper::change::Identity;
+use crate::sweeper::{Deletion, Judgement};
 
 /// A write of ours to an object, until the watch shows what came of it.
 #[derive(Clone, Debug)]
@@ -45,10 +46,17 @@ pub(super) struct Ended {
 impl Shift<'_> {
     /// Starts the next write of the agenda that may still be made.
     pub(super) fn write_next(&mut self, taken: Taken) {
-        while let Some((subject, step)) = self.agenda.pop() {
+        while let Some((subject, next)) = self.agenda.pop() {
             if !self.term.holds() {
                 return;
             }
+            let step = match next {
+                Next::Step(step) => step,
+                Next::Judge => match self.next_step(&subject) {
+                    Some(step) => step,
+                    None => continue,
+                },
+            };
             let Some(target) = self.world.target(step.identity()) else { continue };
             if self.obstacle(&step).is_some() {
                 continue;
@@ -90,6 +98,14 @@ impl Shift<'_> {
         {
             self.timers.set(subject, until);
         }
+    }
+
+    /// What a Job's judgement asks for at this moment.
+    fn next_step(&mut self, subject: &Subject) -> Option<Step> {
+        let subject = self.world.fresh(subject)?;
+        let policy = Arc::clone(&self.policy);
+        let Judgement { actions, risks, .. } = self.judge(&policy, &subject);
+        actions.into_iter().find_map(|action| Step::of(action, &risks))
     }
 
     /// Draws the conclusions from a write.

@@ -2,22 +2,35 @@
 //! longest.
 //!
 //! The steps of an object are those of its latest judgement and no others: whoever judges it again
-//! replaces them all. So nothing on the agenda is older than the last news of its object.
+//! replaces them all. So nothing on the agenda is older than the last news of its object. Of a Job
+//! only its turn is kept, since a hundred thousand of them may wait, and judging one again costs
+//! microseconds; of a `CronJob` the steps themselves, as they come from a look at its whole family.
 
 use std::collections::{BTreeSet, HashMap, VecDeque};
 
 use jiff::Timestamp;
 
 use super::Subject;
+use crate::batch::Kind;
 use crate::sweeper::change::{Direction, Identity};
 use crate::sweeper::decide::Risk;
 use crate::sweeper::{Action, Change, Deletion, Reason};
 
-/// Steps by their objects, and objects by their turn.
+/// Objects by their turn, and the steps of families.
 #[derive(Debug, Default)]
 pub(super) struct Agenda {
     order: BTreeSet<(Turn, Subject)>,
-    steps: HashMap<Subject, VecDeque<Step>>,
+    turns: HashMap<Subject, Turn>,
+    families: HashMap<Subject, VecDeque<Step>>,
+}
+
+/// What comes next.
+#[derive(Debug)]
+pub(super) enum Next {
+    /// A step of a family, from its last judgement.
+    Step(Step),
+    /// To be judged again: its last judgement asked for a step.
+    Judge,
 }
 
 /// One write that a judgement asks for.
@@ -42,39 +55,48 @@ type Turn = (u8, Timestamp);
 
 impl Agenda {
     /// Replaces the steps of an object.
-    pub(super) fn set(&mut self, subject: &Subject, steps: Vec<Step>) {
+    pub(super) fn set(&mut self, subject: &Subject, mut steps: Vec<Step>) {
         self.remove(subject);
-        let mut steps = VecDeque::from(steps);
-        steps.make_contiguous().sort_by_key(Step::turn);
-        if let Some(first) = steps.front() {
-            self.order.insert((first.turn(), subject.clone()));
-            self.steps.insert(subject.clone(), steps);
+        steps.sort_by_key(Step::turn);
+        let Some(first) = steps.first() else { return };
+        self.enter(subject.clone(), first.turn());
+        if subject.kind() == Kind::CronJob {
+            self.families.insert(subject.clone(), steps.into());
         }
     }
 
     /// Forgets the steps of an object.
     pub(super) fn remove(&mut self, subject: &Subject) {
-        if let Some((subject, steps)) = self.steps.remove_entry(subject)
-            && let Some(first) = steps.front()
-        {
-            self.order.remove(&(first.turn(), subject));
+        if let Some((subject, turn)) = self.turns.remove_entry(subject) {
+            self.families.remove(&subject);
+            self.order.remove(&(turn, subject));
         }
     }
 
-    /// Takes the next step, with the object in whose judgement it is.
-    pub(super) fn pop(&mut self) -> Option<(Subject, Step)> {
+    /// Takes what comes next, with the object in whose judgement it is.
+    pub(super) fn pop(&mut self) -> Option<(Subject, Next)> {
         let (_, subject) = self.order.pop_first()?;
-        let steps = self.steps.get_mut(&subject)?;
+        self.turns.remove(&subject);
+        let Some(mut steps) = self.families.remove(&subject) else {
+            return Some((subject, Next::Judge));
+        };
         let step = steps.pop_front()?;
-        match steps.front() {
-            Some(next) => {
-                self.order.insert((next.turn(), subject.clone()));
-            }
-            None => {
-                self.steps.remove(&subject);
-            }
+        if let Some(next) = steps.front() {
+            self.enter(subject.clone(), next.turn());
+            self.families.insert(subject.clone(), steps);
         }
-        Some((subject, step))
+        Some((subject, Next::Step(step)))
+    }
+
+    fn enter(&mut self, subject: Subject, turn: Turn) {
+        self.order.insert((turn, subject.clone()));
+        self.turns.insert(subject, turn);
+    }
+
+    /// Gives back the memory of a large backlog that is done.
+    pub(super) fn shrink(&mut self) {
+        self.turns.shrink_to_fit();
+        self.families.shrink_to_fit();
     }
 
     pub(super) fn clear(&mut self) {
@@ -129,9 +151,9 @@ mod tests {
 
     use jiff::Timestamp;
 
-    use super::{Agenda, Step, Subject, What};
+    use super::{Agenda, Next, Step, Subject, What};
     use crate::batch::{Kind, Outcome};
-    use crate::cluster::slim::{Decoder, Job, Slim};
+    use crate::cluster::slim::{CronJob, Decoder, Job, Slim};
     use crate::policy::decide::RecordChange;
     use crate::policy::rule::Propagation;
     use crate::sweeper::change::{Direction, Identity};
@@ -142,6 +164,14 @@ mod tests {
             r#"{{"metadata": {{"namespace": "apps", "name": "{name}", "uid": "u", "resourceVersion": "1"}}, "spec": {{}}}}"#
         );
         Subject::Job(Arc::new(Job::decode(&json, &mut Decoder::default()).unwrap()))
+    }
+
+    fn family(name: &str) -> Subject {
+        let json = format!(
+            r#"{{"metadata": {{"namespace": "apps", "name": "{name}", "uid": "u", "resourceVersion": "1"}},
+                "spec": {{"jobTemplate": {{"spec": {{}}}}}}}}"#
+        );
+        Subject::CronJob(Arc::new(CronJob::decode(&json, &mut Decoder::default()).unwrap()))
     }
 
     fn identity(name: &str) -> Identity {
@@ -180,8 +210,13 @@ mod tests {
         Step { what: What::Patch(change), reason: Reason::Row(Row::Hold), risks: Vec::new() }
     }
 
+    /// Names of Jobs to be judged, and of the Jobs of steps.
     fn popped(agenda: &mut Agenda) -> Vec<String> {
-        std::iter::from_fn(|| agenda.pop()).map(|(_, step)| step.identity().name.clone()).collect()
+        let name = |(subject, next): (Subject, Next)| match next {
+            Next::Step(step) => step.identity().name.clone(),
+            Next::Judge => subject.meta().name.to_string(),
+        };
+        std::iter::from_fn(|| agenda.pop()).map(name).collect()
     }
 
     #[test]
@@ -198,10 +233,11 @@ mod tests {
     #[test]
     fn another_judgement_replaces_the_steps() {
         let mut agenda = Agenda::default();
-        let family = subject("family");
+        let family = family("family");
         agenda.set(&family, vec![deletion("b", 2), deletion("a", 1), deletion("c", 3)]);
         agenda.set(&subject("between"), vec![deletion("between", 2)]);
-        assert_eq!(agenda.pop().map(|(_, step)| step.identity().name.clone()).unwrap(), "a");
+        let Some((_, Next::Step(first))) = agenda.pop() else { panic!("a family has steps") };
+        assert_eq!(first.identity().name, "a");
         agenda.set(&family, vec![deletion("c", 3)]);
         assert_eq!(popped(&mut agenda), ["between", "c"]);
         agenda.set(&family, vec![deletion("c", 3)]);

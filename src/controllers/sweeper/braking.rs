@@ -118,6 +118,7 @@ impl Shift<'_> {
             Err(error) => tracing::warn!(%error, "an approval could not be written to the Lease"),
         }
         self.answered = Some(request);
+        self.next_status = self.now();
         self.pass_now();
     }
 

@@ -67,6 +67,10 @@ impl Shift<'_> {
         self.census = self.brake.count(risks, tally.unknown);
         let outcome = self.brake.settle(&self.census);
         self.tell_brake(outcome);
+        if outcome != Outcome::Unchanged {
+            // Whoever asks for the status now wants to see it.
+            self.next_status = self.now();
+        }
         self.builtin.swept(tally.oldest);
         let took = began.elapsed();
         self.next_pass = self.now().saturating_add(pause(took)).unwrap_or(Timestamp::MAX);
@@ -132,13 +136,16 @@ impl Shift<'_> {
         self.acted.retain(|subject, acted| {
             acted.until > now || acted.under_way || acted.deleted && world.fresh(subject).is_some()
         });
+        self.acted.shrink_to_fit();
+        self.agenda.shrink();
+        self.timers.shrink();
         if now < self.next_status {
             return;
         }
         self.next_status = now.saturating_add(BETWEEN_REPORTS).unwrap_or(Timestamp::MAX);
         let stopped = (self.trust == crate::cluster::clock_offset::Trust::Refused)
             .then(|| format!("this clock is {offset} s behind the API server's"));
-        let status = Status {
+        let report = Status {
             version: env!("CARGO_PKG_VERSION").to_owned(),
             revision: self.policy.revision.clone(),
             swept: Some(now),
@@ -154,7 +161,7 @@ impl Shift<'_> {
             clock_offset: offset,
             stopped,
         };
-        let annotations = [(Status::ANNOTATION, Some(status.to_text()))].into();
+        let annotations = [(Status::ANNOTATION, Some(report.to_text()))].into();
         if let Err(error) = self.sweeper.lease.annotate(&annotations).await {
             tracing::debug!(%error, "the status could not be written to the Lease");
         }
@@ -209,9 +216,8 @@ fn state(judgement: &Judgement<'_>, now: Timestamp) -> &'static str {
     match judgement.actions.first() {
         Some(Action::Delete { .. }) => "due",
         Some(Action::Wait { reason: Reason::Terminating, .. }) => "terminating",
-        Some(Action::Patch { .. }) => "differs",
         Some(Action::Count { reason: Reason::Row(_) }) if is_due => "due",
-        Some(Action::Count { reason: Reason::Row(_) }) => "differs",
+        Some(Action::Count { reason: Reason::Row(_) } | Action::Patch { .. }) => "differs",
         _ if judgement.finish.is_none() => match judgement.reason() {
             Reason::Agreed => "unfinished",
             reason => reason.as_str(),

@@ -41,9 +41,20 @@ pub struct Item {
     /// A JSON merge patch.
     #[serde(skip_serializing_if = "Option::is_none", default)]
     pub patch: Option<Json>,
+    /// The `CronJob` that made a Job which is deleted: it is told, too.
+    #[serde(skip_serializing_if = "Option::is_none", default)]
+    pub cronjob: Option<Family>,
     /// What its deletion would free, estimated.
     pub pods: u64,
     pub bytes: u64,
+}
+
+/// The head of a family.
+#[derive(Clone, Debug, Deserialize, Eq, PartialEq, Serialize)]
+#[serde(deny_unknown_fields)]
+pub struct Family {
+    pub name: String,
+    pub uid: String,
 }
 
 /// What is done. The order is that of carrying out.
@@ -79,6 +90,10 @@ impl Item {
                     age: Some(now.duration_since(deletion.finish).as_secs()),
                     rule: deletion.rule.clone(),
                     ttl: deletion.ttl,
+                    cronjob: job.object.cronjob_owner().map(|owner| Family {
+                        name: (*owner.name).to_owned(),
+                        uid: (*owner.uid).to_owned(),
+                    }),
                     pods,
                     bytes,
                     ..Self::bare(job, Does::Delete, why)
@@ -146,6 +161,7 @@ impl Item {
             due: None,
             why,
             patch: None,
+            cronjob: None,
             pods: 0,
             bytes: 0,
         }

@@ -81,7 +81,8 @@ fn a_plan_is_carried_out_exactly() {
     });
     assert_eq!((&event["reason"], &event["action"]), (&json!("Deleted"), &json!("Delete")));
     let note = event["note"].as_str().expect("it has a note");
-    assert!(note.starts_with("curfew sweep, by defaults: finished without a TTL"), "{note}");
+    let by = "TTL 604800 s by defaults, due at ";
+    assert!(note.starts_with("Deleted Job old-1: Complete at 2") && note.contains(by), "{note}");
 
     // Once more: there is nothing left of it.
     let ended = user.run(&["sweep", "plan.yaml", "--yes", "-o", "json"]).code(1);
@@ -213,6 +214,32 @@ fn an_interrupt_stops_cleanly() {
     assert!(log.contains(&format!("\"deleted\": {}", COUNT - left)), "{log}");
     user.run(&["sweep", "plan.yaml", "--yes"]).code(0);
     assert_eq!(names(&space).len(), 0);
+}
+
+/// As the sweeper does it.
+#[test]
+fn a_cronjob_is_told_of_its_job() {
+    let Some(plane) = control_plane::shared() else { return };
+    let space = plane.namespace("told");
+    let nightly = space.create(&cron_job("nightly", json!({}))).ok();
+    finished(&space, "nightly-1", 9, &child_of(&nightly));
+    let user = User::admin(plane);
+    let plan = ["plan", "--older-than", "7d", "-n", &space.name, "-o", "json"];
+    user.run(&plan).code(0);
+    let ended = user.run(&[&plan[..], &["--include-cronjobs"]].concat()).code(1);
+    user.folder.write("plan.json", &ended.stdout);
+    user.run(&["sweep", "plan.json", "--yes"]).code(0);
+    let events = format!("/apis/events.k8s.io/v1/namespaces/{}/events", space.name);
+    let about = |kind: &str| {
+        let events = plane.api.get(&events).ok();
+        let mut all = events["items"].as_array()?.iter();
+        let found = all.find(|event| event["regarding"]["kind"] == kind)?;
+        Some(found["note"].as_str()?.to_owned())
+    };
+    for kind in ["Job", "CronJob"] {
+        let note = eventually("the Event is there", Duration::from_secs(10), || about(kind));
+        assert!(note.starts_with("Deleted Job nightly-1: Complete at"), "{note}");
+    }
 }
 
 const COUNT: usize = 30;
