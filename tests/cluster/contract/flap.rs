@@ -44,7 +44,7 @@ fn three_reverts_are_enough() {
     assert_eq!(patched.iter().filter(|name| *name == "quarrel").count(), 3, "{patched:?}");
     assert_eq!(sweeping.curfew.process.log().matches("keeps reverting").count(), 1);
     // A request on the Lease makes it look at everything.
-    sweeping.set_note(Approval::REQUEST, json!("no plan"));
+    sweeping.set_note(Approval::REQUEST, &json!("no plan"));
     soon("it is counted", || {
         let (_, metrics) = sweeping.curfew.admin("/metrics")?;
         metrics.contains("curfew_stored_jobs{state=\"flapping\"} 1\n").then_some(())

@@ -81,11 +81,8 @@ fn nothing_held_and_nothing_new_is_lost() {
         assert_eq!(job["metadata"]["deletionTimestamp"], json!(null));
     }
     // It was a race, and not one that somebody always wins.
-    let deleted = sweeping.calls("delete");
-    let lost = deleted.iter().filter(|call| call["responseStatus"]["code"] != 200).count();
-    let held = expected.iter().filter(|name| name.ends_with(['0', '2', '4', '6', '8'])).count();
-    eprintln!("{held} held, {} deletes, {lost} in vain", deleted.len());
-    assert!(held > 0 && held < COUNT / 2, "{held} of {} were held in time", COUNT / 2);
+    let saved = expected.iter().filter(|name| name.ends_with(['0', '2', '4', '6', '8'])).count();
+    assert!(saved > 0 && saved < COUNT / 2, "{saved} of {} were held in time", COUNT / 2);
 }
 
 fn name(number: usize) -> String {

@@ -303,7 +303,7 @@ fn a_cronjob_and_its_family(
         _ => &[1, 2, 1],
     };
     for (name, count) in ["none", "family", "ours"].iter().zip(expected) {
-        assert_eq!(patched.iter().filter(|other| other == &name).count(), *count, "{patched:?}");
+        assert_eq!(patched.iter().filter(|other| *other == name).count(), *count, "{patched:?}");
     }
 }
 
