@@ -36,9 +36,12 @@ use support::{
     wait::{eventually, runtime},
 };
 
+/// Measures something on a control plane of its own.
+type Part = fn(&ControlPlane, Effort);
+
 fn main() {
     let Called::Measure(effort) = common::called() else { return };
-    let parts: [(&str, fn(&ControlPlane, Effort)); 4] =
+    let parts: [(&str, Part); 4] =
         [("drain", drain), ("lag", lag), ("rate", rate), ("memory", memory)];
     let asked: Vec<String> = std::env::args().skip(1).filter(|a| !a.starts_with('-')).collect();
     for (name, part) in parts {
@@ -250,7 +253,7 @@ fn swept(plane: &ControlPlane, space: &Namespace<'_>, jobs: usize) -> f64 {
 
 /// Deletions a second of a loop with as many calls under way.
 fn deleted_by_hand(plane: &ControlPlane, space: &Namespace<'_>, jobs: usize) -> f64 {
-    let names: Vec<String> = (0..jobs).map(|number| name(number)).collect();
+    let names: Vec<String> = (0..jobs).map(name).collect();
     let api = Api::new(&plane.kubeconfig);
     let path = space.path("jobs");
     let start = clock::instant();

@@ -12,6 +12,7 @@ use jiff::{SignedDuration, Timestamp, ToSpan};
 use serde_json::{Value, json};
 
 use crate::support::{
+    assets::Absent,
     control_plane::{self, ControlPlane},
     curfew::Curfew,
     manifest::Finish,
@@ -112,7 +113,7 @@ fn whatever_becomes_of_the_leader() {
 #[test]
 fn an_api_server_that_restarts_in_the_middle_of_a_sweep() {
     // One of its own: nobody else would thank us for the restart.
-    let Ok(plane) = ControlPlane::start().inspect_err(|absent| absent.report()) else { return };
+    let Ok(plane) = ControlPlane::start().inspect_err(Absent::report) else { return };
     let plane: &'static ControlPlane = Box::leak(Box::new(plane));
     let space = plane.namespace("restart");
     for number in 0..COUNT {

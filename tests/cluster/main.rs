@@ -18,6 +18,7 @@ mod load;
 mod neighbours;
 mod offline;
 mod ownership;
+mod planned;
 mod seams;
 mod steady;
 #[path = "../support/harness.rs"]

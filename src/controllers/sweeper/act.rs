@@ -6,7 +6,7 @@ use std::time::Duration;
 use jiff::{SignedDuration, Timestamp};
 
 use super::Subject;
-use super::agenda::{Next, Step, What};
+use super::agenda::{Step, What};
 use super::shift::Shift;
 use crate::cluster::events::{About, Event};
 use crate::cluster::slim::Version;
@@ -46,17 +46,11 @@ pub(super) struct Ended {
 impl Shift<'_> {
     /// Starts the next write of the agenda that may still be made.
     pub(super) fn write_next(&mut self, taken: Taken) {
-        while let Some((subject, next)) = self.agenda.pop() {
+        while let Some((subject, step)) = self.agenda.pop() {
             if !self.term.holds() {
                 return;
             }
-            let step = match next {
-                Next::Step(step) => step,
-                Next::Judge => match self.next_step(&subject) {
-                    Some(step) => step,
-                    None => continue,
-                },
-            };
+            let Some(step) = step.or_else(|| self.next_step(&subject)) else { continue };
             let Some(target) = self.world.target(step.identity()) else { continue };
             if self.obstacle(&step).is_some() {
                 continue;

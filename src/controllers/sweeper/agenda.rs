@@ -24,15 +24,6 @@ pub(super) struct Agenda {
     families: HashMap<Subject, VecDeque<Step>>,
 }
 
-/// What comes next.
-#[derive(Debug)]
-pub(super) enum Next {
-    /// A step of a family, from its last judgement.
-    Step(Step),
-    /// To be judged again: its last judgement asked for a step.
-    Judge,
-}
-
 /// One write that a judgement asks for.
 #[derive(Clone, Debug)]
 pub(super) struct Step {
@@ -73,19 +64,19 @@ impl Agenda {
         }
     }
 
-    /// Takes what comes next, with the object in whose judgement it is.
-    pub(super) fn pop(&mut self) -> Option<(Subject, Next)> {
+    /// Takes the object whose turn it is: a family with its next step, a Job to be judged again.
+    pub(super) fn pop(&mut self) -> Option<(Subject, Option<Step>)> {
         let (_, subject) = self.order.pop_first()?;
         self.turns.remove(&subject);
         let Some(mut steps) = self.families.remove(&subject) else {
-            return Some((subject, Next::Judge));
+            return Some((subject, None));
         };
         let step = steps.pop_front()?;
         if let Some(next) = steps.front() {
             self.enter(subject.clone(), next.turn());
             self.families.insert(subject.clone(), steps);
         }
-        Some((subject, Next::Step(step)))
+        Some((subject, Some(step)))
     }
 
     fn enter(&mut self, subject: Subject, turn: Turn) {
@@ -151,7 +142,7 @@ mod tests {
 
     use jiff::Timestamp;
 
-    use super::{Agenda, Next, Step, Subject, What};
+    use super::{Agenda, Step, Subject, What};
     use crate::batch::{Kind, Outcome};
     use crate::cluster::slim::{CronJob, Decoder, Job, Slim};
     use crate::policy::decide::RecordChange;
@@ -212,9 +203,8 @@ mod tests {
 
     /// Names of Jobs to be judged, and of the Jobs of steps.
     fn popped(agenda: &mut Agenda) -> Vec<String> {
-        let name = |(subject, next): (Subject, Next)| match next {
-            Next::Step(step) => step.identity().name.clone(),
-            Next::Judge => subject.meta().name.to_string(),
+        let name = |(subject, step): (Subject, Option<Step>)| {
+            step.map_or(subject.meta().name.to_string(), |step| step.identity().name.clone())
         };
         std::iter::from_fn(|| agenda.pop()).map(name).collect()
     }
@@ -236,7 +226,7 @@ mod tests {
         let family = family("family");
         agenda.set(&family, vec![deletion("b", 2), deletion("a", 1), deletion("c", 3)]);
         agenda.set(&subject("between"), vec![deletion("between", 2)]);
-        let Some((_, Next::Step(first))) = agenda.pop() else { panic!("a family has steps") };
+        let Some((_, Some(first))) = agenda.pop() else { panic!("a family has steps") };
         assert_eq!(first.identity().name, "a");
         agenda.set(&family, vec![deletion("c", 3)]);
         assert_eq!(popped(&mut agenda), ["between", "c"]);

@@ -107,7 +107,7 @@ impl Shift<'_> {
                 annotations.insert(Approval::ANSWER, Some(approval.to_text()));
             }
             Err(error) => {
-                tracing::warn!(%error, "what stands on the Lease for approval is no plan")
+                tracing::warn!(%error, "what stands on the Lease for approval is no plan");
             }
         }
         let memory = self.brake.memory().clone();
