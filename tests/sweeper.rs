@@ -690,12 +690,15 @@ fn flapping(#[case] reverts: &[i64], #[case] expected: bool) {
         let now = start + SignedDuration::from_secs(*after);
         flaps.wrote("x", Setting::Ttl, Value::Number(60), now);
         // Seen as we wrote it: no revert. Seen twice otherwise: one revert.
-        flaps.seen(&"x", |_| Value::Number(60), now);
-        flaps.seen(&"x", |_| Value::Number(7), now);
-        flaps.seen(&"x", |_| Value::Number(7), now);
+        flaps.seen(&"x", |_| Some(Value::Number(60)), now);
+        flaps.seen(&"x", |_| Some(Value::Number(7)), now);
+        flaps.seen(&"x", |_| Some(Value::Number(7)), now);
+        // Another value with a record of it: a person held the Job with our own command.
+        flaps.wrote("held", Setting::Ttl, Value::Number(60), now);
+        flaps.seen(&"held", |_| None, now);
     }
     assert_eq!(flaps.is_stopped(&"x"), expected);
-    assert!(!flaps.is_stopped(&"y"));
+    assert!(!flaps.is_stopped(&"y") && !flaps.is_stopped(&"held"));
     flaps.tidy(start + SignedDuration::from_hours(2));
     assert_eq!(flaps.is_stopped(&"x"), expected);
     flaps.forget(&"x");

@@ -7,7 +7,7 @@ use jiff::Timestamp;
 use serde::Serialize;
 
 use super::manifests::unreadable;
-use super::output::Table;
+use super::output::{Format, Table};
 use super::printer::Printer;
 use super::{Exit, Invalid, output};
 use crate::{clock, pki};
@@ -67,14 +67,6 @@ struct Inspect {
     /// Output format
     #[arg(short, long, value_enum, default_value_t)]
     output: Format,
-}
-
-#[derive(Clone, Copy, Debug, Default, clap::ValueEnum)]
-enum Format {
-    #[default]
-    Table,
-    Json,
-    Yaml,
 }
 
 /// A certificate, described.

@@ -4,6 +4,15 @@ use serde::Serialize;
 
 use super::yaml;
 
+/// What most commands can print.
+#[derive(Clone, Copy, Debug, Default, clap::ValueEnum)]
+pub enum Format {
+    #[default]
+    Table,
+    Json,
+    Yaml,
+}
+
 /// A table as kubectl prints it: no lines, upper-case headings, three blanks between columns.
 #[derive(Debug)]
 pub struct Table {

@@ -13,6 +13,7 @@ use self::webhook::Webhook;
 use super::connection::Connection;
 use super::live::lease::{Lease, NoLease, Which};
 use super::live::{Live, OutOfReach, Unread, block_on};
+use super::output::Format;
 use super::printer::Printer;
 use super::{Exit, Invalid, output};
 use crate::sweeper::brake::{Approval, Cause, Hold};
@@ -34,14 +35,6 @@ pub struct Status {
     /// Output format
     #[arg(short, long, value_enum, default_value_t)]
     output: Format,
-}
-
-#[derive(Clone, Copy, Debug, Default, clap::ValueEnum)]
-enum Format {
-    #[default]
-    Table,
-    Json,
-    Yaml,
 }
 
 /// Everything that is known.
@@ -177,6 +170,12 @@ impl Report {
             Part::Absent(why) => found.push(why.clone()),
             Part::NotPermitted(_) => found.push("the Lease may not be read".to_owned()),
         }
+        let leads = matches!(&self.leader, Part::Known(leader) if leader.alive);
+        let swept = self.sweeper.as_ref().and_then(|said| said.swept);
+        let is_late = swept.is_none_or(|at| self.now.duration_since(at) > LONGEST_BETWEEN_SWEEPS);
+        if leads && is_late {
+            found.push("the leader does not look at what is stored".to_owned());
+        }
         if let Some(said) = &self.sweeper {
             found.extend(said.stopped.iter().map(|why| format!("nothing is deleted: {why}")));
             let missing = said.missing_rights.iter();
@@ -249,3 +248,6 @@ impl Held {
 
 /// The stamps on a Lease are its holder's clock, and this one is the API server's.
 const SLACK: i64 = 5;
+
+/// A sweeper looks at everything every ten minutes at least.
+const LONGEST_BETWEEN_SWEEPS: jiff::SignedDuration = jiff::SignedDuration::from_mins(12);

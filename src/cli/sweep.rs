@@ -17,6 +17,7 @@ use self::tally::Tally;
 use super::connection::Connection;
 use super::live::{Live, NAMESPACES, OutOfReach, Unread, block_on};
 use super::manifests::unreadable;
+use super::output::Format;
 use super::printer::Printer;
 use super::{Exit, Invalid, output};
 use crate::cluster::pace::Rate;
@@ -52,14 +53,6 @@ pub struct Sweep {
     /// Output format
     #[arg(short, long, value_enum, default_value_t)]
     output: Format,
-}
-
-#[derive(Clone, Copy, Debug, Default, Eq, PartialEq, clap::ValueEnum)]
-enum Format {
-    #[default]
-    Table,
-    Json,
-    Yaml,
 }
 
 // === impl Sweep ===

@@ -4,6 +4,7 @@ use std::env::consts;
 
 use serde::Serialize;
 
+use super::output::Format;
 use super::printer::Printer;
 use super::{Exit, output};
 
@@ -13,14 +14,6 @@ pub struct Version {
     /// Output format
     #[arg(short, long, value_enum, default_value_t)]
     output: Format,
-}
-
-#[derive(Clone, Copy, Debug, Default, clap::ValueEnum)]
-enum Format {
-    #[default]
-    Table,
-    Json,
-    Yaml,
 }
 
 /// What there is to say about a build.

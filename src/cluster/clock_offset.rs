@@ -10,6 +10,7 @@ use std::future::Future;
 use std::pin::Pin;
 use std::sync::{Arc, Mutex, MutexGuard};
 use std::task::{Context, Poll};
+use std::time::Instant;
 
 use http::{HeaderMap, Request, Response, header};
 use jiff::fmt::rfc2822;
@@ -61,6 +62,8 @@ pub struct ServerClock(Arc<Mutex<Known>>);
 struct Known {
     offset: Offset,
     said: Trust,
+    /// Both of our clocks at the last answer: if they part, somebody has put one of them.
+    anchor: Option<(Instant, Timestamp)>,
 }
 
 /// The layer that reads the `Date` of every answer.
@@ -141,15 +144,19 @@ impl ServerClock {
         self.known().offset.correction()
     }
 
-    /// How far to trust our clock.
+    /// How far to trust our clock. A clock that was put since the last answer is not trusted until
+    /// the next one says how far it is off.
     pub fn trust(&self) -> Trust {
-        self.known().offset.trust()
+        let known = self.known();
+        let jumped = known.anchor.is_some_and(|anchor| has_jumped(anchor, now_of_both()));
+        if jumped { Trust::Refused } else { known.offset.trust() }
     }
 
     /// Takes an answer into account, and says where that changes the trust.
     pub fn observe(&self, sample: Sample) {
         let mut known = self.known();
         known.offset.observe(sample);
+        known.anchor = Some(now_of_both());
         let (before, trust) = (known.said, known.offset.trust());
         known.said = trust;
         let offset = known.offset.correction();
@@ -172,6 +179,18 @@ impl ServerClock {
     fn known(&self) -> MutexGuard<'_, Known> {
         self.0.lock().expect("arithmetic on checked bounds does not panic")
     }
+}
+
+/// Our two clocks at this moment.
+fn now_of_both() -> (Instant, Timestamp) {
+    (clock::instant(), clock::now())
+}
+
+/// Whether the wall clock went another way than the monotonic one.
+fn has_jumped(before: (Instant, Timestamp), now: (Instant, Timestamp)) -> bool {
+    let steady = now.0.saturating_duration_since(before.0);
+    let steady = SignedDuration::try_from(steady).unwrap_or(SignedDuration::MAX);
+    (now.1.duration_since(before.1) - steady).abs() > JUMP
 }
 
 /// The `Date` of an answer; `None` where it is absent or no date.
@@ -219,6 +238,10 @@ where
 
 /// Above this a log line says so.
 pub const WARN: SignedDuration = SignedDuration::from_secs(5);
+
+/// What two clocks of one machine may part between two answers: more than an adjustment by NTP
+/// makes of a few seconds.
+const JUMP: SignedDuration = SignedDuration::from_secs(2);
 
 /// Above this nothing is deleted.
 pub const REFUSE: SignedDuration = SignedDuration::from_secs(30);
@@ -330,5 +353,20 @@ mod tests {
             prop_assert!(correction == 0 || correction.signum() == ahead.signum());
             prop_assert!((ahead - correction).abs() <= 1_000 + 3_000);
         }
+    }
+
+    #[rstest]
+    #[case::together(10, 10, false)]
+    #[case::slewed(10, 11, false)]
+    #[case::put_forward(10, 3610, true)]
+    #[case::put_back(10, -3590, true)]
+    #[case::suspended(0, 600, true)]
+    fn a_clock_that_was_put_shows(#[case] steady: u64, #[case] wall: i64, #[case] jumped: bool) {
+        let (instant, timestamp) = super::now_of_both();
+        let later = (
+            instant + std::time::Duration::from_secs(steady),
+            timestamp + SignedDuration::from_secs(wall),
+        );
+        assert_eq!(super::has_jumped((instant, timestamp), later), jumped);
     }
 }

@@ -119,6 +119,13 @@ impl Writer {
             };
             let Some((event, at)) = next else { return };
             self.write(event, at).await;
+            // A drain tells of itself at the pace of its default rate; the rest of the API server
+            // is for the drain.
+            tokio::select! {
+                biased;
+                () = stop.cancelled() => break,
+                () = sleep(BETWEEN) => {}
+            }
         }
         events.close();
         let rest = async {
@@ -251,6 +258,9 @@ const BETWEEN_TRIES: Duration = Duration::from_secs(10);
 /// The API server's.
 const LONGEST_NOTE: usize = 1024;
 const LONGEST_INSTANCE: usize = 128;
+
+/// At most fifty a second.
+const BETWEEN: Duration = Duration::from_millis(20);
 
 const LIMIT: Duration = Duration::from_secs(5);
 const LAST_WORDS: Duration = Duration::from_secs(2);

@@ -154,30 +154,6 @@ impl fmt::Display for State {
     }
 }
 
-// === impl Index ===
-
-/// Both are fed, the first one first.
-impl<T, A: Index<T>, B: Index<T>> Index<T> for (A, B) {
-    fn apply(&mut self, object: &Arc<T>) {
-        self.0.apply(object);
-        self.1.apply(object);
-    }
-
-    fn delete(&mut self, key: &Key) {
-        self.0.delete(key);
-        self.1.delete(key);
-    }
-
-    fn reset(&mut self, objects: &[Arc<T>], keep: &Arc<Keep>) {
-        self.0.reset(objects, keep);
-        self.1.reset(objects, keep);
-    }
-
-    fn share(&self, fresh: T) -> Arc<T> {
-        self.0.share(fresh)
-    }
-}
-
 /// As client-go: the API server answers larger pages no faster, and holds each in memory.
 const PAGE: u32 = 500;
 

@@ -1,8 +1,7 @@
 //! What has happened in the cluster since the sweeper last looked.
 //!
 //! Watches write here on every replica; only a leader listens, and what nobody listens to is not
-//! kept. News of one object are one piece of news however often it changed, so a feed that is not
-//! read for a while is never larger than the cluster.
+//! kept.
 
 use std::collections::HashSet;
 use std::mem;
@@ -44,7 +43,9 @@ pub struct News {
 /// What happened to namespaces.
 #[derive(Debug)]
 pub enum NamespaceNews {
+    /// It appeared or changed.
     Applied(Arc<Namespace>),
+    /// The namespace of this name is gone.
     Deleted(String),
     /// These are all.
     Listed(Vec<Arc<Namespace>>),
@@ -53,7 +54,9 @@ pub enum NamespaceNews {
 /// An index of the store that also feeds the sweeper.
 #[derive(Debug)]
 pub struct Fed<I> {
+    /// The index of the store.
     pub index: I,
+    /// Who is told beside it.
     pub feed: Feed,
 }
 

@@ -126,18 +126,27 @@ fn tell(before: &Rights, missing: &BTreeSet<Right>) {
     }
 }
 
-/// The rights that a policy needs for what it may write.
+/// The rights that a policy needs, beside those by which a replica leads.
 pub fn needed(policy: &Policy) -> Vec<Right> {
     let acts = policy.mode != Mode::Off;
     let rules = policy.rules.iter().filter_map(|rule| rule.settings.stored);
     let strongest = rules.chain([policy.stored.action]).max().filter(|_| acts).unwrap_or_default();
     let mut rights = Vec::new();
+    let mut reads = vec![("batch", "jobs"), ("batch", "cronjobs")];
+    if policy.needs_namespace_labels() {
+        reads.push(("", "namespaces"));
+    }
+    for (group, resource) in reads {
+        rights.extend(["list", "watch"].map(|verb| Right::everywhere(verb, group, resource)));
+    }
     if strongest >= Action::Marked {
         rights.push(Right::everywhere("patch", "batch", "jobs"));
         rights.push(Right::everywhere("patch", "batch", "cronjobs"));
     }
     if strongest >= Action::Delete {
         rights.push(Right::everywhere("delete", "batch", "jobs"));
+        // Contract, point 6: whoever deletes says so.
+        rights.push(Right::everywhere("create", "events.k8s.io", "events"));
     }
     rights
 }

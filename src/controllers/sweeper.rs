@@ -11,9 +11,11 @@
 mod act;
 mod agenda;
 mod braking;
+mod news;
 mod pass;
 mod shift;
 mod subject;
+mod watching;
 mod world;
 
 use std::sync::Arc;
@@ -37,6 +39,8 @@ pub struct Sweeper {
     pub policies: watch::Receiver<Arc<Policy>>,
     pub standing: watch::Receiver<Standing>,
     pub lease: Stored,
+    /// By which name this replica stands for election.
+    pub identity: String,
     /// Namespace and name of the Lease, for Events about it.
     pub lease_name: (String, String),
     pub recorder: Recorder,
@@ -47,15 +51,32 @@ pub struct Sweeper {
     pub registration: String,
 }
 
+/// Listens and says that it leads, for as long as it is there: work may also be broken off.
+struct Leading<'s>(&'s Sweeper);
+
 // === impl Sweeper ===
 
 impl Sweeper {
     /// Sweeps until the term is over, and until what was under way then has ended.
     pub async fn work(self: Arc<Self>, term: Term) {
-        self.watches.feed.listen();
-        self.metrics.stored.leading(true);
+        let _leading = Leading::begin(&self);
         shift::Shift::new(&self, term).run().await;
-        self.metrics.stored.leading(false);
-        self.watches.feed.leave();
+    }
+}
+
+// === impl Leading ===
+
+impl<'s> Leading<'s> {
+    fn begin(sweeper: &'s Sweeper) -> Self {
+        sweeper.watches.feed.listen();
+        sweeper.metrics.stored.leading(true);
+        Self(sweeper)
+    }
+}
+
+impl Drop for Leading<'_> {
+    fn drop(&mut self) {
+        self.0.metrics.stored.leading(false);
+        self.0.watches.feed.leave();
     }
 }

@@ -19,7 +19,9 @@ use crate::policy::Policy;
 /// Holds the store and what the watches need to know.
 #[derive(Debug)]
 pub struct Watches {
+    /// What is in the cluster.
     pub store: Arc<Store>,
+    /// What has happened there, for whoever leads.
     pub feed: Feed,
     keep: watch::Sender<Arc<Keep>>,
     health: [(&'static str, watch::Receiver<Health>); 3],

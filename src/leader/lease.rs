@@ -104,22 +104,40 @@ impl Stored {
         Self { api: Api::namespaced(client, namespace), name: name.to_owned() }
     }
 
-    /// Writes annotations beside the record, or takes them away; needs patch of `leases`. The
-    /// election reads them with its next renewal.
+    /// Writes annotations beside the record, or takes them away, as long as `holder` leads; needs
+    /// get and patch of `leases`. The election reads them with its next renewal.
     ///
     /// # Errors
-    /// Where the API server refuses it or does not answer; nothing is known then of what is there.
+    /// Where another leads, or the API server refuses it or does not answer; nothing is known then
+    /// of what is there.
     pub async fn annotate(
         &self,
+        holder: &str,
         annotations: &BTreeMap<&'static str, Option<String>>,
     ) -> Result<(), LeaseError> {
-        let patch = Patch::Merge(json!({"metadata": {"annotations": annotations}}));
-        let params = PatchParams::default();
-        match timeout(LIMIT, self.api.patch_metadata(&self.name, &params, &patch)).await {
-            Ok(Ok(_)) => Ok(()),
-            Ok(Err(error)) => Err(error.into()),
-            Err(_late) => Err(LeaseError::Failed(format!("no answer within {LIMIT:?}"))),
-        }
+        let all = async {
+            for _ in 0..TRIES {
+                let lease = self.read().await?.ok_or(LeaseError::Conflict)?;
+                if lease.record().holder != holder {
+                    return Err(LeaseError::Failed("another one leads".to_owned()));
+                }
+                // Whoever becomes leader in between has changed the version.
+                let version = &lease.0.metadata.resource_version;
+                let patch = Patch::Merge(json!({
+                    "metadata": {"resourceVersion": version, "annotations": annotations},
+                }));
+                let params = PatchParams::default();
+                match self.api.patch_metadata(&self.name, &params, &patch).await {
+                    Ok(_) => return Ok(()),
+                    // The election renews beside us.
+                    Err(kube::Error::Api(status)) if status.code == 409 => {}
+                    Err(error) => return Err(error.into()),
+                }
+            }
+            Err(LeaseError::Conflict)
+        };
+        let late = |_| LeaseError::Failed(format!("no answer within {LIMIT:?}"));
+        timeout(LIMIT, all).await.map_err(late).flatten()
     }
 }
 
@@ -153,3 +171,6 @@ impl From<kube::Error> for LeaseError {
 
 /// Of one call, which must not keep a leader from noticing that it no longer is one.
 const LIMIT: Duration = Duration::from_secs(4);
+
+/// The election writes every two seconds: twice in a row is bad luck.
+const TRIES: usize = 3;

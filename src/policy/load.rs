@@ -17,7 +17,7 @@ use super::index::Index;
 use super::lint;
 use super::node;
 use super::revision;
-use super::rule::{self, Action, Origin, Policy, Settings};
+use super::rule::{self, Action, Place, Policy, Settings};
 use super::value::Seconds;
 
 /// One policy file, read by somebody else.
@@ -214,7 +214,7 @@ fn compile_rule(rule: At<Rule>, findings: &Findings<'_>) -> rule::Rule {
         value(guards).unwrap_or_default();
     rule::Rule {
         name: value(name).expect("a missing name was reported").0,
-        origin: Origin { file: file.to_owned(), line },
+        origin: Place { file: file.to_owned(), line },
         matcher: compile_match(value(matcher).unwrap_or_default()),
         enforce: value(enforce).is_some_and(|switch| switch.0),
         reason: value(reason).map(|reason| reason.0),

@@ -120,7 +120,7 @@ pub struct Limits {
 pub struct Rule {
     pub name: String,
     /// Where the rule stands, as `20-etl.yaml:9`.
-    pub origin: Origin,
+    pub origin: Place,
     pub matcher: Match,
     /// Whether `ttl` and `history` of this rule replace what an author wrote.
     pub enforce: bool,
@@ -131,7 +131,7 @@ pub struct Rule {
 
 /// A line of a policy file.
 #[derive(Clone, Debug, Eq, PartialEq)]
-pub struct Origin {
+pub struct Place {
     pub file: String,
     /// Counted from 1.
     pub line: usize,
@@ -324,9 +324,9 @@ impl Ttl {
     }
 }
 
-// === impl Origin ===
+// === impl Place ===
 
-impl fmt::Display for Origin {
+impl fmt::Display for Place {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         write!(f, "{}:{}", self.file, self.line)
     }

@@ -28,6 +28,9 @@ pub struct Brake {
     memory: Memory,
     /// When the revision was loaded, until it is decided about.
     undecided: Option<Timestamp>,
+    /// What new labels have made due lately without being held: many namespaces are relabelled at
+    /// once as easily as one.
+    relabelled: Vec<(Timestamp, usize)>,
 }
 
 /// What came of counting.
@@ -67,8 +70,9 @@ pub struct Census {
     latest: Option<Timestamp>,
     /// Finished Jobs that cannot be judged yet.
     unknown: usize,
-    /// For each hold of the memory, how many it holds.
-    held: Vec<usize>,
+    /// How many each hold of the memory holds, by its revision and its cut-off: holds come and go
+    /// between a count and what is made of it.
+    held: Vec<(String, Timestamp, usize)>,
 }
 
 /// Why an approval does not count.
@@ -87,7 +91,13 @@ pub enum Refused {
 impl Brake {
     /// A brake with what the Lease remembers.
     pub fn new(memory: Memory, revision: &str, at_most: usize, now: Timestamp) -> Self {
-        let mut brake = Self { revision: String::new(), at_most, memory, undecided: None };
+        let mut brake = Self {
+            revision: String::new(),
+            at_most,
+            memory,
+            undecided: None,
+            relabelled: Vec::new(),
+        };
         brake.load(revision, at_most, now);
         brake
     }
@@ -99,6 +109,7 @@ impl Brake {
             return;
         }
         revision.clone_into(&mut self.revision);
+        self.relabelled.clear();
         let memory = &mut self.memory;
         if memory.accepted.as_deref() == Some(revision) {
             // The accepted policy is back: what another one would have ended is safe.
@@ -137,9 +148,11 @@ impl Brake {
     /// Counts what the policy would end; `unknown` are finished Jobs that cannot be judged yet.
     pub fn count<'r>(&self, risks: impl IntoIterator<Item = AtRisk<'r>>, unknown: usize) -> Census {
         let holds = &self.memory.holds;
-        let mut census = Census { unknown, held: vec![0; holds.len()], ..Census::default() };
+        let none = |hold: &Hold| (hold.revision.clone(), hold.cutoff, 0);
+        let held = holds.iter().map(none).collect();
+        let mut census = Census { unknown, held, ..Census::default() };
         for AtRisk { namespace, risk, before } in risks {
-            for (hold, held) in holds.iter().zip(&mut census.held) {
+            for (hold, (_, _, held)) in holds.iter().zip(&mut census.held) {
                 *held += usize::from(hold.holds(namespace, &risk));
             }
             let Some(loaded) = self.undecided.filter(|loaded| is_due(*loaded, &risk)) else {
@@ -167,10 +180,9 @@ impl Brake {
             return Outcome::Unchanged;
         }
         let before = self.memory.holds.len();
-        let mut counts = census.held.iter();
         let mut moot_policy = false;
         self.memory.holds.retain(|hold| {
-            let left = counts.next().is_none_or(|count| *count > 0);
+            let left = census.held(hold).is_none_or(|count| count > 0);
             let stays = left || hold.revision != self.revision;
             moot_policy |= !stays && hold.is_policy();
             stays
@@ -203,7 +215,10 @@ impl Brake {
                 latest = latest.max(risk.finish);
             }
         }
-        if made_due <= self.at_most {
+        self.relabelled.retain(|(at, _)| now.duration_since(*at) <= AHEAD);
+        let lately: usize = self.relabelled.iter().map(|(_, count)| count).sum();
+        if made_due == 0 || lately + made_due <= self.at_most {
+            self.relabelled.push((now, made_due));
             return Outcome::Unchanged;
         }
         let hold = Hold {
@@ -243,12 +258,10 @@ impl Brake {
 
     /// What to approve for a hold to end, by a count of now.
     pub fn plan_id(&self, hold: &Hold, census: &Census) -> PlanId {
-        let position = self.memory.holds.iter().position(|other| other == hold);
-        let counted = position.and_then(|position| census.held.get(position));
         PlanId {
             revision: hold.revision.clone(),
             cutoff: hold.cutoff.as_second(),
-            count: counted.copied().unwrap_or(hold.count),
+            count: census.held(hold).unwrap_or(hold.count),
         }
     }
 
@@ -258,8 +271,7 @@ impl Brake {
         if self.undecided.is_some() {
             return census.due;
         }
-        let holds = self.memory.holds.iter().zip(&census.held);
-        holds.filter(|(hold, _)| hold.revision == self.revision).map(|(_, held)| held).sum()
+        self.in_force().map(|hold| census.held(hold).unwrap_or(hold.count)).sum()
     }
 
     /// Whether the revision is accepted.
@@ -301,6 +313,18 @@ impl Brake {
     fn accept(&mut self) {
         self.memory.holds.retain(|hold| hold.revision == self.revision);
         self.memory.accepted = Some(self.revision.clone());
+    }
+}
+
+// === impl Census ===
+
+impl Census {
+    /// How many a hold holds; `None` where it came after the count.
+    fn held(&self, hold: &Hold) -> Option<usize> {
+        let is_it = |(revision, cutoff, _): &&(String, Timestamp, usize)| {
+            *revision == hold.revision && *cutoff == hold.cutoff
+        };
+        self.held.iter().find(is_it).map(|(_, _, count)| *count)
     }
 }
 

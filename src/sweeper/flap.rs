@@ -57,11 +57,20 @@ impl<K: Eq + Hash> Flaps<K> {
 
     /// Looks at an object as it is after our write, and says whether to leave it alone.
     ///
-    /// The caller must not show a state from before the write: it would look like a revert.
-    pub fn seen(&mut self, key: &K, value: impl Fn(Setting) -> Value, now: Timestamp) -> bool {
+    /// The caller must not show a state from before the write: it would look like a revert. A
+    /// `value` of `None` says that what stands there is recorded as ours: a command of ours wrote
+    /// it, and no rival.
+    pub fn seen(
+        &mut self,
+        key: &K,
+        value: impl Fn(Setting) -> Option<Value>,
+        now: Timestamp,
+    ) -> bool {
         let Some(fields) = self.objects.get_mut(key) else { return false };
         for watched in fields.iter_mut() {
-            watched.see(&value(watched.setting), now);
+            if let Some(value) = value(watched.setting) {
+                watched.see(&value, now);
+            }
         }
         fields.iter().any(|watched| watched.stopped)
     }

@@ -125,6 +125,7 @@ impl Running {
             policies: in_use,
             standing,
             lease: lease.clone(),
+            identity: candidate.identity.clone(),
             lease_name: (namespace.clone(), lease_name.clone()),
             recorder: recorder.clone(),
             metrics: Arc::clone(metrics),
@@ -192,5 +193,5 @@ fn host() -> String {
     named.map_or_else(|| "curfew".to_owned(), |name| name.trim().to_owned())
 }
 
-/// Longer than any call may take, and shorter than a pod is given to end.
-const PATIENCE: Duration = Duration::from_secs(10);
+/// Several calls in a row may take so long, and a pod is given more to end.
+const PATIENCE: Duration = Duration::from_secs(15);

@@ -21,13 +21,26 @@ pub(super) struct Acted {
     pub(super) version: Version,
     /// When to try again if nothing is seen of it.
     pub(super) until: Timestamp,
-    pub(super) deleted: bool,
+    pub(super) purpose: Purpose,
     /// Whether the API server did not let us.
     pub(super) refused: bool,
     /// The call has not ended: what the watch shows may be its doing, or not.
     pub(super) under_way: bool,
     /// How often in a row it came to nothing.
     failures: u32,
+}
+
+/// What a write was for.
+#[derive(Clone, Copy, Debug, Eq, PartialEq)]
+pub(super) enum Purpose {
+    /// Another value.
+    Change,
+    /// The end of a Job that is due.
+    Expire,
+    /// The end of a Job that is one too many in its family.
+    Prune,
+    /// It came to nothing.
+    Vain,
 }
 
 /// A write that has ended.
@@ -69,7 +82,11 @@ impl Shift<'_> {
                 failures: before.map_or(0, |acted| acted.failures),
                 version,
                 until: self.after(UNSEEN),
-                deleted: matches!(step.what, What::Delete(_)),
+                purpose: match step.what {
+                    What::Delete(_) if subject != target => Purpose::Prune,
+                    What::Delete(_) => Purpose::Expire,
+                    What::Patch(_) => Purpose::Change,
+                },
                 refused: false,
                 under_way: true,
             };
@@ -145,9 +162,9 @@ impl Shift<'_> {
                 self.again(&target, AFTER_REFUSAL);
             }
         }
-        // A family's next step may depend on it.
+        // A family's next step may depend on it; its Jobs go by the hundred.
         if subject != target {
-            self.dirty.insert(subject);
+            self.history_soon(subject);
         }
     }
 
@@ -251,14 +268,29 @@ impl Shift<'_> {
         let until = self.after(pause);
         if let Some(acted) = self.acted.get_mut(target) {
             acted.until = until;
-            acted.deleted = false;
+            acted.purpose = Purpose::Vain;
         }
         self.dirty.insert(target.clone());
     }
 
-    fn after(&self, pause: Duration) -> Timestamp {
+    /// The moment after a pause, by the API server's clock.
+    pub(super) fn after(&self, pause: Duration) -> Timestamp {
         let pause = SignedDuration::try_from(pause).unwrap_or(SignedDuration::MAX);
         self.now().saturating_add(pause).unwrap_or(Timestamp::MAX)
+    }
+}
+
+// === impl Acted ===
+
+impl Acted {
+    /// Whether we have deleted it.
+    pub(super) fn has_deleted(&self) -> bool {
+        matches!(self.purpose, Purpose::Expire | Purpose::Prune)
+    }
+
+    /// Whether we have deleted it for the sake of its family's history.
+    pub(super) fn has_pruned(&self) -> bool {
+        self.purpose == Purpose::Prune
     }
 }
 

@@ -2,8 +2,7 @@
 //! said when the brake changes its mind.
 
 use std::collections::BTreeMap;
-
-use jiff::{SignedDuration, Timestamp};
+use std::time::Duration;
 
 use super::pass::{Counted, counted};
 use super::shift::Shift;
@@ -25,7 +24,7 @@ impl Shift<'_> {
             return false;
         }
         let annotations = [(Memory::ANNOTATION, Some(memory.to_text()))].into();
-        match self.sweeper.lease.annotate(&annotations).await {
+        match self.sweeper.lease.annotate(&self.sweeper.identity, &annotations).await {
             Ok(()) => {
                 self.saved = memory;
                 true
@@ -33,14 +32,14 @@ impl Shift<'_> {
             Err(error) => {
                 tracing::warn!(%error, "the brake could not be written to the Lease");
                 // What needs it waits; each attempt looks at everything first.
-                self.next_pass = self.now().saturating_add(UNTIL_SAVED).unwrap_or(Timestamp::MAX);
+                self.next_pass = self.after(UNTIL_SAVED);
                 false
             }
         }
     }
 
     /// The labels of a namespace have changed.
-    pub(super) fn relabelled(&mut self, namespace: &Namespace, before: Option<&Namespace>) {
+    pub(super) fn relabelled(&mut self, namespace: &Namespace, before: &Namespace) {
         if !self.keep.needs_namespaces() {
             return;
         }
@@ -54,8 +53,8 @@ impl Shift<'_> {
             };
             let present = concerned(judge(Labels::Present));
             if !present.is_empty() {
-                let former = before.map(|before| judge(Labels::Of(Some(before))));
-                risks.extend(counted(&namespace.name, &present, former.as_deref()));
+                let former = judge(Labels::Of(before));
+                risks.extend(counted(&namespace.name, &present, Some(&former)));
             }
         }
         let at_risk = risks.iter().map(Counted::at_risk);
@@ -65,19 +64,18 @@ impl Shift<'_> {
             // Counts what is held, and saves the hold.
             self.pass_now();
         }
-        for subject in &subjects {
-            self.agenda.remove(subject);
-        }
-        self.dirty.extend(subjects);
+        self.judge_again(&namespace.name);
     }
 
     /// Looks at what stands on the Lease: whether our memory still does, and whether there is a
     /// request, which it answers.
     pub(super) async fn lease_changed(&mut self) {
         let annotations = self.standing.borrow_and_update().annotations.clone();
-        if !annotations.contains_key(Memory::ANNOTATION) && self.saved != Memory::default() {
-            // Somebody deleted the Lease, and we have made it anew. What was accepted still is.
-            self.saved = Memory::default();
+        let there = Memory::parse(annotations.get(Memory::ANNOTATION).map(String::as_str));
+        if there != self.saved {
+            // Somebody deleted the Lease and we have made it anew, or somebody wrote on it. What
+            // was accepted still is, and what is held as well.
+            self.saved = there;
             self.pass_now();
         }
         let request = annotations.get(Approval::REQUEST).cloned();
@@ -85,13 +83,14 @@ impl Shift<'_> {
             self.answered = None;
             return;
         };
-        if self.answered.as_ref() == Some(&request)
-            || !self.sweeper.watches.store.covers(&self.keep)
-        {
+        if self.answered.as_ref() == Some(&request) {
             return;
         }
         // Agreed is to what there is now, not to what there was at the last pass.
         self.pass().await;
+        if !self.term.holds() {
+            return;
+        }
         let parsed: Result<PlanId, BadPlanId> = request.parse();
         let mut annotations: BTreeMap<&'static str, Option<String>> =
             [(Approval::REQUEST, None)].into();
@@ -112,12 +111,18 @@ impl Shift<'_> {
         }
         let memory = self.brake.memory().clone();
         annotations.insert(Memory::ANNOTATION, Some(memory.to_text()));
-        match self.sweeper.lease.annotate(&annotations).await {
-            Ok(()) => self.saved = memory,
-            // The next pass saves it; whoever asked sees that it did not come through yet.
-            Err(error) => tracing::warn!(%error, "an approval could not be written to the Lease"),
+        match self.sweeper.lease.annotate(&self.sweeper.identity, &annotations).await {
+            Ok(()) => {
+                self.saved = memory;
+                self.answered = Some(request);
+            }
+            Err(error) => {
+                tracing::warn!(%error, "an approval could not be written to the Lease");
+                // Whoever asked still waits. What was approved is so, and the answer will be that
+                // nothing is held.
+                self.lease_due = Some(self.after(UNTIL_SAVED));
+            }
         }
-        self.answered = Some(request);
         self.next_status = self.now();
         self.pass_now();
     }
@@ -160,4 +165,4 @@ impl Shift<'_> {
 }
 
 /// Between two attempts to write the brake's memory.
-const UNTIL_SAVED: SignedDuration = SignedDuration::from_secs(2);
+const UNTIL_SAVED: Duration = Duration::from_secs(2);

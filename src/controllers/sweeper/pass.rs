@@ -13,6 +13,7 @@ use super::Subject;
 use super::shift::{Obstacle, Shift};
 use super::world::Labels;
 use crate::clock;
+use crate::cluster::clock_offset::Trust;
 use crate::cluster::slim::{Job, Symbol};
 use crate::policy::Policy;
 use crate::sweeper::brake::{AtRisk, Outcome};
@@ -134,35 +135,54 @@ impl Shift<'_> {
         // A deletion may take long, by Pods or a finalizer, and stays ours until the Job is gone.
         let world = &self.world;
         self.acted.retain(|subject, acted| {
-            acted.until > now || acted.under_way || acted.deleted && world.fresh(subject).is_some()
+            acted.until > now
+                || acted.under_way
+                || acted.has_deleted() && world.fresh(subject).is_some()
         });
         self.acted.shrink_to_fit();
         self.agenda.shrink();
         self.timers.shrink();
+        if self.swept.replace(now).is_none() {
+            // That nothing was known yet is no news any more.
+            self.next_status = now;
+        }
+        let jobs = states.into_iter().map(|(state, count)| (state.to_owned(), count)).collect();
+        let stopped = (self.trust == Trust::Refused)
+            .then(|| "this clock is too far from the API server's, or was put".to_owned());
+        self.report(jobs, stopped).await;
+    }
+
+    /// Tells on the Lease why nothing is done.
+    pub(super) async fn tell_idle(&mut self, why: String) {
+        self.report(BTreeMap::new(), Some(why)).await;
+    }
+
+    /// Puts the status on the Lease, unless it was told a moment ago.
+    async fn report(&mut self, jobs: BTreeMap<String, u64>, stopped: Option<String>) {
+        let now = self.now();
         if now < self.next_status {
             return;
         }
-        self.next_status = now.saturating_add(BETWEEN_REPORTS).unwrap_or(Timestamp::MAX);
-        let stopped = (self.trust == crate::cluster::clock_offset::Trust::Refused)
-            .then(|| format!("this clock is {offset} s behind the API server's"));
+        self.next_status = self.after(BETWEEN_REPORTS);
         let report = Status {
             version: env!("CARGO_PKG_VERSION").to_owned(),
             revision: self.policy.revision.clone(),
-            swept: Some(now),
-            jobs: states.into_iter().map(|(state, count)| (state.to_owned(), count)).collect(),
+            swept: self.swept,
+            jobs,
             builtin_ttl: self.builtin.state(now),
-            builtin_ttl_lag: lag,
+            builtin_ttl_lag: self.builtin.lag(now).map(|lag| lag.as_secs()),
             missing_rights: self
                 .rights
                 .missing
                 .iter()
                 .map(|right| format!("{right}: {}", right.grant()))
                 .collect(),
-            clock_offset: offset,
+            clock_offset: self.sweeper.cluster.clock.correction().as_secs_f64(),
             stopped,
         };
         let annotations = [(Status::ANNOTATION, Some(report.to_text()))].into();
-        if let Err(error) = self.sweeper.lease.annotate(&annotations).await {
+        if let Err(error) = self.sweeper.lease.annotate(&self.sweeper.identity, &annotations).await
+        {
             tracing::debug!(%error, "the status could not be written to the Lease");
         }
         self.look_for_registration().await;
@@ -247,5 +267,5 @@ const LONGEST: Duration = Duration::from_secs(540);
 const CHUNK: usize = 512;
 
 /// The Lease is written by the election, too; nobody needs to know the number of Jobs every second.
-const BETWEEN_REPORTS: SignedDuration = SignedDuration::from_secs(30);
+const BETWEEN_REPORTS: Duration = Duration::from_secs(30);
 const LIMIT: Duration = Duration::from_secs(2);

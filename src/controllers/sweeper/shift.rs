@@ -11,12 +11,13 @@ use tokio_util::sync::{CancellationToken, DropGuard};
 
 use super::act::{Acted, Ended};
 use super::agenda::{Agenda, Step, What};
+use super::watching::Watching;
 use super::world::{Labels, World};
 use super::{Subject, Sweeper};
 use crate::batch::Kind;
 use crate::cluster::clock_offset::Trust;
 use crate::cluster::pace::Rate;
-use crate::cluster::slim::{Job, Keep, Uid};
+use crate::cluster::slim::{Keep, Uid};
 use crate::cluster::write::{Gate, Taken, Writer};
 use crate::controllers::feed::NamespaceNews;
 use crate::controllers::rights::{Keeper, Rights};
@@ -63,10 +64,18 @@ pub(super) struct Shift<'s> {
     pub(super) refusals: HashMap<&'static str, Timestamp>,
     /// When everything is looked at again.
     pub(super) next_pass: Timestamp,
+    /// When everything was last looked at.
+    pub(super) swept: Option<Timestamp>,
     pub(super) next_status: Timestamp,
+    /// When to look at the Lease again; `None` until something there changes.
+    pub(super) lease_due: Option<Timestamp>,
+    pub(super) watching: Watching,
+    /// What happened to namespaces, until everything is known that they are judged with.
+    pub(super) namespace_news: Vec<NamespaceNews>,
     /// Since when the webhook is registered; `None` where it is not, or nobody knows.
     pub(super) registered: Option<Timestamp>,
-    pub(super) stop_asking: DropGuard,
+    /// Ends the questions about rights with us.
+    _asking: DropGuard,
 }
 
 /// What keeps a judgement from being carried out for now.
@@ -132,9 +141,13 @@ impl<'s> Shift<'s> {
             told: HashMap::new(),
             refusals: HashMap::new(),
             next_pass: now,
+            swept: None,
             next_status: now,
+            lease_due: Some(now),
+            watching: Watching::default(),
+            namespace_news: Vec::new(),
             registered: None,
-            stop_asking: asking.drop_guard(),
+            _asking: asking.drop_guard(),
         }
     }
 
@@ -144,13 +157,11 @@ impl<'s> Shift<'s> {
         let mut turn: Option<Taken> = None;
         while !over.is_cancelled() {
             self.take_news();
-            let synced = self.sweeper.watches.store.covers(&self.keep);
+            let idle = self.why_idle();
+            let synced = idle.is_none();
             if synced {
+                self.take_namespace_news();
                 self.look_at_clock();
-                if self.now() >= self.next_pass {
-                    self.pass().await;
-                    continue;
-                }
                 self.take_due();
                 self.judge_dirty();
             }
@@ -163,7 +174,14 @@ impl<'s> Shift<'s> {
             }
             let busy = synced && !self.dirty.is_empty();
             let wants = synced && turn.is_none() && !self.agenda.is_empty();
-            let wake = self.until_next();
+            let wake = if synced { self.until_next() } else { LONGEST_SLEEP };
+            tokio::select! {
+                biased;
+                () = over.cancelled() => break,
+                // What stands on the Lease and what is told there takes calls; a term that is over
+                // does not wait for them.
+                () = self.look_around(idle) => {}
+            }
             tokio::select! {
                 biased;
                 () = over.cancelled() => break,
@@ -172,15 +190,46 @@ impl<'s> Shift<'s> {
                 taken = self.writer.turn(), if wants => turn = Some(taken),
                 () = tokio::task::yield_now(), if busy => {}
                 changed = self.policies.changed() => if changed.is_ok() { self.load() },
-                changed = self.standing.changed() => if changed.is_ok() { self.lease_changed().await },
+                changed = self.standing.changed() => if changed.is_ok() {
+                    self.lease_due = Some(self.now());
+                },
                 () = self.keeper.changed() => self.rights_changed(),
                 () = self.sweeper.watches.feed.arrived() => {}
                 () = tokio::time::sleep(wake), if !busy => {}
             }
         }
         drop(turn);
-        drop(self.stop_asking);
-        while self.writes.join_next().await.is_some() {}
+        // Whatever was done is told, even if it is the last thing.
+        while let Some(ended) = self.writes.join_next().await {
+            self.ended(ended);
+        }
+    }
+
+    /// Does what is due now and then.
+    async fn look_around(&mut self, idle: Option<String>) {
+        let now = self.now();
+        if let Some(why) = idle {
+            self.tell_idle(why).await;
+            return;
+        }
+        if self.lease_due.is_some_and(|due| due <= now) {
+            self.lease_due = None;
+            self.lease_changed().await;
+        }
+        if now >= self.next_pass {
+            self.pass().await;
+        }
+    }
+
+    /// Why nothing can be judged; `None` where everything is known.
+    fn why_idle(&mut self) -> Option<String> {
+        let watches = &self.sweeper.watches;
+        let broken = self.watching.broken(watches.health());
+        if let Some(why) = broken {
+            return Some(why);
+        }
+        let listed = watches.store.covers(&self.keep);
+        (!listed).then(|| "not everything is listed yet".to_owned())
     }
 
     /// The API server's time.
@@ -191,107 +240,10 @@ impl<'s> Shift<'s> {
     /// Until there is something to do without news. Never long: a clock that is put forward makes
     /// things due at once.
     fn until_next(&self) -> Duration {
-        let next = self.timers.next_deadline().map_or(self.next_pass, |at| at.min(self.next_pass));
+        let due = [self.timers.next_deadline(), self.lease_due];
+        let next = due.into_iter().flatten().fold(self.next_pass, Timestamp::min);
         let wait = next.duration_since(self.now());
         Duration::try_from(wait).unwrap_or(Duration::ZERO).min(LONGEST_SLEEP)
-    }
-
-    /// Looks at what has happened since.
-    fn take_news(&mut self) {
-        let news = self.sweeper.watches.feed.take();
-        if news.relisted {
-            self.world_relisted();
-        }
-        for news in news.namespaces {
-            self.namespace(news);
-        }
-        for job in news.gone {
-            self.gone(&job);
-        }
-        for job in news.appeared {
-            self.appeared(&job);
-        }
-        for subject in news.changed {
-            self.relatives(&subject);
-            self.dirty.insert(subject);
-        }
-    }
-
-    fn world_relisted(&mut self) {
-        // Also where no rule asks for them: of what does not change there will be no news.
-        self.world.copy_missing_namespaces();
-        self.pass_now();
-    }
-
-    /// Whoever is judged by what changed.
-    fn relatives(&mut self, subject: &Subject) {
-        match subject {
-            Subject::CronJob(cronjob) => {
-                let children = self.world.children_of(cronjob);
-                self.dirty.extend(children.into_iter().map(Subject::Job));
-            }
-            Subject::Job(job) => {
-                if let Some(cronjob) = self.world.cronjob_of(job) {
-                    self.history_soon(Subject::CronJob(cronjob));
-                }
-            }
-        }
-    }
-
-    /// A family's history is looked at a moment later: its Jobs come and go by the hundred.
-    fn history_soon(&mut self, cronjob: Subject) {
-        let soon = self.now().saturating_add(HISTORY_DELAY).unwrap_or(Timestamp::MAX);
-        if self.timers.deadline_of(&cronjob).is_none_or(|at| at > soon) {
-            self.timers.set(cronjob, soon);
-        }
-    }
-
-    fn gone(&mut self, job: &Arc<Job>) {
-        let ours = self.acted.remove(&Subject::Job(Arc::clone(job))).is_some_and(|a| a.deleted);
-        self.flaps.forget(&job.meta.uid);
-        self.told.remove(&job.meta.uid);
-        if ours {
-            return;
-        }
-        // One of its Jobs went without us: which others are too many is another question now.
-        if let Some(cronjob) = self.world.cronjob_of(job) {
-            self.agenda.remove(&Subject::CronJob(cronjob));
-        }
-        let expiry = job.finish().zip(job.ttl()).and_then(|(finish, ttl)| finish.expiry(ttl));
-        let now = self.now();
-        if let Some(expiry) = expiry.filter(|expiry| *expiry <= now) {
-            self.builtin.gone(expiry, now);
-        }
-    }
-
-    /// Counts a Job that the webhook should have seen.
-    fn appeared(&mut self, job: &Job) {
-        let Some(registered) = self.registered else { return };
-        let since = registered.max(self.loaded).saturating_add(SETTLED);
-        let created = job.meta.created.and_then(|at| Timestamp::from_second(at).ok());
-        let late = since.is_ok_and(|since| created.is_some_and(|created| created > since));
-        if late && self.world.was_missed(&self.policy, job, self.now()) {
-            self.sweeper.metrics.stored.admission_gap();
-            let (ns, name) = (&*job.meta.namespace, &*job.meta.name);
-            tracing::warn!(ns, name, "created while the webhook was away");
-        }
-    }
-
-    fn namespace(&mut self, news: NamespaceNews) {
-        match news {
-            NamespaceNews::Applied(namespace) => {
-                let before = self.world.set_namespace(&namespace);
-                if before.as_ref().is_none_or(|before| before.labels != namespace.labels) {
-                    self.relabelled(&namespace, before.as_deref());
-                }
-            }
-            NamespaceNews::Deleted(name) => self.world.remove_namespace(&name),
-            NamespaceNews::Listed(all) => {
-                for namespace in all {
-                    self.namespace(NamespaceNews::Applied(namespace));
-                }
-            }
-        }
     }
 
     /// Takes what is due from the timers.
@@ -337,8 +289,8 @@ impl<'s> Shift<'s> {
             return judgement;
         }
         let present = |setting| {
-            let settled = judgement.decision.setting(setting);
-            settled.map(|settled| settled.present.clone()).unwrap_or_default()
+            let settled = judgement.decision.setting(setting)?;
+            (!settled.is_ours()).then(|| settled.present.clone())
         };
         if self.flaps.seen(uid, present, now) {
             self.warn(subject, REVERTED, "somebody keeps reverting what is written here");
@@ -413,7 +365,8 @@ impl<'s> Shift<'s> {
             if *self.brake.memory() != self.saved || step.risks.iter().any(held) {
                 return Some(Obstacle::Brake);
             }
-            if self.trust == Trust::Refused {
+            // Asked anew for each write: a clock is put in a moment.
+            if self.sweeper.cluster.clock.trust() == Trust::Refused {
                 return Some(Obstacle::Clock);
             }
         }
@@ -469,12 +422,6 @@ const REVERTED: &str = "Reverted";
 
 /// A clock that jumps is noticed after this time at the latest.
 const LONGEST_SLEEP: Duration = Duration::from_secs(1);
-
-/// How long a family may change before its history is counted again.
-const HISTORY_DELAY: SignedDuration = SignedDuration::from_secs(1);
-
-/// A policy and a registration take a moment to reach everybody (operations.md, "Signals").
-const SETTLED: SignedDuration = SignedDuration::from_secs(60);
 
 /// Twice the longest time between two passes.
 const HORIZON: SignedDuration = SignedDuration::from_mins(20);

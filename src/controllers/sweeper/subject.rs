@@ -19,6 +19,7 @@ pub enum Subject {
 // === impl Subject ===
 
 impl Subject {
+    /// Which of the two.
     pub fn kind(&self) -> Kind {
         match self {
             Self::CronJob(_) => Kind::CronJob,
@@ -26,6 +27,7 @@ impl Subject {
         }
     }
 
+    /// Its metadata, as of when it was mentioned.
     pub fn meta(&self) -> &Meta {
         match self {
             Self::CronJob(cronjob) => &cronjob.meta,

@@ -1,7 +1,7 @@
 //! From what is stored to a judgement: an object with its `CronJob`, its siblings and the labels
 //! of its namespace.
 
-use std::collections::HashMap;
+use std::collections::{HashMap, HashSet};
 use std::sync::Arc;
 
 use jiff::Timestamp;
@@ -31,7 +31,7 @@ pub(super) enum Labels<'a> {
     /// Those that the namespace has.
     Present,
     /// Those that it had.
-    Of(Option<&'a Namespace>),
+    Of(&'a Namespace),
 }
 
 // === impl World ===
@@ -94,6 +94,13 @@ impl World {
         self.namespaces.insert(namespace.name.clone(), Arc::clone(namespace))
     }
 
+    /// Names of known namespaces that are not among these.
+    pub(super) fn namespaces_beside(&self, listed: &[Arc<Namespace>]) -> Vec<String> {
+        let listed: HashSet<&str> = listed.iter().map(|one| &*one.name).collect();
+        let known = self.namespaces.keys().filter(|name| !listed.contains(&***name));
+        known.map(ToString::to_string).collect()
+    }
+
     pub(super) fn remove_namespace(&mut self, name: &str) {
         self.namespaces.remove(name);
     }
@@ -117,7 +124,7 @@ impl World {
         let meta = subject.meta();
         let namespace = match labels {
             Labels::Present => self.namespaces.get(&*meta.namespace).map(|one| &**one),
-            Labels::Of(namespace) => namespace,
+            Labels::Of(namespace) => Some(namespace),
         };
         let namespace_labels = namespace.and_then(|namespace| namespace.labels.view());
         let (cronjob, children) = match subject {

@@ -107,7 +107,7 @@ fn the_status_with_and_without_a_lease() {
 
     let space = plane.namespace("status");
     let said = json!({
-        "version": "0.1.0", "revision": "r1", "swept": "2026-11-21T12:00:00Z",
+        "version": "0.1.0", "revision": "r1", "swept": curfew::clock::now().to_string(),
         "jobs": {"finished": 12}, "builtinTtl": "working", "missingRights": [], "clockOffset": 0.0,
     });
     let path = lease(&space, "curfew", &json!({"curfew.dev/status": said.to_string()}), "pod-1");

@@ -1,0 +1,149 @@
+//! What news lead to: who is judged again, and what of the agenda no longer holds.
+
+use std::mem;
+use std::sync::Arc;
+
+use jiff::{SignedDuration, Timestamp};
+
+use super::Subject;
+use super::act::Acted;
+use super::shift::Shift;
+use crate::cluster::slim::Job;
+use crate::controllers::feed::NamespaceNews;
+
+// === impl Shift ===
+
+impl Shift<'_> {
+    /// Looks at what has happened since.
+    pub(super) fn take_news(&mut self) {
+        let news = self.sweeper.watches.feed.take();
+        if news.relisted {
+            self.world_relisted();
+        }
+        self.namespace_news.extend(news.namespaces);
+        for job in news.gone {
+            self.gone(&job);
+        }
+        for job in news.appeared {
+            self.appeared(&job);
+        }
+        for subject in news.changed {
+            self.relatives(&subject);
+            self.dirty.insert(subject);
+        }
+    }
+
+    /// New labels are looked at only with everything that they are about.
+    pub(super) fn take_namespace_news(&mut self) {
+        for news in mem::take(&mut self.namespace_news) {
+            self.namespace(news);
+        }
+    }
+
+    fn world_relisted(&mut self) {
+        // Also where no rule asks for them: of what does not change there will be no news.
+        self.world.copy_missing_namespaces();
+        self.pass_now();
+    }
+
+    /// Whoever is judged by what changed.
+    fn relatives(&mut self, subject: &Subject) {
+        match subject {
+            Subject::CronJob(cronjob) => {
+                let children = self.world.children_of(cronjob);
+                self.dirty.extend(children.into_iter().map(Subject::Job));
+            }
+            Subject::Job(job) => {
+                if let Some(cronjob) = self.world.cronjob_of(job) {
+                    let cronjob = Subject::CronJob(cronjob);
+                    // Which of its Jobs are too many is another question now, unless the change is
+                    // our own answer to it.
+                    if !self.acted.get(subject).is_some_and(Acted::has_pruned) {
+                        self.agenda.remove(&cronjob);
+                    }
+                    self.history_soon(cronjob);
+                }
+            }
+        }
+    }
+
+    /// A family's history is looked at a moment later: its Jobs come and go by the hundred.
+    pub(super) fn history_soon(&mut self, cronjob: Subject) {
+        let soon = self.now().saturating_add(HISTORY_DELAY).unwrap_or(Timestamp::MAX);
+        if self.timers.deadline_of(&cronjob).is_none_or(|at| at > soon) {
+            self.timers.set(cronjob, soon);
+        }
+    }
+
+    fn gone(&mut self, job: &Arc<Job>) {
+        let acted = self.acted.remove(&Subject::Job(Arc::clone(job)));
+        self.flaps.forget(&job.meta.uid);
+        self.told.remove(&job.meta.uid);
+        if !acted.as_ref().is_some_and(Acted::has_pruned)
+            && let Some(cronjob) = self.world.cronjob_of(job)
+        {
+            self.agenda.remove(&Subject::CronJob(cronjob));
+        }
+        if acted.is_some_and(|acted| acted.has_deleted()) {
+            return;
+        }
+        let expiry = job.finish().zip(job.ttl()).and_then(|(finish, ttl)| finish.expiry(ttl));
+        let now = self.now();
+        if let Some(expiry) = expiry.filter(|expiry| *expiry <= now) {
+            self.builtin.gone(expiry, now);
+        }
+    }
+
+    /// Counts a Job that the webhook should have seen.
+    fn appeared(&mut self, job: &Job) {
+        let Some(registered) = self.registered else { return };
+        let since = registered.max(self.loaded).saturating_add(SETTLED);
+        let created = job.meta.created.and_then(|at| Timestamp::from_second(at).ok());
+        let late = since.is_ok_and(|since| created.is_some_and(|created| created > since));
+        if late && self.world.was_missed(&self.policy, job, self.now()) {
+            self.sweeper.metrics.stored.admission_gap();
+            let (ns, name) = (&*job.meta.namespace, &*job.meta.name);
+            tracing::warn!(ns, name, "created while the webhook was away");
+        }
+    }
+
+    fn namespace(&mut self, news: NamespaceNews) {
+        match news {
+            NamespaceNews::Applied(namespace) => {
+                let before = self.world.set_namespace(&namespace);
+                match before {
+                    Some(before) if before.labels == namespace.labels => {}
+                    Some(before) => self.relabelled(&namespace, &before),
+                    // Nothing was decided by labels that nobody knew.
+                    None => self.judge_again(&namespace.name),
+                }
+            }
+            NamespaceNews::Deleted(name) => {
+                self.world.remove_namespace(&name);
+                self.judge_again(&name);
+            }
+            NamespaceNews::Listed(all) => {
+                for gone in self.world.namespaces_beside(&all) {
+                    self.namespace(NamespaceNews::Deleted(gone));
+                }
+                for namespace in all {
+                    self.namespace(NamespaceNews::Applied(namespace));
+                }
+            }
+        }
+    }
+
+    /// Nothing that was decided about the objects of a namespace holds any more.
+    pub(super) fn judge_again(&mut self, namespace: &str) {
+        for subject in self.world.within(namespace) {
+            self.agenda.remove(&subject);
+            self.dirty.insert(subject);
+        }
+    }
+}
+
+/// How long a family may change before its history is counted again.
+const HISTORY_DELAY: SignedDuration = SignedDuration::from_secs(1);
+
+/// A policy and a registration take a moment to reach everybody (operations.md, "Signals").
+const SETTLED: SignedDuration = SignedDuration::from_secs(60);
