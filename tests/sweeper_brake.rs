@@ -243,6 +243,36 @@ fn a_change_of_namespace_labels_holds_what_it_makes_due() {
     assert!(brake.is_accepted());
 }
 
+#[test]
+fn many_namespaces_count_as_one_change_for_an_hour() {
+    let made = AtRisk { namespace: "a", risk: risk(-100, 0), before: None };
+    let mut brake = Brake::new(accepted("r1"), "r1", 3, now());
+    assert_eq!(brake.relabelled("a", [made, made], now()), Outcome::Unchanged);
+    assert_eq!(brake.relabelled("none", [], after(60)), Outcome::Unchanged);
+    assert_eq!(brake.relabelled("b", [made, made], after(120)), Outcome::Tripped);
+    assert!(brake.holds("b", &made.risk).is_some() && brake.holds("a", &made.risk).is_none());
+    let mut later = Brake::new(accepted("r1"), "r1", 3, now());
+    assert_eq!(later.relabelled("a", [made, made], now()), Outcome::Unchanged);
+    assert_eq!(later.relabelled("b", [made, made], after(3700)), Outcome::Unchanged);
+}
+
+#[test]
+fn an_approval_counts_its_own_hold_when_another_has_become_moot() {
+    let mut brake = Brake::new(accepted("r1"), "r1", 1, now());
+    let [a, b] =
+        ["a", "b"].map(|namespace| AtRisk { namespace, risk: risk(-100, 0), before: None });
+    assert_eq!(brake.relabelled("a", [a, a], now()), Outcome::Tripped);
+    assert_eq!(brake.relabelled("b", [b, b], now()), Outcome::Tripped);
+    // Nothing is left in the first namespace, and one more has come in the second.
+    let census = brake.count([b, b, b], 0);
+    assert_eq!(brake.settle(&census), Outcome::Moot);
+    let hold = brake.in_force().next().unwrap().clone();
+    assert_eq!(hold.cause, Cause::Namespace("b".to_owned()));
+    assert_eq!((brake.plan_id(&hold, &census).count, brake.held(&census)), (3, 3));
+    let shown = PlanId { count: 2, ..brake.plan_id(&hold, &census) };
+    assert!(matches!(brake.approve(&shown, &census), Err(Refused::More { counted: 3, .. })));
+}
+
 /// The risks of Jobs under a policy, as the driver collects them.
 fn risks(policy: &Policy, ages: &[i64], at: Timestamp) -> Vec<Risk> {
     let judge = |age: &i64| {
