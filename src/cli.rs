@@ -17,6 +17,7 @@ pub mod judge;
 pub mod live;
 pub mod manifests;
 pub mod mutate;
+pub mod next;
 pub mod output;
 pub mod plan;
 pub mod policies;
@@ -64,6 +65,7 @@ enum Command {
     Sweep(sweep::Sweep),
     Hold(hold::Hold),
     Approve(approve::Approve),
+    Next(next::Next),
     Status(status::Status),
     Test(test::Test),
     Schema(schema::Schema),
@@ -140,6 +142,7 @@ impl Cli {
             Command::Explain(command) => command.run(&mut printer),
             Command::Hold(command) => command.run(&mut printer),
             Command::Mutate(command) => command.run(&mut printer),
+            Command::Next(command) => command.run(&mut printer),
             Command::Plan(command) => command.run(&mut printer),
             Command::Schema(command) => command.run(&mut printer),
             Command::Serve(command) => command.run(&mut printer),

@@ -107,6 +107,17 @@ fn a_day_that_the_zone_left_out() {
     assert_eq!(first.change, "2011-12-30T10:00Z".parse().unwrap());
 }
 
+/// A yearly schedule's search comes past the change before as well.
+#[test]
+fn a_slot_is_told_at_its_own_change() {
+    let schedule = Schedule::parse("30 2 28 3 *").unwrap();
+    let now = "2031-06-01T00:00Z".parse().unwrap();
+    let found = disturbances(&schedule, &bundled("Europe/Berlin"), now);
+    assert_eq!(found.len(), 1);
+    assert_eq!(describe(&found[0]), "2032-03-28T02:30:00 skipped, next 2033-03-28T00:30:00Z");
+    assert_eq!(found[0].change, "2032-03-28T01:00Z".parse().unwrap());
+}
+
 #[test]
 fn the_ends_of_the_calendar_are_calm() {
     let schedule = Schedule::parse("30 2 * * *").unwrap();

@@ -13,7 +13,7 @@ mod calendar;
 mod next;
 mod parse;
 
-use jiff::Timestamp;
+use jiff::{SignedDuration, Timestamp};
 
 use super::zone::{Zone, ZoneError};
 
@@ -120,6 +120,20 @@ impl Schedule {
     /// The zone whose clocks the schedule follows where everybody else follows `zone`.
     pub fn zone<'z>(&'z self, zone: &'z Zone) -> &'z Zone {
         self.zone.as_ref().unwrap_or(zone)
+    }
+
+    /// The zone that a `TZ=` in front of the schedule names.
+    pub const fn own_zone(&self) -> Option<&Zone> {
+        self.zone.as_ref()
+    }
+
+    /// How far apart the starts of an `@every` schedule are; `None` for all others, whose starts
+    /// are on the calendar.
+    pub const fn period(&self) -> Option<SignedDuration> {
+        match self.plan {
+            Plan::Every(seconds) => Some(SignedDuration::from_secs(seconds)),
+            Plan::Fields(_) => None,
+        }
     }
 }
 

@@ -52,7 +52,7 @@ fn clock(object: &Object<'_>, decision: &Decision<'_>) -> Option<(Schedule, Zone
 }
 
 /// The shortest time between two starts among those to come.
-fn interval(schedule: &Schedule, zone: &Zone, now: Timestamp) -> Option<SignedDuration> {
+pub(super) fn interval(schedule: &Schedule, zone: &Zone, now: Timestamp) -> Option<SignedDuration> {
     let starts = std::iter::successors(schedule.next(now, zone), |at| schedule.next(*at, zone));
     let starts: Vec<Timestamp> = starts.take(STARTS).collect();
     starts.windows(2).map(|pair| pair[1].duration_since(pair[0])).min()

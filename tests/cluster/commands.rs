@@ -4,6 +4,7 @@ mod explain;
 mod failing;
 mod hold;
 mod installation;
+mod next;
 mod plan;
 mod sweep;
 

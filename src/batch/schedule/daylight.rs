@@ -11,6 +11,7 @@
 //! - where clocks change by half an hour, the search goes on at half past each hour and misses
 //!   starts before the half hour, in the worst case those of the next month.
 
+use std::cmp::Reverse;
 use std::iter;
 
 use jiff::civil::DateTime;
@@ -77,8 +78,9 @@ pub fn disturbances(schedule: &Schedule, zone: &Zone, now: Timestamp) -> Vec<Dis
             found.append(&mut change.disturbances(fields, zone));
         }
     }
-    // A search that comes past several changes tells of its slots at each of them.
-    found.sort_by_key(|found| found.local);
+    // A search that comes past several changes tells of its slots at each of them; the last one
+    // before a slot is the one that disturbs it.
+    found.sort_by_key(|found| (found.local, Reverse(found.change)));
     found.dedup_by_key(|found| found.local);
     found
 }

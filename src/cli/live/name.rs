@@ -30,6 +30,11 @@ pub struct BadName;
 // === impl Named ===
 
 impl Named {
+    /// What kind of object it is.
+    pub const fn kind(&self) -> Kind {
+        self.kind
+    }
+
     /// Where the object is: in the namespace that is typed with it, else that of `-n`, else the
     /// kubeconfig's.
     ///
