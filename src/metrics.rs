@@ -19,7 +19,7 @@ use prometheus_client::metrics::family::Family;
 use prometheus_client::metrics::gauge::Gauge;
 use prometheus_client::metrics::histogram::Histogram;
 use prometheus_client::metrics::info::Info;
-use prometheus_client::registry::Registry;
+use prometheus_client::registry::{Metric, Registry};
 
 use crate::admission::Report;
 
@@ -106,63 +106,63 @@ impl Metrics {
         all.register_collector(Box::new(process::Process::new()));
         let registry = all.sub_registry_with_prefix("curfew");
 
-        let requests = Family::default();
-        registry.register(
+        let requests = registered(
+            registry,
             "admission_requests",
             "Admission reviews that were answered",
-            Family::clone(&requests),
+            Family::default(),
         );
-        let duration = Family::new_with_constructor(histogram as fn() -> Histogram);
-        registry.register(
+        let duration = registered(
+            registry,
             "admission_request_duration_seconds",
             "Time from the headers of a review to its answer",
-            Family::clone(&duration),
+            Family::new_with_constructor(histogram as fn() -> Histogram),
         );
-        let rejected_bodies = Family::default();
-        registry.register(
+        let rejected_bodies = registered(
+            registry,
             "admission_rejected_bodies",
             "Requests that got no admission review back",
-            Family::clone(&rejected_bodies),
+            Family::default(),
         );
-        let author_values_changed = Family::default();
-        registry.register(
+        let author_values_changed = registered(
+            registry,
             "admission_author_values_changed",
             "Values that an author wrote and admission replaced",
-            Family::clone(&author_values_changed),
+            Family::default(),
         );
-        let rule_decisions = Family::default();
-        registry.register(
+        let rule_decisions = registered(
+            registry,
             "rule_decisions",
             "Settings by the rule that supplied them",
-            Family::clone(&rule_decisions),
+            Family::default(),
         );
-        let guard_hits = Family::default();
-        registry.register("guard_hits", "Objects that a guard kept", Family::clone(&guard_hits));
-        let policy_info = Family::default();
-        registry.register("policy_info", "The policy in use", Family::clone(&policy_info));
-        let policy_reload_successful = Gauge::default();
-        registry.register(
+        let guard_hits =
+            registered(registry, "guard_hits", "Objects that a guard kept", Family::default());
+        let policy_info =
+            registered(registry, "policy_info", "The policy in use", Family::default());
+        let policy_reload_successful = registered(
+            registry,
             "policy_last_reload_successful",
             "Whether the policy on disk is the one in use",
-            Gauge::clone(&policy_reload_successful),
+            Gauge::default(),
         );
-        let policy_reload_timestamp = Gauge::default();
-        registry.register(
+        let policy_reload_timestamp = registered(
+            registry,
             "policy_last_reload_success_timestamp_seconds",
             "When the policy in use was loaded",
-            Gauge::clone(&policy_reload_timestamp),
+            Gauge::default(),
         );
-        let certificate_not_after = Family::default();
-        registry.register(
+        let certificate_not_after = registered(
+            registry,
             "tls_certificate_not_after_timestamp_seconds",
             "When a certificate expires",
-            Family::clone(&certificate_not_after),
+            Family::default(),
         );
-        let handshake_failures = Family::default();
-        registry.register(
+        let handshake_failures = registered(
+            registry,
             "tls_handshake_failures",
             "Connections that did not get as far as HTTP",
-            Family::clone(&handshake_failures),
+            Family::default(),
         );
         registry.register(
             "build",
@@ -262,6 +262,12 @@ impl Default for Metrics {
     fn default() -> Self {
         Self::new()
     }
+}
+
+/// Puts a metric into a registry, and gives the other end of it.
+fn registered<M: Metric + Clone>(registry: &mut Registry, name: &str, help: &str, metric: M) -> M {
+    registry.register(name, help, metric.clone());
+    metric
 }
 
 fn histogram() -> Histogram {

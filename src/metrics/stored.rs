@@ -9,6 +9,8 @@ use prometheus_client::metrics::gauge::Gauge;
 use prometheus_client::metrics::histogram::Histogram;
 use prometheus_client::registry::Registry;
 
+use super::registered;
+
 /// Families about stored objects.
 #[derive(Debug)]
 pub struct Stored {
@@ -47,65 +49,63 @@ struct KindLabels {
 impl Stored {
     /// Families at zero, registered.
     pub(super) fn register(registry: &mut Registry) -> Self {
-        let stored = Self {
-            jobs: Family::default(),
-            actions: Family::default(),
-            lag: Histogram::new(LAGS),
-            brake: Gauge::default(),
-            builtin_ttl_lag: Gauge::default(),
-            admission_gap: Counter::default(),
-            clock_offset: Gauge::default(),
-            leader: Gauge::default(),
-            missing_rights: Gauge::default(),
-            undecodable: Family::default(),
-        };
-        registry.register(
-            "stored_jobs",
-            "Jobs in the cluster by what the sweeper makes of them; told by the leader",
-            Family::clone(&stored.jobs),
-        );
-        registry.register(
-            "stored_actions",
-            "Writes to stored objects",
-            Family::clone(&stored.actions),
-        );
-        registry.register(
-            "stored_action_lag_seconds",
-            "How long after its due second a Job was deleted",
-            Histogram::clone(&stored.lag),
-        );
-        registry.register(
-            "stored_brake",
-            "Finished Jobs that wait for `curfew approve`",
-            Gauge::clone(&stored.brake),
-        );
-        registry.register(
-            "builtin_ttl_lag_seconds",
-            "How late the built-in TTL controller is with Jobs that have a TTL of their own",
-            Gauge::clone(&stored.builtin_ttl_lag),
-        );
-        registry.register(
-            "admission_gap",
-            "Jobs that were created while the webhook was away",
-            Counter::clone(&stored.admission_gap),
-        );
-        registry.register(
-            "clock_offset_seconds",
-            "How far this clock is behind the API server's",
-            Gauge::clone(&stored.clock_offset),
-        );
-        registry.register("leader", "Whether this replica leads", Gauge::clone(&stored.leader));
-        registry.register(
-            "missing_rights",
-            "Rights that the policy needs and the API server does not grant",
-            Gauge::clone(&stored.missing_rights),
-        );
-        registry.register(
-            "undecodable_objects",
-            "Objects of the cluster that cannot be read, and are left alone",
-            Family::clone(&stored.undecodable),
-        );
-        stored
+        Self {
+            jobs: registered(
+                registry,
+                "stored_jobs",
+                "Jobs in the cluster by what the sweeper makes of them; told by the leader",
+                Family::default(),
+            ),
+            actions: registered(
+                registry,
+                "stored_actions",
+                "Writes to stored objects",
+                Family::default(),
+            ),
+            lag: registered(
+                registry,
+                "stored_action_lag_seconds",
+                "How long after its due second a Job was deleted",
+                Histogram::new(LAGS),
+            ),
+            brake: registered(
+                registry,
+                "stored_brake",
+                "Finished Jobs that wait for `curfew approve`",
+                Gauge::default(),
+            ),
+            builtin_ttl_lag: registered(
+                registry,
+                "builtin_ttl_lag_seconds",
+                "How late the built-in TTL controller is with Jobs that have a TTL of their own",
+                Gauge::default(),
+            ),
+            admission_gap: registered(
+                registry,
+                "admission_gap",
+                "Jobs that were created while the webhook was away",
+                Counter::default(),
+            ),
+            clock_offset: registered(
+                registry,
+                "clock_offset_seconds",
+                "How far this clock is behind the API server's",
+                Gauge::default(),
+            ),
+            leader: registered(registry, "leader", "Whether this replica leads", Gauge::default()),
+            missing_rights: registered(
+                registry,
+                "missing_rights",
+                "Rights that the policy needs and the API server does not grant",
+                Gauge::default(),
+            ),
+            undecodable: registered(
+                registry,
+                "undecodable_objects",
+                "Objects of the cluster that cannot be read, and are left alone",
+                Family::default(),
+            ),
+        }
     }
 
     /// How many Jobs there are in each state; what is not named has none any more.
