@@ -7,6 +7,7 @@
 //!   ▲
 //! admission  one review: bytes in, bytes out
 //! sweeper    what to do about stored objects, as data
+//! scheduler  what a CronJob starts, and when, as data
 //!   ▲
 //! cluster    watches, store, writes, Events                what waits, and talks to Kubernetes
 //! leader     who may write
@@ -19,7 +20,7 @@
 //! ```
 //!
 //! Whatever decides is pure: it is told what time it is and what there is, and answers with data.
-//! `batch`, `policy`, `admission` and `sweeper` know no task, client, file or clock, and a test
+//! `batch`, `policy`, `admission`, `sweeper` and `scheduler` know no task, client, file or clock, and a test
 //! holds them to it; they are public, to be driven by other tools and other people's tables.
 //! [`policy::Policy::load`] and [`policy::Policy::decide`] are the place to begin reading.
 
@@ -34,6 +35,7 @@ pub mod metrics;
 pub mod pki;
 pub mod policy;
 pub mod reload;
+pub mod scheduler;
 pub mod server;
 pub mod sweeper;
 pub mod telemetry;

@@ -1,0 +1,39 @@
+//! Which finished Jobs are beyond the history limits (upstream-semantics.md, 2.7).
+//!
+//! Two things differ from upstream, both so that nothing is deleted by mistake: a Job whose owner
+//! reference has another uid, which upstream takes for the `CronJob`'s by name alone, is never
+//! chosen; and one that somebody holds neither counts nor goes.
+
+use crate::batch::Outcome;
+
+use super::view::{Child, CronJob};
+
+/// The Jobs to delete, in order: successes first, of each group those that started first. A Job
+/// that is being deleted counts, and is not deleted again.
+pub fn beyond_limits<'c, 'a>(
+    cronjob: &CronJob<'_>,
+    children: &'c [Child<'a>],
+) -> Vec<&'c Child<'a>> {
+    let groups =
+        [(Outcome::Success, cronjob.successful_limit), (Outcome::Failure, cronjob.failed_limit)];
+    let mut all = Vec::new();
+    for (outcome, limit) in groups {
+        let Some(limit) = limit else { continue };
+        let limit = usize::try_from(limit).unwrap_or_default();
+        let mut group: Vec<&Child<'_>> = children
+            .iter()
+            .filter(|child| child.ours && child.finish == Some(outcome) && !child.held)
+            .collect();
+        let Some(excess) = group.len().checked_sub(limit) else { continue };
+        // Without a start time last, then by name.
+        group.sort_by(|a, b| {
+            let key = |child: &Child<'_>| (child.started.is_none(), child.started);
+            key(a).cmp(&key(b)).then_with(|| a.name.cmp(b.name))
+        });
+        all.extend(group.into_iter().take(excess).filter(|child| !child.terminating));
+    }
+    all
+}
+
+#[cfg(test)]
+mod tests;

@@ -1,0 +1,86 @@
+//! Whether the built-in controller is at work, before `Own` starts anything, and for as long as it
+//! does (controllers.md, "Scheduler").
+//!
+//! Two controllers that both start `CronJob`s agree on the name of a Job and on nothing else. So
+//! `Own` first watches: every start that comes due in a while has to pass with nobody making it.
+//! And the first Job that somebody else makes for a start stops it for good.
+
+use jiff::{SignedDuration, Timestamp};
+use serde::{Deserialize, Serialize};
+
+/// How far `Own` is.
+#[derive(Clone, Debug, Deserialize, Eq, PartialEq, Serialize)]
+#[serde(rename_all = "camelCase")]
+pub enum Takeover {
+    /// Looks whether anybody starts what is due; `until` is `None` while no start has come due.
+    Watching { since: Timestamp, until: Option<Timestamp> },
+    /// Nobody does: this is the controller.
+    Owning { since: Timestamp },
+    /// Somebody does.
+    Stopped { why: String },
+}
+
+// === impl Takeover ===
+
+impl Takeover {
+    /// Begins to watch, unless somebody insists, or a leader before us owned until a moment ago.
+    pub fn begin(now: Timestamp, forced: bool, owned_until: Option<Timestamp>) -> Self {
+        let fresh = owned_until.is_some_and(|until| now.duration_since(until) <= WINDOW);
+        if forced || fresh {
+            return Self::Owning { since: now };
+        }
+        Self::Watching { since: now, until: None }
+    }
+
+    /// Whether starts may be made.
+    pub const fn owns(&self) -> bool {
+        matches!(self, Self::Owning { .. })
+    }
+
+    /// A start has come due that counts as a chance for somebody else: `grace` later its Job would
+    /// be there.
+    pub fn due(&mut self, slot: Timestamp, grace: SignedDuration) {
+        if let Self::Watching { since, until } = self
+            && slot > *since
+        {
+            let passed = slot.saturating_add(grace).unwrap_or(Timestamp::MAX);
+            let end = since.saturating_add(WINDOW).unwrap_or(Timestamp::MAX).max(passed);
+            // The first one is enough, and those within the window have to pass as well.
+            let counts = until.is_none_or(|until| slot < since_end(*since) && end > until);
+            if counts {
+                *until = Some(end);
+            }
+        }
+    }
+
+    /// Time passes; says whether the watch is over by that.
+    pub fn pass(&mut self, now: Timestamp) -> bool {
+        match self {
+            Self::Watching { until: Some(until), .. } if *until <= now => {
+                *self = Self::Owning { since: now };
+                true
+            }
+            _ => false,
+        }
+    }
+
+    /// Somebody else has made a start, or written about one, at `at`; says whether that is news.
+    pub fn foreign(&mut self, at: Timestamp, why: impl FnOnce() -> String) -> bool {
+        let (Self::Watching { since, .. } | Self::Owning { since }) = self else { return false };
+        if at <= *since {
+            return false;
+        }
+        *self = Self::Stopped { why: why() };
+        true
+    }
+}
+
+fn since_end(since: Timestamp) -> Timestamp {
+    since.saturating_add(WINDOW).unwrap_or(Timestamp::MAX)
+}
+
+/// For how long to watch at least. The built-in controller is never so late with all of its starts.
+pub const WINDOW: SignedDuration = SignedDuration::from_mins(2);
+
+#[cfg(test)]
+mod tests;

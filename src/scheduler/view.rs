@@ -1,0 +1,132 @@
+//! What a decision reads of a `CronJob` and of its Jobs.
+
+use std::borrow::Cow;
+
+use jiff::Timestamp;
+
+use super::missed::Since;
+use crate::batch::Outcome;
+
+/// A `CronJob` as it is stored, or as it will be when what was started is written down.
+#[derive(Clone, Debug, PartialEq)]
+pub struct CronJob<'a> {
+    pub namespace: &'a str,
+    pub name: &'a str,
+    pub uid: Cow<'a, str>,
+    pub created: Timestamp,
+    /// Somebody has asked for it to be deleted.
+    pub terminating: bool,
+    pub schedule: &'a str,
+    pub time_zone: Option<&'a str>,
+    pub suspended: bool,
+    pub concurrency: Concurrency,
+    /// `spec.startingDeadlineSeconds`.
+    pub deadline: Option<i64>,
+    /// `None` keeps everything; the API server fills 3 and 1.
+    pub successful_limit: Option<i64>,
+    pub failed_limit: Option<i64>,
+    pub status: Status<'a>,
+}
+
+/// `spec.concurrencyPolicy`.
+#[derive(Clone, Copy, Debug, Default, Eq, PartialEq)]
+pub enum Concurrency {
+    #[default]
+    Allow,
+    /// A start waits for the end of the one before.
+    Forbid,
+    /// A start ends the one before.
+    Replace,
+}
+
+/// What a pass writes down.
+#[derive(Clone, Debug, Default, Eq, PartialEq)]
+pub struct Status<'a> {
+    pub active: Vec<Active<'a>>,
+    /// The start itself, and not when it was made.
+    pub last_schedule: Option<Timestamp>,
+    pub last_successful: Option<Timestamp>,
+}
+
+/// An entry of `status.active`.
+#[derive(Clone, Debug, Eq, PartialEq)]
+pub struct Active<'a> {
+    pub name: Cow<'a, str>,
+    pub uid: Cow<'a, str>,
+    /// `resourceVersion` of the reference.
+    pub version: Cow<'a, str>,
+}
+
+/// A Job whose controller is a `CronJob` of this name.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Child<'a> {
+    pub name: &'a str,
+    pub uid: Cow<'a, str>,
+    pub version: Cow<'a, str>,
+    /// Whether its owner reference has the `CronJob`'s uid, too.
+    pub ours: bool,
+    /// When it was created.
+    pub created: Option<Timestamp>,
+    /// `status.startTime`.
+    pub started: Option<Timestamp>,
+    /// How it ended, if it has.
+    pub finish: Option<Outcome>,
+    /// `status.completionTime`; never there on a Job that failed.
+    pub completed: Option<Timestamp>,
+    /// The start that it was created for, as its annotation says.
+    pub slot: Option<Timestamp>,
+    pub terminating: bool,
+    /// Somebody has asked for it to be kept, and that holds.
+    pub held: bool,
+    /// `spec.suspend`.
+    pub suspended: bool,
+    /// Whether a Pod of it ever ran.
+    pub ran: bool,
+}
+
+// === impl CronJob ===
+
+impl CronJob<'_> {
+    /// From when on its starts count.
+    pub fn since(&self) -> Since {
+        Since { created: self.created, last: self.status.last_schedule, deadline: self.deadline }
+    }
+}
+
+// === impl Concurrency ===
+
+impl Concurrency {
+    /// As the API spells it; anything else is what an older API server let through, and `Allow`.
+    pub fn parse(text: &str) -> Self {
+        match text {
+            "Forbid" => Self::Forbid,
+            "Replace" => Self::Replace,
+            _ => Self::Allow,
+        }
+    }
+
+    /// As the API spells it.
+    pub const fn as_str(self) -> &'static str {
+        match self {
+            Self::Allow => "Allow",
+            Self::Forbid => "Forbid",
+            Self::Replace => "Replace",
+        }
+    }
+}
+
+// === impl Status ===
+
+impl Status<'_> {
+    /// Whether an entry names this Job.
+    pub fn is_active(&self, uid: &str) -> bool {
+        self.active.iter().any(|entry| entry.uid == uid)
+    }
+
+    /// Takes an entry out; says whether there was one.
+    pub fn drop_active(&mut self, uid: &str) -> bool {
+        let before = self.active.len();
+        self.active.retain(|entry| entry.uid != uid);
+        self.active.len() < before
+    }
+}
