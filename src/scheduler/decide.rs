@@ -259,7 +259,7 @@ impl<'a> Child<'a> {
     }
 
     /// When it succeeded, for `lastSuccessfulTime`.
-    fn succeeded(&self) -> Option<Timestamp> {
+    pub(super) fn succeeded(&self) -> Option<Timestamp> {
         self.completed.filter(|_| self.finish == Some(crate::batch::Outcome::Success))
     }
 
