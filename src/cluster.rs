@@ -15,6 +15,7 @@ pub mod events;
 pub mod neighbours;
 pub mod pace;
 pub mod slim;
+pub mod starting;
 pub mod store;
 pub mod watch;
 pub mod write;

@@ -1,17 +1,21 @@
 //! What runs on a cluster for as long as the server does.
 //!
-//! [`watches`] fill the store that everybody reads; [`sweeper`] is the work of whichever replica
-//! leads: it asks the pure [`crate::sweeper`] about what is stored and carries out the answers
-//! through the seams of [`crate::cluster`]. [`rights`] says what of that the API server allows.
+//! [`watches`] fill the store that everybody reads; [`sweeper`] and [`scheduler`] are the work of
+//! whichever replica leads: they ask the pure [`crate::sweeper`] and [`crate::scheduler`] about what
+//! is stored and carry out the answers through the seams of [`crate::cluster`]. [`rights`] says what
+//! of that the API server allows.
 //!
 //! Nothing here knows a rule of the policy, or of the delete contract: what to do is decided where
 //! it can be tested without a cluster, and this is the one place that does it.
 
 pub mod feed;
 pub mod rights;
+pub mod scheduler;
 pub mod sweeper;
 pub mod watches;
+mod watching;
 
 pub use feed::Feed;
+pub use scheduler::Scheduler;
 pub use sweeper::Sweeper;
 pub use watches::Watches;

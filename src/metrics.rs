@@ -5,6 +5,7 @@
 //! of an object: a family never forgets a label set.
 
 pub mod process;
+pub mod scheduling;
 pub mod stored;
 
 use std::collections::HashSet;
@@ -29,6 +30,8 @@ pub struct Metrics {
     registry: Registry,
     /// What is counted about stored objects.
     pub stored: stored::Stored,
+    /// What is counted about the starts of `CronJob`s.
+    pub scheduling: scheduling::Scheduling,
     requests: Family<RequestLabels, Counter>,
     duration: Family<KindLabels, Histogram, fn() -> Histogram>,
     rejected_bodies: Family<ReasonLabels, Counter>,
@@ -170,9 +173,11 @@ impl Metrics {
             Info::new([("version", env!("CARGO_PKG_VERSION"))]),
         );
         let stored = stored::Stored::register(registry);
+        let scheduling = scheduling::Scheduling::register(registry);
         Self {
             registry: all,
             stored,
+            scheduling,
             requests,
             duration,
             rejected_bodies,

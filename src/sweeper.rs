@@ -17,6 +17,7 @@ pub mod flap;
 pub mod hold;
 pub mod plan;
 pub mod reason;
+mod start;
 pub mod status;
 pub mod table;
 

@@ -129,6 +129,9 @@ pub struct Status<'a> {
     pub start_time: Option<Text<'a>>,
     #[serde(borrow)]
     pub conditions: Option<Vec<Condition<'a>>>,
+    /// Of a `CronJob`: the last start that is written down.
+    #[serde(borrow)]
+    pub last_schedule_time: Option<Text<'a>>,
 }
 
 /// What we read of an entry of `status.conditions`.

@@ -31,10 +31,10 @@ use crate::{clock, telemetry};
 
 use self::reloading::{PolicyFiles, PolicyRefusal};
 
-/// Run the webhook, and on a cluster the sweeper
+/// Run the webhook, and on a cluster the sweeper and the scheduler
 ///
 /// Without a cluster it answers on loopback by the policy given, with a certificate of its own
-/// making in certs/; the sweeper stays off. It never looks for a kubeconfig by itself.
+/// making in certs/; sweeper and scheduler stay off. It never looks for a kubeconfig by itself.
 #[derive(Debug, clap::Args)]
 pub struct Serve {
     #[command(flatten)]

@@ -149,7 +149,7 @@ const GRANTS: [(&str, &str, &str, &str, &str); 6] = [
     ("patch", "batch", "cronjobs", "", "rbac.patch"),
     ("delete", "batch", "jobs", "", "rbac.delete"),
     ("create", "batch", "jobs", "", "rbac.create"),
-    ("update", "batch", "cronjobs", "status", "rbac.create"),
+    ("patch", "batch", "cronjobs", "status", "rbac.create"),
     ("update", "batch", "cronjobs", "finalizers", "rbac.create"),
 ];
 
@@ -170,8 +170,8 @@ mod tests {
         "delete jobs.batch in every namespace: set rbac.delete=true in the chart"
     )]
     #[case::status(
-        Right::everywhere("update", "batch", "cronjobs").of("status").within("team-a"),
-        "update cronjobs.batch/status in namespace team-a: set rbac.create=true in the chart"
+        Right::everywhere("patch", "batch", "cronjobs").of("status").within("team-a"),
+        "patch cronjobs.batch/status in namespace team-a: set rbac.create=true in the chart"
     )]
     #[case::read(
         Right::everywhere("watch", "", "namespaces"),

@@ -61,6 +61,8 @@ pub struct ServerClock(Arc<Mutex<Known>>);
 #[derive(Debug, Default)]
 struct Known {
     offset: Offset,
+    /// See [`ServerClock::shifted`].
+    shift: Option<SignedDuration>,
     said: Trust,
     /// Both of our clocks at the last answer: if they part, somebody has put one of them.
     anchor: Option<(Instant, Timestamp)>,
@@ -132,6 +134,14 @@ impl Offset {
 // === impl ServerClock ===
 
 impl ServerClock {
+    /// A clock that differs from ours by so much, whatever the API server says: to play another
+    /// time than the present.
+    pub fn shifted(by: SignedDuration) -> Self {
+        let clock = Self::default();
+        clock.known().shift = Some(by);
+        clock
+    }
+
     /// The time on the API server's clock.
     pub fn now(&self) -> Timestamp {
         let correction = self.correction();
@@ -141,15 +151,19 @@ impl ServerClock {
 
     /// What is added to our clock.
     pub fn correction(&self) -> SignedDuration {
-        self.known().offset.correction()
+        let known = self.known();
+        known.shift.unwrap_or_else(|| known.offset.correction())
     }
 
     /// How far to trust our clock. A clock that was put since the last answer is not trusted until
     /// the next one says how far it is off.
     pub fn trust(&self) -> Trust {
-        let known = self.known();
-        let jumped = known.anchor.is_some_and(|anchor| has_jumped(anchor, now_of_both()));
-        if jumped { Trust::Refused } else { known.offset.trust() }
+        if self.has_jumped() { Trust::Refused } else { self.known().offset.trust() }
+    }
+
+    /// Whether our clock was put since the last answer: then nobody knows how far it is off.
+    pub fn has_jumped(&self) -> bool {
+        self.known().anchor.is_some_and(|anchor| has_jumped(anchor, now_of_both()))
     }
 
     /// Takes an answer into account, and says where that changes the trust.

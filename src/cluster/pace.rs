@@ -78,6 +78,12 @@ impl Pace {
         }
     }
 
+    /// Starts with as many writes at once as most API servers take: for starts of `CronJob`s, which
+    /// come all at once after a minute of nothing.
+    pub fn wide(rate: Rate) -> Self {
+        Self { limit: WIDE_LIMIT, ..Self::new(rate) }
+    }
+
     /// Another policy has come.
     pub fn set_rate(&mut self, rate: Rate, now: Duration) {
         self.fill(now);
@@ -194,6 +200,9 @@ impl Latency {
 pub const LIFTED: u32 = 10_000;
 
 const FIRST_LIMIT: f64 = 4.0;
+
+/// See [`Pace::wide`].
+const WIDE_LIMIT: f64 = 32.0;
 
 /// As many connections; the API server's own fairness queues what is more.
 const HIGHEST_LIMIT: f64 = 64.0;

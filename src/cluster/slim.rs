@@ -14,6 +14,7 @@ mod job;
 mod keep;
 mod meta;
 mod namespace;
+mod scheduling;
 mod symbol;
 mod wire;
 
@@ -22,6 +23,7 @@ pub use job::Job;
 pub use keep::Keep;
 pub use meta::{Ending, Manager, Meta, Owner, Pairs, Uid, Version};
 pub use namespace::Namespace;
+pub use scheduling::{Listed, Scheduling};
 pub use symbol::{Interner, Lists, Symbol};
 pub use wire::{Decoder, Key, Slim, Wire};
 

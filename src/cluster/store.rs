@@ -21,7 +21,7 @@ pub struct Store {
     pub namespaces: Arc<Namespaces>,
 }
 
-/// Jobs by namespace and name, and by the uids of their owners.
+/// Jobs by namespace and name, and by the names of their owners.
 #[derive(Debug, Default)]
 pub struct Jobs(RwLock<Known<Job>>);
 
@@ -54,11 +54,12 @@ struct KnownNamespaces {
 }
 
 /// The objects of one namespace that name an owner: an owner has no children elsewhere, and who
-/// says so in another namespace must not get in their way.
+/// says so in another namespace must not get in their way. By its name and not its uid, as the
+/// `CronJob` controller looks for Jobs; who wants the uid to be right looks at it.
 #[derive(Debug, Eq, Hash, PartialEq)]
 struct Owned {
     namespace: Symbol,
-    owner: Uid,
+    owner: Symbol,
 }
 
 /// An object that is found by its name; all that stand in one set are of one namespace.
@@ -89,9 +90,9 @@ impl Jobs {
         read(&self.0).find(namespace, name)
     }
 
-    /// The Jobs of a namespace that name an owner.
-    pub fn owned_by(&self, namespace: &str, owner: &Uid) -> Vec<Arc<Job>> {
-        let key = Owned { namespace: namespace.into(), owner: owner.clone() };
+    /// The Jobs of a namespace that name an owner of this name, of whatever kind and uid.
+    pub fn owned_by(&self, namespace: &str, owner: &str) -> Vec<Arc<Job>> {
+        let key = Owned { namespace: namespace.into(), owner: owner.into() };
         let known = read(&self.0);
         known.by_owner.get(&key).into_iter().flatten().map(|job| Arc::clone(&job.0)).collect()
     }
@@ -309,7 +310,7 @@ impl<T: Stored + PartialEq> Known<T> {
 
 fn owned(meta: &Meta) -> impl Iterator<Item = Owned> {
     let namespace = &meta.namespace;
-    let owners = meta.owners.iter().map(|owner| owner.uid.clone());
+    let owners = meta.owners.iter().map(|owner| owner.name.clone());
     owners.map(|owner| Owned { namespace: namespace.clone(), owner })
 }
 

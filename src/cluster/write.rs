@@ -9,6 +9,7 @@ mod gate;
 use std::fmt;
 use std::time::Duration;
 
+use bytes::Bytes;
 use http::{Method, Request, StatusCode, header};
 use jiff::Timestamp;
 use jiff::fmt::rfc2822;
@@ -52,6 +53,8 @@ pub enum Change {
     Json(Vec<PatchOperation>),
     /// Members to replace; `null` removes one.
     Merge(Value),
+    /// The same of the status.
+    Status(Value),
 }
 
 /// What became of a call.
@@ -71,6 +74,46 @@ pub enum Outcome {
     Failed(String),
     /// Not tried: we may no longer write.
     Stopped,
+}
+
+/// Why a call was not done, or that nobody knows whether it was.
+#[derive(Clone, Debug)]
+pub struct Rejection {
+    /// `None` where there was no answer.
+    status: Option<StatusCode>,
+    /// What the API server said.
+    pub said: Box<Status>,
+    /// When it may be tried again, if the API server said so.
+    after: Option<Duration>,
+    pub why: String,
+}
+
+/// Makes one call, gives up after a time, and gives the body of the answer. It is empty where only
+/// the end of the answer was lost.
+///
+/// # Errors
+/// Where the API server did not do it, or did not answer.
+pub(super) async fn call(client: &Client, request: Request<Body>) -> Result<Bytes, Rejection> {
+    let answered = async {
+        let answer = client.send(request).await.map_err(|e| Rejection::unanswered(&e))?;
+        let (head, body) = answer.into_parts();
+        let after = retry_after(&head.headers);
+        let body = match body.collect_bytes().await {
+            Ok(body) => body,
+            // It was done all the same.
+            Err(_) if head.status.is_success() => Bytes::new(),
+            Err(error) => return Err(Rejection::unanswered(&error)),
+        };
+        if head.status.is_success() {
+            Ok(body)
+        } else {
+            Err(Rejection::new(head.status, after, &body))
+        }
+    };
+    match tokio::time::timeout(LIMIT, answered).await {
+        Ok(answer) => answer,
+        Err(_late) => Err(Rejection::late()),
+    }
 }
 
 // === impl Writer ===
@@ -108,35 +151,12 @@ impl Writer {
             Err(error) => return Outcome::Failed(error),
         };
         // Not cancelled any more: it would be done or not, and nobody would know.
-        let outcome = match tokio::time::timeout(LIMIT, self.send(request)).await {
-            Ok(outcome) => outcome,
-            Err(_late) => {
-                Outcome::Retry { after: None, why: format!("no answer within {LIMIT:?}") }
-            }
+        let outcome = match call(&self.client, request).await {
+            Ok(_) => Outcome::Done,
+            Err(rejection) => rejection.into(),
         };
         taken.ended(outcome.signal());
         outcome
-    }
-
-    async fn send(&self, request: Request<Body>) -> Outcome {
-        let failed = |error: kube::Error| Outcome::Retry { after: None, why: error.to_string() };
-        let answer = match self.client.send(request).await {
-            Ok(answer) => answer,
-            Err(error) => return failed(error),
-        };
-        let (head, body) = answer.into_parts();
-        let after = retry_after(&head.headers);
-        let body = match body.collect_bytes().await {
-            Ok(body) => body,
-            // It was done all the same.
-            Err(_) if head.status.is_success() => return Outcome::Done,
-            Err(error) => return failed(error),
-        };
-        if head.status.is_success() {
-            Outcome::Done
-        } else {
-            Outcome::of(head.status, after, &body)
-        }
     }
 }
 
@@ -160,7 +180,7 @@ impl Target {
         }
     }
 
-    fn request(&self, change: &Change) -> Result<Request<Body>, String> {
+    pub(super) fn request(&self, change: &Change) -> Result<Request<Body>, String> {
         let Self { kind, namespace, name, uid, version } = self;
         let resource = match kind {
             Kind::CronJob => "cronjobs",
@@ -192,7 +212,10 @@ impl Target {
                 }
                 (Method::PATCH, "application/json-patch+json", Value::Array(all))
             }
-            Change::Merge(members) => {
+            Change::Merge(members) | Change::Status(members) => {
+                if let Change::Status(_) = change {
+                    path.push_str("/status");
+                }
                 let mut body = members.clone();
                 let condition = json!({"metadata": {"uid": uid, "resourceVersion": version}});
                 json_patch::merge(&mut body, &condition);
@@ -236,32 +259,54 @@ impl Outcome {
         }
     }
 
-    fn of(status: StatusCode, after: Option<Duration>, body: &[u8]) -> Self {
+    /// What it says about how much the API server can take.
+    pub fn signal(&self) -> Signal {
+        match self {
+            Self::Retry { after, why: _ } => Signal::Overloaded { retry_after: *after },
+            _ => Signal::Answered,
+        }
+    }
+}
+
+// === impl Rejection ===
+
+impl Rejection {
+    fn new(status: StatusCode, after: Option<Duration>, body: &[u8]) -> Self {
         let said: Status = serde_json::from_slice(body).unwrap_or_default();
         let why = match said.message.as_str() {
             "" => format!("HTTP {status}"),
             message => format!("HTTP {status}: {message}"),
         };
         let after = after.or_else(|| {
-            let seconds = said.details.map(|details| details.retry_after_seconds);
+            let seconds = said.details.as_ref().map(|details| details.retry_after_seconds);
             seconds.filter(|s| *s > 0).map(|s| Duration::from_secs(s.into()))
         });
-        match status {
-            StatusCode::NOT_FOUND => Self::Gone,
-            StatusCode::CONFLICT => Self::Changed,
-            StatusCode::UNAUTHORIZED | StatusCode::FORBIDDEN => Self::Refused(why),
-            StatusCode::TOO_MANY_REQUESTS | StatusCode::REQUEST_TIMEOUT => {
-                Self::Retry { after, why }
-            }
-            _ if status.is_server_error() => Self::Retry { after, why },
-            _ => Self::Failed(why),
-        }
+        Self { status: Some(status), said: Box::new(said), after, why }
     }
 
-    fn signal(&self) -> Signal {
-        match self {
-            Self::Retry { after, why: _ } => Signal::Overloaded { retry_after: *after },
-            _ => Signal::Answered,
+    fn unanswered(error: &dyn std::error::Error) -> Self {
+        Self { status: None, said: Box::default(), after: None, why: error.to_string() }
+    }
+
+    fn late() -> Self {
+        let why = format!("no answer within {LIMIT:?}");
+        Self { status: None, said: Box::default(), after: None, why }
+    }
+}
+
+impl From<Rejection> for Outcome {
+    fn from(rejection: Rejection) -> Self {
+        let Rejection { status, after, why, said: _ } = rejection;
+        match status {
+            None => Self::Retry { after, why },
+            Some(StatusCode::NOT_FOUND) => Self::Gone,
+            Some(StatusCode::CONFLICT) => Self::Changed,
+            Some(StatusCode::UNAUTHORIZED | StatusCode::FORBIDDEN) => Self::Refused(why),
+            Some(StatusCode::TOO_MANY_REQUESTS | StatusCode::REQUEST_TIMEOUT) => {
+                Self::Retry { after, why }
+            }
+            Some(status) if status.is_server_error() => Self::Retry { after, why },
+            Some(_) => Self::Failed(why),
         }
     }
 }

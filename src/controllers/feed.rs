@@ -1,7 +1,7 @@
-//! What has happened in the cluster since the sweeper last looked.
+//! What has happened in the cluster since a controller last looked.
 //!
 //! Watches write here on every replica; only a leader listens, and what nobody listens to is not
-//! kept.
+//! kept. The sweeper and the scheduler have a feed each, since each looks in its own time.
 
 use std::collections::HashSet;
 use std::mem;
@@ -51,13 +51,20 @@ pub enum NamespaceNews {
     Listed(Vec<Arc<Namespace>>),
 }
 
-/// An index of the store that also feeds the sweeper.
+/// An index of the store that also feeds controllers.
 #[derive(Debug)]
 pub struct Fed<I> {
     /// The index of the store.
     pub index: I,
     /// Who is told beside it.
-    pub feed: Feed,
+    pub feeds: Feeds,
+}
+
+/// The feeds of both controllers. Clones are the same feeds.
+#[derive(Clone, Debug, Default)]
+pub struct Feeds {
+    pub sweeper: Feed,
+    pub scheduler: Feed,
 }
 
 // === impl Feed ===
@@ -95,6 +102,15 @@ impl Feed {
     }
 }
 
+// === impl Feeds ===
+
+impl Feeds {
+    fn tell(&self, add: impl Fn(&mut News)) {
+        self.sweeper.tell(&add);
+        self.scheduler.tell(&add);
+    }
+}
+
 // === impl Fed ===
 
 impl Index<Job> for Fed<Arc<Jobs>> {
@@ -102,7 +118,7 @@ impl Index<Job> for Fed<Arc<Jobs>> {
         let known = self.index.find(&object.meta.namespace, &object.meta.name);
         let appeared = known.is_none_or(|known| known.meta.uid != object.meta.uid);
         self.index.apply(object);
-        self.feed.tell(|news| {
+        self.feeds.tell(|news| {
             news.changed.insert(Subject::Job(Arc::clone(object)));
             if appeared {
                 news.appeared.push(Arc::clone(object));
@@ -114,16 +130,16 @@ impl Index<Job> for Fed<Arc<Jobs>> {
         let gone = self.index.find(&key.namespace, &key.name);
         self.index.delete(key);
         if let Some(gone) = gone {
-            self.feed.tell(|news| {
+            self.feeds.tell(|news| {
                 news.changed.insert(Subject::Job(Arc::clone(&gone)));
-                news.gone.push(gone);
+                news.gone.push(Arc::clone(&gone));
             });
         }
     }
 
     fn reset(&mut self, objects: &[Arc<Job>], keep: &Arc<Keep>) {
         self.index.reset(objects, keep);
-        self.feed.tell(|news| news.relisted = true);
+        self.feeds.tell(|news| news.relisted = true);
     }
 
     fn share(&self, fresh: Job) -> Arc<Job> {
@@ -134,7 +150,7 @@ impl Index<Job> for Fed<Arc<Jobs>> {
 impl Index<CronJob> for Fed<Arc<CronJobs>> {
     fn apply(&mut self, object: &Arc<CronJob>) {
         self.index.apply(object);
-        self.feed.tell(|news| {
+        self.feeds.tell(|news| {
             news.changed.insert(Subject::CronJob(Arc::clone(object)));
         });
     }
@@ -143,15 +159,15 @@ impl Index<CronJob> for Fed<Arc<CronJobs>> {
         let gone = self.index.find(&key.namespace, &key.name);
         self.index.delete(key);
         if let Some(gone) = gone {
-            self.feed.tell(|news| {
-                news.changed.insert(Subject::CronJob(gone));
+            self.feeds.tell(|news| {
+                news.changed.insert(Subject::CronJob(Arc::clone(&gone)));
             });
         }
     }
 
     fn reset(&mut self, objects: &[Arc<CronJob>], keep: &Arc<Keep>) {
         self.index.reset(objects, keep);
-        self.feed.tell(|news| news.relisted = true);
+        self.feeds.tell(|news| news.relisted = true);
     }
 
     fn share(&self, fresh: CronJob) -> Arc<CronJob> {
@@ -163,20 +179,21 @@ impl Index<CronJob> for Fed<Arc<CronJobs>> {
 /// due before anything is judged by them.
 impl Index<Namespace> for Fed<Arc<Namespaces>> {
     fn apply(&mut self, object: &Arc<Namespace>) {
-        let news = NamespaceNews::Applied(Arc::clone(object));
-        self.feed.tell(|all| all.namespaces.push(news));
+        self.feeds.sweeper.tell(|all| {
+            all.namespaces.push(NamespaceNews::Applied(Arc::clone(object)));
+        });
         self.index.apply(object);
     }
 
     fn delete(&mut self, key: &Key) {
         let news = NamespaceNews::Deleted(key.name.clone());
-        self.feed.tell(|all| all.namespaces.push(news));
+        self.feeds.sweeper.tell(|all| all.namespaces.push(news));
         self.index.delete(key);
     }
 
     fn reset(&mut self, objects: &[Arc<Namespace>], keep: &Arc<Keep>) {
         let news = NamespaceNews::Listed(objects.to_vec());
-        self.feed.tell(|all| {
+        self.feeds.sweeper.tell(|all| {
             all.namespaces.clear();
             all.namespaces.push(news);
             all.relisted = true;

@@ -1,4 +1,4 @@
-//! What the sweeper may do, asked of the API server for as long as somebody leads.
+//! What the controllers may do, asked of the API server for as long as somebody leads.
 //!
 //! Asked at the start, whenever the policy changes, whenever a write is refused, and again after a
 //! while: a right that is missing is said once, with the chart's value that grants it, and what
@@ -13,6 +13,7 @@ use tokio::sync::{Notify, watch};
 use tokio_util::sync::CancellationToken;
 
 use crate::cluster::access::{Right, missing};
+use crate::policy::rule::SchedulerMode;
 use crate::policy::{Action, Mode, Policy};
 
 /// What is known of our rights.
@@ -43,15 +44,16 @@ impl Rights {
 // === impl Keeper ===
 
 impl Keeper {
-    /// Asks until `stop`, about what each policy that comes along needs.
+    /// Asks until `stop`, about what is `needed` by each policy that comes along.
     pub fn start(
         client: Client,
         policies: watch::Receiver<Arc<Policy>>,
+        needed: fn(&Policy) -> Vec<Right>,
         stop: CancellationToken,
     ) -> Self {
         let (known, rights) = watch::channel(Rights::default());
         let doubt = Arc::new(Notify::new());
-        tokio::spawn(ask(client, policies, known, Arc::clone(&doubt), stop));
+        tokio::spawn(ask(client, policies, needed, known, Arc::clone(&doubt), stop));
         Self { rights, doubt }
     }
 
@@ -77,6 +79,7 @@ impl Keeper {
 async fn ask(
     client: Client,
     mut policies: watch::Receiver<Arc<Policy>>,
+    needed: fn(&Policy) -> Vec<Right>,
     known: watch::Sender<Rights>,
     doubt: Arc<Notify>,
     stop: CancellationToken,
@@ -126,8 +129,8 @@ fn tell(before: &Rights, missing: &BTreeSet<Right>) {
     }
 }
 
-/// The rights that a policy needs, beside those by which a replica leads.
-pub fn needed(policy: &Policy) -> Vec<Right> {
+/// The rights that a policy needs for the sweeper, beside those by which a replica leads.
+pub fn of_sweeper(policy: &Policy) -> Vec<Right> {
     let acts = policy.mode != Mode::Off;
     let rules = policy.rules.iter().filter_map(|rule| rule.settings.stored);
     let strongest = rules.chain([policy.stored.action]).max().filter(|_| acts).unwrap_or_default();
@@ -148,6 +151,28 @@ pub fn needed(policy: &Policy) -> Vec<Right> {
         // Contract, point 6: whoever deletes says so.
         rights.push(Right::everywhere("create", "events.k8s.io", "events"));
     }
+    rights
+}
+
+/// The rights that a policy needs for the scheduler, beside the reads that the sweeper needs, too.
+pub fn of_scheduler(policy: &Policy) -> Vec<Right> {
+    let jobs = |verb| Right::everywhere(verb, "batch", "jobs");
+    let cronjobs = |verb| Right::everywhere(verb, "batch", "cronjobs");
+    let mut rights = match policy.scheduler.mode {
+        SchedulerMode::Off | SchedulerMode::Observe => return Vec::new(),
+        SchedulerMode::Backstop => Vec::new(),
+        // History limits, and `concurrencyPolicy: Replace`.
+        SchedulerMode::Own => vec![jobs("delete")],
+    };
+    rights.extend([
+        jobs("create"),
+        jobs("get"),
+        cronjobs("get"),
+        cronjobs("patch").of("status"),
+        // For `blockOwnerDeletion`, where the API server asks for it (upstream-semantics.md, 6.3).
+        cronjobs("update").of("finalizers"),
+        Right::everywhere("create", "events.k8s.io", "events"),
+    ]);
     rights
 }
 

@@ -15,7 +15,6 @@ mod news;
 mod pass;
 mod shift;
 mod subject;
-mod watching;
 mod world;
 
 use std::sync::Arc;
@@ -68,7 +67,7 @@ impl Sweeper {
 
 impl<'s> Leading<'s> {
     fn begin(sweeper: &'s Sweeper) -> Self {
-        sweeper.watches.feed.listen();
+        sweeper.watches.feeds.sweeper.listen();
         sweeper.metrics.stored.leading(true);
         Self(sweeper)
     }
@@ -77,6 +76,6 @@ impl<'s> Leading<'s> {
 impl Drop for Leading<'_> {
     fn drop(&mut self) {
         self.0.metrics.stored.leading(false);
-        self.0.watches.feed.leave();
+        self.0.watches.feeds.sweeper.leave();
     }
 }

@@ -10,7 +10,7 @@ use kube::{Api, Client};
 use tokio::sync::watch;
 use tokio_util::sync::CancellationToken;
 
-use super::feed::{Fed, Feed};
+use super::feed::{Fed, Feeds};
 use crate::cluster::slim::Keep;
 use crate::cluster::store::Store;
 use crate::cluster::watch::{Health, follow};
@@ -22,7 +22,7 @@ pub struct Watches {
     /// What is in the cluster.
     pub store: Arc<Store>,
     /// What has happened there, for whoever leads.
-    pub feed: Feed,
+    pub feeds: Feeds,
     keep: watch::Sender<Arc<Keep>>,
     health: [(&'static str, watch::Receiver<Health>); 3],
 }
@@ -33,7 +33,7 @@ impl Watches {
     /// Starts to watch, with what a policy needs, until `stop`.
     pub fn start(client: &Client, policy: &Policy, stop: &CancellationToken) -> Self {
         let store = Arc::new(Store::default());
-        let feed = Feed::default();
+        let feeds = Feeds::default();
         let (keep, wanted) = watch::channel(Arc::new(Keep::of(policy)));
         let (jobs, jobs_health) = watch::channel(Health::default());
         let (cronjobs, cronjobs_health) = watch::channel(Health::default());
@@ -41,18 +41,18 @@ impl Watches {
         tokio::spawn(follow(
             Api::all(client.clone()),
             wanted.clone(),
-            Fed { index: Arc::clone(&store.jobs), feed: feed.clone() },
+            Fed { index: Arc::clone(&store.jobs), feeds: feeds.clone() },
             jobs,
             stop.clone(),
         ));
         tokio::spawn(follow(
             Api::all(client.clone()),
             wanted.clone(),
-            Fed { index: Arc::clone(&store.cronjobs), feed: feed.clone() },
+            Fed { index: Arc::clone(&store.cronjobs), feeds: feeds.clone() },
             cronjobs,
             stop.clone(),
         ));
-        let index = Fed { index: Arc::clone(&store.namespaces), feed: feed.clone() };
+        let index = Fed { index: Arc::clone(&store.namespaces), feeds: feeds.clone() };
         let (client, stop) = (client.clone(), stop.clone());
         tokio::spawn(async move {
             let mut asked = wanted.clone();
@@ -69,7 +69,7 @@ impl Watches {
             ("cronjobs", cronjobs_health),
             ("namespaces", namespaces_health),
         ];
-        Self { store, feed, keep, health }
+        Self { store, feeds, keep, health }
     }
 
     /// Another policy has come: what it reads and was not kept is listed again.

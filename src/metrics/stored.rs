@@ -22,7 +22,7 @@ pub struct Stored {
     admission_gap: Counter,
     clock_offset: Gauge<f64, std::sync::atomic::AtomicU64>,
     leader: Gauge,
-    missing_rights: Gauge,
+    missing_rights: Family<ControllerLabels, Gauge>,
     undecodable: Family<KindLabels, Gauge>,
 }
 
@@ -37,6 +37,11 @@ struct ActionLabels {
     /// How the Job ended; empty where the action is not about a finished Job.
     outcome: &'static str,
     result: &'static str,
+}
+
+#[derive(Clone, Debug, EncodeLabelSet, Eq, Hash, PartialEq)]
+struct ControllerLabels {
+    controller: &'static str,
 }
 
 #[derive(Clone, Debug, EncodeLabelSet, Eq, Hash, PartialEq)]
@@ -97,7 +102,7 @@ impl Stored {
                 registry,
                 "missing_rights",
                 "Rights that the policy needs and the API server does not grant",
-                Gauge::default(),
+                Family::default(),
             ),
             undecodable: registered(
                 registry,
@@ -157,9 +162,10 @@ impl Stored {
         }
     }
 
-    /// So many rights are missing.
-    pub fn missing_rights(&self, count: usize) {
-        self.missing_rights.set(i64::try_from(count).unwrap_or(i64::MAX));
+    /// So many rights are missing to the sweeper, or to the scheduler.
+    pub fn missing_rights(&self, controller: &'static str, count: usize) {
+        let count = i64::try_from(count).unwrap_or(i64::MAX);
+        self.missing_rights.get_or_create(&ControllerLabels { controller }).set(count);
     }
 
     /// So many objects of a kind cannot be read.

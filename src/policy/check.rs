@@ -7,9 +7,10 @@ use std::collections::HashMap;
 
 use super::code;
 use super::decode::{FromNode, Path};
-use super::document::{Defaults, History, Limits, Pair, Rule, Spec, TtlLimits};
+use super::document::{Defaults, History, Limits, Pair, Rule, Scheduler, Spec, TtlLimits};
 use super::finding::{At, Findings, Span};
 use super::node::{Node, Value};
+use super::rule::SchedulerMode;
 use super::wire::{self, Name, Side, Ttl};
 
 /// Whether a document is of another kind or version. If so that is all that is said about it: the
@@ -67,6 +68,9 @@ pub(super) fn spec(spec: &Spec, findings: &mut Findings<'_>) {
     if let Some(At { value: Defaults { ttl, history, .. }, .. }) = &spec.defaults {
         values("the defaults", ttl.as_ref(), history.as_ref(), top, findings);
     }
+    if let Some(scheduler) = &spec.scheduler {
+        scheduling(&scheduler.value, findings);
+    }
     let rules = spec.rules.as_ref().map_or(&[][..], |rules| &rules.value.0);
     number_of_rules(rules, findings);
     unique_names(rules, findings);
@@ -106,6 +110,34 @@ fn is_empty(rule: &Rule) -> bool {
     match &rule.matcher {
         Some(matcher) => matcher.value.written.is_empty(),
         None => !rule.written.iter().any(|key| key == "match"),
+    }
+}
+
+/// What a mode of the scheduler cannot do without.
+fn scheduling(scheduler: &Scheduler, findings: &mut Findings<'_>) {
+    let Some(mode) = &scheduler.mode else { return };
+    let says = |key: &str| scheduler.written.iter().any(|written| written == key);
+    match mode.value {
+        SchedulerMode::Own if !says("clusterTimeZone") => findings
+            .error(
+                code::OWN_ZONE,
+                mode.span,
+                "scheduler.mode Own needs scheduler.clusterTimeZone: by its clocks CronJobs \
+                 without a timeZone are started",
+            )
+            .mend(
+                "write the time zone that kube-controller-manager has, such as \
+                 `clusterTimeZone: UTC`",
+            ),
+        SchedulerMode::Backstop if !says("selector") => findings
+            .warning(
+                code::BACKSTOP_SELECTOR,
+                mode.span,
+                "scheduler.mode Backstop helps only CronJobs that scheduler.selector matches, and \
+                 there is none",
+            )
+            .mend("write a selector, such as `selector: {matchLabels: {backstop: \"true\"}}`"),
+        _ => {}
     }
 }
 

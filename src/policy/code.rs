@@ -77,6 +77,8 @@ pub const UNSET_PAIR: &str = "E037";
 pub const EMPTY_MATCH: &str = "E038";
 /// Over 10,000 rules.
 pub const RULES: &str = "E039";
+/// `Own` without `clusterTimeZone`.
+pub const OWN_ZONE: &str = "E040";
 
 /// `onFailure` shorter than `onSuccess`.
 pub const SHORT_FAILURE: &str = "W101";
@@ -102,3 +104,5 @@ pub const SHORT_TEMPLATE_TTL: &str = "W110";
 pub const SHORT_STARTING_DEADLINE: &str = "W111";
 /// A schedule whose start a change of the clocks skips or doubles.
 pub const DAYLIGHT: &str = "W112";
+/// `Backstop` without a selector helps no `CronJob`.
+pub const BACKSTOP_SELECTOR: &str = "W113";

@@ -241,6 +241,20 @@ impl Action {
     }
 }
 
+// === impl SchedulerMode ===
+
+impl SchedulerMode {
+    /// As a policy spells it.
+    pub const fn as_str(self) -> &'static str {
+        match self {
+            Self::Backstop => "Backstop",
+            Self::Observe => "Observe",
+            Self::Off => "Off",
+            Self::Own => "Own",
+        }
+    }
+}
+
 // === impl GuardKind ===
 
 impl GuardKind {

@@ -224,6 +224,16 @@ fn schedule<'a>(
 // === impl Pass ===
 
 impl<'a> Pass<'a> {
+    /// The same, of its own.
+    pub fn into_owned(self) -> Pass<'static> {
+        let Self { status, notices, start, wake } = self;
+        let start = start.map(|Start { slot, name, replaces, next }| {
+            let replaces = replaces.into_iter().map(Active::into_owned).collect();
+            Start { slot, name, replaces, next }
+        });
+        Pass { status: status.into_owned(), notices, start, wake }
+    }
+
     /// The start was made, and this is its Job.
     pub fn started(&mut self, start: &Start<'a>, entry: Active<'a>) {
         let Self { status, wake, .. } = self;

@@ -1,8 +1,9 @@
 //! Which finished Jobs are beyond the history limits (upstream-semantics.md, 2.7).
 //!
-//! Two things differ from upstream, both so that nothing is deleted by mistake: a Job whose owner
+//! Three things differ from upstream, so that nothing is deleted by mistake: a Job whose owner
 //! reference has another uid, which upstream takes for the `CronJob`'s by name alone, is never
-//! chosen; and one that somebody holds neither counts nor goes.
+//! chosen; one that somebody holds neither counts nor goes; and the Job of a start that is not
+//! written down yet counts and stays, as its name is all that keeps the start from being repeated.
 
 use crate::batch::Outcome;
 
@@ -30,7 +31,10 @@ pub fn beyond_limits<'c, 'a>(
             let key = |child: &Child<'_>| (child.started.is_none(), child.started);
             key(a).cmp(&key(b)).then_with(|| a.name.cmp(b.name))
         });
-        all.extend(group.into_iter().take(excess).filter(|child| !child.terminating));
+        let written = cronjob.status.last_schedule;
+        all.extend(group.into_iter().take(excess).filter(|child| {
+            !child.terminating && child.unwritten(cronjob.name, written).is_none()
+        }));
     }
     all
 }

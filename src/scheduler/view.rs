@@ -115,9 +115,27 @@ impl Concurrency {
     }
 }
 
+// === impl Active ===
+
+impl Active<'_> {
+    /// The same, of its own.
+    pub fn into_owned(self) -> Active<'static> {
+        let own = |text: Cow<'_, str>| Cow::Owned(text.into_owned());
+        let Self { name, uid, version } = self;
+        Active { name: own(name), uid: own(uid), version: own(version) }
+    }
+}
+
 // === impl Status ===
 
 impl Status<'_> {
+    /// The same, of its own.
+    pub fn into_owned(self) -> Status<'static> {
+        let Self { active, last_schedule, last_successful } = self;
+        let active = active.into_iter().map(Active::into_owned).collect();
+        Status { active, last_schedule, last_successful }
+    }
+
     /// Whether an entry names this Job.
     pub fn is_active(&self, uid: &str) -> bool {
         self.active.iter().any(|entry| entry.uid == uid)

@@ -15,6 +15,7 @@ use crate::policy::{Action as Stored, Policy, Setting};
 
 use super::change::Identity;
 use super::decide::{Deletion, Risk, View, is_selected, stored};
+use super::start;
 
 /// A finished Job of a family.
 #[derive(Clone, Copy, Debug)]
@@ -24,8 +25,8 @@ struct Member<'a> {
     started: Option<Timestamp>,
 }
 
-/// The Jobs that are to be pruned. Those that are held, exempt, guarded, or for which the policy
-/// says less than `action`, are not pruned and do not count.
+/// The Jobs that are to be pruned. Those that are held, exempt, guarded, for which the policy says
+/// less than `action`, or whose start is not written down, are not pruned and do not count.
 pub(super) fn beyond_limit(
     policy: &Policy,
     view: &View<'_>,
@@ -44,7 +45,10 @@ pub(super) fn beyond_limit(
         members.retain(|member| {
             let view = View { object: member.job, cronjob: Some(view.object), ..*view };
             let input = view.input();
-            is_prunable(&policy.decide(&input), action, view.now) && is_selected(policy, &input)
+            let kept = start::kept_until(policy, member.job, Some(view.object), member.finish);
+            kept.is_none_or(|until| until <= view.now)
+                && is_prunable(&policy.decide(&input), action, view.now)
+                && is_selected(policy, &input)
         });
         for (member, due) in beyond(&members, limit) {
             deletions.extend(Identity::of(member.job, view.namespace).map(|identity| Deletion {

@@ -43,6 +43,8 @@ pub enum Reason {
     BadTtl,
     UnknownCronJob,
     UnknownNamespace,
+    /// Its `CronJob` does not tell of its start yet.
+    Unwritten,
 }
 
 // === impl Reason ===
@@ -71,6 +73,7 @@ impl Reason {
             Self::Tracked => "tracked",
             Self::UnknownCronJob => "unknown-cronjob",
             Self::UnknownNamespace => "unknown-namespace",
+            Self::Unwritten => "unwritten",
         }
     }
 
@@ -110,6 +113,7 @@ impl fmt::Display for Reason {
             Self::Tracked => f.write_str("a GitOps tool tracks it, and would set its value back"),
             Self::UnknownCronJob => f.write_str("the CronJob that made it is not known"),
             Self::UnknownNamespace => f.write_str("the labels of its namespace are not known"),
+            Self::Unwritten => f.write_str("its CronJob's status does not tell of its start yet"),
         }
     }
 }

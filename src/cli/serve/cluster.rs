@@ -1,4 +1,4 @@
-//! The half of `serve` that needs a cluster: watches, election, sweeper, Events.
+//! The half of `serve` that needs a cluster: watches, election, sweeper, scheduler, Events.
 
 use std::mem;
 use std::sync::{Arc, Mutex, PoisonError};
@@ -14,7 +14,7 @@ use crate::cli::Invalid;
 use crate::cluster::connect::{Choice, Cluster, ConnectError, Habit};
 use crate::cluster::events::{About, Event, Recorder};
 use crate::cluster::neighbours::StoredNeighbours;
-use crate::controllers::{Sweeper, Watches};
+use crate::controllers::{Scheduler, Sweeper, Watches};
 use crate::leader::lease::Stored;
 use crate::leader::{Candidate, Standing, Timing, task};
 use crate::metrics::Metrics;
@@ -48,6 +48,11 @@ pub(super) struct ClusterArgs {
     /// Name of the `MutatingWebhookConfiguration` that registers us
     #[arg(long, value_name = "NAME", env = "CURFEW_WEBHOOK_NAME", default_value = "curfew")]
     webhook_name: String,
+
+    /// Under scheduler.mode Own, start `CronJob`s at once, without looking first whether another
+    /// controller does
+    #[arg(long, env = "CURFEW_FORCE_OWN", value_parser = clap::builder::FalseyValueParser::new())]
+    force_own: bool,
 }
 
 /// What runs on a cluster.
@@ -106,7 +111,7 @@ impl Running {
         own_namespace: Option<&str>,
         metrics: &Arc<Metrics>,
     ) -> Self {
-        let ClusterArgs { lease_name, webhook_name, .. } = arguments;
+        let ClusterArgs { lease_name, webhook_name, force_own, .. } = arguments;
         let namespace = own_namespace.unwrap_or(&cluster.namespace).to_owned();
         let url = cluster.url.clone();
         tracing::info!(url, namespace, lease = lease_name, "looking after a cluster");
@@ -119,6 +124,18 @@ impl Running {
             Recorder::start(client.clone(), &candidate.identity, stop_events.clone());
         let (told, standing) = watch::channel(Standing::default());
         let lease = Stored::new(client, &namespace, &lease_name);
+        let scheduler = Arc::new(Scheduler {
+            cluster: cluster.clone(),
+            watches: Arc::clone(&watches),
+            policies: in_use.clone(),
+            standing: standing.clone(),
+            lease: lease.clone(),
+            identity: candidate.identity.clone(),
+            recorder: recorder.clone(),
+            metrics: Arc::clone(metrics),
+            own_namespace: own_namespace.map(str::to_owned),
+            force_own,
+        });
         let sweeper = Arc::new(Sweeper {
             cluster,
             watches: Arc::clone(&watches),
@@ -133,7 +150,11 @@ impl Running {
             registration: webhook_name,
         });
         let election = tokio::spawn(task::run(lease, candidate, told, stop.clone(), move |term| {
-            Arc::clone(&sweeper).work(term)
+            let sweeping = Arc::clone(&sweeper).work(term.clone());
+            let scheduling = Arc::clone(&scheduler).work(term);
+            async {
+                tokio::join!(sweeping, scheduling);
+            }
         }));
         Self {
             url,

@@ -40,6 +40,7 @@ impl Greeting<'_> {
                 rules = policy.rules.len(),
                 namespace,
                 sweeper = cluster.map_or("off: no cluster", |_| "on"),
+                scheduler = cluster.map_or("off: no cluster", |_| policy.scheduler.mode.as_str()),
                 "serving"
             );
             if let Some(laptop) = laptop {
@@ -73,10 +74,12 @@ impl Greeting<'_> {
         })?;
         printer.talk(match cluster {
             Some(url) => format!(
-                "  cluster      {url}; the sweeper does as stored.action says: {}",
-                policy.stored.action.as_str()
+                "  cluster      {url}; the sweeper does as stored.action says: {}; the scheduler \
+                 as scheduler.mode says: {}",
+                policy.stored.action.as_str(),
+                policy.scheduler.mode.as_str()
             ),
-            None => "  off          sweeper: no cluster".to_owned(),
+            None => "  off          sweeper and scheduler: no cluster".to_owned(),
         })?;
         if let Some(Laptop { ca, .. }) = laptop {
             printer.talk("\nTo see a patch, paste this into another terminal:\n")?;

@@ -109,7 +109,7 @@ impl Task {
                 let ended = ended.unwrap_or_default();
                 format!("Deleted Job {name}: {ended}{ttl}by {rule}{due} ({why}); curfew sweep")
             }
-            Change::Json(_) | Change::Merge(_) => {
+            Change::Json(_) | Change::Merge(_) | Change::Status(_) => {
                 format!("Changed {kind} {name} by {rule} ({why}); curfew sweep")
             }
         };

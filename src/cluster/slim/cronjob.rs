@@ -1,20 +1,24 @@
-//! What is kept of a `CronJob`: what its family is judged by. Its Pod template is not.
+//! What is kept of a `CronJob`: what its family is judged by, and what its starts depend on.
+
+use std::borrow::Cow;
 
 use serde::Deserialize;
 
-use super::{Decoder, Key, Meta, Pairs, Slim};
+use super::{Decoder, Key, Meta, Pairs, Scheduling, Slim};
 use crate::batch::object::{JobTemplate, Metadata, PodTemplate, Spec, Status, TemplateSpec};
-use crate::batch::{Kind, Object};
+use crate::batch::{Kind, Object, Text};
 
 /// A stored `CronJob`.
 #[derive(Clone, Debug, PartialEq)]
 pub struct CronJob {
     pub meta: Meta,
-    schedule: Option<Box<str>>,
-    time_zone: Option<Box<str>>,
-    starting_deadline: Option<i64>,
-    successful_limit: Option<i64>,
-    failed_limit: Option<i64>,
+    pub schedule: Option<Box<str>>,
+    pub time_zone: Option<Box<str>>,
+    /// `spec.startingDeadlineSeconds`.
+    pub starting_deadline: Option<i64>,
+    pub successful_limit: Option<i64>,
+    pub failed_limit: Option<i64>,
+    pub scheduling: Scheduling,
     template_labels: Pairs,
     template_annotations: Pairs,
     template_ttl: Option<i64>,
@@ -61,7 +65,13 @@ impl CronJob {
                 }),
                 ..Spec::default()
             },
-            status: Status::default(),
+            status: Status {
+                last_schedule_time: self
+                    .scheduling
+                    .last_schedule()
+                    .map(|at| Text(Cow::Owned(at.to_string()))),
+                ..Status::default()
+            },
         }
     }
 }
@@ -87,6 +97,7 @@ impl Slim for CronJob {
             starting_deadline: spec.starting_deadline_seconds,
             successful_limit: spec.successful_jobs_history_limit,
             failed_limit: spec.failed_jobs_history_limit,
+            scheduling: Scheduling::decode(json, decoder)?,
             template_labels: Pairs::labels(template.labels.as_ref(), decoder),
             template_annotations: Pairs::annotations(Kind::Job, annotations, decoder),
             template_ttl: ttl_seconds_after_finished,

@@ -19,6 +19,12 @@ pub struct Job {
     active_deadline: Option<i64>,
     /// `status.startTime`, in Unix seconds: history goes by it.
     started: Option<i64>,
+    /// `status.completionTime`, in Unix seconds: a `CronJob`'s last success goes by it.
+    completed: Option<i64>,
+    /// `spec.suspend`.
+    pub suspended: bool,
+    /// Whether a Pod of it ever ran, as far as its status tells.
+    pub ran: bool,
     /// How it ended, and when in Unix seconds.
     end: Option<(Outcome, Option<i64>)>,
     /// How many Pods its status counts, all of which go with it.
@@ -41,19 +47,24 @@ struct JobWire<'a> {
 struct JobSpec {
     ttl_seconds_after_finished: Option<i32>,
     active_deadline_seconds: Option<i64>,
+    suspend: Option<bool>,
 }
 
 #[derive(Deserialize)]
-struct JobExtra {
-    status: Option<Counters>,
+struct JobExtra<'a> {
+    #[serde(borrow)]
+    status: Option<Counters<'a>>,
 }
 
 #[derive(Default, Deserialize)]
-#[serde(default)]
-struct Counters {
+#[serde(default, rename_all = "camelCase")]
+struct Counters<'a> {
     active: Option<u32>,
     succeeded: Option<u32>,
     failed: Option<u32>,
+    ready: Option<u32>,
+    #[serde(borrow)]
+    completion_time: Option<Text<'a>>,
 }
 
 // === impl Job ===
@@ -70,6 +81,16 @@ impl Job {
             outcome,
             at: at.and_then(|seconds| Timestamp::from_second(seconds).ok()),
         })
+    }
+
+    /// `status.startTime`.
+    pub fn started(&self) -> Option<Timestamp> {
+        self.started.map(time)
+    }
+
+    /// `status.completionTime`.
+    pub fn completed(&self) -> Option<Timestamp> {
+        self.completed.map(time)
     }
 
     /// Whether somebody has asked for it to be deleted.
@@ -95,6 +116,7 @@ impl Job {
             status: Status {
                 start_time: self.started.map(|at| Text(Cow::Owned(time(at).to_string()))),
                 conditions: Some(condition.into_iter().collect()),
+                last_schedule_time: None,
             },
         }
     }
@@ -106,9 +128,10 @@ impl Slim for Job {
     fn decode(json: &str, decoder: &mut Decoder) -> Result<Self, String> {
         let read = |error: serde_json::Error| error.to_string();
         let JobWire { metadata, spec, status } = serde_json::from_str(json).map_err(read)?;
-        let extra: JobExtra = serde_json::from_str(json).map_err(read)?;
+        let extra: JobExtra<'_> = serde_json::from_str(json).map_err(read)?;
         let spec = spec.ok_or("it has no spec")?;
-        let Counters { active, succeeded, failed } = extra.status.unwrap_or_default();
+        let Counters { active, succeeded, failed, ready, completion_time } =
+            extra.status.unwrap_or_default();
         let meta = Meta::new(Kind::Job, &metadata, decoder)?;
         let status = status.unwrap_or_default();
         let started = status.start_time.as_deref().and_then(seconds);
@@ -120,6 +143,9 @@ impl Slim for Job {
             ttl: spec.ttl_seconds_after_finished,
             active_deadline: spec.active_deadline_seconds,
             started,
+            completed: completion_time.as_deref().and_then(seconds),
+            suspended: spec.suspend.unwrap_or_default(),
+            ran: [ready, succeeded, failed].into_iter().flatten().any(|count| count > 0),
             end,
             pods: [active, succeeded, failed].into_iter().flatten().fold(0, u32::saturating_add),
             bytes: u32::try_from(json.len()).unwrap_or(u32::MAX),

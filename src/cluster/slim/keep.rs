@@ -5,7 +5,9 @@ use std::collections::BTreeSet;
 use crate::policy::Policy;
 use crate::policy::decide::HOOKS;
 use crate::policy::record;
+use crate::policy::rule::SchedulerMode;
 use crate::policy::selector::Selector;
+use crate::scheduler::job::SCHEDULED;
 
 /// The keys that are kept while decoding.
 ///
@@ -21,6 +23,8 @@ pub struct Keep {
     /// Whether anything asks for the labels of namespaces. Those are kept whole, so this says
     /// nothing of what was decoded, only whether they have to be watched.
     namespaces: bool,
+    /// Whether `CronJob`s are started from what is kept, which then has to have their templates.
+    templates: bool,
 }
 
 // === impl Keep ===
@@ -52,12 +56,24 @@ impl Keep {
                 .map(ToString::to_string)
                 .collect(),
             namespaces: policy.needs_namespace_labels(),
+            templates: policy.scheduler.mode == SchedulerMode::Own,
         }
     }
 
     /// Whether namespaces have to be watched.
     pub fn needs_namespaces(&self) -> bool {
         self.namespaces
+    }
+
+    /// Whether the templates of `CronJob`s are kept.
+    pub fn templates(&self) -> bool {
+        self.templates
+    }
+
+    /// What is kept of a `CronJob` that is read in order to start it.
+    #[must_use]
+    pub fn with_templates(&self) -> Self {
+        Self { templates: true, ..self.clone() }
     }
 
     /// What one that reads an annotation needs.
@@ -70,6 +86,7 @@ impl Keep {
     pub fn covers(&self, other: &Self) -> bool {
         self.annotations.is_superset(&other.annotations)
             && self.generated.is_superset(&other.generated)
+            && (self.templates || !other.templates)
     }
 
     /// Whether an annotation is kept.
@@ -87,9 +104,9 @@ fn is_built_in(key: &str) -> bool {
     key.starts_with(record::PREFIX) || HOOKS.contains(&key) || BUILT_IN.contains(&key)
 }
 
-/// Of a Job, who is to start again where the slot is not in its name; and what `kubectl apply`
+/// Of a Job, the start that it was created for; and what `kubectl apply`
 /// remembers, which is shortened to the few numbers that are read.
-const BUILT_IN: [&str; 2] = ["batch.kubernetes.io/cronjob-scheduled-timestamp", LAST_APPLIED];
+const BUILT_IN: [&str; 2] = [SCHEDULED, LAST_APPLIED];
 
 /// What `kubectl apply` remembers of the author's manifest.
 pub(super) const LAST_APPLIED: &str = "kubectl.kubernetes.io/last-applied-configuration";

@@ -3,13 +3,13 @@ use std::sync::Arc;
 use serde_json::json;
 
 use super::{CronJobs, Jobs, Namespaces};
-use crate::cluster::slim::{CronJob, Decoder, Job, Keep, Namespace, Slim, Uid};
+use crate::cluster::slim::{CronJob, Decoder, Job, Keep, Namespace, Slim};
 use crate::cluster::watch::Index;
 
 fn job(namespace: &str, name: &str, uid: &str, owner: Option<&str>) -> Arc<Job> {
     let owners: Vec<_> = owner
         .into_iter()
-        .map(|uid| json!({"apiVersion": "batch/v1", "kind": "CronJob", "name": "c", "uid": uid}))
+        .map(|name| json!({"apiVersion": "batch/v1", "kind": "CronJob", "name": name, "uid": "u"}))
         .collect();
     let json = json!({
         "metadata": {"namespace": namespace, "name": name, "uid": uid, "resourceVersion": "1",
@@ -41,13 +41,13 @@ fn jobs_are_found_by_name_and_by_owner() {
     assert_eq!(jobs.find("b", "alone").unwrap().key().to_string(), "b/alone");
     assert!(jobs.find("b", "two").is_none() && jobs.find("c", "one").is_none());
     // Whoever names the owner from another namespace is not among its children.
-    assert_eq!(names(&jobs.owned_by("a", &Uid::from("o"))), ["a/one", "a/two"]);
+    assert_eq!(names(&jobs.owned_by("a", "o")), ["a/one", "a/two"]);
     // It finds another owner.
     index.apply(&job("a", "two", "two", Some("p")));
-    assert_eq!(names(&jobs.owned_by("a", &Uid::from("o"))), ["a/one"]);
-    assert_eq!(names(&jobs.owned_by("a", &Uid::from("p"))), ["a/two"]);
+    assert_eq!(names(&jobs.owned_by("a", "o")), ["a/one"]);
+    assert_eq!(names(&jobs.owned_by("a", "p")), ["a/two"]);
     index.delete(&job("a", "two", "two", None).key());
-    assert!(jobs.owned_by("a", &Uid::from("p")).is_empty());
+    assert!(jobs.owned_by("a", "p").is_empty());
     assert_eq!((jobs.len(), jobs.all().len()), (3, 3));
 }
 
@@ -77,7 +77,7 @@ fn a_list_replaces_everything_and_shares_what_is_the_same() {
     assert!(!Arc::ptr_eq(&stored, &other));
     index.reset(&[again], &keep);
     assert_eq!(names(&jobs.all()), ["a/one"]);
-    assert_eq!(names(&jobs.owned_by("a", &Uid::from("o"))), ["a/one"]);
+    assert_eq!(names(&jobs.owned_by("a", "o")), ["a/one"]);
 }
 
 #[test]

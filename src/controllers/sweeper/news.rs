@@ -16,7 +16,7 @@ use crate::controllers::feed::NamespaceNews;
 impl Shift<'_> {
     /// Looks at what has happened since.
     pub(super) fn take_news(&mut self) {
-        let news = self.sweeper.watches.feed.take();
+        let news = self.sweeper.watches.feeds.sweeper.take();
         if news.relisted {
             self.world_relisted();
         }

@@ -11,7 +11,6 @@ use tokio_util::sync::{CancellationToken, DropGuard};
 
 use super::act::{Acted, Ended};
 use super::agenda::{Agenda, Step, What};
-use super::watching::Watching;
 use super::world::{Labels, World};
 use super::{Subject, Sweeper};
 use crate::batch::Kind;
@@ -20,7 +19,8 @@ use crate::cluster::pace::Rate;
 use crate::cluster::slim::{Keep, Uid};
 use crate::cluster::write::{Gate, Taken, Writer};
 use crate::controllers::feed::NamespaceNews;
-use crate::controllers::rights::{Keeper, Rights};
+use crate::controllers::rights::{self, Keeper, Rights};
+use crate::controllers::watching::Watching;
 use crate::leader::{Standing, Term};
 use crate::policy::Policy;
 use crate::sweeper::brake::{Census, Memory};
@@ -105,7 +105,8 @@ impl<'s> Shift<'s> {
         let client = sweeper.cluster.client.clone();
         let writer = Writer::new(client.clone(), gate.clone(), term.over.clone());
         let asking = CancellationToken::new();
-        let keeper = Keeper::start(client, sweeper.policies.clone(), asking.clone());
+        let keeper =
+            Keeper::start(client, sweeper.policies.clone(), rights::of_sweeper, asking.clone());
         let store = Arc::clone(&sweeper.watches.store);
         Self {
             sweeper,
@@ -194,7 +195,7 @@ impl<'s> Shift<'s> {
                     self.lease_due = Some(self.now());
                 },
                 () = self.keeper.changed() => self.rights_changed(),
-                () = self.sweeper.watches.feed.arrived() => {}
+                () = self.sweeper.watches.feeds.sweeper.arrived() => {}
                 () = tokio::time::sleep(wake), if !busy => {}
             }
         }
@@ -391,7 +392,7 @@ impl<'s> Shift<'s> {
         self.rights = self.keeper.rights();
         // What was refused may be let through now, or is known to be hopeless.
         self.acted.retain(|_, acted| !acted.refused);
-        self.sweeper.metrics.stored.missing_rights(self.rights.missing.len());
+        self.sweeper.metrics.stored.missing_rights("sweeper", self.rights.missing.len());
         self.pass_now();
     }
 

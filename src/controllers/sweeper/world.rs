@@ -80,7 +80,7 @@ impl World {
     /// The Jobs of a `CronJob`'s family.
     pub(super) fn children_of(&self, cronjob: &CronJob) -> Vec<Arc<Job>> {
         let meta = &cronjob.meta;
-        let mut children = self.store.jobs.owned_by(&meta.namespace, &meta.uid);
+        let mut children = self.store.jobs.owned_by(&meta.namespace, &meta.name);
         children.retain(|job| {
             job.meta
                 .cronjob_owner()

@@ -9,6 +9,7 @@ use crate::policy::{Action as Stored, GuardKind, Policy, Setting};
 
 use super::super::change::{Direction, Identity};
 use super::super::reason::Reason;
+use super::super::start;
 use super::super::table::{Response, Row};
 use super::{Action, Deletion, Judgement, Risk, View, lives_longer};
 
@@ -85,7 +86,12 @@ impl Judgement<'_> {
         }
         let held = self.decision.held_until.filter(|until| *until > view.now);
         if may_delete && held.is_none() && end.expiry.is_some_and(|expiry| expiry <= view.now) {
-            self.delete(policy, view, &end, row.unwrap_or(Row::Expired));
+            let kept = start::kept_until(policy, view.object, view.cronjob, end.at);
+            match kept.filter(|until| *until > view.now) {
+                // The change of the `CronJob` that it waits for is news of it.
+                Some(until) => self.wait(until, Reason::Unwritten),
+                None => self.delete(policy, view, &end, row.unwrap_or(Row::Expired)),
+            }
             return;
         }
         match row {

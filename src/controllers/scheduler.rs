@@ -1,0 +1,77 @@
+//! The scheduler at work: what the leader does about `CronJob`s for as long as it leads.
+//!
+//! [`Scheduler::work`] is one term. One task (`duty`) takes the news, keeps the timers, and decides
+//! whose turn it is (`line`): starts that are due before everything else, the one that has waited
+//! longest first. A turn is one pass over one `CronJob` (`pass`), and passes run beside each other,
+//! never two over the same one. What was started and is not written down yet is remembered
+//! (`memory`), so that the writing can wait until nothing is due.
+//!
+//! In every mode but `Off`, all `CronJob`s are looked at now and then (`round`), for metrics and for
+//! the status on the Lease (`report`).
+
+mod duty;
+mod line;
+mod memory;
+mod name;
+mod pass;
+mod report;
+mod round;
+mod views;
+
+use std::sync::Arc;
+
+use tokio::sync::watch;
+
+use super::Watches;
+use crate::cluster::connect::Cluster;
+use crate::cluster::events::Recorder;
+use crate::leader::lease::Stored;
+use crate::leader::{Standing, Term};
+use crate::metrics::Metrics;
+use crate::policy::Policy;
+
+/// What the work of a leader needs.
+pub struct Scheduler {
+    pub cluster: Cluster,
+    pub watches: Arc<Watches>,
+    /// The policy in use, and each that replaces it.
+    pub policies: watch::Receiver<Arc<Policy>>,
+    pub standing: watch::Receiver<Standing>,
+    pub lease: Stored,
+    /// By which name this replica stands for election.
+    pub identity: String,
+    pub recorder: Recorder,
+    pub metrics: Arc<Metrics>,
+    pub own_namespace: Option<String>,
+    /// `Own` begins without looking first whether somebody else starts `CronJob`s.
+    pub force_own: bool,
+}
+
+/// Listens for as long as it is there: work may also be broken off.
+struct Listening<'s>(&'s Scheduler);
+
+// === impl Scheduler ===
+
+impl Scheduler {
+    /// Schedules until the term is over, and until what was under way then has ended.
+    pub async fn work(self: Arc<Self>, term: Term) {
+        let _listening = Listening::begin(&self);
+        duty::Duty::new(&self, term).run().await;
+    }
+}
+
+// === impl Listening ===
+
+impl<'s> Listening<'s> {
+    fn begin(scheduler: &'s Scheduler) -> Self {
+        scheduler.watches.feeds.scheduler.listen();
+        Self(scheduler)
+    }
+}
+
+impl Drop for Listening<'_> {
+    fn drop(&mut self) {
+        self.0.metrics.scheduling.forget();
+        self.0.watches.feeds.scheduler.leave();
+    }
+}

@@ -1,0 +1,533 @@
+//! One pass over one `CronJob`: decides, and carries out what was decided, call by call.
+//!
+//! Wherever it ends, the next pass finds its way from what is stored. The dangerous place is
+//! between the creation of a Job and the writing of the status. Who dies there leaves a Job that
+//! bears the name of the start, and the owner reference with the uid, and an annotation with the
+//! time of it; the next pass takes it up from those (`scheduler::decide`), even where the Job has
+//! ended by then, and the sweeper leaves it alone until that is written down. So the start is made
+//! once.
+
+use std::collections::{BTreeMap, BTreeSet, HashSet};
+use std::sync::Arc;
+
+use jiff::{SignedDuration, Timestamp};
+use serde_json::{Value as Json, json};
+
+use super::name::Name;
+use super::views;
+use crate::batch::Kind;
+use crate::batch::zone::Zone;
+use crate::cluster::clock_offset::ServerClock;
+use crate::cluster::events::{About, Event, Recorder};
+use crate::cluster::pace::Signal;
+use crate::cluster::slim::{CronJob, Job, Keep, Uid};
+use crate::cluster::starting::{NotCreated, Starter};
+use crate::cluster::write::{MANAGER, Outcome, Target};
+use crate::metrics::Metrics;
+use crate::scheduler::backstop::{self, Conditions, Refusal};
+use crate::scheduler::decide::{Answers, Existing, Start};
+use crate::scheduler::history::beyond_limits;
+use crate::scheduler::view::{Active, Status};
+use crate::scheduler::{Child, Notice, Pass, Question, Situation, Step, decide, job};
+
+/// What every pass needs.
+#[derive(Clone)]
+pub(super) struct Hands {
+    pub(super) starter: Starter,
+    pub(super) clock: ServerClock,
+    pub(super) recorder: Recorder,
+    pub(super) metrics: Arc<Metrics>,
+    /// What is kept of a `CronJob` that is read.
+    pub(super) keep: Arc<Keep>,
+    /// The zone of `CronJob`s that name none.
+    pub(super) zone: Zone,
+}
+
+/// A pass to make.
+#[derive(Debug)]
+pub(super) struct Errand {
+    pub(super) name: Name,
+    pub(super) cronjob: Arc<CronJob>,
+    /// What was started before and is to be written down.
+    pub(super) unwritten: Option<Status<'static>>,
+    pub(super) children: Vec<Arc<Job>>,
+    /// Of the children, those that somebody wants to keep.
+    pub(super) held: HashSet<Uid>,
+    /// The `CronJob` is to be read first.
+    pub(super) doubt: bool,
+    /// A start needs no look at what is stored.
+    pub(super) verified: bool,
+    /// A start is due: writing it down can wait until nothing is.
+    pub(super) urgent: bool,
+    pub(super) manner: Manner,
+}
+
+/// In which capacity.
+#[derive(Clone, Copy, Debug)]
+pub(super) enum Manner {
+    /// As the controller.
+    Own,
+    /// Beside the built-in controller.
+    Backstop(Help),
+}
+
+/// What helping out hangs on, beside the time.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct Help {
+    pub(super) watched: Timestamp,
+    pub(super) grace: SignedDuration,
+    pub(super) zone_known: bool,
+    pub(super) ttl: Option<i64>,
+}
+
+/// What became of a pass.
+#[derive(Debug)]
+pub(super) struct Ended {
+    pub(super) name: Name,
+    pub(super) next: Next,
+    pub(super) unwritten: Option<Status<'static>>,
+    /// What a write of the status, or a read, has left.
+    pub(super) newest: Option<Arc<CronJob>>,
+    /// The stored object was read, or a start made by name.
+    pub(super) verified: bool,
+    pub(super) signal: Signal,
+}
+
+/// When the next pass is to be.
+#[derive(Clone, Copy, Debug, Eq, PartialEq)]
+pub(super) enum Next {
+    /// A start is due then.
+    At(Timestamp),
+    /// Something is to be written down, or looked at again, as soon as nothing is due; and a start
+    /// is due then.
+    Soon(Option<Timestamp>),
+    /// Only news can change anything.
+    Sleep,
+    /// Something went wrong: a while later. Where the stored object is in doubt it is read first.
+    Failed { doubt: bool },
+    /// It is not there any more.
+    Gone,
+}
+
+/// A pass under way.
+struct Run {
+    hands: Hands,
+    errand: Errand,
+    stored: Arc<CronJob>,
+    removed: BTreeSet<String>,
+    verified: bool,
+    signal: Signal,
+    /// A deletion went wrong that nothing else hangs on.
+    unfinished: bool,
+}
+
+/// Why a pass ends before its end.
+struct Stop(Next);
+
+/// Makes a pass.
+pub(super) async fn make(hands: Hands, errand: Errand) -> Ended {
+    let stored = Arc::clone(&errand.cronjob);
+    let verified = errand.verified;
+    let mut run = Run {
+        hands,
+        errand,
+        stored,
+        removed: BTreeSet::new(),
+        verified,
+        signal: Signal::Answered,
+        unfinished: false,
+    };
+    let made = run.make().await;
+    let next = made.unwrap_or_else(|Stop(next)| next);
+    let Run { errand, stored, verified, signal, .. } = run;
+    let newest = (!Arc::ptr_eq(&stored, &errand.cronjob)).then_some(stored);
+    Ended { name: errand.name, next, unwritten: errand.unwritten, newest, verified, signal }
+}
+
+// === impl Run ===
+
+impl Run {
+    async fn make(&mut self) -> Result<Next, Stop> {
+        if self.errand.doubt {
+            self.read().await?;
+        }
+        if let Manner::Own = self.errand.manner {
+            self.clean_up().await;
+        }
+        let mut pass = self.decide().await?;
+        let mut refused = self.refusal(&pass);
+        if pass.start.is_some() && refused.is_none() && !self.verified {
+            self.read().await?;
+            pass = self.decide().await?;
+            refused = self.refusal(&pass);
+        }
+        let start = pass.start.take().filter(|_| refused.is_none());
+        self.tell(&pass, start.is_some());
+        match (start, refused) {
+            (Some(start), _) => self.start(&start, &mut pass).await,
+            (None, Some(Refusal::Early(until))) => Ok(Next::At(until)),
+            (None, _) => self.settle(&pass).await,
+        }
+    }
+
+    /// The end of a pass that starts nothing.
+    async fn settle(&mut self, pass: &Pass<'static>) -> Result<Next, Stop> {
+        if self.writes(pass) {
+            self.write(&pass.status).await?;
+        }
+        if self.unfinished {
+            return Ok(Next::Failed { doubt: false });
+        }
+        Ok(pass.wake.map_or(Next::Sleep, Next::At))
+    }
+
+    async fn start(
+        &mut self,
+        start: &Start<'static>,
+        pass: &mut Pass<'static>,
+    ) -> Result<Next, Stop> {
+        self.replace(start).await?;
+        let Some(entry) = self.create(start, pass).await? else { return Ok(Next::Sleep) };
+        self.verified = true;
+        pass.started(start, entry);
+        self.errand.unwritten = Some(pass.status.clone());
+        if self.errand.urgent {
+            return Ok(Next::Soon(pass.wake));
+        }
+        self.write(&pass.status).await?;
+        Ok(pass.wake.map_or(Next::Sleep, Next::At))
+    }
+
+    /// Reads the `CronJob` as it is stored.
+    async fn read(&mut self) -> Result<(), Stop> {
+        let (namespace, name) = self.errand.name.parts();
+        match self.hands.starter.cronjob(namespace, name, &self.hands.keep).await {
+            Ok(Some(found)) => {
+                // Whatever was to be written was of another one.
+                if found.meta.uid != self.stored.meta.uid {
+                    self.errand.unwritten = None;
+                }
+                self.stored = Arc::new(found);
+                (self.errand.doubt, self.verified) = (false, true);
+                Ok(())
+            }
+            Ok(None) => Err(Stop(Next::Gone)),
+            Err(outcome) => Err(self.failed("CronJob cannot be read", &outcome)),
+        }
+    }
+
+    /// Deletes what is beyond the history limits; by the status as it is stored, since a start that
+    /// is not written down there must not go.
+    async fn clean_up(&mut self) {
+        let stored = Arc::clone(&self.stored);
+        let jobs = self.errand.children.clone();
+        let (_, children) = self.views(&stored, &jobs);
+        let view = views::cronjob(&stored, None);
+        for child in beyond_limits(&view, &children) {
+            match self.delete(child).await {
+                Outcome::Done => {
+                    self.removed.insert(child.uid.to_string());
+                    self.notify(&Notice::deleted(child.name));
+                }
+                Outcome::Gone => {
+                    self.removed.insert(child.uid.to_string());
+                }
+                // The watch tells what it is now.
+                Outcome::Changed => {}
+                outcome => {
+                    self.notify(&Notice::delete_failed(&text(&outcome)));
+                    self.signal = outcome.signal();
+                    self.unfinished = true;
+                }
+            }
+        }
+    }
+
+    /// What the pass comes to, with everything that has to be asked for.
+    async fn decide(&mut self) -> Result<Pass<'static>, Stop> {
+        let mut read = false;
+        // A Job that was created a moment ago may not have come through the watch.
+        let unwritten = self.errand.unwritten.iter().flat_map(|status| &status.active);
+        let mut known: BTreeMap<String, bool> =
+            unwritten.map(|entry| (entry.name.to_string(), true)).collect();
+        let jobs = self.errand.children.clone();
+        loop {
+            let stored = Arc::clone(&self.stored);
+            let (view, children) = self.views(&stored, &jobs);
+            let answers = Answers { cronjob: read.then(|| view.clone()), jobs: known.clone() };
+            let situation = Situation {
+                cronjob: &view,
+                children: &children,
+                removed: &self.removed,
+                answers: &answers,
+                zone: &self.hands.zone,
+                now: self.hands.clock.now(),
+            };
+            match decide(&situation) {
+                Step::Done(pass) => return Ok(pass.into_owned()),
+                Step::Ask(Question::CronJob) => {
+                    self.read().await?;
+                    read = true;
+                }
+                Step::Ask(Question::Job(name)) => {
+                    let (namespace, _) = self.errand.name.parts();
+                    match self.hands.starter.job(namespace, &name).await {
+                        Ok(found) => known.insert(name, found.is_some()),
+                        Err(outcome) => return Err(self.failed("Job cannot be read", &outcome)),
+                    };
+                }
+            }
+        }
+    }
+
+    /// Why a start is left to the built-in controller.
+    fn refusal(&self, pass: &Pass<'_>) -> Option<Refusal> {
+        let (Manner::Backstop(help), Some(start)) = (self.errand.manner, &pass.start) else {
+            return None;
+        };
+        let Help { watched, grace, zone_known, ttl } = help;
+        let now = self.hands.clock.now();
+        let conditions = Conditions { watched, grace, zone_known, ttl, now };
+        let refusal = backstop::permit(&views::cronjob(&self.stored, None), start, conditions);
+        refusal
+            .inspect_err(|why| {
+                let (name, slot) = (&self.errand.name, start.slot);
+                tracing::debug!(cronjob = %name, %slot, %why, "not made up for");
+            })
+            .err()
+    }
+
+    /// Deletes what a start replaces.
+    async fn replace(&mut self, start: &Start<'_>) -> Result<(), Stop> {
+        for entry in &start.replaces {
+            let (namespace, _) = self.errand.name.parts();
+            let found = match self.hands.starter.job(namespace, &entry.name).await {
+                Ok(Some(found)) => found,
+                Ok(None) => {
+                    self.notify(&Notice::get_failed(&format!("job {:?} not found", entry.name)));
+                    return Err(Stop(Next::Failed { doubt: true }));
+                }
+                Err(outcome) => {
+                    self.notify(&Notice::get_failed(&text(&outcome)));
+                    return Err(self.failed("Job cannot be read", &outcome));
+                }
+            };
+            // No second deletion of what is being deleted.
+            if found.is_terminating() {
+                continue;
+            }
+            match self.delete(&views::child(&found, &self.stored, false)).await {
+                Outcome::Done => self.notify(&Notice::deleted(&entry.name)),
+                Outcome::Gone => {}
+                Outcome::Changed => return Err(Stop(Next::Failed { doubt: false })),
+                outcome => {
+                    self.notify(&Notice::delete_failed(&text(&outcome)));
+                    return Err(self.failed("Job cannot be replaced", &outcome));
+                }
+            }
+        }
+        Ok(())
+    }
+
+    /// Creates the Job of a start, or finds it; `None` where there can be none.
+    async fn create(
+        &mut self,
+        start: &Start<'_>,
+        pass: &Pass<'_>,
+    ) -> Result<Option<Active<'static>>, Stop> {
+        let Some(template) = self.template() else {
+            let why = "its template cannot be read";
+            tracing::warn!(cronjob = %self.errand.name, why, "not started");
+            return Err(Stop(Next::Failed { doubt: true }));
+        };
+        let view = views::cronjob(&self.stored, None);
+        let body = job::build(&view, &template, start.slot);
+        let (namespace, _) = self.errand.name.parts();
+        let result = self.hands.starter.create(namespace, &body).await;
+        let count = |result| self.hands.metrics.scheduling.start(result);
+        match result {
+            Ok(created) => {
+                count("created");
+                let lag = self.hands.clock.now().duration_since(start.slot).as_secs_f64();
+                let (cronjob, job, slot) = (&self.errand.name, &start.name, start.slot);
+                tracing::info!(%cronjob, job, %slot, lag, "started");
+                self.notify(&Notice::created(&start.name));
+                Ok(Some(views::child(&created, &self.stored, false).reference().into_owned()))
+            }
+            Err(NotCreated::Exists) => self.existing(start, pass).await,
+            Err(NotCreated::Terminating(why)) => {
+                count("namespace-terminating");
+                tracing::debug!(cronjob = %self.errand.name, why, "not started");
+                Err(Stop(Next::Failed { doubt: false }))
+            }
+            Err(NotCreated::Failed(outcome)) => {
+                count(outcome.as_str());
+                self.notify(&Notice::create_failed(&text(&outcome)));
+                Err(self.failed("Job cannot be created", &outcome))
+            }
+        }
+    }
+
+    /// There is a Job of the name already.
+    async fn existing(
+        &mut self,
+        start: &Start<'_>,
+        pass: &Pass<'_>,
+    ) -> Result<Option<Active<'static>>, Stop> {
+        let (namespace, _) = self.errand.name.parts();
+        let found = match self.hands.starter.job(namespace, &start.name).await {
+            Ok(Some(found)) => found,
+            // It went in this moment.
+            Ok(None) => return Err(Stop(Next::Failed { doubt: true })),
+            Err(outcome) => return Err(self.failed("Job cannot be read", &outcome)),
+        };
+        let child = views::child(&found, &self.stored, false);
+        let count = |result| self.hands.metrics.scheduling.start(result);
+        match (start.existing(&child, &pass.status), self.errand.manner) {
+            (Existing::Adopt, Manner::Own) => {
+                count("adopted");
+                Ok(Some(child.reference().into_owned()))
+            }
+            (Existing::Foreign, _) => {
+                count("foreign-job");
+                let (cronjob, job) = (&self.errand.name, &start.name);
+                tracing::warn!(%cronjob, job, "not started: a Job of that name is somebody else's");
+                Ok(None)
+            }
+            // The built-in controller was quicker, and writes it down.
+            (Existing::Adopt | Existing::Listed, _) => {
+                count("exists");
+                Ok(None)
+            }
+        }
+    }
+
+    /// Whether the status is to be written: as the controller, whenever it is another one; beside
+    /// the built-in controller only where a start of ours is missing from it.
+    fn writes(&self, pass: &Pass<'_>) -> bool {
+        let stored = views::status(&self.stored.scheduling);
+        match self.errand.manner {
+            Manner::Own => pass.status != stored,
+            Manner::Backstop(_) => {
+                let ours = self.errand.unwritten.is_some() || self.has_unwritten();
+                ours && pass.status.last_schedule != stored.last_schedule
+            }
+        }
+    }
+
+    /// Whether a Job is there that was created here, and its start not written down.
+    fn has_unwritten(&self) -> bool {
+        let (name, written) = (&*self.stored.meta.name, self.stored.scheduling.last_schedule());
+        let is_ours = |job: &&Arc<Job>| job.meta.managers.iter().any(|one| &*one.name == MANAGER);
+        self.errand
+            .children
+            .iter()
+            .filter(is_ours)
+            .any(|job| views::child(job, &self.stored, false).unwritten(name, written).is_some())
+    }
+
+    /// Writes the status down.
+    async fn write(&mut self, status: &Status<'static>) -> Result<(), Stop> {
+        let members = members(&self.stored, status);
+        match self.hands.starter.write_status(&self.stored, members, &self.hands.keep).await {
+            Ok(written) => {
+                self.stored = Arc::new(written);
+                self.errand.unwritten = None;
+                Ok(())
+            }
+            Err(Outcome::Gone) => Err(Stop(Next::Gone)),
+            Err(Outcome::Changed) => Err(Stop(Next::Failed { doubt: true })),
+            Err(outcome) => Err(self.failed("status cannot be written", &outcome)),
+        }
+    }
+
+    async fn delete(&self, child: &Child<'_>) -> Outcome {
+        let (namespace, _) = self.errand.name.parts();
+        let target = Target {
+            kind: Kind::Job,
+            namespace: namespace.to_owned(),
+            name: child.name.to_owned(),
+            uid: child.uid.to_string(),
+            version: child.version.to_string(),
+        };
+        self.hands.starter.delete(&target).await
+    }
+
+    fn views<'a>(
+        &self,
+        stored: &'a CronJob,
+        jobs: &'a [Arc<Job>],
+    ) -> (crate::scheduler::CronJob<'a>, Vec<Child<'a>>) {
+        let held = |job: &Job| self.errand.held.contains(&job.meta.uid);
+        let children = views::children(jobs.iter().map(|job| &**job), stored, held);
+        (views::cronjob(stored, self.errand.unwritten.clone().as_ref()), children)
+    }
+
+    fn template(&self) -> Option<Json> {
+        let text = self.stored.scheduling.template.as_deref()?;
+        serde_json::from_str(text).ok().filter(Json::is_object)
+    }
+
+    /// Tells what a pass has to tell, unless the pass that writes the status down says it again.
+    fn tell(&self, pass: &Pass<'_>, starts: bool) {
+        if let Manner::Backstop(_) = self.errand.manner {
+            return;
+        }
+        let is_deferred = starts && self.errand.urgent;
+        for notice in pass.notices.iter().filter(|notice| !(is_deferred && notice.repeats())) {
+            self.notify(notice);
+        }
+    }
+
+    fn notify(&self, Notice { warning, reason, note }: &Notice) {
+        self.hands.recorder.record(Event {
+            about: About::new(Kind::CronJob, &self.stored.meta),
+            warning: *warning,
+            reason,
+            action: "Schedule",
+            note: note.clone(),
+        });
+    }
+
+    fn failed(&mut self, what: &'static str, outcome: &Outcome) -> Stop {
+        let why = text(outcome);
+        tracing::warn!(cronjob = %self.errand.name, why, "{what}");
+        self.signal = outcome.signal();
+        Stop(Next::Failed { doubt: true })
+    }
+}
+
+/// The members of the status that a write replaces.
+fn members(stored: &CronJob, status: &Status<'_>) -> Json {
+    let Status { active, last_schedule, last_successful } = status;
+    let namespace = &*stored.meta.namespace;
+    let entries: Vec<Json> = active
+        .iter()
+        .map(|Active { name, uid, version }| {
+            json!({
+                "apiVersion": "batch/v1",
+                "kind": "Job",
+                "namespace": namespace,
+                "name": name,
+                "uid": uid,
+                "resourceVersion": version,
+            })
+        })
+        .collect();
+    let mut members = json!({"active": (!entries.is_empty()).then_some(entries)});
+    let times = [("lastScheduleTime", last_schedule), ("lastSuccessfulTime", last_successful)];
+    for (key, time) in times {
+        if let Some(time) = time {
+            members[key] = json!(time.strftime("%Y-%m-%dT%H:%M:%SZ").to_string());
+        }
+    }
+    json!({"status": members})
+}
+
+fn text(outcome: &Outcome) -> String {
+    match outcome {
+        Outcome::Refused(why) | Outcome::Failed(why) | Outcome::Retry { why, .. } => why.clone(),
+        Outcome::Changed => "it was changed meanwhile".to_owned(),
+        other => other.as_str().to_owned(),
+    }
+}

@@ -1,0 +1,42 @@
+//! What is told on the Lease, for `curfew status` and for the leader after us.
+
+use std::time::Duration;
+
+use super::duty::Duty;
+use crate::policy::rule::SchedulerMode;
+use crate::scheduler::status::Status;
+
+// === impl Duty ===
+
+impl Duty<'_> {
+    /// Puts the status on the Lease, unless it was told a moment ago.
+    pub(super) async fn report(&mut self, stopped: Option<String>) {
+        let now = self.now();
+        if now < self.next_report {
+            return;
+        }
+        self.next_report = self.after(BETWEEN_REPORTS);
+        let mode = self.policy.scheduler.mode;
+        let status = Status {
+            mode: mode.as_str().to_owned(),
+            at: Some(now),
+            takeover: (mode == SchedulerMode::Own).then(|| self.takeover.clone()),
+            cron_jobs: self.counts.iter().map(|(state, n)| ((*state).to_owned(), *n)).collect(),
+            missing_rights: self
+                .rights
+                .missing
+                .iter()
+                .map(|right| format!("{right}: {}", right.grant()))
+                .collect(),
+            stopped,
+        };
+        let annotations = [(Status::ANNOTATION, Some(status.to_text()))].into();
+        let scheduler = self.scheduler;
+        if let Err(error) = scheduler.lease.annotate(&scheduler.identity, &annotations).await {
+            tracing::debug!(%error, "the scheduler's status could not be written to the Lease");
+        }
+    }
+}
+
+/// A leader after us has to know within two minutes that we owned ([`crate::scheduler::takeover`]).
+const BETWEEN_REPORTS: Duration = Duration::from_secs(30);

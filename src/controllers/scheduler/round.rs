@@ -1,0 +1,130 @@
+//! A look at all `CronJob`s, a few at a time: how their starts are going, whoever makes them.
+
+use std::collections::{BTreeMap, HashMap};
+use std::sync::Arc;
+use std::time::Duration;
+
+use jiff::{SignedDuration, Timestamp};
+use tokio::time::Instant;
+
+use super::duty::Duty;
+use super::name::Name;
+use super::views;
+use crate::clock;
+use crate::cluster::slim::CronJob;
+use crate::scheduler::Observation;
+use crate::scheduler::observe::{MissedStarts, observe};
+
+/// A round under way.
+#[derive(Debug)]
+pub(super) struct Round {
+    left: Vec<Arc<CronJob>>,
+    began: Instant,
+    worked: Duration,
+    counts: BTreeMap<&'static str, u64>,
+    /// Missed starts, to be compared with those of the next round.
+    missed: HashMap<Name, MissedStarts>,
+}
+
+// === impl Duty ===
+
+impl Duty<'_> {
+    /// Looks at some more, or begins when it is time.
+    pub(super) fn look_around(&mut self) {
+        let now = self.now();
+        if self.round.is_none() {
+            if now < self.next_round {
+                return;
+            }
+            self.round = Some(Round::new(self.scheduler.watches.store.cronjobs.all()));
+        }
+        let Some(mut round) = self.round.take() else { return };
+        let began = clock::ticks();
+        for _ in 0..AT_ONCE {
+            let Some(cronjob) = round.left.pop() else {
+                self.end_round(round);
+                return;
+            };
+            self.look_at(&cronjob, now, &mut round);
+        }
+        round.worked += began.elapsed();
+        self.round = Some(round);
+    }
+
+    fn look_at(&mut self, cronjob: &Arc<CronJob>, now: Timestamp, round: &mut Round) {
+        let name = Name::of(&cronjob.meta);
+        let jobs = self.jobs_of(cronjob);
+        let children = views::children(jobs.iter().map(|job| &**job), cronjob, |_| false);
+        let view = views::cronjob(cronjob, None);
+        let observation = observe(&view, &children, &self.hands.zone, self.grace(), now);
+        for state in observation.states() {
+            *round.counts.entry(state).or_default() += 1;
+        }
+        if let Some(missed) = observation.missed {
+            self.count_missed(&name, missed, &observation);
+            round.missed.insert(name, missed);
+        }
+    }
+
+    /// Counts what was missed since the last round. What was missed before the first is history.
+    fn count_missed(&self, name: &Name, missed: MissedStarts, observation: &Observation) {
+        if !self.rounded {
+            return;
+        }
+        let before = self.missed.get(name).filter(|before| before.since == missed.since);
+        let fresh = missed.count.saturating_sub(before.map_or(0, |before| before.count));
+        if fresh == 0 {
+            return;
+        }
+        let why = missed.why.as_str();
+        self.hands.metrics.scheduling.missed(why, u64::try_from(fresh).unwrap_or(u64::MAX));
+        if before.is_none() {
+            tracing::warn!(cronjob = %name, why, since = %missed.since, "{observation}");
+        }
+    }
+
+    fn end_round(&mut self, round: Round) {
+        let Round { counts, missed, worked, began, left: _ } = round;
+        self.hands
+            .metrics
+            .scheduling
+            .cronjobs(counts.iter().map(|(state, count)| (*state, *count)));
+        tracing::debug!(?worked, took = ?began.elapsed(), ?counts, "looked at all CronJobs");
+        self.counts = counts;
+        self.missed = missed;
+        self.next_round = self.after(worked.saturating_mul(SHARE).clamp(SHORTEST, LONGEST));
+        if !self.rounded {
+            self.rounded = true;
+            // Whoever asks for the status now wants to see it.
+            self.next_report = Timestamp::MIN;
+        }
+        self.heal();
+    }
+
+    /// How late a start may be before it counts as missed.
+    pub(super) fn grace(&self) -> SignedDuration {
+        SignedDuration::from_secs(self.policy.scheduler.grace.get())
+    }
+}
+
+// === impl Round ===
+
+impl Round {
+    fn new(left: Vec<Arc<CronJob>>) -> Self {
+        Self {
+            left,
+            began: clock::ticks(),
+            worked: Duration::ZERO,
+            counts: BTreeMap::new(),
+            missed: HashMap::new(),
+        }
+    }
+}
+
+/// `CronJob`s looked at before somebody else gets a turn.
+const AT_ONCE: usize = 128;
+
+/// A round costs at most a two-hundredth of the time.
+const SHARE: u32 = 200;
+const SHORTEST: Duration = Duration::from_secs(20);
+const LONGEST: Duration = Duration::from_secs(300);

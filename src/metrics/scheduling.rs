@@ -1,0 +1,115 @@
+//! What is counted about the starts of `CronJob`s.
+
+use std::time::Duration;
+
+use prometheus_client::encoding::EncodeLabelSet;
+use prometheus_client::metrics::counter::Counter;
+use prometheus_client::metrics::family::Family;
+use prometheus_client::metrics::gauge::Gauge;
+use prometheus_client::metrics::histogram::Histogram;
+use prometheus_client::registry::Registry;
+
+use super::registered;
+
+/// Families about `CronJob`s; told by the leader.
+#[derive(Debug)]
+pub struct Scheduling {
+    start_lag: Histogram,
+    starts: Family<ResultLabels, Counter>,
+    missed: Family<ReasonLabels, Counter>,
+    cronjobs: Family<StateLabels, Gauge>,
+    owning: Gauge,
+}
+
+#[derive(Clone, Debug, EncodeLabelSet, Eq, Hash, PartialEq)]
+struct ResultLabels {
+    result: &'static str,
+}
+
+#[derive(Clone, Debug, EncodeLabelSet, Eq, Hash, PartialEq)]
+struct ReasonLabels {
+    reason: &'static str,
+}
+
+#[derive(Clone, Debug, EncodeLabelSet, Eq, Hash, PartialEq)]
+struct StateLabels {
+    state: &'static str,
+}
+
+// === impl Scheduling ===
+
+impl Scheduling {
+    /// Families at zero, registered.
+    pub(super) fn register(registry: &mut Registry) -> Self {
+        Self {
+            start_lag: registered(
+                registry,
+                "scheduler_start_lag_seconds",
+                "From the moment that a schedule names to the creation of its Job, whoever made it",
+                Histogram::new(LAGS),
+            ),
+            starts: registered(
+                registry,
+                "scheduler_starts",
+                "Starts of CronJobs that were tried here",
+                Family::default(),
+            ),
+            missed: registered(
+                registry,
+                "scheduler_missed",
+                "Starts that nobody made within the grace",
+                Family::default(),
+            ),
+            cronjobs: registered(
+                registry,
+                "cronjobs",
+                "CronJobs by what there is to say about them; one may be in several states",
+                Family::default(),
+            ),
+            owning: registered(
+                registry,
+                "scheduler_owning",
+                "Whether this replica starts all CronJobs",
+                Gauge::default(),
+            ),
+        }
+    }
+
+    /// A Job was created so long after the moment that its schedule names.
+    pub fn started_after(&self, lag: Duration) {
+        self.start_lag.observe(lag.as_secs_f64());
+    }
+
+    /// A start was tried.
+    pub fn start(&self, result: &'static str) {
+        self.starts.get_or_create(&ResultLabels { result }).inc();
+    }
+
+    /// So many more starts were missed.
+    pub fn missed(&self, reason: &'static str, count: u64) {
+        self.missed.get_or_create(&ReasonLabels { reason }).inc_by(count);
+    }
+
+    /// How many `CronJob`s there are in each state; what is not named has none any more.
+    pub fn cronjobs(&self, states: impl IntoIterator<Item = (&'static str, u64)>) {
+        self.cronjobs.clear();
+        for (state, count) in states {
+            let count = i64::try_from(count).unwrap_or(i64::MAX);
+            self.cronjobs.get_or_create(&StateLabels { state }).set(count);
+        }
+    }
+
+    /// Whether this replica starts all `CronJob`s.
+    pub fn owning(&self, owning: bool) {
+        self.owning.set(owning.into());
+    }
+
+    /// Who no longer leads no longer tells of the cluster.
+    pub fn forget(&self) {
+        self.cronjobs.clear();
+        self.owning.set(0);
+    }
+}
+
+/// In seconds: those of the built-in controller's metric, and finer below its first.
+const LAGS: [f64; 12] = [0.25, 0.5, 1.0, 2.0, 4.0, 8.0, 16.0, 32.0, 64.0, 128.0, 256.0, 512.0];
