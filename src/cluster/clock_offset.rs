@@ -138,8 +138,13 @@ impl ServerClock {
     /// time than the present.
     pub fn shifted(by: SignedDuration) -> Self {
         let clock = Self::default();
-        clock.known().shift = Some(by);
+        clock.shift(by);
         clock
+    }
+
+    /// The same from now on, for all clones.
+    pub fn shift(&self, by: SignedDuration) {
+        self.known().shift = Some(by);
     }
 
     /// The time on the API server's clock.

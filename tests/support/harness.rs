@@ -20,6 +20,7 @@ pub mod pki;
 pub mod process;
 pub mod registration;
 pub mod scene;
+pub mod scheduling;
 pub mod service;
 pub mod stub;
 pub mod sweeping;
