@@ -16,6 +16,8 @@ use super::live::{Live, OutOfReach, Unread, block_on};
 use super::output::Format;
 use super::printer::Printer;
 use super::{Exit, Invalid, output};
+use crate::scheduler::Takeover;
+use crate::scheduler::status::Status as Scheduled;
 use crate::sweeper::brake::{Approval, Cause, Hold};
 use crate::sweeper::status::BuiltinTtl;
 use crate::sweeper::{PlanId, Status as Said};
@@ -47,6 +49,9 @@ struct Report {
     /// What the leader said of itself last; `None` where it said nothing.
     #[serde(skip_serializing_if = "Option::is_none")]
     sweeper: Option<Said>,
+    /// The same of the scheduler.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    scheduler: Option<Scheduled>,
     brake: Vec<Held>,
     webhooks: Part<Vec<Webhook>>,
     /// What needs looking at, a sentence each.
@@ -149,10 +154,14 @@ impl Report {
         };
         let sweeper =
             lease.as_ref().and_then(|lease| Said::parse(lease.annotation(Said::ANNOTATION)));
+        let scheduler = lease
+            .as_ref()
+            .and_then(|lease| Scheduled::parse(lease.annotation(Scheduled::ANNOTATION)));
         let brake = lease.as_ref().map(Held::all).unwrap_or_default();
         let cluster = live.cluster.url.clone();
+        let attention = Vec::new();
         let mut report =
-            Self { cluster, now, leader, sweeper, brake, webhooks, attention: Vec::new() };
+            Self { cluster, now, leader, sweeper, scheduler, brake, webhooks, attention };
         report.attention = report.attention();
         Ok(report)
     }
@@ -184,6 +193,9 @@ impl Report {
                 found.push("the built-in TTL controller does not work".to_owned());
             }
         }
+        if let Some(scheduler) = &self.scheduler {
+            found.extend(scheduling(scheduler));
+        }
         for held in &self.brake {
             let Held { plan, cause, count, .. } = held;
             found.push(format!(
@@ -200,6 +212,23 @@ impl Report {
         }
         found
     }
+}
+
+/// What needs looking at about the scheduler.
+fn scheduling(said: &Scheduled) -> Vec<String> {
+    let mut found = Vec::new();
+    found.extend(said.stopped.iter().map(|why| format!("no CronJob is looked at: {why}")));
+    if let Some(Takeover::Stopped { why }) = &said.takeover {
+        found.push(format!("scheduler.mode Own starts nothing: {why}"));
+    }
+    let missing = said.missing_rights.iter();
+    found.extend(missing.map(|right| format!("the scheduler lacks a right: {right}")));
+    let bad = said.cron_jobs.iter().filter(|(state, _)| !AS_MEANT.contains(&state.as_str()));
+    found.extend(bad.map(|(state, count)| {
+        let noun = if *count == 1 { "CronJob is" } else { "CronJobs are" };
+        format!("{count} {noun} {state}; look at `curfew cronjobs -A`")
+    }));
+    found
 }
 
 // === impl Leader ===
@@ -251,3 +280,6 @@ const SLACK: i64 = 5;
 
 /// A sweeper looks at everything every ten minutes at least.
 const LONGEST_BETWEEN_SWEEPS: jiff::SignedDuration = jiff::SignedDuration::from_mins(12);
+
+/// States of `CronJob`s that nobody needs to look at.
+const AS_MEANT: [&str; 3] = ["fine", "suspended", "terminating"];

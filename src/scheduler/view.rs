@@ -59,6 +59,10 @@ pub struct Active<'a> {
 
 /// A Job whose controller is a `CronJob` of this name.
 #[derive(Clone, Debug, PartialEq)]
+#[expect(
+    clippy::struct_excessive_bools,
+    reason = "each is a fact of its own; all of them go together"
+)]
 pub struct Child<'a> {
     pub name: &'a str,
     pub uid: Cow<'a, str>,

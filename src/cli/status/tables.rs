@@ -2,21 +2,28 @@
 
 use std::fmt::Write as _;
 
+use jiff::Timestamp;
+
 use super::webhook::{Authority, Webhook};
 use super::{Held, Leader, Part, Report};
 use crate::cli::output::Table;
 use crate::policy::value::Seconds;
+use crate::scheduler::Takeover;
+use crate::scheduler::status::Status as Scheduled;
 use crate::sweeper::Status as Said;
 
 /// Facts, the brake, the webhooks, and what needs looking at.
 pub(super) fn render(report: &Report) -> String {
-    let Report { cluster, now, leader, sweeper, brake, webhooks, attention } = report;
+    let Report { cluster, now, leader, sweeper, scheduler, brake, webhooks, attention } = report;
     let mut facts = Table::new(["WHAT", "STATUS"]);
     let mut fact = |what: &str, status: String| facts.row([what.to_owned(), status]);
     fact("cluster", format!("{cluster} at {now}"));
     fact("leader", part(leader, told));
     if let Some(said) = sweeper {
         sweeps(said, &mut fact);
+    }
+    if let Some(said) = scheduler {
+        schedules(said, &mut fact);
     }
     if matches!(leader, Part::Known(_)) {
         fact("brake", if brake.is_empty() { "off".to_owned() } else { "on".to_owned() });
@@ -87,10 +94,7 @@ fn sweeps(said: &Said, fact: &mut impl FnMut(&str, String)) {
     } = said;
     fact("version", version.clone());
     fact("policy", format!("revision {revision}"));
-    let swept = swept.map_or_else(
-        || "not yet".to_owned(),
-        |at| format!("last at {}", at.strftime("%Y-%m-%dT%H:%M:%SZ")),
-    );
+    let swept = swept.map_or_else(|| "not yet".to_owned(), |at| format!("last at {}", whole(at)));
     fact("sweep", stopped.as_ref().map_or(swept.clone(), |why| format!("{swept}; stopped: {why}")));
     let states: Vec<String> =
         jobs.iter().map(|(state, count)| format!("{count} {state}")).collect();
@@ -105,6 +109,28 @@ fn sweeps(said: &Said, fact: &mut impl FnMut(&str, String)) {
         },
     );
     fact("clock", format!("{clock_offset:+.1}s to the API server's"));
+}
+
+fn schedules(said: &Scheduled, fact: &mut impl FnMut(&str, String)) {
+    let Scheduled { mode, at: _, takeover, cron_jobs, missing_rights: _, stopped } = said;
+    let state = match (stopped, takeover) {
+        (Some(why), _) | (None, Some(Takeover::Stopped { why })) => format!("; stopped: {why}"),
+        (None, None) => String::new(),
+        (None, Some(Takeover::Watching { since, .. })) => {
+            format!("; watches since {} whether anybody else starts CronJobs", whole(*since))
+        }
+        (None, Some(Takeover::Owning { since })) => {
+            format!("; starts CronJobs since {}", whole(*since))
+        }
+    };
+    fact("scheduler", format!("{mode}{state}"));
+    let states: Vec<String> =
+        cron_jobs.iter().map(|(state, count)| format!("{count} {state}")).collect();
+    fact("CronJobs", if states.is_empty() { "none".to_owned() } else { states.join(", ") });
+}
+
+fn whole(time: Timestamp) -> impl std::fmt::Display {
+    time.strftime("%Y-%m-%dT%H:%M:%SZ")
 }
 
 fn short(seconds: i64) -> String {

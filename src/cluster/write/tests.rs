@@ -8,7 +8,7 @@ use rstest::rstest;
 use serde_json::{Value, json};
 use tokio_util::sync::CancellationToken;
 
-use super::{Change, Gate, Outcome, Target, Writer, retry_after};
+use super::{Change, Gate, Outcome, Rejection, Target, Writer, retry_after};
 use crate::batch::Kind;
 use crate::cluster::pace::Rate;
 use crate::policy::rule::Propagation;
@@ -167,6 +167,7 @@ fn retry_after_is_seconds_or_a_date(#[case] text: &str, #[case] seconds: Option<
 #[test]
 fn the_status_may_say_when_to_come_again() {
     let body = json!({"details": {"retryAfterSeconds": 3}}).to_string();
-    let outcome = Outcome::of(StatusCode::TOO_MANY_REQUESTS, None, body.as_bytes());
+    let outcome =
+        Outcome::from(Rejection::new(StatusCode::TOO_MANY_REQUESTS, None, body.as_bytes()));
     assert!(matches!(outcome, Outcome::Retry { after: Some(after), .. } if after.as_secs() == 3));
 }

@@ -32,6 +32,7 @@ use crate::policy::Policy;
 use crate::policy::decide::{Input, Operation};
 use crate::policy::record::HOLD_UNTIL;
 use crate::policy::rule::{SchedulerMode, Ttl};
+use crate::policy::value::Seconds;
 use crate::scheduler::missed::{self, AFTER_SLOT};
 use crate::scheduler::observe::MissedStarts;
 use crate::scheduler::status::Status;
@@ -521,7 +522,7 @@ impl<'s> Duty<'s> {
                 Some(Ttl::Pair { on_success, on_failure }) => [on_success, on_failure],
             };
             let longest = resolved.ttl_max.map(|supplied| supplied.value);
-            sides.into_iter().chain([longest]).flatten().map(|seconds| seconds.get()).min()
+            sides.into_iter().chain([longest]).flatten().map(Seconds::get).min()
         });
         template.into_iter().chain(supplied).min()
     }

@@ -66,7 +66,7 @@ impl Memory {
             known.written = None;
         }
         let timetable = |cronjob: &CronJob| (cronjob.schedule.clone(), cronjob.time_zone.clone());
-        if timetable(&before) != timetable(stored) { News::Rescheduled } else { News::Changed }
+        if timetable(&before) == timetable(stored) { News::Changed } else { News::Rescheduled }
     }
 
     pub(super) fn known(&mut self, name: &Name) -> Option<&mut Known> {
