@@ -2,6 +2,7 @@
 //!
 //! A binary of its own with a control plane of its own: `Own` looks after every `CronJob` there is.
 
+mod crashes;
 mod starting;
 #[path = "../support/harness.rs"]
 pub mod support;

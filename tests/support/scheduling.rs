@@ -67,9 +67,7 @@ impl Scheduling {
         force_own: bool,
         at: Timestamp,
     ) -> Self {
-        static ALONE: Mutex<()> = Mutex::new(());
-        // Whoever failed has cleaned up as well.
-        let alone = ALONE.lock().unwrap_or_else(PoisonError::into_inner);
+        let alone = alone();
         let clock = ServerClock::shifted(SignedDuration::ZERO);
         let mut scene = Self {
             space: plane.namespace(prefix),
@@ -262,6 +260,13 @@ impl Drop for Scheduling {
             plane.api.delete(&self.space.path(resource));
         }
     }
+}
+
+/// Keeps every other scene of this binary out: whoever owns looks after all `CronJob`s.
+pub fn alone() -> MutexGuard<'static, ()> {
+    static ALONE: Mutex<()> = Mutex::new(());
+    // Whoever failed has cleaned up as well.
+    ALONE.lock().unwrap_or_else(PoisonError::into_inner)
 }
 
 /// The name of the Job of a start.
