@@ -148,6 +148,12 @@ impl ControlPlane {
         Ok(())
     }
 
+    /// Sends a signal, such as `STOP`, to the controllers.
+    pub fn signal_controllers(&self, signal: &str) {
+        let mut controllers = self.controllers.lock().expect("no test panics in here");
+        controllers.iter_mut().for_each(|controller| controller.signal(signal));
+    }
+
     /// Ends the API server without a word and starts it again, as an upgrade or a crash does.
     pub fn restart_apiserver(&self) {
         let mut apiserver = self.apiserver.lock().expect("no test panics in here");
