@@ -100,3 +100,6 @@ impl fmt::Display for Refusal {
 /// In seconds. A controller that was away lists everything anew, which takes seconds; ten minutes
 /// are a wide margin.
 const SHORTEST_LIFE: i64 = 600;
+
+#[cfg(test)]
+mod tests;

@@ -190,11 +190,11 @@ fn schedule<'a>(
             return SLEEP;
         }
     };
+    let wake = next_look(&timetable, since, now);
+    let Some(slot) = recent.slot else { return (None, wake) };
     if recent.missed == Missed::Many {
         notices.push(Notice::too_many());
     }
-    let wake = next_look(&timetable, since, now);
-    let Some(slot) = recent.slot else { return (None, wake) };
     let name = job::name(cronjob.name, slot);
     let last_moment = cronjob.deadline.map(|deadline| {
         slot.saturating_add(SignedDuration::from_secs(deadline)).unwrap_or(Timestamp::MAX)

@@ -115,5 +115,7 @@ impl Notice {
     }
 }
 
-const DOCUMENTS: &str =
-    "https://kubernetes.io/docs/concepts/workloads/controllers/cron-jobs/#time-zones";
+const DOCUMENTS: &str = "https://kubernetes.io/docs/concepts/workloads/controllers/cron-jobs/";
+
+#[cfg(test)]
+mod tests;

@@ -70,3 +70,6 @@ impl Timetable {
         &self.schedule
     }
 }
+
+#[cfg(test)]
+mod tests;

@@ -59,10 +59,7 @@ pub struct Active<'a> {
 
 /// A Job whose controller is a `CronJob` of this name.
 #[derive(Clone, Debug, PartialEq)]
-#[expect(
-    clippy::struct_excessive_bools,
-    reason = "each is a fact of its own; all of them go together"
-)]
+#[expect(clippy::struct_excessive_bools, reason = "facts of the object, each on its own")]
 pub struct Child<'a> {
     pub name: &'a str,
     pub uid: Cow<'a, str>,
@@ -152,3 +149,9 @@ impl Status<'_> {
         self.active.len() < before
     }
 }
+
+#[cfg(test)]
+mod fixtures;
+
+#[cfg(test)]
+mod tests;

@@ -179,7 +179,7 @@ func (p *printer) daylight() {
 // random prints random schedules, half of them from shortly before a change of the clocks on.
 func (p *printer) random(source *rand.Rand) {
 	for _, zone := range zones {
-		for count := 0; count < 210; {
+		for count := 0; count < 280; {
 			start := time.Unix(source.Int63n(latest.Unix()-earliest.Unix())+earliest.Unix(), 0)
 			if all := changes(zone, start.UTC().Year()); len(all) > 0 && source.Intn(2) == 0 {
 				start = all[source.Intn(len(all))].Add(-time.Duration(source.Intn(4*86400)) * time.Second)
