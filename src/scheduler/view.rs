@@ -1,5 +1,7 @@
 //! What a decision reads of a `CronJob` and of its Jobs.
 
+pub mod read;
+
 use std::borrow::Cow;
 
 use jiff::Timestamp;
@@ -59,6 +61,7 @@ pub struct Active<'a> {
 
 /// A Job whose controller is a `CronJob` of this name.
 #[derive(Clone, Debug, PartialEq)]
+#[expect(clippy::struct_excessive_bools, reason = "each is a fact of its own")]
 pub struct Child<'a> {
     pub name: &'a str,
     pub uid: Cow<'a, str>,

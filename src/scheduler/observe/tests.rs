@@ -324,9 +324,10 @@ fn never_started(#[case] child: Child<'_>, #[case] now: &str, #[case] expected: 
      `@monthly`, `@weekly`, `@daily`, `@midnight`, `@hourly` and `@every <duration>`, in lower \
      case and without blanks around")]
 #[case::never(unused("0 0 31 2 *", "08:00"), &[], "never-due",
-    "no two times in five calendar years fit the fields; look at day and month together")]
+    "it never starts: no two times within five calendar years fit the fields; look at day and \
+     month together")]
 #[case::too_late(with_deadline(0, "0 * * * *", "11:00"), &[], "never-due",
-    "with startingDeadlineSeconds 0 each start is too late already")]
+    "it never starts: with startingDeadlineSeconds 0 each start is too late already")]
 fn is_told(
     #[case] cronjob: CronJob<'_>,
     #[case] children: &[Child<'_>],
