@@ -7,7 +7,8 @@
 //! A start is missed when it is older than a grace and has no Job; which start the controller still
 //! makes up for is [`super::missed`]'s to say, and may be none of them. Nothing here knows when a
 //! spec was changed: right after an edit of the schedule, or the end of a suspension, the starts
-//! that would have been count as missed until the first one is made.
+//! that would have been count as missed until the first one is made, and a success counts as
+//! missing until there is one.
 
 mod finding;
 
