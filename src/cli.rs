@@ -8,8 +8,10 @@ pub mod advice;
 pub mod approve;
 pub mod certs;
 pub mod check;
+pub mod clocks;
 pub mod completion;
 pub mod connection;
+pub mod cronjobs;
 pub mod diff;
 pub mod explain;
 pub mod hold;
@@ -23,6 +25,7 @@ pub mod plan;
 pub mod policies;
 pub mod printer;
 pub mod report;
+pub mod schedules;
 pub mod schema;
 pub mod serve;
 pub mod status;
@@ -66,6 +69,7 @@ enum Command {
     Hold(hold::Hold),
     Approve(approve::Approve),
     Next(next::Next),
+    Cronjobs(cronjobs::Cronjobs),
     Status(status::Status),
     Test(test::Test),
     Schema(schema::Schema),
@@ -138,6 +142,7 @@ impl Cli {
             Command::Certs(command) => command.run(&mut printer),
             Command::Check(command) => command.run(&mut printer),
             Command::Completion(command) => command.run(&mut printer),
+            Command::Cronjobs(command) => command.run(&mut printer),
             Command::Diff(command) => command.run(&mut printer),
             Command::Explain(command) => command.run(&mut printer),
             Command::Hold(command) => command.run(&mut printer),

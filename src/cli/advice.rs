@@ -59,7 +59,7 @@ pub(super) fn interval(schedule: &Schedule, zone: &Zone, now: Timestamp) -> Opti
 }
 
 /// The next slot that a change of the clocks disturbs; one is enough to know.
-fn disturbed(disturbance: &Disturbance) -> Lint {
+pub(super) fn disturbed(disturbance: &Disturbance) -> Lint {
     let Disturbance { local, change: _, kind } = disturbance;
     let what = match kind {
         daylight::Kind::Gap { next: Some(next) } => {

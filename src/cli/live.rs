@@ -5,6 +5,7 @@
 //! without turns it into [`OutOfReach`], and so into an exit code of its own.
 
 pub mod lease;
+pub mod listing;
 pub mod name;
 pub mod policy;
 pub mod surroundings;

@@ -7,7 +7,6 @@
 mod asked;
 mod coming;
 mod notes;
-mod schedules;
 mod subject;
 mod tables;
 
@@ -17,7 +16,8 @@ use jiff::Timestamp;
 
 use self::asked::Asked;
 use self::coming::Coming;
-use self::subject::{Assumption, Subject};
+use self::subject::Subject;
+use super::clocks::{self, Assumption};
 use super::connection::Connection;
 use super::judge::to_json;
 use super::live::name::{Named, Place};
@@ -26,7 +26,6 @@ use super::manifests::{Document, Inputs};
 use super::output::Format;
 use super::printer::Printer;
 use super::{Exit, Invalid, output};
-use crate::batch::zone::Zone;
 use crate::clock;
 
 /// Show the next starts of schedules, as the cluster would compute them
@@ -88,13 +87,7 @@ impl Next {
     pub fn run(self, printer: &mut Printer) -> Result<Exit, anyhow::Error> {
         let Self { what, inputs, connection, namespace, time_zone, count, now, output: format } =
             self;
-        let assumed = match time_zone {
-            Some(name) => {
-                let zone = schedules::zone(&name);
-                Assumption::Flag(zone.map_err(|why| Invalid::new(format!("--time-zone: {why}")))?)
-            }
-            None => Assumption::Nothing,
-        };
+        let assumed = Assumption::typed(time_zone.as_deref())?;
         let (subjects, now) = if what.is_empty() {
             let namespace = namespace.as_deref().unwrap_or("default");
             (from_manifests(&inputs, namespace, printer)?, now.unwrap_or_else(clock::now))
@@ -117,7 +110,9 @@ impl Next {
                 texts.join("\n")
             }
         })?;
-        tell_assumed(&answers, printer)?;
+        if answers.iter().any(Coming::assumes_a_zone) {
+            printer.talk(clocks::ASSUMED)?;
+        }
         let never = answers.iter().any(Coming::never_starts);
         Ok(if never { Exit::Findings } else { Exit::Fine })
     }
@@ -211,16 +206,4 @@ fn from_manifest(document: &Document, namespace: &str) -> Result<Subject, String
     let object = format!("cronjob/{namespace}/{name}");
     let json = to_json(&document.value).map_err(|error| error.to_string())?;
     Subject::manifest(&object, &document.origin.to_string(), json)
-}
-
-/// The answer depends on what a person is then to know.
-fn tell_assumed(answers: &[Coming], printer: &mut Printer) -> std::io::Result<()> {
-    if answers.iter().any(Coming::assumes_a_zone) {
-        printer.talk(format!(
-            "note: without a time zone the clocks of kube-controller-manager count, here taken to \
-             be {}; --time-zone says what they are, and spec.timeZone leaves no doubt",
-            Zone::UTC
-        ))?;
-    }
-    Ok(())
 }

@@ -3,6 +3,7 @@
 use serde::Serialize;
 
 use super::yaml;
+use crate::policy::value::Seconds;
 
 /// What most commands can print.
 #[derive(Clone, Copy, Debug, Default, clap::ValueEnum)]
@@ -52,6 +53,18 @@ impl std::fmt::Display for Table {
         }
         Ok(())
     }
+}
+
+/// How long ago, for a table: two units are enough.
+pub fn short(seconds: i64) -> String {
+    let Some(whole) = Seconds::new(seconds.abs()) else { return seconds.to_string() };
+    let step = match whole.get() {
+        0..3_600 => 1,
+        3_600..86_400 => 60,
+        _ => 3_600,
+    };
+    let rounded = Seconds::new(whole.get() / step * step).unwrap_or(whole);
+    if seconds < 0 { format!("-{rounded}") } else { rounded.to_string() }
 }
 
 /// A value as indented JSON, with a line end.

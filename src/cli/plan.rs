@@ -9,9 +9,9 @@ mod tables;
 
 use jiff::Timestamp;
 
-use self::cluster::Scope;
 use super::connection::Connection;
 use super::judge::to_json;
+use super::live::listing::Scope;
 use super::live::policy::{InForce, Otherwise, in_force};
 use super::live::{Live, block_on};
 use super::manifests::Inputs;
@@ -301,18 +301,6 @@ fn differences(
     })?;
     printer.talk(format!("note: the policies differ about {} objects", changed.len()))?;
     Ok(if changed.is_empty() { Exit::Fine } else { Exit::Findings })
-}
-
-/// How long ago, for a table: two units are enough.
-fn short(seconds: i64) -> String {
-    let Some(whole) = Seconds::new(seconds.abs()) else { return seconds.to_string() };
-    let step = match whole.get() {
-        0..3_600 => 1,
-        3_600..86_400 => 60,
-        _ => 3_600,
-    };
-    let rounded = Seconds::new(whole.get() / step * step).unwrap_or(whole);
-    if seconds < 0 { format!("-{rounded}") } else { rounded.to_string() }
 }
 
 fn time(time: Option<Timestamp>) -> String {

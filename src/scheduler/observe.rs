@@ -7,7 +7,8 @@
 //! A start is missed when it is older than a grace and has no Job; which start the controller still
 //! makes up for is [`super::missed`]'s to say, and may be none of them. Nothing here knows when a
 //! spec was changed: right after an edit of the schedule, or the end of a suspension, the starts
-//! that would have been count as missed until the first one is made.
+//! that would have been count as missed until the first one is made, and a success counts as
+//! missing until there is one.
 
 mod finding;
 
@@ -17,7 +18,7 @@ use std::iter;
 use jiff::{SignedDuration, Timestamp};
 
 pub use self::finding::{Finding, STATES};
-use super::missed::{AFTER_SLOT, NeverTwice, Since, most_recent, next_look};
+use super::missed::{NeverTwice, Since, most_recent};
 use super::timetable::{Timetable, TimetableError};
 use super::view::{Child, Concurrency, CronJob};
 use crate::batch::schedule::interval::typical_interval;
@@ -56,10 +57,13 @@ pub struct Observation {
 #[derive(Clone, Debug, Eq, PartialEq, thiserror::Error)]
 pub enum Trouble {
     /// No two starts can be found.
-    #[error("no two times in five calendar years fit the fields; look at day and month together")]
+    #[error(
+        "it never starts: no two times within five calendar years fit the fields; look at day and \
+         month together"
+    )]
     Never,
     /// Each start is too late by its deadline, in seconds, when it comes.
-    #[error("with startingDeadlineSeconds {0} each start is too late already")]
+    #[error("it never starts: with startingDeadlineSeconds {0} each start is too late already")]
     TooLate(i64),
     #[error(transparent)]
     Unreadable(#[from] TimetableError),
@@ -150,23 +154,20 @@ pub fn observe(
         seen.trouble.get_or_insert(Trouble::TooLate(deadline));
     }
     if seen.trouble.is_none() {
-        seen.next = next_look(&timetable, since, now).map(|look| earlier(look, AFTER_SLOT));
+        seen.next = next(&timetable, seen.due.unwrap_or(since.last.unwrap_or(since.created)), now);
     }
     let limit = earlier(now, grace);
-    seen.missed = missed(&timetable, since, limit).map(|(count, first, latest)| {
-        seen.blocked = holder(cronjob, children).map(|(job, created)| Blocked {
-            job: job.to_owned(),
-            created,
-            since: first,
-        });
+    if let Some((count, first, latest)) = missed(&timetable, since, limit) {
+        let holder = holder(cronjob, children);
         let too_late = |deadline| latest <= earlier(now, SignedDuration::from_secs(deadline));
         let why = match cronjob.deadline {
-            _ if seen.blocked.is_some() => WhyMissed::Forbid,
+            _ if holder.is_some() => WhyMissed::Forbid,
             Some(deadline) if too_late(deadline) => WhyMissed::Deadline,
             _ => WhyMissed::NotStarted,
         };
-        MissedStarts { count, since: first, latest, why }
-    });
+        seen.missed = Some(MissedStarts { count, since: first, latest, why });
+        seen.blocked = holder.map(|(job, created)| Blocked { job, created, since: first });
+    }
     let succeeded = seen.last_success.unwrap_or(cronjob.created);
     if let Some(interval) = seen.interval
         && is_overdue(&timetable, succeeded, interval, limit)
@@ -210,6 +211,13 @@ fn soonest(timetable: &Timetable) -> i64 {
     timetable.schedule().period().map_or(1, |period| period.as_secs())
 }
 
+/// The first start after `now`. The search begins where the controller's does, which matters near a
+/// change of the clocks, and to `@every`.
+fn next(timetable: &Timetable, from: Timestamp, now: Timestamp) -> Option<Timestamp> {
+    let next = timetable.next(from).filter(|next| *next > now);
+    next.or_else(|| timetable.next(now))
+}
+
 /// How many starts have come up to `limit` that nobody has made, with the first and the last.
 fn missed(
     timetable: &Timetable,
@@ -230,10 +238,7 @@ fn missed(
 
 /// The Job for whose end a `Forbid` waits, and when it was created. One that is over is none: its
 /// end is only not written down, which is the controller's fault again.
-fn holder<'c>(
-    cronjob: &'c CronJob<'_>,
-    children: &[Child<'_>],
-) -> Option<(&'c str, Option<Timestamp>)> {
+fn holder(cronjob: &CronJob<'_>, children: &[Child<'_>]) -> Option<(String, Option<Timestamp>)> {
     if cronjob.concurrency != Concurrency::Forbid {
         return None;
     }
@@ -241,7 +246,7 @@ fn holder<'c>(
         children.iter().filter(|child| child.finish.is_some()).map(|child| &*child.uid).collect();
     let entry = cronjob.status.active.iter().find(|entry| !over.contains(&*entry.uid))?;
     let job = children.iter().find(|child| child.uid == entry.uid);
-    Some((&*entry.name, job.and_then(|job| job.created)))
+    Some((entry.name.to_string(), job.and_then(|job| job.created)))
 }
 
 /// Whether a success is missing since `succeeded`. Two starts must have come since: a schedule for

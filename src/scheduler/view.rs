@@ -1,5 +1,7 @@
 //! What a decision reads of a `CronJob` and of its Jobs.
 
+pub mod read;
+
 use std::borrow::Cow;
 
 use jiff::Timestamp;

@@ -1,5 +1,6 @@
 //! The commands that talk to a cluster, as the binary that was built, on a real API server.
 
+mod cronjobs;
 mod explain;
 mod failing;
 mod hold;

@@ -8,6 +8,7 @@ use kube::api::ListParams;
 use serde_json::Value as Json;
 
 use super::{Live, Unread};
+use crate::batch::zone::{self, Zone};
 use crate::cli::policies::Policies;
 use crate::cli::printer::Printer;
 use crate::cli::{Invalid, report};
@@ -97,6 +98,15 @@ pub async fn in_force(
             Err(Invalid::new(problem).into())
         }
     }
+}
+
+/// The zone of kube-controller-manager, as the one policy in force states it; `None` where there
+/// is none, or nobody says so to whoever asks.
+pub async fn cluster_time_zone(live: &Live, namespace: Option<&str>) -> Option<Zone> {
+    let found = maps(live, namespace).await.ok()?;
+    let [map] = &found[..] else { return None };
+    let policy = Policy::load(&sources(map)).ok()?.policy;
+    zone::check(policy.scheduler.cluster_time_zone?.as_str()).ok()
 }
 
 /// The `ConfigMap`s with a policy; those of one namespace where the others may not be read.

@@ -10,10 +10,11 @@ use jiff::tz::{Offset, TimeZone};
 use jiff::{SignedDuration, Timestamp, Zoned};
 use serde::{Serialize, Serializer};
 
-use super::subject::{Subject, ZoneFrom};
+use super::subject::Subject;
 use crate::batch::schedule::Schedule;
 use crate::batch::schedule::daylight::{self, Disturbance, Kind};
 use crate::batch::zone::Zone;
+use crate::cli::clocks::ZoneFrom;
 use crate::cli::next::notes;
 
 /// The next starts of one schedule.
@@ -27,7 +28,6 @@ pub(super) struct Coming {
     pub(super) origin: Option<String>,
     pub(super) schedule: String,
     pub(super) time_zone: String,
-    #[serde(serialize_with = "name_of")]
     pub(super) time_zone_from: ZoneFrom,
     /// Whether the clocks of the time zone count, which they do not for `@every`.
     #[serde(skip)]
@@ -292,12 +292,6 @@ fn sides(at: Timestamp, zone: &Zone) -> (DateTime, DateTime) {
     let earlier = at.saturating_sub(second).expect("a duration without units");
     let offset: Offset = zone.time_zone().to_offset(earlier);
     (offset.to_datetime(at), zone.time_zone().to_datetime(at))
-}
-
-// Serde hands over references.
-#[expect(clippy::trivially_copy_pass_by_ref, reason = "as serde wants it")]
-fn name_of<S: Serializer>(from: &ZoneFrom, serializer: S) -> Result<S::Ok, S::Error> {
-    serializer.serialize_str(from.as_str())
 }
 
 #[expect(clippy::ref_option, reason = "as serde wants it")]

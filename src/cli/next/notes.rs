@@ -4,11 +4,12 @@
 use jiff::Timestamp;
 
 use super::coming::Note;
-use super::subject::{Subject, ZoneFrom};
+use super::subject::Subject;
 use crate::batch::schedule::Schedule;
 use crate::batch::zone::Zone;
 use crate::batch::{Kind, Object};
 use crate::cli::advice;
+use crate::cli::clocks::ZoneFrom;
 use crate::policy::code;
 use crate::policy::lint::{self, Lint};
 use crate::policy::setting::Setting;
@@ -102,7 +103,7 @@ fn prefix(subject: &Subject, zone: &Zone, from: ZoneFrom) -> String {
     };
     let mend = match from {
         ZoneFrom::Schedule => format!("write spec.timeZone: {zone}"),
-        ZoneFrom::Assumed | ZoneFrom::Flag | ZoneFrom::Spec => {
+        ZoneFrom::Assumed | ZoneFrom::Flag | ZoneFrom::Policy | ZoneFrom::Spec => {
             "name a time zone in spec.timeZone".to_owned()
         }
     };

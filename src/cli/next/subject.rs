@@ -7,10 +7,11 @@ use jiff::Timestamp;
 use serde_json::Value as Json;
 
 use super::coming::Coming;
-use super::schedules;
 use crate::batch::schedule::Schedule;
 use crate::batch::zone::Zone;
 use crate::batch::{Kind, Object};
+use crate::cli::clocks::{self, Assumption};
+use crate::cli::schedules;
 
 /// A schedule and what bears on it.
 #[derive(Clone, Debug)]
@@ -34,23 +35,6 @@ pub(super) struct Subject {
     pub(super) refused: bool,
     /// The whole `CronJob`, for what is odd about it.
     pub(super) json: Json,
-}
-
-/// The clocks of a schedule that brings no time zone.
-#[derive(Clone, Debug)]
-pub(super) enum Assumption {
-    /// `--time-zone`.
-    Flag(Zone),
-    Nothing,
-}
-
-/// Why the starts follow those clocks.
-#[derive(Clone, Copy, Debug, Eq, PartialEq)]
-pub(super) enum ZoneFrom {
-    Assumed,
-    Flag,
-    Schedule,
-    Spec,
 }
 
 // === impl Subject ===
@@ -95,7 +79,8 @@ impl Subject {
 
     /// What starts come next.
     pub(super) fn coming(&self, assumed: &Assumption, now: Timestamp, count: usize) -> Coming {
-        let (zone, from) = self.clocks(assumed);
+        let Self { schedule, text, time_zone, .. } = self;
+        let (zone, from) = clocks::followed(schedule, text, time_zone.as_ref(), assumed);
         Coming::new(self, &zone, from, now, count)
     }
 
@@ -154,34 +139,6 @@ impl Subject {
             json,
         })
     }
-
-    /// The zone that the controller would use, and why that one.
-    fn clocks(&self, assumed: &Assumption) -> (Zone, ZoneFrom) {
-        if let Some(zone) = self.schedule.own_zone() {
-            return (zone.clone(), ZoneFrom::Schedule);
-        }
-        // `TZ=Local` names the controller's own, and also puts spec.timeZone out of force.
-        match (&self.time_zone, assumed) {
-            (Some(zone), _) if !Schedule::mentions_zone(&self.text) => {
-                (zone.clone(), ZoneFrom::Spec)
-            }
-            (_, Assumption::Flag(zone)) => (zone.clone(), ZoneFrom::Flag),
-            (_, Assumption::Nothing) => (Zone::UTC, ZoneFrom::Assumed),
-        }
-    }
-}
-
-// === impl ZoneFrom ===
-
-impl ZoneFrom {
-    pub(super) const fn as_str(self) -> &'static str {
-        match self {
-            Self::Assumed => "assumed",
-            Self::Flag => "--time-zone",
-            Self::Schedule => "schedule",
-            Self::Spec => "spec.timeZone",
-        }
-    }
 }
 
 #[cfg(test)]
@@ -189,7 +146,7 @@ mod tests {
     use rstest::rstest;
     use serde_json::{Value as Json, json};
 
-    use super::{Assumption, Subject, ZoneFrom, schedules};
+    use super::Subject;
 
     fn cronjob(spec: &Json) -> Json {
         let mut spec = spec.clone();
@@ -229,39 +186,5 @@ mod tests {
         assert!(subject.refused);
         let without = cronjob(&json!({"schedule": " @daily "}));
         assert!(Subject::stored("cronjob/a/a", without).is_err());
-    }
-
-    #[rstest]
-    #[case::spec("@daily", Some("Asia/Tokyo"), Some("Europe/Berlin"), "Asia/Tokyo", ZoneFrom::Spec)]
-    #[case::flag("@daily", None, Some("Europe/Berlin"), "Europe/Berlin", ZoneFrom::Flag)]
-    #[case::nothing("@daily", None, None, "UTC", ZoneFrom::Assumed)]
-    #[case::prefix(
-        "TZ=Asia/Tokyo @daily",
-        Some("Europe/Paris"),
-        None,
-        "Asia/Tokyo",
-        ZoneFrom::Schedule
-    )]
-    #[case::local("TZ=Local @daily", Some("Europe/Paris"), None, "UTC", ZoneFrom::Assumed)]
-    #[case::local_is_the_flag(
-        "TZ=Local @daily",
-        None,
-        Some("Europe/Paris"),
-        "Europe/Paris",
-        ZoneFrom::Flag
-    )]
-    fn the_clocks_that_count(
-        #[case] schedule: &str,
-        #[case] spec: Option<&str>,
-        #[case] flag: Option<&str>,
-        #[case] expected: &str,
-        #[case] from: ZoneFrom,
-    ) {
-        let json = cronjob(&json!({"schedule": schedule, "timeZone": spec}));
-        let subject = Subject::manifest("cronjob/a/a", "a.yaml", json).unwrap();
-        let assumed = flag
-            .map_or(Assumption::Nothing, |name| Assumption::Flag(schedules::zone(name).unwrap()));
-        let (zone, found) = subject.clocks(&assumed);
-        assert_eq!((zone.name(), found), (expected, from));
     }
 }

@@ -4,7 +4,7 @@ use std::fmt::Write as _;
 
 use super::coming::{Coming, Note, Skipped, Start};
 use super::notes::span;
-use super::subject::ZoneFrom;
+use crate::cli::clocks::ZoneFrom;
 use crate::cli::output::Table;
 
 /// One schedule.
@@ -32,7 +32,11 @@ pub(super) fn render(coming: &Coming) -> String {
     }
     let from = match time_zone_from {
         ZoneFrom::Assumed if *by_the_clock => ", assumed",
-        ZoneFrom::Assumed | ZoneFrom::Flag | ZoneFrom::Schedule | ZoneFrom::Spec => "",
+        ZoneFrom::Assumed
+        | ZoneFrom::Flag
+        | ZoneFrom::Policy
+        | ZoneFrom::Schedule
+        | ZoneFrom::Spec => "",
     };
     let _ = write!(text, "{schedule:?} in {time_zone}{from}, as of {now}");
     if let Some(first) = starts.first() {

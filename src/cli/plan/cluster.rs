@@ -7,19 +7,10 @@ use serde_json::Value as Json;
 
 use crate::batch::Kind;
 use crate::cli::Invalid;
-use crate::cli::live::name::collection;
+use crate::cli::live::listing::{Scope, list, whole};
 use crate::cli::live::{Live, NAMESPACES, OutOfReach, Unread};
 use crate::cli::printer::Printer;
 use crate::sweeper::plan::{BadObject, Snapshot};
-
-/// What of the cluster is planned for.
-#[derive(Clone, Copy, Debug)]
-pub(super) struct Scope<'a> {
-    /// `None` for all of them.
-    pub(super) namespace: Option<&'a str>,
-    /// As kubectl takes it.
-    pub(super) selector: Option<&'a str>,
-}
 
 /// Reads it.
 ///
@@ -34,10 +25,7 @@ pub(super) async fn read(
     let mut snapshot = Snapshot::new();
     namespaces(live, scope.namespace, &mut snapshot, printer).await?;
     let everything = ListParams::default();
-    let narrowed = match scope.selector {
-        Some(selector) => everything.clone().labels(selector),
-        None => everything.clone(),
-    };
+    let narrowed = scope.labelled();
     let mut cronjobs = Vec::new();
     let chosen = |cronjob| cronjobs.push(cronjob);
     list(live, Kind::CronJob, scope, &narrowed, printer, chosen).await?;
@@ -109,41 +97,6 @@ async fn namespaces(
             .map_err(|error| unreadable(&error))?;
     }
     Ok(())
-}
-
-async fn list(
-    live: &Live,
-    kind: Kind,
-    scope: Scope<'_>,
-    narrowed: &ListParams,
-    printer: &Printer,
-    mut each: impl FnMut(Json),
-) -> Result<(), anyhow::Error> {
-    let what = match kind {
-        Kind::CronJob => "CronJobs",
-        Kind::Job => "Jobs",
-    };
-    let progress = printer.progress(&format!("reading {what}"), None);
-    let collection = collection(kind, scope.namespace);
-    let read = live.list(&collection, narrowed, |page| {
-        progress.advance(page.items.len() as u64);
-        progress.expect(page.left);
-        page.items.into_iter().for_each(|item| each(whole(item, "batch/v1", kind.as_str())));
-    });
-    match (read.await, scope.selector) {
-        (Ok(()), _) => Ok(()),
-        (Err(Unread::Nonsense(why)), Some(selector)) => {
-            Err(Invalid::new(format!("--selector {selector}: {why}")).into())
-        }
-        (Err(error), _) => Err(error.about(&format!("cannot list {what}")).into()),
-    }
-}
-
-/// The API leaves both out of the items of a list.
-fn whole(mut item: Json, version: &str, kind: &str) -> Json {
-    item["apiVersion"] = version.into();
-    item["kind"] = kind.into();
-    item
 }
 
 fn unreadable(error: &BadObject) -> OutOfReach {

@@ -2,8 +2,8 @@
 
 use std::collections::BTreeMap;
 
-use super::super::output::Table;
-use super::{short, time};
+use super::super::output::{Table, short};
+use super::time;
 use crate::policy::value::Seconds;
 use crate::sweeper::plan::{Changed, Does, Item, Plan, Side, Tally};
 

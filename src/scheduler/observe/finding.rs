@@ -23,7 +23,7 @@ pub enum Finding<'o> {
 // === impl Observation ===
 
 impl Observation {
-    /// Everything that needs looking at, the worst first.
+    /// Everything that needs looking at, causes before what comes of them.
     pub fn findings(&self) -> impl Iterator<Item = Finding<'_>> {
         let missed = self.missed.map(|missed| match &self.blocked {
             Some(blocked) => Finding::HeldBack(blocked, missed),
@@ -34,8 +34,8 @@ impl Observation {
         [
             self.trouble.as_ref().map(Finding::Trouble),
             missed,
-            self.overdue.map(|since| Finding::Overdue { since, ever }),
             (!stuck.is_empty()).then_some(Finding::NeverStarted(stuck)),
+            self.overdue.map(|since| Finding::Overdue { since, ever }),
         ]
         .into_iter()
         .flatten()
@@ -49,8 +49,7 @@ impl Observation {
     /// The words of [`STATES`] that apply: those of the findings, and of what is meant to be so. A
     /// `CronJob` is `fine` where no other word applies.
     pub fn states(&self) -> Vec<&'static str> {
-        let mut states: Vec<&'static str> =
-            self.findings().map(|finding| finding.state()).collect();
+        let mut states: Vec<&'static str> = self.findings().map(Finding::state).collect();
         let meant = [("suspended", self.suspended), ("terminating", self.terminating)];
         states.extend(meant.into_iter().filter(|(_, is)| *is).map(|(state, _)| state));
         if states.is_empty() {

@@ -1,12 +1,16 @@
 use std::borrow::Cow;
 
 use jiff::{SignedDuration, Timestamp};
+use proptest::prelude::*;
+use proptest::sample::select;
 use rstest::rstest;
 
 use super::{MOST, Observation, STATES, WhyMissed, observe};
 use crate::batch::Outcome;
 use crate::batch::zone::{Zone, check};
 use crate::scheduler::job;
+use crate::scheduler::missed::{AFTER_SLOT, next_look};
+use crate::scheduler::timetable::Timetable;
 use crate::scheduler::view::{Active, Child, Concurrency, CronJob, Status};
 
 /// A time of 2026-11-21 such as `08:29`, or a whole one.
@@ -324,9 +328,10 @@ fn never_started(#[case] child: Child<'_>, #[case] now: &str, #[case] expected: 
      `@monthly`, `@weekly`, `@daily`, `@midnight`, `@hourly` and `@every <duration>`, in lower \
      case and without blanks around")]
 #[case::never(unused("0 0 31 2 *", "08:00"), &[], "never-due",
-    "no two times in five calendar years fit the fields; look at day and month together")]
+    "it never starts: no two times within five calendar years fit the fields; look at day and \
+     month together")]
 #[case::too_late(with_deadline(0, "0 * * * *", "11:00"), &[], "never-due",
-    "with startingDeadlineSeconds 0 each start is too late already")]
+    "it never starts: with startingDeadlineSeconds 0 each start is too late already")]
 fn is_told(
     #[case] cronjob: CronJob<'_>,
     #[case] children: &[Child<'_>],
@@ -367,4 +372,28 @@ fn ten_thousand_children() {
     assert_eq!(seen.missed.map(|missed| (missed.count, missed.since)), Some((1, minutes(0))));
     assert_eq!(seen.last_success, Some(minutes(-1)));
     assert_eq!(seen.states(), ["missed"]);
+}
+
+proptest! {
+    /// The next start is the one for which the controller wakes up, whatever the clocks do.
+    #[test]
+    fn next_is_what_the_controller_waits_for(
+        schedule in select(vec![
+            "* * * * *", "*/7 * * * *", "30 2 * * *", "0 0 * * *", "15,45 1-3 * * 0",
+            "30 10,11,12 * * 1-5", "0 0 1 * *", "@every 90m", "@every 50h", "TZ=Asia/Tokyo 0 9 * * *",
+        ]),
+        zone in select(vec!["UTC", "Europe/Berlin", "Australia/Lord_Howe", "America/Sao_Paulo"]),
+        last in 1_790_000_000_i64..1_830_000_000,
+        passed in prop_oneof![-100_000_i64..100_000, 0_i64..20_000_000],
+    ) {
+        let second = |seconds| Timestamp::from_second(seconds).unwrap();
+        let mut cronjob = in_zone(zone, schedule, "00:00");
+        cronjob.status.last_schedule = Some(second(last));
+        let now = second(last + passed);
+        let seen = observe(&cronjob, &[], &Zone::UTC, GRACE, now);
+        let timetable = Timetable::read(schedule, Some(zone), &Zone::UTC).unwrap();
+        let look = next_look(&timetable, cronjob.since(), now).unwrap();
+        prop_assert_eq!(seen.next.map(|next| next + AFTER_SLOT), Some(look));
+        prop_assert!(seen.due.is_none_or(|due| due <= now));
+    }
 }

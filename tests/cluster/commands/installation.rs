@@ -10,6 +10,7 @@ use super::{User, finished};
 use crate::support::{
     api::Patch,
     control_plane::{self, ControlPlane},
+    manifest::cron_job,
     namespace::Namespace,
     registration::{self, Registration},
     stub::Stub,
@@ -86,6 +87,20 @@ fn the_policy_in_force_is_found() {
     let both = format!("{0}/policy, {0}/second; say which with --policy", space.name);
     assert!(ended.stderr.contains(&both), "{ended:?}");
     plane.api.delete(&second).ok();
+    // Its zone is that of CronJobs without one.
+    let policy = format!("{}  scheduler: {{clusterTimeZone: Asia/Tokyo}}\n", super::POLICY);
+    let tokyo = json!({"data": {"10-base.yaml": policy}});
+    plane.api.patch(Patch::Merge, &first, &tokyo).ok();
+    space.create(&cron_job("nightly", json!({}))).ok();
+    let cronjobs = ["cronjobs", "-n", &space.name, "-o", "json"];
+    let ended = user.run(&cronjobs).code(0);
+    let item = &ended.json()["items"][0];
+    assert_eq!(
+        (&item["timeZone"], &item["timeZoneFrom"]),
+        (&json!("Asia/Tokyo"), &json!("policy"))
+    );
+    let ended = user.run(&[&cronjobs[..], &["--time-zone", "Europe/Berlin"]].concat()).code(0);
+    assert_eq!(ended.json()["clusterTimeZone"], "Europe/Berlin");
     let broken = json!({"data": {"10-base.yaml": super::POLICY.replace("ttl: 7d", "ttl: 7 days")}});
     plane.api.patch(Patch::Merge, &first, &broken).ok();
     let ended = user.run(&plan).code(2);

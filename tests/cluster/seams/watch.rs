@@ -108,7 +108,7 @@ fn families_and_namespaces_are_known() {
     space.create(&job("child", owner)).ok();
     soon("the child is seen", || store.jobs.find(&space.name, "child"));
     let known = soon("the parent is seen", || store.cronjobs.owner(&space.name, "parent", uid));
-    let children = store.jobs.owned_by(&space.name, &known.meta.uid);
+    let children = store.jobs.owned_by(&space.name, &known.meta.name);
     assert_eq!(children.iter().map(|child| &*child.meta.name).collect::<Vec<_>>(), ["child"]);
     assert!(store.cronjobs.owner(&space.name, "parent", "another").is_none());
 }

@@ -13,7 +13,7 @@ use crate::batch::zone::{self, Zone, ZoneError};
 ///
 /// # Errors
 /// A sentence that says which field is wrong, how, and how to mend it.
-pub(super) fn schedule(text: &str) -> Result<Schedule, String> {
+pub fn schedule(text: &str) -> Result<Schedule, String> {
     Schedule::parse(text).map_err(|error| {
         let hint = match &error {
             ScheduleError::FieldCount { .. } => fewer_fields(text),
@@ -29,7 +29,7 @@ pub(super) fn schedule(text: &str) -> Result<Schedule, String> {
 ///
 /// # Errors
 /// A sentence that names those that are near, if there are any.
-pub(super) fn zone(name: &str) -> Result<Zone, String> {
+pub fn zone(name: &str) -> Result<Zone, String> {
     zone::check(name).map_err(|error| format!("{error}{}", near(&error).unwrap_or_default()))
 }
 

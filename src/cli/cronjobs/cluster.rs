@@ -1,0 +1,57 @@
+//! The `CronJob`s of a cluster with their Jobs: everything that was asked for, or an error.
+
+use kube::api::ListParams;
+use serde_json::Value as Json;
+
+use super::families::Families;
+use crate::batch::Kind;
+use crate::cli::Invalid;
+use crate::cli::live::listing::{Scope, list};
+use crate::cli::live::{Live, NAMESPACES, OutOfReach, Unread};
+use crate::cli::printer::Printer;
+
+/// Reads them.
+///
+/// # Errors
+/// [`OutOfReach`] where anything that belongs to it cannot be read; [`Invalid`] where the scope
+/// makes no sense.
+pub(super) async fn read(
+    live: &Live,
+    scope: Scope<'_>,
+    printer: &mut Printer,
+) -> Result<Families, anyhow::Error> {
+    let mut families = Families::default();
+    let mut bad = Vec::new();
+    let mut add = |json: Json| {
+        let metadata = &json["metadata"];
+        let field = |name: &str| metadata[name].as_str().unwrap_or_default();
+        let title = format!("{}/{}", field("namespace"), field("name"));
+        if let Err(problem) = families.add(json, "") {
+            bad.push(format!(
+                "the cluster holds an object that cannot be read: {title}: {problem}"
+            ));
+        }
+    };
+    // In this order: a Job that a status lists is then there, if it was.
+    list(live, Kind::CronJob, scope, &scope.labelled(), printer, &mut add).await?;
+    list(live, Kind::Job, scope, &ListParams::default(), printer, &mut add).await?;
+    if let Some(problem) = bad.pop() {
+        return Err(OutOfReach(problem).into());
+    }
+    if let (true, Some(name)) = (families.is_empty(), scope.namespace) {
+        exists(live, name).await?;
+    }
+    Ok(families)
+}
+
+/// A slip in the name of a namespace must not look as if all were well.
+async fn exists(live: &Live, namespace: &str) -> Result<(), anyhow::Error> {
+    match live.get(NAMESPACES, namespace).await {
+        // Who may list its CronJobs and not read it knows its name.
+        Ok(_) | Err(Unread::NotPermitted(_)) => Ok(()),
+        Err(Unread::Absent) => {
+            Err(Invalid::new(format!("there is no namespace {namespace}")).into())
+        }
+        Err(error) => Err(error.about("cannot read the namespace").into()),
+    }
+}
