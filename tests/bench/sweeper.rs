@@ -20,7 +20,6 @@ use curfew::clock;
 use futures::{AsyncBufReadExt, TryStreamExt};
 use jiff::{Timestamp, ToSpan};
 use serde_json::{Value, json};
-use tokio::task::JoinSet;
 
 use common::{
     Called, Effort, report,
@@ -30,6 +29,7 @@ use support::{
     api::Api,
     control_plane::ControlPlane,
     curfew::Curfew,
+    load::parallel,
     manifest::{Finish, finished, job},
     namespace::Namespace,
     sweeping,
@@ -338,25 +338,6 @@ fn make(space: &Namespace<'_>, count: usize, overlay: &Value, time: Timestamp) {
             let merge = "application/merge-patch+json";
             let reply = api.send("PATCH", &path, merge, status.into_bytes()).await;
             assert!(reply.is_ok_and(|reply| reply.status == 200));
-        }
-    });
-}
-
-/// Does something with each, so many at a time.
-fn parallel<T, F>(at_once: usize, items: Vec<T>, work: impl Fn(T) -> F)
-where
-    F: Future<Output = ()> + Send + 'static,
-{
-    runtime().block_on(async {
-        let mut tasks = JoinSet::new();
-        for item in items {
-            if tasks.len() >= at_once {
-                tasks.join_next().await.expect("there are some").expect("it did not panic");
-            }
-            tasks.spawn(work(item));
-        }
-        while let Some(ended) = tasks.join_next().await {
-            ended.expect("it did not panic");
         }
     });
 }

@@ -19,6 +19,7 @@ use serde_json::{Value, json};
 use tokio::{
     io::{AsyncReadExt, AsyncWriteExt},
     net::TcpStream,
+    task::JoinSet,
     time::timeout,
 };
 use tokio_rustls::TlsConnector;
@@ -48,6 +49,25 @@ pub struct Called {
     pub answer: Result<Value, String>,
     /// The certificate that was shown, in DER.
     pub certificate: Vec<u8>,
+}
+
+/// Does something with each, so many at a time.
+pub fn parallel<T, F>(at_once: usize, items: Vec<T>, work: impl Fn(T) -> F)
+where
+    F: Future<Output = ()> + Send + 'static,
+{
+    runtime().block_on(async {
+        let mut tasks = JoinSet::new();
+        for item in items {
+            if tasks.len() >= at_once {
+                tasks.join_next().await.expect("there are some").expect("it did not panic");
+            }
+            tasks.spawn(work(item));
+        }
+        while let Some(ended) = tasks.join_next().await {
+            ended.expect("it did not panic");
+        }
+    });
 }
 
 // === impl Load ===
