@@ -103,7 +103,7 @@ pub fn decide<'a>(situation: &Situation<'_, 'a>) -> Step<'a> {
     for uid in removed {
         status.drop_active(uid);
     }
-    recover(cronjob, children, &mut status);
+    recover(cronjob, children, now, &mut status);
     let mut notices = Vec::new();
     for child in children {
         match child.finish {
@@ -138,11 +138,18 @@ pub fn decide<'a>(situation: &Situation<'_, 'a>) -> Step<'a> {
     Step::Done(Pass { status, notices, start, wake })
 }
 
-/// Takes up what was started and not written down.
-fn recover<'a>(cronjob: &CronJob<'_>, children: &[Child<'a>], status: &mut Status<'a>) {
+/// Takes up what was started and not written down. A start that is to come was made by a clock that
+/// was wrong: were it written down, nothing would start until then.
+fn recover<'a>(
+    cronjob: &CronJob<'_>,
+    children: &[Child<'a>],
+    now: Timestamp,
+    status: &mut Status<'a>,
+) {
     let written = cronjob.status.last_schedule;
     for child in children {
-        let Some(slot) = child.unwritten(cronjob.name, written) else { continue };
+        let slot = child.unwritten(cronjob.name, written).filter(|slot| *slot <= now);
+        let Some(slot) = slot else { continue };
         status.last_schedule = status.last_schedule.max(Some(slot));
         if child.finish.is_none() && !status.is_active(&child.uid) {
             status.active.push(child.reference());

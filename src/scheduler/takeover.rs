@@ -14,7 +14,7 @@ use serde::{Deserialize, Serialize};
 pub enum Takeover {
     /// Looks whether anybody starts what is due; `until` is `None` while no start has come due.
     Watching { since: Timestamp, until: Option<Timestamp> },
-    /// Nobody does: this is the controller.
+    /// Nobody has since then: this is the controller.
     Owning { since: Timestamp },
     /// Somebody does.
     Stopped { why: String },
@@ -56,8 +56,9 @@ impl Takeover {
     /// Time passes; says whether the watch is over by that.
     pub fn pass(&mut self, now: Timestamp) -> bool {
         match self {
-            Self::Watching { until: Some(until), .. } if *until <= now => {
-                *self = Self::Owning { since: now };
+            Self::Watching { until: Some(until), since } if *until <= now => {
+                // What somebody did meanwhile may be heard of only now.
+                *self = Self::Owning { since: *since };
                 true
             }
             _ => false,

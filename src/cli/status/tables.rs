@@ -120,7 +120,7 @@ fn schedules(said: &Scheduled, fact: &mut impl FnMut(&str, String)) {
             format!("; watches since {} whether anybody else starts CronJobs", whole(*since))
         }
         (None, Some(Takeover::Owning { since })) => {
-            format!("; starts CronJobs since {}", whole(*since))
+            format!("; starts CronJobs, as nobody else has since {}", whole(*since))
         }
     };
     fact("scheduler", format!("{mode}{state}"));

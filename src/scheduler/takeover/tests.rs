@@ -43,6 +43,9 @@ fn word(takeover: &Takeover) -> &'static str {
 #[case::somebody_starts(&[Due("10:00:30"), Foreign("10:00:31"), Look("10:02:00")], "stopped")]
 #[case::somebody_started_before(&[Due("10:00:30"), Foreign("10:00:00"), Look("10:02:00")], "owning")]
 #[case::somebody_starts_later(&[Due("10:00:30"), Look("10:02:00"), Foreign("10:05:00")], "stopped")]
+#[case::somebody_started_and_it_is_heard_of_later(
+    &[Due("10:00:30"), Look("10:02:00"), Foreign("10:01:59")], "stopped"
+)]
 #[case::stopped_for_good(&[Foreign("10:00:31"), Due("10:00:30"), Look("10:02:00"), Look("23:00:00")], "stopped")]
 fn watches_first(#[case] events: &[Happens], #[case] expected: &str) {
     let mut takeover = Takeover::begin(at("10:00:00"), false, None);

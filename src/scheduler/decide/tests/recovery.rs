@@ -38,6 +38,14 @@ use crate::scheduler::view::{Child, Concurrency};
     &["active tidy-24394260, tidy-24394200", "scheduled 2016-05-19T11:00:00Z",
       "looks 2016-05-19T12:00:00.1Z"]
 )]
+#[case::of_a_start_to_come_it_is_unexpected(
+    |case: &mut Case| {
+        case.children.push(Child::test("tidy-24394260").for_slot("2016-05-19T11:00:00Z"));
+        case.answers.cronjob = Some(case.cronjob.clone());
+    },
+    &["Warning UnexpectedJob: Saw a job that the controller did not create or forgot: tidy-24394260",
+      STARTS, LOOKS]
+)]
 #[case::of_an_older_start_it_is_unexpected(
     |case: &mut Case| {
         case.children.push(Child::test("tidy-24394140").for_slot("2016-05-19T09:00:00Z"));
