@@ -77,12 +77,6 @@ impl Notice {
         Self::warning("MissSchedule", format!("Missed scheduled time to start a job: {slot}"))
     }
 
-    /// Whether it is told again by every pass until the status is written: whoever makes two passes
-    /// for one says it with the second.
-    pub fn repeats(&self) -> bool {
-        ["MissingJob", "SawCompletedJob", "UnexpectedJob"].contains(&self.reason)
-    }
-
     /// A schedule was changed to one that is none.
     pub fn edited_unparseable(text: &str) -> Self {
         let note = format!("unparseable schedule for cronjob: {text}");

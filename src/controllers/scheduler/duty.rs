@@ -6,7 +6,7 @@ use std::time::Duration;
 
 use jiff::{SignedDuration, Timestamp};
 use tokio::sync::watch;
-use tokio::task::{JoinError, JoinSet};
+use tokio::task::{Id, JoinError, JoinSet};
 use tokio::time::Instant;
 use tokio_util::sync::{CancellationToken, DropGuard};
 
@@ -52,8 +52,8 @@ pub(super) struct Duty<'s> {
     timers: Deadlines<Name>,
     /// Each with the moment at which it began.
     passes: JoinSet<(Duration, Ended)>,
-    /// Over which a pass is being made; and whether there were news of it since.
-    under_way: HashMap<Name, bool>,
+    /// Over which a pass is being made.
+    under_way: HashMap<Name, UnderWay>,
     start: Instant,
     pace: Pace,
     keeper: Keeper,
@@ -66,11 +66,21 @@ pub(super) struct Duty<'s> {
     pub(super) counts: BTreeMap<&'static str, u64>,
     pub(super) missed: HashMap<Name, MissedStarts>,
     pub(super) next_report: Timestamp,
+    /// The report that is on its way.
+    pub(super) reports: JoinSet<()>,
     began: Timestamp,
     /// When everything was last given a turn.
     healed: Timestamp,
     /// Ends the questions about rights with us.
     _asking: DropGuard,
+}
+
+/// A pass that has begun, and what was heard of its `CronJob` since.
+#[derive(Debug)]
+struct UnderWay {
+    task: Id,
+    news: bool,
+    rescheduled: bool,
 }
 
 // === impl Duty ===
@@ -100,6 +110,7 @@ impl<'s> Duty<'s> {
             metrics: Arc::clone(&scheduler.metrics),
             keep: Arc::new(Keep::of(&policy)),
             zone: cluster_zone(&policy),
+            term: term.clone(),
         };
         let mut duty = Self {
             scheduler,
@@ -123,6 +134,7 @@ impl<'s> Duty<'s> {
             counts: BTreeMap::new(),
             missed: HashMap::new(),
             next_report: now,
+            reports: JoinSet::new(),
             began: now,
             healed: now,
             policy,
@@ -148,13 +160,9 @@ impl<'s> Duty<'s> {
                 }
             }
             let busy = starting && self.round.is_some() && !self.line.has_starts();
-            let wake = self.until_next();
-            tokio::select! {
-                biased;
-                () = over.cancelled() => break,
-                // It takes a call; a term that is over does not wait for it.
-                () = self.report(idle) => {}
-            }
+            // While nothing is done, what is due stays due.
+            let wake = if starting { self.until_next() } else { LONGEST_SLEEP };
+            self.report(idle);
             tokio::select! {
                 biased;
                 () = over.cancelled() => break,
@@ -195,6 +203,10 @@ impl<'s> Duty<'s> {
         }
         if !watches.store.covers(&self.hands.keep) {
             return Some("not everything is listed yet".to_owned());
+        }
+        // It may yet be renewed, and what is due is made then.
+        if !self.term.holds() {
+            return Some("the Lease was not renewed in time".to_owned());
         }
         // A clock that was put names starts that are not due, until the next answer corrects it.
         let jumped = self.hands.clock.has_jumped();
@@ -276,19 +288,25 @@ impl<'s> Duty<'s> {
     }
 
     fn reschedule(&mut self, name: &Name, stored: &CronJob, now: Timestamp) {
+        // It knows the old schedule only, by which it will say when to look again.
+        if let Some(under_way) = self.under_way.get_mut(name) {
+            under_way.rescheduled = true;
+        }
         let view = views::cronjob(stored, None);
-        self.line.remove(name);
-        self.timers.remove(name);
         let timetable = Timetable::read(view.schedule, view.time_zone, &self.hands.zone);
+        let wake = timetable.as_ref().ok().and_then(|t| missed::next_look(t, view.since(), now));
+        // What waits for another reason, such as a try after a failure, goes on waiting.
+        let before = self.memory.known(name).and_then(|known| known.wake);
+        let waits = self.timers.deadline_of(name).filter(|at| Some(*at) != before);
+        self.set_wake(name, wake);
+        if let Some(at) = waits {
+            self.set_timer(name, at);
+        }
         match timetable {
-            Ok(timetable) => {
-                let wake = missed::next_look(&timetable, view.since(), now);
-                self.set_wake(name, wake);
-            }
             Err(_) if self.acts() && self.mode() == SchedulerMode::Own => {
                 self.notify(stored, &Notice::edited_unparseable(view.schedule));
             }
-            Err(_) => {}
+            _ => {}
         }
     }
 
@@ -344,8 +362,8 @@ impl<'s> Duty<'s> {
 
     /// Gives a `CronJob` a turn, unless it had one a moment ago: its Jobs change by the hundred.
     fn look_soon(&mut self, name: Name, now: Timestamp) {
-        if let Some(news) = self.under_way.get_mut(&name) {
-            *news = true;
+        if let Some(under_way) = self.under_way.get_mut(&name) {
+            under_way.news = true;
             return;
         }
         if self.line.contains(&name) {
@@ -355,11 +373,14 @@ impl<'s> Duty<'s> {
         let next = known.passed.map(|at| at.saturating_add(BETWEEN).unwrap_or(Timestamp::MAX));
         match next.filter(|next| *next > now) {
             None => self.line.chore(name, now),
-            Some(next) => {
-                if self.timers.deadline_of(&name).is_none_or(|at| at > next) {
-                    self.timers.set(name, next);
-                }
-            }
+            Some(next) => self.set_timer(&name, next),
+        }
+    }
+
+    /// Has a look then, or sooner where that is to be anyway.
+    fn set_timer(&mut self, name: &Name, at: Timestamp) {
+        if self.timers.deadline_of(name).is_none_or(|other| other > at) {
+            self.timers.set(name.clone(), at);
         }
     }
 
@@ -414,7 +435,9 @@ impl<'s> Duty<'s> {
 
     /// Gives every `CronJob` a turn now and then, whatever news there were.
     pub(super) fn heal(&mut self) {
-        if self.now().duration_since(self.healed) > BETWEEN_HEALINGS {
+        let now = self.now();
+        if now.duration_since(self.healed) > BETWEEN_HEALINGS {
+            self.see_all(now);
             self.everything();
         }
     }
@@ -440,9 +463,9 @@ impl<'s> Duty<'s> {
         let now = self.now();
         while self.may_turn() {
             let Some((name, urgent)) = self.line.pop(now) else { return };
-            if let Some(news) = self.under_way.get_mut(&name) {
-                *news = true;
-            } else if self.acts() && self.term.holds() {
+            if let Some(under_way) = self.under_way.get_mut(&name) {
+                under_way.news = true;
+            } else if self.acts() {
                 self.begin(name, urgent, now);
             } else {
                 self.retime(&name, now);
@@ -487,11 +510,11 @@ impl<'s> Duty<'s> {
             urgent: urgent && matches!(manner, Manner::Own),
             manner,
         };
-        self.under_way.insert(name, false);
         let began = self.start.elapsed();
         let _taken = self.pace.turn(began);
         let hands = self.hands.clone();
-        self.passes.spawn(async move { (began, pass::make(hands, errand).await) });
+        let task = self.passes.spawn(async move { (began, pass::make(hands, errand).await) }).id();
+        self.under_way.insert(name, UnderWay { task, news: false, rescheduled: false });
     }
 
     /// In which capacity a pass is made; `None` where there is nothing to do here.
@@ -571,20 +594,22 @@ impl<'s> Duty<'s> {
 
     /// Draws the conclusions from a pass.
     fn ended(&mut self, ended: Result<(Duration, Ended), JoinError>) {
+        let now = self.now();
         let (began, ended) = match ended {
             Ok(ended) => ended,
             Err(error) => {
                 tracing::error!(%error, "a pass broke off");
-                // Whose it was is not known: all are looked at again.
-                self.under_way.clear();
-                self.everything();
-                return;
+                let broken = self.under_way.iter().find(|(_, one)| one.task == error.id());
+                let Some(name) = broken.map(|(name, _)| name.clone()) else { return };
+                let unwritten = self.memory.known(&name).and_then(|k| k.unwritten.clone());
+                (self.start.elapsed(), Ended::broken_off(name, unwritten))
             }
         };
-        let Ended { name, next, unwritten, newest, verified, signal } = ended;
-        let now = self.now();
+        let Ended { name, next, wake, unwritten, newest, verified, signal } = ended;
         self.pace.ended(signal, began, self.start.elapsed());
-        let news = self.under_way.remove(&name).unwrap_or_default();
+        let under_way = self.under_way.remove(&name);
+        let heard = |what: fn(&UnderWay) -> bool| under_way.as_ref().is_some_and(what);
+        let (news, rescheduled) = (heard(|one| one.news), heard(|one| one.rescheduled));
         let Some(known) = self.memory.known(&name) else { return };
         known.unwritten = unwritten;
         known.verified |= verified;
@@ -592,30 +617,29 @@ impl<'s> Duty<'s> {
         if let Some(newest) = newest {
             known.written = Some(newest);
         }
-        let mut pause = None;
+        let failures = std::mem::take(&mut known.failures);
         match next {
-            Next::Gone => {
-                self.forget(&name);
-                return;
-            }
+            // Another one of the name may be there by now.
+            Next::Gone if !news => return self.forget(&name),
+            Next::Gone => {}
             Next::Failed { .. } => {
-                pause = Some(FIRST_PAUSE.saturating_mul(1 << known.failures.min(DOUBLINGS)));
-                known.failures += 1;
-                // The slot that failed is tried again, and then says when the next one is.
-                known.wake = None;
+                known.failures = failures + 1;
+                let expected = wake.or(known.wake);
+                let pause = FIRST_PAUSE.saturating_mul(1 << failures.min(DOUBLINGS));
+                // The next start does not wait for what failed, which is tried again before.
+                self.set_wake(&name, expected);
+                self.set_timer(&name, self.after(pause));
             }
-            Next::At(_) | Next::Soon(_) | Next::Sleep => known.failures = 0,
-        }
-        match next {
             Next::At(at) => self.set_wake(&name, Some(at)),
-            Next::Soon(wake) => {
+            Next::Soon => {
                 self.set_wake(&name, wake);
                 self.line.chore(name.clone(), now);
             }
-            _ => self.set_wake(&name, None),
+            Next::Sleep => self.set_wake(&name, None),
         }
-        if let Some(pause) = pause {
-            self.timers.set(name.clone(), self.after(pause));
+        if rescheduled && let Some(known) = self.memory.known(&name) {
+            let seen = Arc::clone(&known.seen);
+            self.reschedule(&name, &seen, now);
         }
         if news {
             self.look_soon(name, now);

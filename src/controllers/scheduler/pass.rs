@@ -23,6 +23,7 @@ use crate::cluster::pace::Signal;
 use crate::cluster::slim::{CronJob, Job, Keep, Uid};
 use crate::cluster::starting::{NotCreated, Starter};
 use crate::cluster::write::{MANAGER, Outcome, Target};
+use crate::leader::Term;
 use crate::metrics::Metrics;
 use crate::scheduler::backstop::{self, Conditions, Refusal};
 use crate::scheduler::decide::{Answers, Existing, Start};
@@ -41,6 +42,8 @@ pub(super) struct Hands {
     pub(super) keep: Arc<Keep>,
     /// The zone of `CronJob`s that name none.
     pub(super) zone: Zone,
+    /// To be asked before everything but the writing down of what was done.
+    pub(super) term: Term,
 }
 
 /// A pass to make.
@@ -85,6 +88,8 @@ pub(super) struct Help {
 pub(super) struct Ended {
     pub(super) name: Name,
     pub(super) next: Next,
+    /// When a start is due, as far as that was found out.
+    pub(super) wake: Option<Timestamp>,
     pub(super) unwritten: Option<Status<'static>>,
     /// What a write of the status, or a read, has left.
     pub(super) newest: Option<Arc<CronJob>>,
@@ -98,12 +103,11 @@ pub(super) struct Ended {
 pub(super) enum Next {
     /// A start is due then.
     At(Timestamp),
-    /// Something is to be written down, or looked at again, as soon as nothing is due; and a start
-    /// is due then.
-    Soon(Option<Timestamp>),
+    /// Something is to be written down as soon as nothing is due.
+    Soon,
     /// Only news can change anything.
     Sleep,
-    /// Something went wrong: a while later. Where the stored object is in doubt it is read first.
+    /// Something went wrong: a while later, or with the next start. Where the stored object is in doubt it is read first.
     Failed { doubt: bool },
     /// It is not there any more.
     Gone,
@@ -115,6 +119,7 @@ struct Run {
     errand: Errand,
     stored: Arc<CronJob>,
     removed: BTreeSet<String>,
+    wake: Option<Timestamp>,
     verified: bool,
     signal: Signal,
     /// A deletion went wrong that nothing else hangs on.
@@ -133,15 +138,34 @@ pub(super) async fn make(hands: Hands, errand: Errand) -> Ended {
         errand,
         stored,
         removed: BTreeSet::new(),
+        wake: None,
         verified,
         signal: Signal::Answered,
         unfinished: false,
     };
     let made = run.make().await;
     let next = made.unwrap_or_else(|Stop(next)| next);
-    let Run { errand, stored, verified, signal, .. } = run;
+    let Run { errand, stored, wake, verified, signal, .. } = run;
     let newest = (!Arc::ptr_eq(&stored, &errand.cronjob)).then_some(stored);
-    Ended { name: errand.name, next, unwritten: errand.unwritten, newest, verified, signal }
+    let Errand { name, unwritten, .. } = errand;
+    Ended { name, next, wake, unwritten, newest, verified, signal }
+}
+
+// === impl Ended ===
+
+impl Ended {
+    /// A pass that panicked; `unwritten` is what was to be written down before.
+    pub(super) fn broken_off(name: Name, unwritten: Option<Status<'static>>) -> Self {
+        Self {
+            name,
+            next: Next::Failed { doubt: true },
+            wake: None,
+            unwritten,
+            newest: None,
+            verified: false,
+            signal: Signal::Answered,
+        }
+    }
 }
 
 // === impl Run ===
@@ -162,7 +186,8 @@ impl Run {
             refused = self.refusal(&pass);
         }
         let start = pass.start.take().filter(|_| refused.is_none());
-        self.tell(&pass, start.is_some());
+        self.wake = pass.wake;
+        self.tell(&pass);
         match (start, refused) {
             (Some(start), _) => self.start(&start, &mut pass).await,
             (None, Some(Refusal::Early(until))) => Ok(Next::At(until)),
@@ -186,16 +211,38 @@ impl Run {
         start: &Start<'static>,
         pass: &mut Pass<'static>,
     ) -> Result<Next, Stop> {
-        self.replace(start).await?;
-        let Some(entry) = self.create(start, pass).await? else { return Ok(Next::Sleep) };
+        let launched = self.launch(start, pass).await;
+        // What ended meanwhile is written down all the same.
+        if !matches!(launched, Ok(Some(_))) && self.writes(pass) {
+            self.write(&pass.status).await?;
+        }
+        let Some(entry) = launched? else { return Ok(Next::Sleep) };
         self.verified = true;
         pass.started(start, entry);
+        self.wake = pass.wake;
         self.errand.unwritten = Some(pass.status.clone());
         if self.errand.urgent {
-            return Ok(Next::Soon(pass.wake));
+            return Ok(Next::Soon);
         }
         self.write(&pass.status).await?;
         Ok(pass.wake.map_or(Next::Sleep, Next::At))
+    }
+
+    /// What a start does before it is written down.
+    async fn launch(
+        &mut self,
+        start: &Start<'_>,
+        pass: &mut Pass<'_>,
+    ) -> Result<Option<Active<'static>>, Stop> {
+        self.replace(start, pass).await?;
+        self.check_term()?;
+        self.create(start, pass).await
+    }
+
+    /// Whether anything may be created or deleted.
+    fn check_term(&self) -> Result<(), Stop> {
+        let holds = self.hands.term.holds();
+        if holds { Ok(()) } else { Err(Stop(Next::Failed { doubt: true })) }
     }
 
     /// Reads the `CronJob` as it is stored.
@@ -224,6 +271,11 @@ impl Run {
         let (_, children) = self.views(&stored, &jobs);
         let view = views::cronjob(&stored, None);
         for child in beyond_limits(&view, &children) {
+            // There may be thousands, and the Lease may go to another one meanwhile.
+            if self.check_term().is_err() {
+                self.unfinished = true;
+                return;
+            }
             match self.delete(child).await {
                 Outcome::Done => {
                     self.removed.insert(child.uid.to_string());
@@ -298,8 +350,9 @@ impl Run {
     }
 
     /// Deletes what a start replaces.
-    async fn replace(&mut self, start: &Start<'_>) -> Result<(), Stop> {
+    async fn replace(&mut self, start: &Start<'_>, pass: &mut Pass<'_>) -> Result<(), Stop> {
         for entry in &start.replaces {
+            self.check_term()?;
             let (namespace, _) = self.errand.name.parts();
             let found = match self.hands.starter.job(namespace, &entry.name).await {
                 Ok(Some(found)) => found,
@@ -312,13 +365,21 @@ impl Run {
                     return Err(self.failed("Job cannot be read", &outcome));
                 }
             };
-            // No second deletion of what is being deleted.
-            if found.is_terminating() {
+            let child = views::child(&found, &self.stored, false);
+            // Another Job of the name is somebody else's, whatever upstream does here; and no
+            // second deletion of what is being deleted.
+            if child.uid != entry.uid || child.terminating {
+                pass.status.drop_active(&entry.uid);
                 continue;
             }
-            match self.delete(&views::child(&found, &self.stored, false)).await {
-                Outcome::Done => self.notify(&Notice::deleted(&entry.name)),
-                Outcome::Gone => {}
+            match self.delete(&child).await {
+                Outcome::Done => {
+                    pass.status.drop_active(&entry.uid);
+                    self.notify(&Notice::deleted(&entry.name));
+                }
+                Outcome::Gone => {
+                    pass.status.drop_active(&entry.uid);
+                }
                 Outcome::Changed => return Err(Stop(Next::Failed { doubt: false })),
                 outcome => {
                     self.notify(&Notice::delete_failed(&text(&outcome)));
@@ -468,14 +529,12 @@ impl Run {
         serde_json::from_str(text).ok().filter(Json::is_object)
     }
 
-    /// Tells what a pass has to tell, unless the pass that writes the status down says it again.
-    fn tell(&self, pass: &Pass<'_>, starts: bool) {
-        if let Manner::Backstop(_) = self.errand.manner {
-            return;
-        }
-        let is_deferred = starts && self.errand.urgent;
-        for notice in pass.notices.iter().filter(|notice| !(is_deferred && notice.repeats())) {
-            self.notify(notice);
+    /// Tells what a pass has to tell.
+    fn tell(&self, pass: &Pass<'_>) {
+        if let Manner::Own = self.errand.manner {
+            for notice in &pass.notices {
+                self.notify(notice);
+            }
         }
     }
 

@@ -10,9 +10,12 @@ use crate::scheduler::status::Status;
 
 impl Duty<'_> {
     /// Puts the status on the Lease, unless it was told a moment ago.
-    pub(super) async fn report(&mut self, stopped: Option<String>) {
+    ///
+    /// It is on its way beside everything else: a start does not wait for it.
+    pub(super) fn report(&mut self, stopped: Option<String>) {
         let now = self.now();
-        if now < self.next_report {
+        while self.reports.try_join_next().is_some() {}
+        if now < self.next_report || !self.reports.is_empty() {
             return;
         }
         self.next_report = self.after(BETWEEN_REPORTS);
@@ -31,10 +34,12 @@ impl Duty<'_> {
             stopped,
         };
         let annotations = [(Status::ANNOTATION, Some(status.to_text()))].into();
-        let scheduler = self.scheduler;
-        if let Err(error) = scheduler.lease.annotate(&scheduler.identity, &annotations).await {
-            tracing::debug!(%error, "the scheduler's status could not be written to the Lease");
-        }
+        let (lease, identity) = (self.scheduler.lease.clone(), self.scheduler.identity.clone());
+        self.reports.spawn(async move {
+            if let Err(error) = lease.annotate(&identity, &annotations).await {
+                tracing::debug!(%error, "the scheduler's status could not be written to the Lease");
+            }
+        });
     }
 }
 
