@@ -60,6 +60,14 @@ impl Api {
         Self { client }
     }
 
+    /// Without TLS and without a user.
+    pub fn plain(url: &str) -> Self {
+        let mut config = Config::new(url.parse().expect("it is a URL"));
+        config.default_retry = false;
+        let client = runtime().block_on(async { Client::try_from(config) });
+        Self { client: client.expect("there is nothing to check") }
+    }
+
     /// For calls that do not end, such as a watch.
     pub fn client(&self) -> Client {
         self.client.clone()

@@ -5,6 +5,7 @@
 //! a `CronJob` counts for starts, and every test begins later than that. A scheduler looks at the
 //! whole cluster, so there is one scene at a time, and each leaves no `CronJob` behind.
 
+use std::borrow::Borrow;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
@@ -28,7 +29,7 @@ use tokio_util::sync::CancellationToken;
 use super::{
     api::Patch,
     control_plane::ControlPlane,
-    manifest::{Finish, cron_job, finished},
+    manifest::{Finish, cron_job, finished, job, merged},
     namespace::Namespace,
     sweeping::{LEASES, lease_name},
     wait::{eventually, runtime, throughout},
@@ -39,7 +40,8 @@ pub struct Scheduling {
     pub space: Namespace<'static>,
     pub metrics: Arc<Metrics>,
     clock: ServerClock,
-    lease: String,
+    /// The Lease, and the user that the scheduler is for the API server.
+    pub lease: String,
     policies: watch::Sender<Arc<Policy>>,
     running: Option<Running>,
     force_own: bool,
@@ -105,7 +107,9 @@ impl Scheduling {
         let (recorder, events) =
             runtime().block_on(async { Recorder::start(plane.api.client(), "test", stop.clone()) });
         let mut cluster = runtime().block_on(async {
-            let kubeconfig = Kubeconfig::read_from(&plane.kubeconfig).expect("it is ours");
+            // The audit log tells by the name who it was.
+            let kubeconfig = plane.kubeconfig_for(&self.lease, Some("system:masters"));
+            let kubeconfig = Kubeconfig::read_from(kubeconfig).expect("it is ours");
             let options = KubeConfigOptions::default();
             let config = Config::from_custom_kubeconfig(kubeconfig, &options).await;
             Cluster::new(config.expect("it is complete")).expect("its certificates are ours")
@@ -157,11 +161,51 @@ impl Scheduling {
 
     /// A `CronJob` whose start was last made at `last`, as if it had been there for long.
     pub fn create(&self, name: &str, spec: &Value, last: Option<Timestamp>) -> Value {
-        let created = self.space.create(&cron_job(name, json!({"spec": spec}))).ok();
-        if let Some(last) = last {
-            self.set_status(name, &json!({"lastScheduleTime": second(last)}));
-        }
-        created
+        let Some(last) = last else {
+            return self.space.create(&cron_job(name, json!({"spec": spec}))).ok();
+        };
+        // By the scene's clock it is days old, and everything since would be due at once.
+        let suspended = merged(spec.clone(), json!({"suspend": true}));
+        self.space.create(&cron_job(name, json!({"spec": suspended}))).ok();
+        self.set_status(name, &json!({"lastScheduleTime": second(last)}));
+        let wanted = spec["suspend"].as_bool().unwrap_or_default();
+        self.space.patch_cron_job(name, &json!({"spec": {"suspend": wanted}})).ok()
+    }
+
+    /// Changes members of a `CronJob`'s spec.
+    #[track_caller]
+    pub fn change(&self, name: &str, spec: &Value) {
+        self.space.patch_cron_job(name, &json!({"spec": spec})).ok();
+    }
+
+    /// A Job that belongs to a `CronJob`, as `kubectl create job --from` would make it.
+    #[track_caller]
+    pub fn child(&self, cronjob: &str, name: &str, overlay: impl Borrow<Value>) -> Value {
+        let uid = self.space.cron_job(cronjob)["metadata"]["uid"].clone();
+        let owner = json!({"metadata": {"ownerReferences": [owner(cronjob, &uid)]}});
+        self.space.create(&job(name, merged(owner, overlay))).ok()
+    }
+
+    /// Waits until a start was tried so often with this result.
+    #[track_caller]
+    pub fn wait_for_result(&self, result: &str, count: f64) {
+        let starts = || {
+            let line = format!("scheduler_starts_total{{result=\"{result}\"}}");
+            let text = self.metrics.text();
+            let found = text.lines().find(|text| text.contains(&line));
+            found.and_then(|line| line.rsplit(' ').next()?.parse::<f64>().ok()).unwrap_or_default()
+        };
+        eventually_or(|| starts() >= count, || self.metrics.text());
+    }
+
+    /// The deletions of Jobs by the scheduler, in order, each with its body.
+    pub fn deletions(&self) -> Vec<(String, Value)> {
+        let calls = self.space.plane.audit.of(&self.space.name);
+        let ours = |call: &&Value| {
+            call["verb"] == "delete" && call["user"]["username"] == self.lease.as_str()
+        };
+        let name = |call: &Value| call["objectRef"]["name"].as_str().unwrap_or_default().to_owned();
+        calls.iter().filter(ours).map(|call| (name(call), call["requestObject"].clone())).collect()
     }
 
     pub fn set_status(&self, name: &str, status: &Value) {
@@ -267,6 +311,14 @@ pub fn alone() -> MutexGuard<'static, ()> {
     static ALONE: Mutex<()> = Mutex::new(());
     // Whoever failed has cleaned up as well.
     ALONE.lock().unwrap_or_else(PoisonError::into_inner)
+}
+
+/// The owner reference of a `CronJob`'s Job.
+pub fn owner(cronjob: &str, uid: &Value) -> Value {
+    json!({
+        "apiVersion": "batch/v1", "kind": "CronJob", "name": cronjob, "uid": uid,
+        "controller": true, "blockOwnerDeletion": true,
+    })
 }
 
 /// The name of the Job of a start.
