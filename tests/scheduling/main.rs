@@ -3,6 +3,7 @@
 //! A binary of its own with a control plane of its own: `Own` looks after every `CronJob` there is.
 
 mod crashes;
+mod rivals;
 mod starting;
 #[path = "../support/harness.rs"]
 pub mod support;

@@ -318,15 +318,24 @@ impl<'s> Duty<'s> {
 
     /// A Job is there that was not: perhaps a start.
     fn appeared(&mut self, job: &Job) {
-        let (Some(slot), Some(_)) = (views::slot(job), views::controller_of(job)) else { return };
+        let (Some(slot), Some(owner)) = (views::slot(job), views::controller_of(job)) else {
+            return;
+        };
         let created = job.meta.created.and_then(|at| Timestamp::from_second(at).ok());
         let Some(created) = created.filter(|created| *created >= self.began) else {
             return;
         };
         let lag = Duration::try_from(created.duration_since(slot)).unwrap_or_default();
         self.hands.metrics.scheduling.started_after(lag);
+        // Whoever makes a Job again, such as `kubectl replace --force`, starts nothing: that start
+        // is written down.
+        let name = Name::new(&job.meta.namespace, &owner.name);
+        let starts = self.memory.known(&name).is_some_and(|known| {
+            let (cronjob, written) = (&known.seen, known.seen.scheduling.last_schedule());
+            views::child(job, cronjob, false).unwritten(&cronjob.meta.name, written).is_some()
+        });
         let ours = job.meta.managers.iter().any(|m| &*m.name == crate::cluster::write::MANAGER);
-        if !ours {
+        if starts && !ours {
             let meta = &job.meta;
             self.foreign(created, || {
                 format!("somebody else started {}/{}", meta.namespace, meta.name)
