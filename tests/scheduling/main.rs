@@ -2,11 +2,14 @@
 //!
 //! A binary of its own with a control plane of its own: `Own` looks after every `CronJob` there is.
 
+mod concurrency;
 mod crashes;
+mod history;
 mod rivals;
 mod starting;
 #[path = "../support/harness.rs"]
 pub mod support;
+mod suspending;
 
 use support::control_plane::{self, ControlPlane};
 
