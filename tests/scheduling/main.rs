@@ -4,7 +4,9 @@
 
 mod concurrency;
 mod crashes;
+mod following;
 mod history;
+mod jobs;
 mod rivals;
 mod starting;
 #[path = "../support/harness.rs"]

@@ -14,7 +14,7 @@ fn a_start_is_made_and_written_down() {
     let scene = Scheduling::own(plane, "allow", slot - 2.seconds());
     scene.create("one", &json!({"schedule": "* * * * *"}), Some(slot - 1.minute()));
     let first = job_name("one", slot);
-    scene.wait_for_jobs(&[first.clone()]);
+    scene.wait_for_jobs(std::slice::from_ref(&first));
     let status = scene.wait_until_written("one", slot, 1);
     assert_eq!(status["active"][0]["name"], first.as_str());
     scene.finish(&first, Finish::Complete);
