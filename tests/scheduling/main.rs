@@ -4,10 +4,13 @@
 
 mod concurrency;
 mod crashes;
+mod daylight;
 mod following;
 mod history;
 mod jobs;
+mod missed;
 mod rivals;
+mod schedules;
 mod starting;
 #[path = "../support/harness.rs"]
 pub mod support;
