@@ -5,10 +5,12 @@
 mod concurrency;
 mod crashes;
 mod daylight;
+mod extremes;
 mod following;
 mod history;
 mod jobs;
 mod missed;
+mod obstacles;
 mod rivals;
 mod schedules;
 mod starting;
