@@ -30,6 +30,7 @@ fn the_clocks_are_put_forward() {
         scene.still(&jobs);
     }
     scene.change("hourly", &json!({"suspend": true}));
+    scene.still(&jobs);
     let next_night = at("2031-03-31T00:30:00Z");
     scene.put_clock(next_night);
     jobs.push(job_name("nightly", next_night));

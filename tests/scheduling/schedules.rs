@@ -23,6 +23,7 @@ fn a_schedule_that_is_changed() {
     scene.wait_until_written("one", next, 1);
     // And to a rarer one: what the old schedule names is none of its starts.
     scene.change("one", &json!({"schedule": "20 * * * *"}));
+    scene.still(&[job_name("one", next)]);
     scene.put_clock(hour + 14.minutes());
     scene.still(&[job_name("one", next)]);
     let last = hour + 20.minutes();
@@ -40,6 +41,8 @@ fn a_zone_that_is_changed() {
     scene.create("one", &spec, Some(at("2031-01-14T12:00:00Z")));
     scene.still(&[]);
     scene.change("one", &json!({"timeZone": "Europe/Berlin"}));
+    // It has to be seen before noon.
+    scene.still(&[]);
     let noon = at("2031-01-15T11:00:00Z");
     scene.put_clock(noon);
     scene.wait_for_jobs(&[job_name("one", noon)]);

@@ -17,6 +17,7 @@ fn suspended_starts_nothing_and_the_running_job_goes_on() {
     scene.wait_until_written("one", slot, 1);
     scene.change("one", &json!({"suspend": true}));
     let first = job_name("one", slot);
+    scene.still(std::slice::from_ref(&first));
     scene.put_clock(slot + 4.minutes());
     scene.still(std::slice::from_ref(&first));
     // Its end is seen, and the history is cleaned, as at any time.
