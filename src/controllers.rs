@@ -9,6 +9,7 @@
 //! it can be tested without a cluster, and this is the one place that does it.
 
 pub mod feed;
+pub mod footing;
 pub mod rights;
 pub mod scheduler;
 pub mod sweeper;
@@ -16,6 +17,7 @@ pub mod watches;
 mod watching;
 
 pub use feed::Feed;
+pub use footing::Footing;
 pub use scheduler::Scheduler;
 pub use sweeper::Sweeper;
 pub use watches::Watches;

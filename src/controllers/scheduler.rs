@@ -10,39 +10,25 @@
 //! the status on the Lease (`report`).
 
 mod duty;
+mod errand;
 mod line;
 mod memory;
 mod name;
+mod news;
 mod pass;
 mod report;
 mod round;
+mod turns;
 mod views;
 
 use std::sync::Arc;
 
-use tokio::sync::watch;
-
-use super::Watches;
-use crate::cluster::connect::Cluster;
-use crate::cluster::events::Recorder;
-use crate::leader::lease::Stored;
-use crate::leader::{Standing, Term};
-use crate::metrics::Metrics;
-use crate::policy::Policy;
+use super::Footing;
+use crate::leader::Term;
 
 /// What the work of a leader needs.
 pub struct Scheduler {
-    pub cluster: Cluster,
-    pub watches: Arc<Watches>,
-    /// The policy in use, and each that replaces it.
-    pub policies: watch::Receiver<Arc<Policy>>,
-    pub standing: watch::Receiver<Standing>,
-    pub lease: Stored,
-    /// By which name this replica stands for election.
-    pub identity: String,
-    pub recorder: Recorder,
-    pub metrics: Arc<Metrics>,
-    pub own_namespace: Option<String>,
+    pub footing: Footing,
     /// `Own` begins without looking first whether somebody else starts `CronJob`s.
     pub force_own: bool,
 }
@@ -64,14 +50,14 @@ impl Scheduler {
 
 impl<'s> Listening<'s> {
     fn begin(scheduler: &'s Scheduler) -> Self {
-        scheduler.watches.feeds.scheduler.listen();
+        scheduler.footing.watches.feeds.scheduler.listen();
         Self(scheduler)
     }
 }
 
 impl Drop for Listening<'_> {
     fn drop(&mut self) {
-        self.0.metrics.scheduling.forget();
-        self.0.watches.feeds.scheduler.leave();
+        self.0.footing.metrics.scheduling.forget();
+        self.0.footing.watches.feeds.scheduler.leave();
     }
 }

@@ -19,32 +19,15 @@ mod world;
 
 use std::sync::Arc;
 
-use tokio::sync::watch;
-
 pub use self::subject::Subject;
-use super::Watches;
-use crate::cluster::connect::Cluster;
-use crate::cluster::events::Recorder;
-use crate::leader::lease::Stored;
-use crate::leader::{Standing, Term};
-use crate::metrics::Metrics;
-use crate::policy::Policy;
+use super::Footing;
+use crate::leader::Term;
 
 /// What the work of a leader needs.
 pub struct Sweeper {
-    pub cluster: Cluster,
-    pub watches: Arc<Watches>,
-    /// The policy in use, and each that replaces it.
-    pub policies: watch::Receiver<Arc<Policy>>,
-    pub standing: watch::Receiver<Standing>,
-    pub lease: Stored,
-    /// By which name this replica stands for election.
-    pub identity: String,
+    pub footing: Footing,
     /// Namespace and name of the Lease, for Events about it.
     pub lease_name: (String, String),
-    pub recorder: Recorder,
-    pub metrics: Arc<Metrics>,
-    pub own_namespace: Option<String>,
     /// The `MutatingWebhookConfiguration` that registers us: whoever wants to know which Jobs it
     /// missed has to know since when there is one.
     pub registration: String,
@@ -67,15 +50,15 @@ impl Sweeper {
 
 impl<'s> Leading<'s> {
     fn begin(sweeper: &'s Sweeper) -> Self {
-        sweeper.watches.feeds.sweeper.listen();
-        sweeper.metrics.stored.leading(true);
+        sweeper.footing.watches.feeds.sweeper.listen();
+        sweeper.footing.metrics.stored.leading(true);
         Self(sweeper)
     }
 }
 
 impl Drop for Leading<'_> {
     fn drop(&mut self) {
-        self.0.metrics.stored.leading(false);
-        self.0.watches.feeds.sweeper.leave();
+        self.0.footing.metrics.stored.leading(false);
+        self.0.footing.watches.feeds.sweeper.leave();
     }
 }

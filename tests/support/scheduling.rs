@@ -13,7 +13,7 @@ use curfew::clock;
 use curfew::cluster::clock_offset::ServerClock;
 use curfew::cluster::connect::Cluster;
 use curfew::cluster::events::Recorder;
-use curfew::controllers::{Scheduler, Watches};
+use curfew::controllers::{Footing, Scheduler, Watches};
 use curfew::leader::lease::Stored;
 use curfew::leader::{Candidate, Standing, Timing, task};
 use curfew::metrics::Metrics;
@@ -129,7 +129,7 @@ impl Scheduling {
         let candidate = Candidate { identity: task::identity("test"), timing };
         let (told, standing) = watch::channel(Standing::default());
         let lease = Stored::new(cluster.client.clone(), LEASES, &self.lease);
-        let scheduler = Arc::new(Scheduler {
+        let footing = Footing {
             cluster,
             watches,
             policies: self.policies.subscribe(),
@@ -139,8 +139,8 @@ impl Scheduling {
             recorder,
             metrics: Arc::clone(&self.metrics),
             own_namespace: None,
-            force_own: self.force_own,
-        });
+        };
+        let scheduler = Arc::new(Scheduler { footing, force_own: self.force_own });
         let election = tokio::spawn(task::run(lease, candidate, told, stop.clone(), move |term| {
             Arc::clone(&scheduler).work(term)
         }));

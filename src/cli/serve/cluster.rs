@@ -14,7 +14,7 @@ use crate::cli::Invalid;
 use crate::cluster::connect::{Choice, Cluster, ConnectError, Habit};
 use crate::cluster::events::{About, Event, Recorder};
 use crate::cluster::neighbours::StoredNeighbours;
-use crate::controllers::{Scheduler, Sweeper, Watches};
+use crate::controllers::{Footing, Scheduler, Sweeper, Watches};
 use crate::leader::lease::Stored;
 use crate::leader::{Candidate, Standing, Timing, task};
 use crate::metrics::Metrics;
@@ -124,29 +124,21 @@ impl Running {
             Recorder::start(client.clone(), &candidate.identity, stop_events.clone());
         let (told, standing) = watch::channel(Standing::default());
         let lease = Stored::new(client, &namespace, &lease_name);
-        let scheduler = Arc::new(Scheduler {
-            cluster: cluster.clone(),
-            watches: Arc::clone(&watches),
-            policies: in_use.clone(),
-            standing: standing.clone(),
-            lease: lease.clone(),
-            identity: candidate.identity.clone(),
-            recorder: recorder.clone(),
-            metrics: Arc::clone(metrics),
-            own_namespace: own_namespace.map(str::to_owned),
-            force_own,
-        });
-        let sweeper = Arc::new(Sweeper {
+        let footing = Footing {
             cluster,
             watches: Arc::clone(&watches),
             policies: in_use,
             standing,
             lease: lease.clone(),
             identity: candidate.identity.clone(),
-            lease_name: (namespace.clone(), lease_name.clone()),
             recorder: recorder.clone(),
             metrics: Arc::clone(metrics),
             own_namespace: own_namespace.map(str::to_owned),
+        };
+        let scheduler = Arc::new(Scheduler { footing: footing.clone(), force_own });
+        let sweeper = Arc::new(Sweeper {
+            footing,
+            lease_name: (namespace.clone(), lease_name.clone()),
             registration: webhook_name,
         });
         let election = tokio::spawn(task::run(lease, candidate, told, stop.clone(), move |term| {

@@ -7,6 +7,8 @@
 //! ended by then, and the sweeper leaves it alone until that is written down. So the start is made
 //! once.
 
+mod start;
+
 use std::collections::{BTreeMap, BTreeSet, HashSet};
 use std::sync::Arc;
 
@@ -21,15 +23,15 @@ use crate::cluster::clock_offset::ServerClock;
 use crate::cluster::events::{About, Event, Recorder};
 use crate::cluster::pace::Signal;
 use crate::cluster::slim::{CronJob, Job, Keep, Uid};
-use crate::cluster::starting::{NotCreated, Starter};
+use crate::cluster::starting::Starter;
 use crate::cluster::write::{MANAGER, Outcome, Target};
 use crate::leader::Term;
 use crate::metrics::Metrics;
-use crate::scheduler::backstop::{self, Conditions, Refusal};
-use crate::scheduler::decide::{Answers, Existing, Start};
+use crate::scheduler::backstop::Refusal;
+use crate::scheduler::decide::{self, Answers};
 use crate::scheduler::history::beyond_limits;
 use crate::scheduler::view::{Active, Status};
-use crate::scheduler::{Child, Notice, Pass, Question, Situation, Step, decide, job};
+use crate::scheduler::{Child, Notice, Pass, Question, Situation, Step};
 
 /// What every pass needs.
 #[derive(Clone)]
@@ -206,39 +208,6 @@ impl Run {
         Ok(pass.wake.map_or(Next::Sleep, Next::At))
     }
 
-    async fn start(
-        &mut self,
-        start: &Start<'static>,
-        pass: &mut Pass<'static>,
-    ) -> Result<Next, Stop> {
-        let launched = self.launch(start, pass).await;
-        // What ended meanwhile is written down all the same.
-        if !matches!(launched, Ok(Some(_))) && self.writes(pass) {
-            self.write(&pass.status).await?;
-        }
-        let Some(entry) = launched? else { return Ok(Next::Sleep) };
-        self.verified = true;
-        pass.started(start, entry);
-        self.wake = pass.wake;
-        self.errand.unwritten = Some(pass.status.clone());
-        if self.errand.urgent {
-            return Ok(Next::Soon);
-        }
-        self.write(&pass.status).await?;
-        Ok(pass.wake.map_or(Next::Sleep, Next::At))
-    }
-
-    /// What a start does before it is written down.
-    async fn launch(
-        &mut self,
-        start: &Start<'_>,
-        pass: &mut Pass<'_>,
-    ) -> Result<Option<Active<'static>>, Stop> {
-        self.replace(start, pass).await?;
-        self.check_term()?;
-        self.create(start, pass).await
-    }
-
     /// Whether anything may be created or deleted.
     fn check_term(&self) -> Result<(), Stop> {
         let holds = self.hands.term.holds();
@@ -315,7 +284,7 @@ impl Run {
                 zone: &self.hands.zone,
                 now: self.hands.clock.now(),
             };
-            match decide(&situation) {
+            match decide::decide(&situation) {
                 Step::Done(pass) => return Ok(pass.into_owned()),
                 Step::Ask(Question::CronJob) => {
                     self.read().await?;
@@ -328,137 +297,6 @@ impl Run {
                         Err(outcome) => return Err(self.failed("Job cannot be read", &outcome)),
                     };
                 }
-            }
-        }
-    }
-
-    /// Why a start is left to the built-in controller.
-    fn refusal(&self, pass: &Pass<'_>) -> Option<Refusal> {
-        let (Manner::Backstop(help), Some(start)) = (self.errand.manner, &pass.start) else {
-            return None;
-        };
-        let Help { watched, grace, zone_known, ttl } = help;
-        let now = self.hands.clock.now();
-        let conditions = Conditions { watched, grace, zone_known, ttl, now };
-        let refusal = backstop::permit(&views::cronjob(&self.stored, None), start, conditions);
-        refusal
-            .inspect_err(|why| {
-                let (name, slot) = (&self.errand.name, start.slot);
-                tracing::debug!(cronjob = %name, %slot, %why, "not made up for");
-            })
-            .err()
-    }
-
-    /// Deletes what a start replaces.
-    async fn replace(&mut self, start: &Start<'_>, pass: &mut Pass<'_>) -> Result<(), Stop> {
-        for entry in &start.replaces {
-            self.check_term()?;
-            let (namespace, _) = self.errand.name.parts();
-            let found = match self.hands.starter.job(namespace, &entry.name).await {
-                Ok(Some(found)) => found,
-                Ok(None) => {
-                    self.notify(&Notice::get_failed(&format!("job {:?} not found", entry.name)));
-                    return Err(Stop(Next::Failed { doubt: true }));
-                }
-                Err(outcome) => {
-                    self.notify(&Notice::get_failed(&text(&outcome)));
-                    return Err(self.failed("Job cannot be read", &outcome));
-                }
-            };
-            let child = views::child(&found, &self.stored, false);
-            // Another Job of the name is somebody else's, whatever upstream does here; and no
-            // second deletion of what is being deleted.
-            if child.uid != entry.uid || child.terminating {
-                pass.status.drop_active(&entry.uid);
-                continue;
-            }
-            match self.delete(&child).await {
-                Outcome::Done => {
-                    pass.status.drop_active(&entry.uid);
-                    self.notify(&Notice::deleted(&entry.name));
-                }
-                Outcome::Gone => {
-                    pass.status.drop_active(&entry.uid);
-                }
-                Outcome::Changed => return Err(Stop(Next::Failed { doubt: false })),
-                outcome => {
-                    self.notify(&Notice::delete_failed(&text(&outcome)));
-                    return Err(self.failed("Job cannot be replaced", &outcome));
-                }
-            }
-        }
-        Ok(())
-    }
-
-    /// Creates the Job of a start, or finds it; `None` where there can be none.
-    async fn create(
-        &mut self,
-        start: &Start<'_>,
-        pass: &Pass<'_>,
-    ) -> Result<Option<Active<'static>>, Stop> {
-        let Some(template) = self.template() else {
-            let why = "its template cannot be read";
-            tracing::warn!(cronjob = %self.errand.name, why, "not started");
-            return Err(Stop(Next::Failed { doubt: true }));
-        };
-        let view = views::cronjob(&self.stored, None);
-        let body = job::build(&view, &template, start.slot);
-        let (namespace, _) = self.errand.name.parts();
-        let result = self.hands.starter.create(namespace, &body).await;
-        let count = |result| self.hands.metrics.scheduling.start(result);
-        match result {
-            Ok(created) => {
-                count("created");
-                let lag = self.hands.clock.now().duration_since(start.slot).as_secs_f64();
-                let (cronjob, job, slot) = (&self.errand.name, &start.name, start.slot);
-                tracing::info!(%cronjob, job, %slot, lag, "started");
-                self.notify(&Notice::created(&start.name));
-                Ok(Some(views::child(&created, &self.stored, false).reference().into_owned()))
-            }
-            Err(NotCreated::Exists) => self.existing(start, pass).await,
-            Err(NotCreated::Terminating(why)) => {
-                count("namespace-terminating");
-                tracing::debug!(cronjob = %self.errand.name, why, "not started");
-                Err(Stop(Next::Failed { doubt: false }))
-            }
-            Err(NotCreated::Failed(outcome)) => {
-                count(outcome.as_str());
-                self.notify(&Notice::create_failed(&text(&outcome)));
-                Err(self.failed("Job cannot be created", &outcome))
-            }
-        }
-    }
-
-    /// There is a Job of the name already.
-    async fn existing(
-        &mut self,
-        start: &Start<'_>,
-        pass: &Pass<'_>,
-    ) -> Result<Option<Active<'static>>, Stop> {
-        let (namespace, _) = self.errand.name.parts();
-        let found = match self.hands.starter.job(namespace, &start.name).await {
-            Ok(Some(found)) => found,
-            // It went in this moment.
-            Ok(None) => return Err(Stop(Next::Failed { doubt: true })),
-            Err(outcome) => return Err(self.failed("Job cannot be read", &outcome)),
-        };
-        let child = views::child(&found, &self.stored, false);
-        let count = |result| self.hands.metrics.scheduling.start(result);
-        match (start.existing(&child, &pass.status), self.errand.manner) {
-            (Existing::Adopt, Manner::Own) => {
-                count("adopted");
-                Ok(Some(child.reference().into_owned()))
-            }
-            (Existing::Foreign, _) => {
-                count("foreign-job");
-                let (cronjob, job) = (&self.errand.name, &start.name);
-                tracing::warn!(%cronjob, job, "not started: a Job of that name is somebody else's");
-                Ok(None)
-            }
-            // The built-in controller was quicker, and writes it down.
-            (Existing::Adopt | Existing::Listed, _) => {
-                count("exists");
-                Ok(None)
             }
         }
     }
@@ -522,11 +360,6 @@ impl Run {
         let held = |job: &Job| self.errand.held.contains(&job.meta.uid);
         let children = views::children(jobs.iter().map(|job| &**job), stored, held);
         (views::cronjob(stored, self.errand.unwritten.clone().as_ref()), children)
-    }
-
-    fn template(&self) -> Option<Json> {
-        let text = self.stored.scheduling.template.as_deref()?;
-        serde_json::from_str(text).ok().filter(Json::is_object)
     }
 
     /// Tells what a pass has to tell.

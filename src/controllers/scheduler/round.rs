@@ -36,7 +36,7 @@ impl Duty<'_> {
             if now < self.next_round {
                 return;
             }
-            self.round = Some(Round::new(self.scheduler.watches.store.cronjobs.all()));
+            self.round = Some(Round::new(self.scheduler.footing.watches.store.cronjobs.all()));
         }
         let Some(mut round) = self.round.take() else { return };
         let began = clock::ticks();

@@ -132,7 +132,7 @@ impl Shift<'_> {
             What::Delete(deletion) => ("delete", deletion.outcome.condition()),
             What::Patch(_) => ("patch", ""),
         };
-        self.sweeper.metrics.stored.acted(action, end, outcome.as_str());
+        self.sweeper.footing.metrics.stored.acted(action, end, outcome.as_str());
         if let Some(acted) = self.acted.get_mut(&target) {
             acted.under_way = false;
         }
@@ -199,7 +199,11 @@ impl Shift<'_> {
         let Deletion { identity, finish, outcome, due, ttl, rule, propagation: _ } = deletion;
         let lag = now.duration_since(*due);
         let age = now.duration_since(*finish).as_secs();
-        self.sweeper.metrics.stored.deleted_after(Duration::try_from(lag).unwrap_or_default());
+        self.sweeper
+            .footing
+            .metrics
+            .stored
+            .deleted_after(Duration::try_from(lag).unwrap_or_default());
         let Identity { namespace: ns, name, uid, .. } = identity;
         let outcome = outcome.condition();
         let lag_seconds = lag.as_secs_f64();
@@ -217,7 +221,7 @@ impl Shift<'_> {
             action: "Delete",
             note: note.clone(),
         };
-        let recorder = &self.sweeper.recorder;
+        let recorder = &self.sweeper.footing.recorder;
         recorder.record(event(About::new(target.kind(), target.meta())));
         if let Subject::Job(job) = target
             && let Some(cronjob) = self.world.cronjob_of(job)
@@ -236,7 +240,7 @@ impl Shift<'_> {
         told.push(reason);
         let (kind, ns, name) = (subject.kind().as_str(), &*meta.namespace, &*meta.name);
         tracing::warn!(kind, ns, name, "{note}");
-        self.sweeper.recorder.record(Event {
+        self.sweeper.footing.recorder.record(Event {
             about: About::new(subject.kind(), meta),
             warning: true,
             reason,

@@ -24,7 +24,13 @@ impl Shift<'_> {
             return false;
         }
         let annotations = [(Memory::ANNOTATION, Some(memory.to_text()))].into();
-        match self.sweeper.lease.annotate(&self.sweeper.identity, &annotations).await {
+        match self
+            .sweeper
+            .footing
+            .lease
+            .annotate(&self.sweeper.footing.identity, &annotations)
+            .await
+        {
             Ok(()) => {
                 self.saved = memory;
                 true
@@ -111,7 +117,13 @@ impl Shift<'_> {
         }
         let memory = self.brake.memory().clone();
         annotations.insert(Memory::ANNOTATION, Some(memory.to_text()));
-        match self.sweeper.lease.annotate(&self.sweeper.identity, &annotations).await {
+        match self
+            .sweeper
+            .footing
+            .lease
+            .annotate(&self.sweeper.footing.identity, &annotations)
+            .await
+        {
             Ok(()) => {
                 self.saved = memory;
                 self.answered = Some(request);
@@ -151,7 +163,7 @@ impl Shift<'_> {
                     );
                     tracing::error!(revision, %plan, count = hold.count, "{note}");
                     let (namespace, name) = &self.sweeper.lease_name;
-                    self.sweeper.recorder.record(Event {
+                    self.sweeper.footing.recorder.record(Event {
                         about: About::lease(namespace, name),
                         warning: true,
                         reason: "BrakeOn",

@@ -120,14 +120,14 @@ impl Shift<'_> {
     /// Tells metrics and the Lease how things stand.
     async fn tell(&mut self, states: BTreeMap<&'static str, u64>, took: Duration) {
         let now = self.now();
-        let stored = &self.sweeper.metrics.stored;
+        let stored = &self.sweeper.footing.metrics.stored;
         let lag = self.builtin.lag(now).map(|lag| lag.as_secs());
-        let offset = self.sweeper.cluster.clock.correction().as_secs_f64();
+        let offset = self.sweeper.footing.cluster.clock.correction().as_secs_f64();
         stored.jobs(states.iter().map(|(state, count)| (*state, *count)));
         stored.braked(self.brake.held(&self.census));
         stored.builtin_ttl_lag(lag.unwrap_or_default());
         stored.clock_offset(offset);
-        for (kind, health) in self.sweeper.watches.health() {
+        for (kind, health) in self.sweeper.footing.watches.health() {
             stored.undecodable(kind, health.undecodable);
         }
         tracing::debug!(?took, ?states, "looked at everything");
@@ -177,11 +177,12 @@ impl Shift<'_> {
                 .iter()
                 .map(|right| format!("{right}: {}", right.grant()))
                 .collect(),
-            clock_offset: self.sweeper.cluster.clock.correction().as_secs_f64(),
+            clock_offset: self.sweeper.footing.cluster.clock.correction().as_secs_f64(),
             stopped,
         };
         let annotations = [(Status::ANNOTATION, Some(report.to_text()))].into();
-        if let Err(error) = self.sweeper.lease.annotate(&self.sweeper.identity, &annotations).await
+        if let Err(error) =
+            self.sweeper.footing.lease.annotate(&self.sweeper.footing.identity, &annotations).await
         {
             tracing::debug!(%error, "the status could not be written to the Lease");
         }
@@ -190,7 +191,8 @@ impl Shift<'_> {
 
     /// Since when the webhook is there to be called.
     async fn look_for_registration(&mut self) {
-        let api: Api<MutatingWebhookConfiguration> = Api::all(self.sweeper.cluster.client.clone());
+        let api: Api<MutatingWebhookConfiguration> =
+            Api::all(self.sweeper.footing.cluster.client.clone());
         let call = api.get_metadata_opt(&self.sweeper.registration);
         // Without an answer, what was known is as good as before.
         if let Ok(Ok(found)) = tokio::time::timeout(LIMIT, call).await {

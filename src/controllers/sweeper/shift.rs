@@ -93,25 +93,29 @@ pub(super) enum Obstacle {
 
 impl<'s> Shift<'s> {
     pub(super) fn new(sweeper: &'s Sweeper, term: Term) -> Self {
-        let mut policies = sweeper.policies.clone();
-        let mut standing = sweeper.standing.clone();
+        let mut policies = sweeper.footing.policies.clone();
+        let mut standing = sweeper.footing.standing.clone();
         let policy = Arc::clone(&policies.borrow_and_update());
-        let now = sweeper.cluster.clock.now();
+        let now = sweeper.footing.cluster.clock.now();
         let memory = {
             let standing = standing.borrow_and_update();
             Memory::parse(standing.annotations.get(Memory::ANNOTATION).map(String::as_str))
         };
         let gate = Gate::new(Rate::new(policy.stored.rate));
-        let client = sweeper.cluster.client.clone();
+        let client = sweeper.footing.cluster.client.clone();
         let writer = Writer::new(client.clone(), gate.clone(), term.over.clone());
         let asking = CancellationToken::new();
-        let keeper =
-            Keeper::start(client, sweeper.policies.clone(), rights::of_sweeper, asking.clone());
-        let store = Arc::clone(&sweeper.watches.store);
+        let keeper = Keeper::start(
+            client,
+            sweeper.footing.policies.clone(),
+            rights::of_sweeper,
+            asking.clone(),
+        );
+        let store = Arc::clone(&sweeper.footing.watches.store);
         Self {
             sweeper,
             term,
-            world: World::new(store, sweeper.own_namespace.clone()),
+            world: World::new(store, sweeper.footing.own_namespace.clone()),
             policies,
             keep: Arc::new(Keep::of(&policy)),
             loaded: now,
@@ -135,7 +139,7 @@ impl<'s> Shift<'s> {
             builtin: Builtin::default(),
             rights: keeper.rights(),
             keeper,
-            trust: sweeper.cluster.clock.trust(),
+            trust: sweeper.footing.cluster.clock.trust(),
             gate,
             writer,
             writes: JoinSet::new(),
@@ -195,7 +199,7 @@ impl<'s> Shift<'s> {
                     self.lease_due = Some(self.now());
                 },
                 () = self.keeper.changed() => self.rights_changed(),
-                () = self.sweeper.watches.feeds.sweeper.arrived() => {}
+                () = self.sweeper.footing.watches.feeds.sweeper.arrived() => {}
                 () = tokio::time::sleep(wake), if !busy => {}
             }
         }
@@ -224,7 +228,7 @@ impl<'s> Shift<'s> {
 
     /// Why nothing can be judged; `None` where everything is known.
     fn why_idle(&mut self) -> Option<String> {
-        let watches = &self.sweeper.watches;
+        let watches = &self.sweeper.footing.watches;
         let broken = self.watching.broken(watches.health());
         if let Some(why) = broken {
             return Some(why);
@@ -235,7 +239,7 @@ impl<'s> Shift<'s> {
 
     /// The API server's time.
     pub(super) fn now(&self) -> Timestamp {
-        self.sweeper.cluster.clock.now()
+        self.sweeper.footing.cluster.clock.now()
     }
 
     /// Until there is something to do without news. Never long: a clock that is put forward makes
@@ -367,7 +371,7 @@ impl<'s> Shift<'s> {
                 return Some(Obstacle::Brake);
             }
             // Asked anew for each write: a clock is put in a moment.
-            if self.sweeper.cluster.clock.trust() == Trust::Refused {
+            if self.sweeper.footing.cluster.clock.trust() == Trust::Refused {
                 return Some(Obstacle::Clock);
             }
         }
@@ -380,7 +384,7 @@ impl<'s> Shift<'s> {
     }
 
     fn look_at_clock(&mut self) {
-        let clock = &self.sweeper.cluster.clock;
+        let clock = &self.sweeper.footing.cluster.clock;
         let trust = clock.trust();
         if trust != self.trust {
             self.trust = trust;
@@ -392,7 +396,7 @@ impl<'s> Shift<'s> {
         self.rights = self.keeper.rights();
         // What was refused may be let through now, or is known to be hopeless.
         self.acted.retain(|_, acted| !acted.refused);
-        self.sweeper.metrics.stored.missing_rights("sweeper", self.rights.missing.len());
+        self.sweeper.footing.metrics.stored.missing_rights("sweeper", self.rights.missing.len());
         self.pass_now();
     }
 
