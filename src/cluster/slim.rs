@@ -15,6 +15,7 @@ mod keep;
 mod meta;
 mod namespace;
 mod scheduling;
+mod second;
 mod symbol;
 mod wire;
 
@@ -24,6 +25,7 @@ pub use keep::Keep;
 pub use meta::{Ending, Manager, Meta, Owner, Pairs, Uid, Version};
 pub use namespace::Namespace;
 pub use scheduling::{Listed, Scheduling};
+pub use second::Second;
 pub use symbol::{Interner, Lists, Symbol};
 pub use wire::{Decoder, Key, Slim, Wire};
 

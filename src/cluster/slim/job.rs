@@ -5,8 +5,7 @@ use std::borrow::Cow;
 use jiff::Timestamp;
 use serde::Deserialize;
 
-use super::meta::{seconds, time};
-use super::{Decoder, Key, Meta, Slim};
+use super::{Decoder, Key, Meta, Second, Slim};
 use crate::batch::object::{Condition, Metadata, Spec, Status};
 use crate::batch::{Finish, Kind, Object, Outcome, Text};
 
@@ -17,16 +16,16 @@ pub struct Job {
     /// `spec.ttlSecondsAfterFinished`: an int32, so [`Job::ttl`] gives it as decisions take it.
     ttl: Option<i32>,
     active_deadline: Option<i64>,
-    /// `status.startTime`, in Unix seconds: history goes by it.
-    started: Option<i64>,
-    /// `status.completionTime`, in Unix seconds: a `CronJob`'s last success goes by it.
-    completed: Option<i64>,
+    /// `status.startTime`: history goes by it.
+    started: Option<Second>,
+    /// `status.completionTime`: a `CronJob`'s last success goes by it.
+    completed: Option<Second>,
     /// `spec.suspend`.
     pub suspended: bool,
     /// Whether a Pod of it ever ran, as far as its status tells.
     pub ran: bool,
-    /// How it ended, and when in Unix seconds.
-    end: Option<(Outcome, Option<i64>)>,
+    /// How it ended, and when.
+    end: Option<(Outcome, Option<Second>)>,
     /// How many Pods its status counts, all of which go with it.
     pub pods: u32,
     /// The length of its JSON: about what the API server keeps in etcd.
@@ -77,20 +76,17 @@ impl Job {
 
     /// How and when it ended; `None` where it has not.
     pub fn finish(&self) -> Option<Finish> {
-        self.end.map(|(outcome, at)| Finish {
-            outcome,
-            at: at.and_then(|seconds| Timestamp::from_second(seconds).ok()),
-        })
+        self.end.map(|(outcome, at)| Finish { outcome, at: at.map(Second::time) })
     }
 
     /// `status.startTime`.
     pub fn started(&self) -> Option<Timestamp> {
-        self.started.map(time)
+        self.started.map(Second::time)
     }
 
     /// `status.completionTime`.
     pub fn completed(&self) -> Option<Timestamp> {
-        self.completed.map(time)
+        self.completed.map(Second::time)
     }
 
     /// Whether somebody has asked for it to be deleted.
@@ -114,7 +110,7 @@ impl Job {
                 ..Spec::default()
             },
             status: Status {
-                start_time: self.started.map(|at| Text(Cow::Owned(time(at).to_string()))),
+                start_time: self.started.map(|at| Text(Cow::Owned(at.time().to_string()))),
                 conditions: Some(condition.into_iter().collect()),
                 last_schedule_time: None,
             },
@@ -134,16 +130,16 @@ impl Slim for Job {
             extra.status.unwrap_or_default();
         let meta = Meta::new(Kind::Job, &metadata, decoder)?;
         let status = status.unwrap_or_default();
-        let started = status.start_time.as_deref().and_then(seconds);
+        let started = status.start_time.as_deref().and_then(Second::parse);
         let conditions = Object { kind: Kind::Job, metadata, spec: Spec::default(), status };
-        let end = Finish::of(&conditions)
-            .map(|finish| (finish.outcome, finish.at.map(Timestamp::as_second)));
+        let end =
+            Finish::of(&conditions).map(|finish| (finish.outcome, finish.at.map(Second::from)));
         Ok(Self {
             meta,
             ttl: spec.ttl_seconds_after_finished,
             active_deadline: spec.active_deadline_seconds,
             started,
-            completed: completion_time.as_deref().and_then(seconds),
+            completed: completion_time.as_deref().and_then(Second::parse),
             suspended: spec.suspend.unwrap_or_default(),
             ran: [ready, succeeded, failed].into_iter().flatten().any(|count| count > 0),
             end,

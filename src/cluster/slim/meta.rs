@@ -4,12 +4,11 @@ use std::borrow::Cow;
 use std::fmt;
 use std::sync::Arc;
 
-use jiff::Timestamp;
 use serde::Deserialize;
 use serde::de::IgnoredAny;
 
 use super::keep::LAST_APPLIED;
-use super::{Decoder, Key, Symbol};
+use super::{Decoder, Key, Second, Symbol};
 use crate::batch::object::{
     ManagedFields, Metadata, OwnedFields, OwnedSpec, OwnedTemplate, OwnedTemplateSpec,
 };
@@ -26,8 +25,8 @@ pub struct Meta {
     pub uid: Uid,
     /// What a conditional write names.
     pub version: Version,
-    /// Unix seconds; `None` where it is missing or no time.
-    pub created: Option<i64>,
+    /// `None` where it is missing or no time.
+    pub created: Option<Second>,
     /// Where somebody has asked for the object to be deleted. Boxed: hardly any object has it.
     pub ending: Option<Box<Ending>>,
     pub labels: Pairs,
@@ -39,8 +38,8 @@ pub struct Meta {
 /// An object that is being deleted.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Ending {
-    /// Unix seconds; `None` where it is no time.
-    pub since: Option<i64>,
+    /// `None` where it is no time.
+    pub since: Option<Second>,
     /// What keeps it.
     pub finalizers: Box<[Symbol]>,
 }
@@ -98,7 +97,7 @@ impl Meta {
         let ending = wire.deletion_timestamp.as_deref().map(|since| {
             let finalizers = wire.finalizers.iter().flatten();
             let finalizers = finalizers.map(|text| decoder.interner.intern(text)).collect();
-            Box::new(Ending { since: seconds(since), finalizers })
+            Box::new(Ending { since: Second::parse(since), finalizers })
         });
         let owners = wire.owners().iter().map(|owner| Owner::new(owner, decoder)).collect();
         let managers = wire.managers().iter().map(|one| Manager::new(kind, one, decoder)).collect();
@@ -108,7 +107,7 @@ impl Meta {
             generate_name: wire.generate_name.as_deref().map(|text| decoder.interner.intern(text)),
             uid: Uid::from(uid),
             version: Version::from(version),
-            created: wire.creation_timestamp.as_deref().and_then(seconds),
+            created: wire.creation_timestamp.as_deref().and_then(Second::parse),
             ending,
             labels: Pairs::labels(wire.labels.as_ref(), decoder),
             annotations: Pairs::annotations(kind, wire.annotations.as_ref(), decoder),
@@ -132,7 +131,7 @@ impl Meta {
     }
 
     pub(super) fn view(&self, kind: Kind) -> Metadata<'_> {
-        let text = |at: i64| Text(Cow::Owned(time(at).to_string()));
+        let text = |at: Second| Text(Cow::Owned(at.time().to_string()));
         Metadata {
             name: Some((&*self.name).into()),
             generate_name: self.generate_name.as_deref().map(Text::from),
@@ -388,16 +387,6 @@ impl fmt::Debug for Version {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         fmt::Display::fmt(self, f)
     }
-}
-
-/// Unix seconds of an API time, which has no fraction.
-pub(super) fn seconds(text: &str) -> Option<i64> {
-    text.parse::<Timestamp>().ok().map(Timestamp::as_second)
-}
-
-/// The time of Unix seconds, which [`seconds`] read.
-pub(super) fn time(seconds: i64) -> Timestamp {
-    Timestamp::from_second(seconds).unwrap_or(Timestamp::MAX)
 }
 
 const TTL: &str = "ttlSecondsAfterFinished";

@@ -4,8 +4,7 @@ use jiff::Timestamp;
 use serde::Deserialize;
 use serde_json::value::RawValue;
 
-use super::meta::{seconds, time};
-use super::{Decoder, Symbol, Uid, Version};
+use super::{Decoder, Second, Symbol, Uid, Version};
 use crate::batch::Text;
 
 /// What its starts depend on, beside the schedule, and what is written down of them.
@@ -18,10 +17,10 @@ pub struct Scheduling {
     pub concurrency: Option<Symbol>,
     /// `status.active`.
     pub active: Box<[Listed]>,
-    last_schedule: Option<i64>,
-    last_successful: Option<i64>,
+    last_schedule: Option<Second>,
+    last_successful: Option<Second>,
     /// When kube-controller-manager last wrote the status.
-    built_in_wrote: Option<i64>,
+    built_in_wrote: Option<Second>,
     /// `spec.jobTemplate` word for word, where `CronJob`s are started from what is kept: fields
     /// that this build does not know are the user's all the same.
     pub template: Option<Box<str>>,
@@ -118,25 +117,25 @@ impl Scheduling {
             suspended: spec.suspend.unwrap_or_default(),
             concurrency: spec.concurrency_policy.map(|text| decoder.interner.intern(&text)),
             active: active.into_iter().flatten().map(listed).collect(),
-            last_schedule: last_schedule_time.as_deref().and_then(seconds),
-            last_successful: last_successful_time.as_deref().and_then(seconds),
-            built_in_wrote: built_in.filter_map(|one| seconds(one.time.as_deref()?)).max(),
+            last_schedule: last_schedule_time.as_deref().and_then(Second::parse),
+            last_successful: last_successful_time.as_deref().and_then(Second::parse),
+            built_in_wrote: built_in.filter_map(|one| Second::parse(one.time.as_deref()?)).max(),
             template: template.map(|template| template.get().into()),
         })
     }
 
     /// `status.lastScheduleTime`.
     pub fn last_schedule(&self) -> Option<Timestamp> {
-        self.last_schedule.map(time)
+        self.last_schedule.map(Second::time)
     }
 
     /// `status.lastSuccessfulTime`.
     pub fn last_successful(&self) -> Option<Timestamp> {
-        self.last_successful.map(time)
+        self.last_successful.map(Second::time)
     }
 
     /// When kube-controller-manager last wrote the status.
     pub fn built_in_wrote(&self) -> Option<Timestamp> {
-        self.built_in_wrote.map(time)
+        self.built_in_wrote.map(Second::time)
     }
 }

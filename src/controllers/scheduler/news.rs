@@ -12,7 +12,7 @@ use super::name::Name;
 use super::views;
 use crate::batch::Kind;
 use crate::cluster::events::{About, Event};
-use crate::cluster::slim::{CronJob, Job};
+use crate::cluster::slim::{CronJob, Job, Second};
 use crate::controllers::sweeper::Subject;
 use crate::policy::rule::SchedulerMode;
 use crate::scheduler::{Notice, Takeover, Timetable, missed};
@@ -103,7 +103,7 @@ impl Duty<'_> {
         let (Some(slot), Some(owner)) = (views::slot(job), views::controller_of(job)) else {
             return;
         };
-        let created = job.meta.created.and_then(|at| Timestamp::from_second(at).ok());
+        let created = job.meta.created.map(Second::time);
         let Some(created) = created.filter(|created| *created >= self.began) else {
             return;
         };

@@ -29,7 +29,7 @@ pub(super) fn cronjob<'a>(
         name: &meta.name,
         uid: Cow::Owned(meta.uid.to_string()),
         // What has no such time starts nothing.
-        created: meta.created.map_or(Timestamp::MAX, time),
+        created: meta.created.map_or(Timestamp::MAX, slim::Second::time),
         terminating: meta.ending.is_some(),
         schedule: stored.schedule.as_deref().unwrap_or_default(),
         time_zone: stored.time_zone.as_deref(),
@@ -75,7 +75,7 @@ pub(super) fn child<'a>(job: &'a slim::Job, cronjob: &slim::CronJob, held: bool)
         uid: Cow::Owned(meta.uid.to_string()),
         version: Cow::Owned(meta.version.to_string()),
         ours: controller_of(job).is_some_and(|owner| owner.uid == cronjob.meta.uid),
-        created: meta.created.map(time),
+        created: meta.created.map(slim::Second::time),
         started: job.started(),
         finish: job.finish().map(|finish| finish.outcome),
         completed: job.completed(),
@@ -95,8 +95,4 @@ pub(super) fn controller_of(job: &slim::Job) -> Option<&slim::Owner> {
 /// The start that a Job was created for, as its annotation says.
 pub(super) fn slot(job: &slim::Job) -> Option<Timestamp> {
     job.meta.annotations.get(SCHEDULED)?.parse().ok()
-}
-
-fn time(seconds: i64) -> Timestamp {
-    Timestamp::from_second(seconds).unwrap_or(Timestamp::MAX)
 }

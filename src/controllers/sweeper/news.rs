@@ -8,7 +8,7 @@ use jiff::{SignedDuration, Timestamp};
 use super::Subject;
 use super::act::Acted;
 use super::shift::Shift;
-use crate::cluster::slim::Job;
+use crate::cluster::slim::{Job, Second};
 use crate::controllers::feed::NamespaceNews;
 
 // === impl Shift ===
@@ -98,7 +98,7 @@ impl Shift<'_> {
     fn appeared(&mut self, job: &Job) {
         let Some(registered) = self.registered else { return };
         let since = registered.max(self.loaded).saturating_add(SETTLED);
-        let created = job.meta.created.and_then(|at| Timestamp::from_second(at).ok());
+        let created = job.meta.created.map(Second::time);
         let late = since.is_ok_and(|since| created.is_some_and(|created| created > since));
         if late && self.world.was_missed(&self.policy, job, self.now()) {
             self.sweeper.footing.metrics.stored.admission_gap();
