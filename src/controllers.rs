@@ -8,6 +8,7 @@
 //! Nothing here knows a rule of the policy, or of the delete contract: what to do is decided where
 //! it can be tested without a cluster, and this is the one place that does it.
 
+pub mod certificates;
 pub mod feed;
 pub mod footing;
 pub mod rights;

@@ -8,6 +8,7 @@
 pub mod inspect;
 pub mod laptop;
 pub mod pair;
+pub mod rotation;
 
 use std::sync::Arc;
 use std::time::{Duration, SystemTime};
@@ -81,16 +82,26 @@ pub fn provider() -> Arc<CryptoProvider> {
 
 fn authority(now: Timestamp) -> Result<CertifiedIssuer<'static, KeyPair>, rcgen::Error> {
     let key = KeyPair::generate()?;
-    let mut params = CertificateParams::default();
-    // Two authorities must not share a subject: a client that trusts an old one would look no
-    // further, and call the new leaf's signature wrong instead of its issuer unknown.
-    let id =
-        params.key_identifier(&key).iter().take(4).fold(0, |id, byte| id << 8 | u32::from(*byte));
-    params.distinguished_name.push(DnType::CommonName, format!("curfew CA {id:08x}"));
-    params.is_ca = IsCa::Ca(BasicConstraints::Constrained(0));
-    params.key_usages = vec![KeyUsagePurpose::KeyCertSign, KeyUsagePurpose::CrlSign];
+    let mut params = authority_params(&key);
     validity(&mut params, now, AUTHORITY_LIFETIME);
     CertifiedIssuer::self_signed(params, key)
+}
+
+/// What an authority with this key is called, and may do.
+fn authority_params(key: &KeyPair) -> CertificateParams {
+    let mut params = CertificateParams::default();
+    params.distinguished_name.push(DnType::CommonName, authority_name(key));
+    params.is_ca = IsCa::Ca(BasicConstraints::Constrained(0));
+    params.key_usages = vec![KeyUsagePurpose::KeyCertSign, KeyUsagePurpose::CrlSign];
+    params
+}
+
+/// Two authorities must not share a subject: a client that trusts an old one would look no further,
+/// and call the new leaf's signature wrong instead of its issuer unknown.
+fn authority_name(key: &KeyPair) -> String {
+    let id = CertificateParams::default().key_identifier(key);
+    let id = id.iter().take(4).fold(0, |id, byte| id << 8 | u32::from(*byte));
+    format!("curfew CA {id:08x}")
 }
 
 fn leaf(names: &[String], now: Timestamp) -> Result<CertificateParams, rcgen::Error> {

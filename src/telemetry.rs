@@ -61,6 +61,20 @@ pub fn start(format: LogFormat, level: LogLevel) -> Result<(), AlreadySetUp> {
     Ok(())
 }
 
+/// An error with its causes, on one line and none of them twice.
+pub fn chain(error: &(dyn std::error::Error + 'static)) -> String {
+    let mut text = error.to_string();
+    let mut next = error.source();
+    while let Some(cause) = next {
+        let said = cause.to_string();
+        if !text.contains(&said) {
+            text = format!("{text}: {said}");
+        }
+        next = cause.source();
+    }
+    text
+}
+
 // === impl LogFormat ===
 
 impl LogFormat {

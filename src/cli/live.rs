@@ -20,6 +20,7 @@ use serde_json::Value as Json;
 use super::connection::Connection;
 use crate::cluster::connect::{Cluster, Habit};
 use crate::cluster::write::MANAGER;
+use crate::telemetry::chain;
 
 /// A cluster that is asked.
 #[derive(Debug)]
@@ -181,20 +182,6 @@ impl Unread {
             code => Self::Failed(format!("HTTP {code}: {said}")),
         }
     }
-}
-
-/// An error with its causes, none of them twice.
-pub fn chain(error: &(dyn std::error::Error + 'static)) -> String {
-    let mut text = error.to_string();
-    let mut next = error.source();
-    while let Some(cause) = next {
-        let said = cause.to_string();
-        if !text.contains(&said) {
-            text = format!("{text}: {said}");
-        }
-        next = cause.source();
-    }
-    text
 }
 
 /// The collection of namespaces.

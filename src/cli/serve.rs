@@ -61,6 +61,21 @@ pub struct Serve {
     #[arg(long, value_name = "FILE", env = "CURFEW_TLS_KEY", requires = "tls_cert")]
     tls_key: Option<PathBuf>,
 
+    /// Secret of our own namespace in which replicas keep a certificate that they make and renew by
+    /// themselves; needs a cluster, and --service
+    #[arg(
+        long,
+        value_name = "NAME",
+        env = "CURFEW_TLS_SECRET",
+        requires = "service",
+        conflicts_with_all = ["tls_cert", "no_cluster"]
+    )]
+    tls_secret: Option<String>,
+
+    /// Service by which the API server calls us, for the certificate in --tls-secret
+    #[arg(long, value_name = "NAME", env = "CURFEW_SERVICE")]
+    service: Option<String>,
+
     /// Oldest version of TLS to speak
     #[arg(
         long,
@@ -110,7 +125,7 @@ struct Plan {
     listen: SocketAddr,
     admin_listen: SocketAddr,
     policy: PolicyPlan,
-    pair: Started<PairFiles, Pair, PairError>,
+    pair: PairPlan,
     oldest: TlsVersion,
     authorities: Option<Started<Bundle, RootCertStore, PairError>>,
     /// The self-signed pair, where nobody gave one.
@@ -119,6 +134,16 @@ struct Plan {
     own_namespace: Option<String>,
     drain_delay: Duration,
     log_format: LogFormat,
+}
+
+/// Where the pair comes from.
+enum PairPlan {
+    Files(Started<PairFiles, Pair, PairError>),
+    /// The names of a Secret and of the Service.
+    Secret {
+        secret: String,
+        service: String,
+    },
 }
 
 enum PolicyPlan {
@@ -157,6 +182,8 @@ impl Serve {
             admin_listen,
             tls_cert,
             tls_key,
+            tls_secret,
+            service,
             tls_min_version,
             client_ca,
             cluster,
@@ -167,17 +194,10 @@ impl Serve {
         } = self;
         let now = clock::now();
         let policy = PolicyPlan::load(policies, cluster.names_one(), now, printer)?;
-        let (laptop, certificate, key) = if let Some((certificate, key)) = tls_cert.zip(tls_key) {
-            (None, certificate, key)
-        } else {
-            let laptop = laptop::ensure(Path::new(CERTS), &names(listen.ip()), now)
-                .map_err(|error| Invalid::new(reloading::chain(&error)))?;
-            let (certificate, key) = (laptop.certificate.clone(), laptop.key.clone());
-            (Some(laptop), certificate, key)
+        let (laptop, pair) = match tls_secret.zip(service) {
+            Some((secret, service)) => (None, PairPlan::Secret { secret, service }),
+            None => pair_of_files(tls_cert.zip(tls_key), listen.ip(), now)?,
         };
-        let place = certificate.display().to_string();
-        let pair =
-            watch_pair(certificate, key, now).map_err(|refusal| invalid(&refusal, &place))?;
         let authorities = client_ca
             .map(|path| {
                 let place = path.display().to_string();
@@ -204,6 +224,25 @@ impl Serve {
             log_format,
         })
     }
+}
+
+/// The pair in files, or a self-signed one where there are none.
+fn pair_of_files(
+    files: Option<(PathBuf, PathBuf)>,
+    listen: IpAddr,
+    now: Timestamp,
+) -> Result<(Option<Laptop>, PairPlan), Invalid> {
+    let (laptop, certificate, key) = if let Some((certificate, key)) = files {
+        (None, certificate, key)
+    } else {
+        let laptop = laptop::ensure(Path::new(CERTS), &names(listen), now)
+            .map_err(|error| Invalid::new(telemetry::chain(&error)))?;
+        let (certificate, key) = (laptop.certificate.clone(), laptop.key.clone());
+        (Some(laptop), certificate, key)
+    };
+    let place = certificate.display().to_string();
+    let pair = watch_pair(certificate, key, now).map_err(|refusal| invalid(&refusal, &place))?;
+    Ok((laptop, PairPlan::Files(pair)))
 }
 
 // === impl PolicyPlan ===
@@ -261,7 +300,7 @@ fn invalid(refusal: &Refusal<PairError>, place: &str) -> Invalid {
     match refusal {
         // Names the path itself.
         Refusal::Read(error) => Invalid::new(error.to_string()),
-        Refusal::Content(error) => Invalid::new(format!("{place}: {}", reloading::chain(error))),
+        Refusal::Content(error) => Invalid::new(format!("{place}: {}", telemetry::chain(error))),
     }
 }
 

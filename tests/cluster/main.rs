@@ -5,6 +5,7 @@
 //! it comes from, and for what happens where there is none.
 
 mod braking;
+mod certificates;
 mod commands;
 mod contract;
 mod example;

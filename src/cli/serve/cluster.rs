@@ -14,11 +14,14 @@ use crate::cli::Invalid;
 use crate::cluster::connect::{Choice, Cluster, ConnectError, Habit};
 use crate::cluster::events::{About, Event, Recorder};
 use crate::cluster::neighbours::StoredNeighbours;
+use crate::controllers::certificates::{Certificates, WebhookObject};
 use crate::controllers::{Footing, Scheduler, Sweeper, Watches};
 use crate::leader::lease::Stored;
 use crate::leader::{Candidate, Standing, Timing, task};
 use crate::metrics::Metrics;
+use crate::pki::Pair;
 use crate::policy::Policy;
+use crate::telemetry;
 
 /// What the command line says about a cluster.
 #[derive(Clone, Debug, clap::Args)]
@@ -49,10 +52,21 @@ pub(super) struct ClusterArgs {
     #[arg(long, value_name = "NAME", env = "CURFEW_WEBHOOK_NAME", default_value = "curfew")]
     webhook_name: String,
 
+    /// Name of the `ValidatingWebhookConfiguration` that guards the policy's `ConfigMap`
+    #[arg(long, value_name = "NAME", env = "CURFEW_GUARD_NAME", default_value = "curfew")]
+    guard_name: String,
+
     /// Under scheduler.mode Own, start `CronJob`s at once, without looking first whether another
     /// controller does
     #[arg(long, env = "CURFEW_FORCE_OWN", value_parser = clap::builder::FalseyValueParser::new())]
     force_own: bool,
+}
+
+/// The pair that replicas keep in a Secret.
+pub(super) struct Keeping {
+    pub(super) certificates: Certificates,
+    /// The first one.
+    pub(super) pair: Pair,
 }
 
 /// What runs on a cluster.
@@ -62,6 +76,7 @@ pub(super) struct Running {
     policies: watch::Sender<Arc<Policy>>,
     recorder: Recorder,
     lease: (String, String),
+    standing: watch::Receiver<Standing>,
     /// The election, and with it all work; then the Events.
     tasks: Mutex<Vec<JoinHandle<()>>>,
     stop: CancellationToken,
@@ -93,16 +108,59 @@ impl ClusterArgs {
             Ok(cluster) => Ok(Some(cluster)),
             Err(ConnectError::NotInCluster) => Ok(None),
             Err(error) => {
-                let error = super::reloading::chain(&error);
+                let error = telemetry::chain(&error);
                 Err(Invalid::new(format!("{error}; --no-cluster does without one")))
             }
         }
     }
 }
 
+// === impl Keeping ===
+
+impl Keeping {
+    /// Waits for a pair in the Secret, or makes one.
+    pub(super) async fn establish(
+        cluster: &Cluster,
+        arguments: &ClusterArgs,
+        own_namespace: Option<&str>,
+        (secret, service): (String, String),
+    ) -> Self {
+        let namespace = own_namespace.unwrap_or(&cluster.namespace).to_owned();
+        let names = [
+            service.clone(),
+            format!("{service}.{namespace}"),
+            format!("{service}.{namespace}.svc"),
+        ];
+        let object = |resource, name: &String| WebhookObject { resource, name: name.clone() };
+        let webhooks = vec![
+            object("mutatingwebhookconfigurations", &arguments.webhook_name),
+            object("validatingwebhookconfigurations", &arguments.guard_name),
+        ];
+        let certificates = Certificates {
+            client: cluster.client.clone(),
+            clock: cluster.clock.clone(),
+            namespace,
+            secret,
+            names: names.to_vec(),
+            webhooks,
+        };
+        let pair = certificates.establish().await;
+        Self { certificates, pair }
+    }
+}
+
 // === impl Running ===
 
 impl Running {
+    /// Keeps the pair in the Secret good, and shows each through `show`.
+    pub(super) fn keep_certificates(
+        &self,
+        certificates: Certificates,
+        show: impl Fn(Pair) + Send + Sync + 'static,
+    ) {
+        tokio::spawn(certificates.run(self.standing.clone(), show, self.stop.clone()));
+    }
+
     /// Starts everything. Nothing is written before this replica leads.
     pub(super) fn start(
         cluster: Cluster,
@@ -124,6 +182,7 @@ impl Running {
             Recorder::start(client.clone(), &candidate.identity, stop_events.clone());
         let (told, standing) = watch::channel(Standing::default());
         let lease = Stored::new(client, &namespace, &lease_name);
+        let told_of_it = standing.clone();
         let footing = Footing {
             cluster,
             watches: Arc::clone(&watches),
@@ -154,6 +213,7 @@ impl Running {
             policies,
             recorder,
             lease: (namespace, lease_name),
+            standing: told_of_it,
             tasks: Mutex::new(vec![election, events]),
             stop,
             stop_events,

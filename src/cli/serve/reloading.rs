@@ -1,7 +1,5 @@
 //! What is done when the policy or a certificate on disk changes: put it in use, count it, log it.
 
-use std::error::Error;
-use std::fmt::Write;
 use std::path::PathBuf;
 use std::sync::Arc;
 
@@ -15,6 +13,7 @@ use crate::pki::{Pair, PairError};
 use crate::policy::{Diagnostic, Loaded, Policy, Source};
 use crate::reload::{self, Refusal, Started, Step, Watched};
 use crate::server::tls::Tls;
+use crate::telemetry::chain;
 
 /// The files of a policy as they lie on disk.
 pub(super) type PolicyFiles = Vec<Source>;
@@ -91,11 +90,7 @@ pub(super) fn policy(
 /// Acts on a look at the pair.
 pub(super) fn pair(step: Step<Pair, PairError>, tls: &Tls, metrics: &Metrics) {
     match step {
-        Step::Replaced(pair) => {
-            note_pair(&pair, metrics, clock::now());
-            tls.replace_pair(pair);
-            tracing::info!(not_after = %tls.not_after(), "certificate replaced");
-        }
+        Step::Replaced(pair) => show(pair, tls, metrics),
         Step::Refused(refusal) => {
             let (not_after, why) = (tls.not_after(), refused(&refusal));
             tracing::error!(%not_after, "certificate refused, the last good one stays: {why}");
@@ -103,6 +98,13 @@ pub(super) fn pair(step: Step<Pair, PairError>, tls: &Tls, metrics: &Metrics) {
         Step::Recovered => tracing::info!("certificate on disk is again the one in use"),
         Step::Unchanged => {}
     }
+}
+
+/// Puts another pair in use.
+pub(super) fn show(pair: Pair, tls: &Tls, metrics: &Metrics) {
+    note_pair(&pair, metrics, clock::now());
+    tls.replace_pair(pair);
+    tracing::info!(not_after = %tls.not_after(), "certificate replaced");
 }
 
 /// Counts a pair that is put in use, and says if our clock and it disagree.
@@ -131,17 +133,6 @@ pub(super) fn authorities(step: Step<RootCertStore, PairError>, tls: &Tls) {
         Step::Recovered => tracing::info!("authorities of clients on disk are again those in use"),
         Step::Unchanged => {}
     }
-}
-
-/// An error with everything that led to it, on one line.
-pub(super) fn chain(error: &dyn Error) -> String {
-    let mut text = error.to_string();
-    let mut source = error.source();
-    while let Some(cause) = source {
-        write!(text, ": {cause}").expect("writing to a string does not fail");
-        source = cause.source();
-    }
-    text
 }
 
 fn refused(refusal: &Refusal<PairError>) -> String {

@@ -9,9 +9,9 @@ use tokio::signal::unix::{Signal, SignalKind, signal};
 use tokio::sync::watch;
 use tokio_util::sync::CancellationToken;
 
-use super::cluster::Running;
+use super::cluster::{Keeping, Running};
 use super::greeting::Greeting;
-use super::{Plan, PolicyPlan, reloading};
+use super::{PairPlan, Plan, PolicyPlan, reloading};
 use crate::admission::Site;
 use crate::cli::printer::Printer;
 use crate::cli::{Exit, Invalid};
@@ -59,11 +59,28 @@ pub(super) async fn run(plan: Plan, printer: &mut Printer) -> Result<Exit, anyho
     reloading::warn(&warnings);
     let policy = Arc::new(ArcSwap::from_pointee(policy));
     let found = cluster.connect().await?;
-
-    reloading::note_pair(&pair.value, &metrics, now);
+    let (pair, watched_pair, certificates) = match (pair, &found) {
+        (PairPlan::Files(started), _) => (started.value, Some(started.watched), None),
+        (PairPlan::Secret { .. }, None) => {
+            return Err(Invalid::new("--tls-secret needs a cluster, and there is none").into());
+        }
+        (PairPlan::Secret { secret, service }, Some(found)) => {
+            let place = (secret, service);
+            let namespace = own_namespace.as_deref();
+            // It may take a while, and whoever wants us to stop need not wait for it.
+            let establishing = Keeping::establish(found, &cluster, namespace, place);
+            let Keeping { certificates, pair } = tokio::select! {
+                biased;
+                _name = signals.next() => return Ok(Exit::Fine),
+                kept = establishing => kept,
+            };
+            (pair, None, Some(certificates))
+        }
+    };
+    reloading::note_pair(&pair, &metrics, now);
     let (authorities, watched_authorities) =
         authorities.map(|started| (started.value, started.watched)).unzip();
-    let tls = Arc::new(Tls::new(pair.value, oldest, authorities)?);
+    let tls = Arc::new(Tls::new(pair, oldest, authorities)?);
 
     let (phase, phases) = watch::channel(Phase::Serving);
     let checks = vec![
@@ -107,9 +124,15 @@ pub(super) async fn run(plan: Plan, printer: &mut Printer) -> Result<Exit, anyho
             reloading::authorities(step, &tls);
         }));
     }
-    tokio::spawn(reload::run(pair.watched, POLL, stop.clone(), move |step| {
-        reloading::pair(step, &tls, &metrics);
-    }));
+    if let Some(watched) = watched_pair {
+        tokio::spawn(reload::run(watched, POLL, stop.clone(), move |step| {
+            reloading::pair(step, &tls, &metrics);
+        }));
+    } else if let (Some(running), Some(certificates)) = (&running, certificates) {
+        running.keep_certificates(certificates, move |pair| {
+            reloading::show(pair, &tls, &metrics);
+        });
+    }
     tokio::spawn(admin.run());
     let serving = tokio::spawn(server.run(phases));
 
