@@ -16,6 +16,7 @@ pub mod diff;
 pub mod explain;
 pub mod hold;
 pub mod judge;
+mod kubectl;
 pub mod live;
 pub mod manifests;
 pub mod mutate;
@@ -40,6 +41,7 @@ use std::process::ExitCode;
 
 use clap::{CommandFactory as _, FromArgMatches as _, Parser, Subcommand};
 
+use self::kubectl::Guise;
 use self::live::OutOfReach;
 use self::manifests::BadManifests;
 use self::printer::Printer;
@@ -111,6 +113,12 @@ impl Cli {
     /// Parses the arguments of this process and runs the command.
     pub fn main() -> ExitCode {
         let arguments: Vec<OsString> = std::env::args_os().collect();
+        if Guise::of(arguments.first()) == Guise::Completion {
+            let told = kubectl::completions(arguments.get(1..).unwrap_or_default());
+            // Whoever pressed the tab key has no use for an error.
+            let _ = Printer::new(true).data(told);
+            return Exit::Fine.into();
+        }
         match Self::parse_from(&arguments) {
             Ok(cli) => cli.run().into(),
             Err(error) => {
@@ -122,12 +130,8 @@ impl Cli {
     }
 
     fn parse_from(arguments: &[OsString]) -> Result<Self, clap::Error> {
-        // kubectl runs plug-ins under their file name, and usage should read as it was typed.
-        let plugin = arguments.first().is_some_and(|path| {
-            std::path::Path::new(path).file_stem().is_some_and(|name| name == "kubectl-curfew")
-        });
         let mut command = Self::command();
-        if plugin {
+        if Guise::of(arguments.first()) == Guise::Plugin {
             command = command.bin_name("kubectl curfew");
         }
         Self::from_arg_matches(&command.try_get_matches_from_mut(arguments)?)

@@ -7,6 +7,7 @@ mod hold;
 mod installation;
 mod next;
 mod plan;
+mod plugin;
 mod sweep;
 
 use std::{
