@@ -84,6 +84,12 @@ pub fn helm() -> Result<PathBuf, Absent> {
     Ok(build(&HELM)?.join("helm"))
 }
 
+/// The end-to-end suites of Kubernetes and Ginkgo's command, which runs them, built on the first
+/// demand.
+pub fn suites() -> Result<PathBuf, Absent> {
+    build(&E2E)
+}
+
 // === impl Absent ===
 
 impl Absent {
@@ -177,6 +183,10 @@ fn checksum(source: &Path) -> Result<String, Absent> {
             fs::read(&path).map_err(|error| Absent(format!("{}: {error}", path.display())))?;
         hash.update(bytes);
     }
+    // Most have no code of their own.
+    if let Ok(bytes) = fs::read(source.join("main.go")) {
+        hash.update(bytes);
+    }
     let bytes: [u8; 32] = hash.finalize().into();
     let first = bytes.first_chunk::<8>().expect("there are 32");
     Ok(format!("{:016x}", u64::from_be_bytes(*first)))
@@ -202,3 +212,12 @@ const ETCD: Module =
 
 const HELM: Module =
     Module { name: "helm", packages: &[("helm.sh/helm/v4/cmd/helm", "helm")], minutes: 4 };
+
+const E2E: Module = Module {
+    name: "e2e",
+    packages: &[
+        ("github.com/onsi/ginkgo/v2/ginkgo", "ginkgo"),
+        ("curfew.dev/tests/controlplane/e2e", "e2e.test"),
+    ],
+    minutes: 3,
+};

@@ -1,6 +1,6 @@
 //! What the API server's audit log says of a call.
 
-use std::{fs, path::PathBuf, time::Duration};
+use std::{collections::BTreeSet, fs, path::PathBuf, time::Duration};
 
 use serde_json::Value;
 
@@ -45,7 +45,17 @@ impl Audit {
             .collect()
     }
 
-    /// Those among them that went on because a webhook failed.
+    /// Who made calls with this verb on a resource, in whatever namespace.
+    pub fn users(&self, verb: &str, resource: &str) -> BTreeSet<String> {
+        let log = fs::read_to_string(&self.path).unwrap_or_default();
+        let calls = log.lines().filter_map(|line| serde_json::from_str::<Value>(line).ok());
+        calls
+            .filter(|call| call["verb"] == verb && call["objectRef"]["resource"] == resource)
+            .filter_map(|call| Some(call["user"]["username"].as_str()?.to_owned()))
+            .collect()
+    }
+
+    /// Those among all calls of a namespace that went on because a webhook failed.
     pub fn failed_open(&self, namespace: &str) -> Vec<Value> {
         let mut events = self.of(namespace);
         events.retain(|event| failed_open(&event["annotations"]));
