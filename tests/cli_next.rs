@@ -177,7 +177,7 @@ fn every_cronjob_of_the_manifests() {
     Mon 2026-11-23 02:30:00+01:00   2026-11-23T01:30:00Z   1d    -
 
     daylight: 2027-03-28 02:30 is skipped, next 2027-03-29T00:30:00Z: the clocks go from 02:00 to 03:00
-    W111: a starting deadline of 5s is shorter than the 10s between two looks of the CronJob controller: starts may be missed; give 10s at least, better a minute
+    W111: a starting deadline of 5s leaves no time for a controller that is slow or starts anew: starts may be missed; give 10s at least, better a minute
 
     cronjob/shop/paused (cronjobs.yaml:10: document 2)
     "@hourly" in UTC, assumed, as of 2026-11-21T12:00:00Z: next in 1h

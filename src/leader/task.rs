@@ -343,8 +343,14 @@ impl Term {
     /// To be asked right before a write: a process that was stopped and goes on has not yet come
     /// to cancelling anything.
     pub fn holds(&self) -> bool {
+        !self.over.is_cancelled() && self.lasts()
+    }
+
+    /// Whether the Lease is surely ours, if only to finish what was begun: a term that is over in
+    /// good order is renewed until its work has ended.
+    pub fn lasts(&self) -> bool {
         let until = Duration::from_millis(self.until.load(Ordering::Acquire));
-        !self.over.is_cancelled() && clock::ticks().duration_since(self.start) < until
+        clock::ticks().duration_since(self.start) < until
     }
 
     fn extend(&self, renewed: Option<Duration>, timing: Timing) {

@@ -119,9 +119,10 @@ pub fn decide<'a>(situation: &Situation<'_, 'a>) -> Step<'a> {
         // A Job that failed has no such time.
         status.last_successful = status.last_successful.max(child.succeeded());
     }
+    let seen: BTreeSet<&str> = children.iter().map(|child| &*child.uid).collect();
     let mut missing = BTreeSet::new();
     for entry in &status.active {
-        if children.iter().any(|child| child.uid == entry.uid) {
+        if seen.contains(&*entry.uid) {
             continue;
         }
         match answers.jobs.get(&*entry.name) {

@@ -24,12 +24,17 @@ pub enum Takeover {
 
 impl Takeover {
     /// Begins to watch, unless somebody insists, or a leader before us owned until a moment ago.
+    ///
+    /// Where the last leader owned and is longer gone, there was nobody else before that: the watch
+    /// looks at what was done since then, and need not wait for a start. What came due meanwhile is
+    /// made when it ends.
     pub fn begin(now: Timestamp, forced: bool, owned_until: Option<Timestamp>) -> Self {
-        let fresh = owned_until.is_some_and(|until| now.duration_since(until) <= WINDOW);
-        if forced || fresh {
-            return Self::Owning { since: now };
+        match owned_until {
+            _ if forced => Self::Owning { since: now },
+            Some(until) if now.duration_since(until) <= WINDOW => Self::Owning { since: now },
+            Some(until) => Self::Watching { since: until, until: Some(window_end(now)) },
+            None => Self::Watching { since: now, until: None },
         }
-        Self::Watching { since: now, until: None }
     }
 
     /// Whether starts may be made.
@@ -44,9 +49,9 @@ impl Takeover {
             && slot > *since
         {
             let passed = slot.saturating_add(grace).unwrap_or(Timestamp::MAX);
-            let end = since.saturating_add(WINDOW).unwrap_or(Timestamp::MAX).max(passed);
+            let end = window_end(*since).max(passed);
             // The first one is enough, and those within the window have to pass as well.
-            let counts = until.is_none_or(|until| slot < since_end(*since) && end > until);
+            let counts = until.is_none_or(|until| slot < window_end(*since) && end > until);
             if counts {
                 *until = Some(end);
             }
@@ -76,7 +81,7 @@ impl Takeover {
     }
 }
 
-fn since_end(since: Timestamp) -> Timestamp {
+fn window_end(since: Timestamp) -> Timestamp {
     since.saturating_add(WINDOW).unwrap_or(Timestamp::MAX)
 }
 

@@ -90,6 +90,12 @@ pub struct Child<'a> {
 // === impl CronJob ===
 
 impl CronJob<'_> {
+    /// Whether a start that comes due can be made at all, as far as the object itself tells.
+    pub fn would_start(&self) -> bool {
+        let is_held = self.concurrency == Concurrency::Forbid && !self.status.active.is_empty();
+        !self.suspended && !self.terminating && !is_held && self.deadline != Some(0)
+    }
+
     /// From when on its starts count.
     pub fn since(&self) -> Since {
         Since { created: self.created, last: self.status.last_schedule, deadline: self.deadline }

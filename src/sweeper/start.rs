@@ -10,14 +10,17 @@ use jiff::{SignedDuration, Timestamp};
 use crate::batch::Object;
 use crate::policy::Policy;
 use crate::policy::rule::SchedulerMode;
-use crate::scheduler::job::SCHEDULED;
+use crate::scheduler::job::{SCHEDULED, name};
 
-/// Whether the `CronJob` that made a Job does not tell of its start.
+/// Whether the `CronJob` that made a Job does not tell of its start. As for the scheduler
+/// ([`crate::scheduler::Child::unwritten`]) it takes the name, too: a copy of a Job is no start.
 fn is_unwritten(job: &Object<'_>, cronjob: &Object<'_>) -> bool {
-    let slot = job.metadata.annotation(SCHEDULED).and_then(|text| text.parse::<Timestamp>().ok());
-    let written = cronjob.status.last_schedule_time.as_deref();
-    let written = written.and_then(|text| text.parse::<Timestamp>().ok());
-    slot.is_some_and(|slot| written.is_none_or(|written| slot > written))
+    let time = |text: &str| text.parse::<Timestamp>().ok();
+    let Some(slot) = job.metadata.annotation(SCHEDULED).and_then(time) else { return false };
+    let written = cronjob.status.last_schedule_time.as_deref().and_then(time);
+    let named = cronjob.metadata.name.as_deref().map(|cronjob| name(cronjob, slot));
+    let is_its_name = named.as_deref() == job.metadata.name.as_deref();
+    is_its_name && written.is_none_or(|written| slot > written)
 }
 
 /// Until when a Job that finished at `finish` stays for the sake of its start; `None` where it need

@@ -9,6 +9,7 @@ mod extremes;
 mod following;
 mod history;
 mod jobs;
+mod leaving;
 mod missed;
 mod obstacles;
 mod rivals;
@@ -17,6 +18,7 @@ mod starting;
 #[path = "../support/harness.rs"]
 pub mod support;
 mod suspending;
+mod taking_over;
 
 use support::control_plane::{self, ControlPlane};
 

@@ -17,6 +17,9 @@ fn a_schedule_that_is_changed() {
     scene.still(&[]);
     scene.change("one", &json!({"schedule": "*/2 * * * *"}));
     scene.still(&[]);
+    // Neither is it where everything is looked at for another reason.
+    scene.set_policy("{mode: Own, clusterTimeZone: UTC, grace: 31s}");
+    scene.still(&[]);
     let next = hour + 12.minutes();
     scene.put_clock(next);
     scene.wait_for_jobs(&[job_name("one", next)]);

@@ -100,6 +100,12 @@ impl Scheduling {
         self.clock.now()
     }
 
+    /// The same without `--force-own`.
+    pub fn run_unforced(&mut self) {
+        self.force_own = false;
+        self.run();
+    }
+
     /// Starts to work, as a leader does.
     pub fn run(&mut self) {
         let plane = self.space.plane;
@@ -226,6 +232,14 @@ impl Scheduling {
         let mut names: Vec<String> = self.space.jobs().iter().map(name).collect();
         names.sort();
         names
+    }
+
+    /// An annotation of the Lease.
+    pub fn note(&self, key: &str) -> Option<String> {
+        let path =
+            format!("/apis/coordination.k8s.io/v1/namespaces/{LEASES}/leases/{}", self.lease);
+        let lease = self.space.plane.api.get(&path).ok();
+        lease["metadata"]["annotations"][key].as_str().map(str::to_owned)
     }
 
     /// Waits until these are all Jobs.

@@ -26,7 +26,7 @@ pub(super) fn short(rows: &[Row], now: Timestamp) -> String {
         table.row([
             row.namespace.clone(),
             row.name.clone(),
-            cell(row, |known| Some(known.schedule.clone())),
+            cell(row, |known| Some(one_line(&known.schedule))),
             cell(row, zone),
             cell(row, |known| Some(span(known.next_start?.duration_since(now)))),
             cell(row, |known| known.last_start.map(ago)),
@@ -63,7 +63,7 @@ pub(super) fn wide(rows: &[Row], now: Timestamp) -> String {
         table.row([
             row.namespace.clone(),
             row.name.clone(),
-            cell(row, |known| Some(known.schedule.clone())),
+            cell(row, |known| Some(one_line(&known.schedule))),
             cell(row, zone),
             cell(row, |known| known.interval.map(span)),
             cell(row, |known| Some(known.concurrency_policy.to_owned())),
@@ -155,4 +155,9 @@ fn disturbed(Disturbance { local, change: _, kind }: &Disturbance) -> String {
 
 fn span(span: SignedDuration) -> String {
     output::short(span.as_secs())
+}
+
+/// A text that may have line breaks, as a block of YAML leaves them.
+fn one_line(text: &str) -> String {
+    text.trim().chars().map(|one| if one.is_control() { ' ' } else { one }).collect()
 }

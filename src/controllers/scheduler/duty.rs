@@ -19,7 +19,7 @@ use super::round::Round;
 use crate::batch::zone::{self, Zone};
 use crate::clock;
 use crate::cluster::pace::{Pace, Rate};
-use crate::cluster::slim::Keep;
+use crate::cluster::slim::{Keep, Uid};
 use crate::cluster::starting::Starter;
 use crate::controllers::rights::{self, Keeper, Rights};
 use crate::controllers::watching::Watching;
@@ -61,6 +61,8 @@ pub(super) struct Duty<'s> {
     /// The report that is on its way.
     pub(super) reports: JoinSet<()>,
     pub(super) began: Timestamp,
+    /// The latest moment that our clock has shown.
+    latest: Timestamp,
     /// When everything was last given a turn.
     pub(super) healed: Timestamp,
     /// Ends the questions about rights with us.
@@ -70,6 +72,8 @@ pub(super) struct Duty<'s> {
 /// A pass that has begun, and what was heard of its `CronJob` since.
 #[derive(Debug)]
 pub(super) struct UnderWay {
+    /// Of the `CronJob`: another one may have come under its name.
+    pub(super) uid: Uid,
     pub(super) task: Id,
     pub(super) news: bool,
     pub(super) rescheduled: bool,
@@ -128,6 +132,7 @@ impl<'s> Duty<'s> {
             next_report: now,
             reports: JoinSet::new(),
             began: now,
+            latest: now,
             healed: now,
             policy,
             _asking: asking.drop_guard(),
@@ -142,16 +147,20 @@ impl<'s> Duty<'s> {
         while !over.is_cancelled() {
             self.take_news();
             let idle = self.why_idle();
-            let starting = idle.is_none() && self.mode() != SchedulerMode::Off;
+            // Whoever was switched off still has to write down what it started.
+            let is_on = self.mode() != SchedulerMode::Off;
+            let starting = idle.is_none() && (is_on || !self.line.is_empty());
+            self.look_at_clock();
             if starting {
                 self.take_due();
                 self.take_turns();
-                // A start does not wait for a table.
-                if !self.line.has_starts() {
+                // A start does not wait for a table, unless there is one to make all the time.
+                if is_on && (!self.line.has_starts() || self.is_overdue()) {
                     self.look_around();
                 }
             }
-            let busy = starting && self.round.is_some() && !self.line.has_starts();
+            let waits = self.line.has_starts() && !self.is_overdue();
+            let busy = starting && self.round.is_some() && !waits;
             // While nothing is done, what is due stays due.
             let wake = if starting { self.until_next() } else { LONGEST_SLEEP };
             self.report(idle);
@@ -171,6 +180,42 @@ impl<'s> Duty<'s> {
         while let Some(ended) = self.passes.join_next().await {
             self.ended(ended);
         }
+        for name in self.memory.unwritten() {
+            while !self.may_turn()
+                && let Some(ended) = self.passes.join_next().await
+            {
+                self.ended(ended);
+            }
+            if !self.term.lasts() {
+                break;
+            }
+            self.begin(name, false, self.now());
+        }
+        while let Some(ended) = self.passes.join_next().await {
+            self.ended(ended);
+        }
+    }
+
+    /// Nobody is given a turn for what brought it here; what was started is written down all the
+    /// same.
+    pub(super) fn clear_line(&mut self) {
+        self.line.clear();
+        let now = self.now();
+        for name in self.memory.unwritten() {
+            self.line.chore(name, now);
+        }
+    }
+
+    /// A clock that was put back by hand would make everything wait that was to be soon.
+    fn look_at_clock(&mut self) {
+        let now = self.now();
+        if now < self.latest.saturating_sub(TOLERANCE).unwrap_or(now) {
+            (self.next_round, self.next_report, self.healed) = (now, now, now);
+            self.memory.clock_put_back();
+            self.everything();
+            self.latest = now;
+        }
+        self.latest = self.latest.max(now);
     }
 
     pub(super) fn now(&self) -> Timestamp {
@@ -215,6 +260,11 @@ impl<'s> Duty<'s> {
         }
     }
 
+    /// Whether the look at everything was put off for long.
+    fn is_overdue(&self) -> bool {
+        self.now().duration_since(self.next_round) > PATIENCE
+    }
+
     fn until_next(&self) -> Duration {
         let round = (!self.line.has_starts()).then_some(self.next_round);
         let next = [self.timers.next_deadline(), round].into_iter().flatten().min();
@@ -236,9 +286,10 @@ impl<'s> Duty<'s> {
         self.policy = policy;
         if self.mode() != before {
             self.takeover = Takeover::begin(self.now(), self.scheduler.force_own, None);
-            self.line.clear();
+            self.clear_line();
             self.say_mode();
         }
+        self.memory.begin_anew(self.now());
         self.next_report = Timestamp::MIN;
         self.everything();
     }
@@ -275,3 +326,9 @@ fn cluster_zone(policy: &Policy) -> Zone {
 
 /// A clock that is put shows after this time at the latest.
 const LONGEST_SLEEP: Duration = Duration::from_secs(1);
+
+/// Less than what a correction of our clock by the API server's answers comes to.
+const TOLERANCE: SignedDuration = SignedDuration::from_secs(2);
+
+/// How long a look at everything waits for starts.
+const PATIENCE: SignedDuration = SignedDuration::from_mins(5);

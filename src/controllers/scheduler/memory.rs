@@ -18,8 +18,11 @@ pub(super) struct Memory(HashMap<Name, Known>);
 pub(super) struct Known {
     /// As the last news showed it.
     pub(super) seen: Arc<CronJob>,
-    /// Since when this generation has been seen.
+    /// Since when this generation has been seen, with the policy in use.
     pub(super) since: Timestamp,
+    /// Its schedule was edited, and no news have asked for a pass since: one that nothing but our
+    /// own order asks for would make a start of the past.
+    pub(super) edited: bool,
     /// What our last write of the status left, as long as no news show it.
     pub(super) written: Option<Arc<CronJob>>,
     /// What was started and is to be written down.
@@ -66,7 +69,8 @@ impl Memory {
             known.written = None;
         }
         let timetable = |cronjob: &CronJob| (cronjob.schedule.clone(), cronjob.time_zone.clone());
-        if timetable(&before) == timetable(stored) { News::Changed } else { News::Rescheduled }
+        known.edited = timetable(&before) != timetable(stored);
+        if known.edited { News::Rescheduled } else { News::Changed }
     }
 
     pub(super) fn known(&mut self, name: &Name) -> Option<&mut Known> {
@@ -86,8 +90,30 @@ impl Memory {
         gone
     }
 
-    pub(super) fn names(&self) -> impl Iterator<Item = &Name> {
-        self.0.keys()
+    /// Every `CronJob`, but those that were only edited.
+    pub(super) fn unedited(&self) -> Vec<Name> {
+        let unedited = self.0.iter().filter(|(_, known)| !known.edited);
+        unedited.map(|(name, _)| name.clone()).collect()
+    }
+
+    /// Those whose last start is to be written down.
+    pub(super) fn unwritten(&self) -> Vec<Name> {
+        let unwritten = self.0.iter().filter(|(_, known)| known.unwritten.is_some());
+        unwritten.map(|(name, _)| name.clone()).collect()
+    }
+
+    /// Another policy is in use: what came due before is not looked at by its light, and what was
+    /// known for certain was so in another capacity.
+    pub(super) fn begin_anew(&mut self, now: Timestamp) {
+        for known in self.0.values_mut() {
+            known.since = now;
+            known.verified = false;
+        }
+    }
+
+    /// The clock was put back: nothing that is remembered lies in the future.
+    pub(super) fn clock_put_back(&mut self) {
+        self.0.values_mut().for_each(|known| known.passed = None);
     }
 }
 
@@ -98,6 +124,7 @@ impl Known {
         Self {
             seen,
             since: now,
+            edited: false,
             written: None,
             unwritten: None,
             verified: false,

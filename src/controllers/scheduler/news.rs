@@ -138,7 +138,7 @@ impl Duty<'_> {
                  scheduler.mode: Observe; then restart curfew"
             );
         }
-        self.line.clear();
+        self.clear_line();
         self.next_report = Timestamp::MIN;
         self.say_mode();
     }

@@ -60,6 +60,8 @@ pub(super) struct Errand {
     pub(super) held: HashSet<Uid>,
     /// The `CronJob` is to be read first.
     pub(super) doubt: bool,
+    /// The last pass did not fail: what goes wrong is told, and not only noted.
+    pub(super) first: bool,
     /// A start needs no look at what is stored.
     pub(super) verified: bool,
     /// A start is due: writing it down can wait until nothing is.
@@ -74,6 +76,8 @@ pub(super) enum Manner {
     Own,
     /// Beside the built-in controller.
     Backstop(Help),
+    /// As whoever no longer starts anything, and has something to write down.
+    Finish,
 }
 
 /// What helping out hangs on, beside the time.
@@ -98,6 +102,8 @@ pub(super) struct Ended {
     /// The stored object was read, or a start made by name.
     pub(super) verified: bool,
     pub(super) signal: Signal,
+    /// The API server did not let us.
+    pub(super) refused: bool,
 }
 
 /// When the next pass is to be.
@@ -105,11 +111,12 @@ pub(super) struct Ended {
 pub(super) enum Next {
     /// A start is due then.
     At(Timestamp),
-    /// Something is to be written down as soon as nothing is due.
+    /// Something is to be written down, or there is more to delete, as soon as nothing is due.
     Soon,
     /// Only news can change anything.
     Sleep,
-    /// Something went wrong: a while later, or with the next start. Where the stored object is in doubt it is read first.
+    /// Something went wrong: a while later, or with the next start. Where the stored object is in
+    /// doubt it is read first.
     Failed { doubt: bool },
     /// It is not there any more.
     Gone,
@@ -124,6 +131,9 @@ struct Run {
     wake: Option<Timestamp>,
     verified: bool,
     signal: Signal,
+    refused: bool,
+    /// There is more to delete.
+    more: bool,
     /// A deletion went wrong that nothing else hangs on.
     unfinished: bool,
 }
@@ -143,14 +153,17 @@ pub(super) async fn make(hands: Hands, errand: Errand) -> Ended {
         wake: None,
         verified,
         signal: Signal::Answered,
+        refused: false,
+        more: false,
         unfinished: false,
     };
+    run.forget_written();
     let made = run.make().await;
     let next = made.unwrap_or_else(|Stop(next)| next);
-    let Run { errand, stored, wake, verified, signal, .. } = run;
+    let Run { errand, stored, wake, verified, signal, refused, .. } = run;
     let newest = (!Arc::ptr_eq(&stored, &errand.cronjob)).then_some(stored);
     let Errand { name, unwritten, .. } = errand;
-    Ended { name, next, wake, unwritten, newest, verified, signal }
+    Ended { name, next, wake, unwritten, newest, verified, signal, refused }
 }
 
 // === impl Ended ===
@@ -166,6 +179,7 @@ impl Ended {
             newest: None,
             verified: false,
             signal: Signal::Answered,
+            refused: false,
         }
     }
 }
@@ -182,12 +196,14 @@ impl Run {
         }
         let mut pass = self.decide().await?;
         let mut refused = self.refusal(&pass);
-        if pass.start.is_some() && refused.is_none() && !self.verified {
+        let starts = pass.start.is_some() && !matches!(self.errand.manner, Manner::Finish);
+        if starts && refused.is_none() && !self.verified {
             self.read().await?;
             pass = self.decide().await?;
             refused = self.refusal(&pass);
         }
-        let start = pass.start.take().filter(|_| refused.is_none());
+        let finishes = matches!(self.errand.manner, Manner::Finish);
+        let start = pass.start.take().filter(|_| refused.is_none() && !finishes);
         self.wake = pass.wake;
         self.tell(&pass);
         match (start, refused) {
@@ -204,6 +220,9 @@ impl Run {
         }
         if self.unfinished {
             return Ok(Next::Failed { doubt: false });
+        }
+        if self.more {
+            return Ok(Next::Soon);
         }
         Ok(pass.wake.map_or(Next::Sleep, Next::At))
     }
@@ -225,10 +244,20 @@ impl Run {
                 }
                 self.stored = Arc::new(found);
                 (self.errand.doubt, self.verified) = (false, true);
+                self.forget_written();
                 Ok(())
             }
             Ok(None) => Err(Stop(Next::Gone)),
             Err(outcome) => Err(self.failed("CronJob cannot be read", &outcome)),
+        }
+    }
+
+    /// Forgets what was to be written and is: the answer to the write may have been lost.
+    fn forget_written(&mut self) {
+        let written = self.stored.scheduling.last_schedule();
+        let is_ahead = |status: &Status<'_>| status.last_schedule > written;
+        if !self.errand.unwritten.as_ref().is_some_and(is_ahead) {
+            self.errand.unwritten = None;
         }
     }
 
@@ -239,7 +268,13 @@ impl Run {
         let jobs = self.errand.children.clone();
         let (_, children) = self.views(&stored, &jobs);
         let view = views::cronjob(&stored, None);
-        for child in beyond_limits(&view, &children) {
+        let mut surplus = beyond_limits(&view, &children);
+        if self.errand.urgent && surplus.len() > BEFORE_START {
+            // A start does not wait for thousands; the next pass does the rest.
+            surplus.truncate(BEFORE_START);
+            self.more = true;
+        }
+        for child in surplus {
             // There may be thousands, and the Lease may go to another one meanwhile.
             if self.check_term().is_err() {
                 self.unfinished = true;
@@ -257,6 +292,7 @@ impl Run {
                 Outcome::Changed => {}
                 outcome => {
                     self.notify(&Notice::delete_failed(&text(&outcome)));
+                    self.refused |= matches!(outcome, Outcome::Refused(_));
                     self.signal = outcome.signal();
                     self.unfinished = true;
                 }
@@ -307,7 +343,7 @@ impl Run {
         let stored = views::status(&self.stored.scheduling);
         match self.errand.manner {
             Manner::Own => pass.status != stored,
-            Manner::Backstop(_) => {
+            Manner::Backstop(_) | Manner::Finish => {
                 let ours = self.errand.unwritten.is_some() || self.has_unwritten();
                 ours && pass.status.last_schedule != stored.last_schedule
             }
@@ -382,8 +418,14 @@ impl Run {
     }
 
     fn failed(&mut self, what: &'static str, outcome: &Outcome) -> Stop {
-        let why = text(outcome);
-        tracing::warn!(cronjob = %self.errand.name, why, "{what}");
+        let (cronjob, why) = (&self.errand.name, text(outcome));
+        // It is tried again soon, and of thousands at once where the API server is away.
+        if self.errand.first {
+            tracing::warn!(%cronjob, why, "{what}");
+        } else {
+            tracing::debug!(%cronjob, why, "{what}");
+        }
+        self.refused |= matches!(outcome, Outcome::Refused(_));
         self.signal = outcome.signal();
         Stop(Next::Failed { doubt: true })
     }
@@ -423,3 +465,6 @@ fn text(outcome: &Outcome) -> String {
         other => other.as_str().to_owned(),
     }
 }
+
+/// So many deletions do not put a start off for long.
+const BEFORE_START: usize = 20;

@@ -24,6 +24,8 @@ pub(super) struct Round {
     counts: BTreeMap<&'static str, u64>,
     /// Missed starts, to be compared with those of the next round.
     missed: HashMap<Name, MissedStarts>,
+    /// What began to be missed since the last one, in a sentence each.
+    told: Vec<String>,
 }
 
 // === impl Duty ===
@@ -61,34 +63,43 @@ impl Duty<'_> {
             *round.counts.entry(state).or_default() += 1;
         }
         if let Some(missed) = observation.missed {
-            self.count_missed(&name, missed, &observation);
+            round.told.extend(self.count_missed(&name, missed, &observation));
             round.missed.insert(name, missed);
         }
     }
 
-    /// Counts what was missed since the last round. What was missed before the first is history.
-    fn count_missed(&self, name: &Name, missed: MissedStarts, observation: &Observation) {
+    /// Counts what was missed since the last round, and says so where it begins. What was missed
+    /// before the first round is history.
+    fn count_missed(
+        &self,
+        name: &Name,
+        missed: MissedStarts,
+        observation: &Observation,
+    ) -> Option<String> {
         if !self.rounded {
-            return;
+            return None;
         }
         let before = self.missed.get(name).filter(|before| before.since == missed.since);
         let fresh = missed.count.saturating_sub(before.map_or(0, |before| before.count));
         if fresh == 0 {
-            return;
+            return None;
         }
         let why = missed.why.as_str();
         self.hands.metrics.scheduling.missed(why, u64::try_from(fresh).unwrap_or(u64::MAX));
-        if before.is_none() {
-            tracing::warn!(cronjob = %name, why, since = %missed.since, "{observation}");
-        }
+        before.is_none().then(|| format!("{name}: {observation}"))
     }
 
     fn end_round(&mut self, round: Round) {
-        let Round { counts, missed, worked, began, left: _ } = round;
+        let Round { counts, missed, told, worked, began, left: _ } = round;
         self.hands
             .metrics
             .scheduling
             .cronjobs(counts.iter().map(|(state, count)| (*state, *count)));
+        if !told.is_empty() {
+            // Where a controller is slow, it is slow with hundreds.
+            let (cronjobs, some) = (told.len(), told[..told.len().min(SHOWN)].join("; "));
+            tracing::warn!(cronjobs, "starts were missed: {some}");
+        }
         tracing::debug!(?worked, took = ?began.elapsed(), ?counts, "looked at all CronJobs");
         self.counts = counts;
         self.missed = missed;
@@ -117,6 +128,7 @@ impl Round {
             worked: Duration::ZERO,
             counts: BTreeMap::new(),
             missed: HashMap::new(),
+            told: Vec::new(),
         }
     }
 }
@@ -128,3 +140,6 @@ const AT_ONCE: usize = 128;
 const SHARE: u32 = 200;
 const SHORTEST: Duration = Duration::from_secs(20);
 const LONGEST: Duration = Duration::from_secs(300);
+
+/// More names than these help nobody.
+const SHOWN: usize = 3;

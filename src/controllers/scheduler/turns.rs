@@ -61,6 +61,7 @@ impl Duty<'_> {
             tracing::info!("nobody else starts CronJobs: from now on this does");
             self.next_report = Timestamp::MIN;
             self.say_mode();
+            self.memory.begin_anew(now);
             self.everything();
         }
         while let Some((_, name)) = self.timers.pop_due(now) {
@@ -69,8 +70,12 @@ impl Duty<'_> {
             if let Some(wake) = wake {
                 known.wake = None;
                 let slot = wake.saturating_sub(AFTER_SLOT).unwrap_or(wake);
-                if self.mode() == SchedulerMode::Own && !self.takeover.owns() {
-                    self.takeover.due(slot, self.grace());
+                let seen = Arc::clone(&known.seen);
+                if self.mode() == SchedulerMode::Own
+                    && !self.takeover.owns()
+                    && views::cronjob(&seen, None).would_start()
+                {
+                    self.takeover.due(slot, self.grace().max(SLOWEST));
                 }
                 self.line.start(name, slot);
             } else {
@@ -86,8 +91,7 @@ impl Duty<'_> {
     pub(super) fn everything(&mut self) {
         let now = self.now();
         self.healed = now;
-        let names: Vec<Name> = self.memory.names().cloned().collect();
-        for name in names {
+        for name in self.memory.unedited() {
             self.line.chore(name, now);
         }
     }
@@ -125,6 +129,10 @@ impl Duty<'_> {
             } else if self.acts() {
                 self.begin(name, urgent, now);
             } else {
+                // What was started when we might is still to be written down.
+                if self.memory.known(&name).is_some_and(|known| known.unwritten.is_some()) {
+                    self.begin(name.clone(), false, now);
+                }
                 self.retime(&name, now);
             }
         }
@@ -151,9 +159,16 @@ impl Duty<'_> {
     pub(super) fn begin(&mut self, name: Name, urgent: bool, now: Timestamp) {
         let Some(known) = self.memory.known(&name) else { return };
         known.passed = Some(now);
-        let Known { unwritten, verified, doubt, since, .. } = known.clone();
+        known.edited = false;
+        let Known { unwritten, verified, doubt, since, failures, .. } = known.clone();
         let cronjob = Arc::clone(known.newest());
-        let Some(manner) = self.manner(&cronjob, since) else { return };
+        let manner = if self.acts() && self.term.holds() {
+            self.manner(&cronjob, since)
+        } else {
+            Some(Manner::Finish)
+        };
+        let Some(manner) = manner else { return };
+        let uid = cronjob.meta.uid.clone();
         let children = self.jobs_of(&cronjob);
         let held = self.held(&cronjob, &children);
         let errand = Errand {
@@ -163,6 +178,7 @@ impl Duty<'_> {
             children,
             held,
             doubt,
+            first: failures == 0,
             verified: verified && matches!(manner, Manner::Own),
             urgent: urgent && matches!(manner, Manner::Own),
             manner,
@@ -171,7 +187,7 @@ impl Duty<'_> {
         let _taken = self.pace.turn(began);
         let hands = self.hands.clone();
         let task = self.passes.spawn(async move { (began, pass::make(hands, errand).await) }).id();
-        self.under_way.insert(name, UnderWay { task, news: false, rescheduled: false });
+        self.under_way.insert(name, UnderWay { uid, task, news: false, rescheduled: false });
     }
 
     /// Draws the conclusions from a pass.
@@ -187,12 +203,20 @@ impl Duty<'_> {
                 (self.start.elapsed(), Ended::broken_off(name, unwritten))
             }
         };
-        let Ended { name, next, wake, unwritten, newest, verified, signal } = ended;
+        let Ended { name, next, wake, unwritten, newest, verified, signal, refused } = ended;
         self.pace.ended(signal, began, self.start.elapsed());
+        if refused {
+            self.keeper.doubt();
+        }
         let under_way = self.under_way.remove(&name);
         let heard = |what: fn(&UnderWay) -> bool| under_way.as_ref().is_some_and(what);
         let (news, rescheduled) = (heard(|one| one.news), heard(|one| one.rescheduled));
         let Some(known) = self.memory.known(&name) else { return };
+        if under_way.is_some_and(|one| one.uid != known.seen.meta.uid) {
+            // Nothing of it is about the one that is there now.
+            self.look_soon(name, now);
+            return;
+        }
         known.unwritten = unwritten;
         known.verified |= verified;
         known.doubt = next == Next::Failed { doubt: true };
@@ -234,6 +258,9 @@ const BETWEEN: SignedDuration = SignedDuration::from_millis(200);
 
 /// As often as the sweeper looks at everything at least.
 const BETWEEN_HEALINGS: SignedDuration = SignedDuration::from_mins(10);
+
+/// How late the built-in controller may be with a start, and be at work all the same.
+const SLOWEST: SignedDuration = SignedDuration::from_secs(60);
 
 const FIRST_PAUSE: Duration = Duration::from_millis(250);
 

@@ -57,8 +57,8 @@ pub(super) fn short_deadline(seconds: i64) -> Lint {
     Lint {
         code: code::SHORT_STARTING_DEADLINE,
         message: format!(
-            "a starting deadline of {seconds}s is shorter than the {SYNC_PERIOD}s between two \
-             looks of the CronJob controller: starts may be missed"
+            "a starting deadline of {seconds}s leaves no time for a controller that is slow or \
+             starts anew: starts may be missed"
         ),
         mend: format!("give {SYNC_PERIOD}s at least, better a minute"),
     }

@@ -80,6 +80,28 @@ fn begins(#[case] forced: bool, #[case] owned_until: Option<&str>, #[case] expec
     assert_eq!(word(&takeover), expected);
 }
 
+/// Whoever owned and was away for long goes on after two minutes, whether a start comes due or not.
+#[rstest]
+#[case::too_soon(&[Look("10:01:59")], "watching")]
+#[case::without_a_start(&[Look("10:02:00")], "owning")]
+#[case::somebody_started_while_nobody_was_there(&[Foreign("03:00:00"), Look("10:02:00")], "stopped")]
+#[case::somebody_started_before(&[Foreign("01:59:00"), Look("10:02:00")], "owning")]
+fn goes_on_after_an_outage(#[case] events: &[Happens], #[case] expected: &str) {
+    let mut takeover = Takeover::begin(at("10:00:00"), false, Some(at("02:00:00")));
+    for event in events {
+        match event {
+            Due(slot) => takeover.due(at(slot), SignedDuration::from_secs(30)),
+            Look(now) => {
+                takeover.pass(at(now));
+            }
+            Foreign(time) => {
+                takeover.foreign(at(time), || format!("at {time}"));
+            }
+        }
+    }
+    assert_eq!(word(&takeover), expected, "{takeover:?}");
+}
+
 #[test]
 fn says_why_it_stopped_and_keeps_the_first_reason() {
     let mut takeover = Takeover::begin(at("10:00:00"), true, None);
@@ -102,7 +124,7 @@ fn is_written_down(#[case] takeover: Takeover, #[case] text: &str) {
 fn the_ends_of_the_calendar_are_no_trouble() {
     let mut takeover = Takeover::begin(Timestamp::MAX, false, Some(Timestamp::MIN));
     takeover.due(Timestamp::MAX, SignedDuration::MAX);
-    assert!(!takeover.pass(Timestamp::MAX));
+    assert!(takeover.pass(Timestamp::MAX));
     let mut takeover = Takeover::begin(Timestamp::MIN, false, Some(Timestamp::MAX));
     takeover.due(Timestamp::MAX, SignedDuration::MAX);
     assert!(takeover.owns());

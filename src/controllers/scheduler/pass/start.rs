@@ -172,6 +172,10 @@ impl Run {
             return None;
         };
         let Help { watched, grace, zone_known, ttl } = help;
+        // What was read may be an edit that no news have told of: then it was not watched.
+        if self.stored.scheduling.generation != self.errand.cronjob.scheduling.generation {
+            return Some(Refusal::BeforeWatch);
+        }
         let now = self.hands.clock.now();
         let conditions = Conditions { watched, grace, zone_known, ttl, now };
         let refusal = backstop::permit(&views::cronjob(&self.stored, None), start, conditions);
