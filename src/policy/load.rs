@@ -75,6 +75,14 @@ impl Policy {
     }
 }
 
+/// Whether a file of a policy's folder, or an entry of its `ConfigMap`, is part of it, by its name:
+/// `*.yaml` and `*.yml`, without those that begin with `.` (the kubelet's own) and without
+/// `*-test.yaml` (fixtures).
+pub fn is_policy(name: &str) -> bool {
+    let stem = name.strip_suffix(".yaml").or_else(|| name.strip_suffix(".yml"));
+    stem.is_some_and(|stem| !name.starts_with('.') && !stem.ends_with("-test"))
+}
+
 /// Reads one file; `None` where it is no policy that this build could read.
 fn read(file: usize, findings: &mut Findings<'_>) -> Option<File> {
     let length = findings.lines(file).text().len();
