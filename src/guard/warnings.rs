@@ -1,11 +1,13 @@
 //! Warnings, which travel in HTTP headers: ASCII, short, and not too many
 //! (upstream-semantics.md, 5.3).
 
-use crate::policy::Diagnostic;
+use crate::policy::{Diagnostic, code};
 
 /// What is drastic first, then what is odd.
 pub(super) fn of(drastic: Vec<String>, odd: &[Diagnostic]) -> Vec<String> {
-    let odd = odd.iter().map(|finding| {
+    let (uncounted, odd): (Vec<_>, Vec<_>) = odd.iter().partition(|odd| odd.code == code::MORE);
+    let over = if uncounted.is_empty() { "" } else { "over " };
+    let odd = odd.into_iter().map(|finding| {
         let Diagnostic { severity: _, code, file, line, column, span: _, message, mend: _ } =
             finding;
         format!("{file}:{line}:{column}: {code} {message}")
@@ -14,7 +16,8 @@ pub(super) fn of(drastic: Vec<String>, odd: &[Diagnostic]) -> Vec<String> {
     if lines.len() > MOST {
         let rest = lines.len() - (MOST - 1);
         lines.truncate(MOST - 1);
-        lines.push(format!("and {rest} more warnings about this policy: curfew check shows them"));
+        let more = format!("and {over}{rest} more warnings about this policy");
+        lines.push(format!("{more}: curfew check shows them"));
     }
     lines
 }

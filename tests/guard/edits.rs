@@ -5,7 +5,7 @@ use curfew::policy::{Policy, Source};
 use rstest::rstest;
 use serde_json::{Value as Json, json};
 
-use super::support::{VERSION, ask, body, file, map, one, warnings};
+use super::support::{VERSION, ask, body, file, map, one, repeated, warnings};
 
 const GOOD: &str = "  defaults: {ttl: 1d}";
 const BAD: &str = "  defaults: {tll: 1d}";
@@ -32,6 +32,18 @@ fn what_is_odd_is_a_warning() {
     let (decision, response) = ask(&body(&one(spec), None));
     assert_eq!(decision, Decision::Accepted);
     assert_eq!(warnings(&response), [r#"10-base.yaml:6:12: W106 rule "idle" sets nothing"#]);
+}
+
+#[test]
+fn of_many_warnings_the_first_are_told() {
+    let rules = repeated(300, |number| format!("  - {{name: r{number}, match: {{names: [a]}}}}\n"));
+    let (decision, response) = ask(&body(&one(&format!("  rules:\n{rules}")), None));
+    let warnings = warnings(&response);
+    assert_eq!((decision, warnings.len()), (Decision::Accepted, 30));
+    assert_eq!(
+        warnings[29],
+        "and over 171 more warnings about this policy: curfew check shows them"
+    );
 }
 
 #[rstest]
