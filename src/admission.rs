@@ -6,7 +6,7 @@
 
 pub mod neighbours;
 pub mod patch;
-mod review;
+pub(crate) mod review;
 
 use std::sync::Arc;
 
@@ -83,7 +83,7 @@ pub fn admit(
     body: &[u8],
     now: Timestamp,
 ) -> Result<Answer, BadReview> {
-    match Reading::new(body)? {
+    match Reading::<Wire<'_>>::new(body)? {
         Reading::Objects(mut request) => {
             let (object, old) = (request.object.take(), request.old_object.take());
             let report = Report::new(&request);
@@ -188,6 +188,7 @@ fn respond(policy: &Policy, report: Report, patch: Option<String>, warnings: &[S
     let reply = Reply::new(Response {
         uid: &report.uid,
         allowed: true,
+        status: None,
         patch_type: patch.as_ref().map(|_| "JSONPatch"),
         patch,
         warnings,

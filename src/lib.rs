@@ -6,6 +6,7 @@
 //! policy     the rules: load, lint, index, decide          one judge for everything below
 //!   ▲
 //! admission  one review: bytes in, bytes out
+//! guard      one review of the policy itself: bytes in, bytes out
 //! sweeper    what to do about stored objects, as data
 //! scheduler  what a CronJob starts, and when, as data
 //!   ▲
@@ -20,8 +21,8 @@
 //! ```
 //!
 //! Whatever decides is pure: it is told what time it is and what there is, and answers with data.
-//! `batch`, `policy`, `admission`, `sweeper` and `scheduler` know no task, client, file or clock, and a test
-//! holds them to it; they are public, to be driven by other tools and other people's tables.
+//! `batch`, `policy`, `admission`, `guard`, `sweeper` and `scheduler` know no task, client, file or clock,
+//! and a test holds them to it; they are public, to be driven by other tools and other people's tables.
 //! [`policy::Policy::load`] and [`policy::Policy::decide`] are the place to begin reading.
 
 pub mod admission;
@@ -30,6 +31,7 @@ pub mod cli;
 pub mod clock;
 pub mod cluster;
 pub mod controllers;
+pub mod guard;
 pub mod leader;
 pub mod metrics;
 pub mod pki;

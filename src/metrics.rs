@@ -23,6 +23,7 @@ use prometheus_client::metrics::info::Info;
 use prometheus_client::registry::{Metric, Registry};
 
 use crate::admission::Report;
+use crate::guard::Decision;
 
 /// Holds the families and the registry that prints them.
 #[derive(Debug)]
@@ -40,6 +41,7 @@ pub struct Metrics {
     /// Rules that have label sets of their own.
     rule_names: Mutex<HashSet<String>>,
     guard_hits: Family<GuardLabels, Counter>,
+    policy_guard: Family<DecisionLabels, Counter>,
     policy_info: Family<RevisionLabels, Gauge>,
     policy_reload_successful: Gauge,
     policy_reload_timestamp: Gauge,
@@ -87,6 +89,11 @@ struct RuleLabels {
 struct GuardLabels {
     guard: &'static str,
     path: &'static str,
+}
+
+#[derive(Clone, Debug, EncodeLabelSet, Eq, Hash, PartialEq)]
+struct DecisionLabels {
+    decision: &'static str,
 }
 
 #[derive(Clone, Debug, EncodeLabelSet, Eq, Hash, PartialEq)]
@@ -141,6 +148,12 @@ impl Metrics {
         );
         let guard_hits =
             registered(registry, "guard_hits", "Objects that a guard kept", Family::default());
+        let policy_guard = registered(
+            registry,
+            "policy_guard_requests",
+            "Reviews of the policy itself, by what became of it",
+            Family::default(),
+        );
         let policy_info =
             registered(registry, "policy_info", "The policy in use", Family::default());
         let policy_reload_successful = registered(
@@ -185,6 +198,7 @@ impl Metrics {
             rule_decisions,
             rule_names: Mutex::default(),
             guard_hits,
+            policy_guard,
             policy_info,
             policy_reload_successful,
             policy_reload_timestamp,
@@ -208,6 +222,11 @@ impl Metrics {
         for (setting, reason) in changed {
             self.author_values_changed.get_or_create(&ChangeLabels { setting, reason }).inc();
         }
+    }
+
+    /// An edit of the policy was judged.
+    pub fn policy_guarded(&self, decision: Decision) {
+        self.policy_guard.get_or_create(&DecisionLabels { decision: decision.as_str() }).inc();
     }
 
     /// A request got an HTTP error instead of a review.

@@ -13,6 +13,7 @@ pub mod decide;
 mod decode;
 pub mod diagnostic;
 mod document;
+mod drastic;
 mod finding;
 pub mod glob;
 pub mod index;

@@ -4,6 +4,7 @@
 //! accept ──► tls ──► connection ──► routes ──► Judge
 //!                    (time-outs,    (limits,   (bytes in, bytes out:
 //!                     drain)         errors)    webhook.rs)
+//!                                      └─────► guarding: the policy's own review
 //! ```
 //!
 //! [`Server::bind`] and [`Server::run`] are the entry points; [`health::Admin`] is the other port.
@@ -14,6 +15,7 @@
 mod accept;
 mod activity;
 mod connection;
+mod guarding;
 mod handshake;
 pub mod health;
 mod limits;
@@ -28,7 +30,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use tokio::net::TcpListener;
-use tokio::sync::watch;
+use tokio::sync::{Semaphore, watch};
 use tokio_util::task::TaskTracker;
 
 use crate::admission::{Answer, BadReview};
@@ -119,6 +121,8 @@ struct Shared {
     judge: Arc<dyn Judge>,
     metrics: Arc<Metrics>,
     gate: Arc<Gate>,
+    /// Held by the one review of the policy that is being judged.
+    guarding: Arc<Semaphore>,
     failures: Failures,
 }
 
@@ -140,7 +144,15 @@ impl Server {
         let failures = Failures::new(Arc::clone(&metrics));
         Ok(Self {
             listener,
-            shared: Arc::new(Shared { settings, tls, judge, metrics, gate, failures }),
+            shared: Arc::new(Shared {
+                settings,
+                tls,
+                judge,
+                metrics,
+                gate,
+                guarding: Arc::new(Semaphore::new(1)),
+                failures,
+            }),
         })
     }
 

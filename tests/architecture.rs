@@ -21,6 +21,8 @@ fn pure_modules_are_pure() {
         "batch.rs",
         "admission",
         "admission.rs",
+        "guard",
+        "guard.rs",
         "sweeper",
         "sweeper.rs",
         "scheduler",

@@ -11,6 +11,8 @@ mod bodies;
 mod client;
 #[path = "server/drain.rs"]
 mod drain;
+#[path = "server/guard.rs"]
+mod guard;
 #[path = "server/harness.rs"]
 mod harness;
 #[path = "server/reload.rs"]

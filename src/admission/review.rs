@@ -7,47 +7,47 @@
 use serde::de::IgnoredAny;
 use serde::{Deserialize, Serialize};
 
-use crate::batch::{Text, Wire};
+use crate::batch::Text;
 
 use super::BadReview;
 
 /// The request of a review.
 #[derive(Debug, Deserialize)]
 #[serde(rename_all = "camelCase")]
-pub(super) struct Request<'a, O> {
+pub(crate) struct Request<'a, O> {
     #[serde(borrow, default)]
-    pub(super) uid: Text<'a>,
+    pub(crate) uid: Text<'a>,
     #[serde(borrow, default)]
-    pub(super) kind: GroupVersionKind<'a>,
+    pub(crate) kind: GroupVersionKind<'a>,
     #[serde(borrow)]
-    pub(super) sub_resource: Option<Text<'a>>,
+    pub(crate) sub_resource: Option<Text<'a>>,
     #[serde(borrow)]
-    pub(super) name: Option<Text<'a>>,
+    pub(crate) name: Option<Text<'a>>,
     #[serde(borrow)]
-    pub(super) namespace: Option<Text<'a>>,
+    pub(crate) namespace: Option<Text<'a>>,
     #[serde(borrow, default)]
-    pub(super) operation: Text<'a>,
-    pub(super) dry_run: Option<bool>,
+    pub(crate) operation: Text<'a>,
+    pub(crate) dry_run: Option<bool>,
     /// Boxed, because the request is handed up through every layer of the reader, and objects are
     /// most of its size.
-    pub(super) object: Option<Box<O>>,
-    pub(super) old_object: Option<Box<O>>,
+    pub(crate) object: Option<Box<O>>,
+    pub(crate) old_object: Option<Box<O>>,
 }
 
 /// What kind of object a request is about.
 #[derive(Debug, Default, Deserialize)]
-pub(super) struct GroupVersionKind<'a> {
+pub(crate) struct GroupVersionKind<'a> {
     #[serde(borrow, default)]
-    pub(super) group: Text<'a>,
+    pub(crate) group: Text<'a>,
     #[serde(borrow, default)]
-    pub(super) version: Text<'a>,
+    pub(crate) version: Text<'a>,
     #[serde(borrow, default)]
-    pub(super) kind: Text<'a>,
+    pub(crate) kind: Text<'a>,
 }
 
 /// A request whose objects were read, or not.
-pub(super) enum Reading<'a> {
-    Objects(Request<'a, Wire<'a>>),
+pub(crate) enum Reading<'a, O> {
+    Objects(Request<'a, O>),
     /// The objects have parts of the wrong type; the text says which.
     Unreadable(Request<'a, IgnoredAny>, String),
 }
@@ -66,45 +66,75 @@ struct Review<'a, O> {
 /// The review to send back.
 #[derive(Serialize)]
 #[serde(rename_all = "camelCase")]
-pub(super) struct Reply<'a> {
+pub(crate) struct Reply<'a> {
     api_version: &'static str,
     kind: &'static str,
     response: Response<'a>,
 }
 
-/// The response of a review. Everything is allowed: curfew mends, and never forbids.
+/// The response of a review. Of Jobs and `CronJob`s everything is allowed: curfew mends, and never
+/// forbids. What may be refused is a policy.
 #[derive(Serialize)]
 #[serde(rename_all = "camelCase")]
-pub(super) struct Response<'a> {
-    pub(super) uid: &'a str,
-    pub(super) allowed: bool,
+pub(crate) struct Response<'a> {
+    pub(crate) uid: &'a str,
+    pub(crate) allowed: bool,
+    /// Why it is not allowed.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub(crate) status: Option<Status>,
     /// Base64 of the operations; absent together with its type where there are none.
     #[serde(skip_serializing_if = "Option::is_none")]
-    pub(super) patch: Option<String>,
+    pub(crate) patch: Option<String>,
     #[serde(skip_serializing_if = "Option::is_none")]
-    pub(super) patch_type: Option<&'static str>,
+    pub(crate) patch_type: Option<&'static str>,
     #[serde(skip_serializing_if = "<[_]>::is_empty")]
-    pub(super) warnings: &'a [String],
-    pub(super) audit_annotations: AuditAnnotations<'a>,
+    pub(crate) warnings: &'a [String],
+    pub(crate) audit_annotations: AuditAnnotations<'a>,
+}
+
+/// A `Status` of `meta/v1`, as a client is to see it.
+#[derive(Debug, Serialize)]
+pub(crate) struct Status {
+    pub(crate) code: u16,
+    pub(crate) reason: &'static str,
+    pub(crate) message: String,
+    pub(crate) details: Details,
+}
+
+/// What is wrong, piece by piece: kubectl prints these in place of the message.
+#[derive(Debug, Serialize)]
+pub(crate) struct Details {
+    pub(crate) kind: &'static str,
+    pub(crate) name: String,
+    pub(crate) causes: Vec<Cause>,
+}
+
+/// One piece, which kubectl prints as `field: message`.
+#[derive(Debug, Serialize)]
+pub(crate) struct Cause {
+    pub(crate) reason: &'static str,
+    pub(crate) field: String,
+    pub(crate) message: String,
 }
 
 /// What the API server's audit log keeps of a decision.
 #[derive(Serialize)]
-pub(super) struct AuditAnnotations<'a> {
-    pub(super) decision: &'a str,
-    pub(super) revision: &'a str,
+pub(crate) struct AuditAnnotations<'a> {
+    pub(crate) decision: &'a str,
     #[serde(skip_serializing_if = "str::is_empty")]
-    pub(super) rule: &'a str,
+    pub(crate) revision: &'a str,
+    #[serde(skip_serializing_if = "str::is_empty")]
+    pub(crate) rule: &'a str,
 }
 
 // === impl Reading ===
 
-impl<'a> Reading<'a> {
+impl<'a, O: Deserialize<'a>> Reading<'a, O> {
     /// Reads a body.
     ///
     /// # Errors
     /// Where it is no review that can be answered: the sentence says what is wrong and where.
-    pub(super) fn new(body: &'a [u8]) -> Result<Self, BadReview> {
+    pub(crate) fn new(body: &'a [u8]) -> Result<Self, BadReview> {
         if body.iter().all(u8::is_ascii_whitespace) {
             return Err(BadReview::new("empty", "the body is empty: send an AdmissionReview"));
         }
@@ -185,7 +215,7 @@ fn refuse_depth(body: &[u8]) -> Result<(), BadReview> {
 
 impl<'a> Reply<'a> {
     /// A review that carries a response.
-    pub(super) fn new(response: Response<'a>) -> Self {
+    pub(crate) fn new(response: Response<'a>) -> Self {
         Self { api_version: API_VERSION, kind: KIND, response }
     }
 }

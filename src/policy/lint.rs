@@ -14,7 +14,7 @@ mod witness;
 use std::cell::Cell;
 use std::collections::HashMap;
 
-use covers::glob_covers;
+pub(super) use covers::{glob_covers, selector_covers};
 pub use object::{Lint, object};
 use witness::Witness;
 

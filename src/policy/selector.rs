@@ -1,5 +1,7 @@
 //! Label selectors with the API server's semantics.
 
+use std::fmt;
+
 use schemars::{JsonSchema, Schema, SchemaGenerator};
 
 use super::code;
@@ -67,6 +69,35 @@ impl Requirement {
             Operator::Exists => value.is_some(),
             Operator::In(values) => among(values),
             Operator::NotIn(values) => !among(values),
+        }
+    }
+}
+
+impl fmt::Display for Selector {
+    /// As kubectl takes it: `a=b,c in (d,e),!f`.
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        for (position, requirement) in self.requirements.iter().enumerate() {
+            f.write_str(if position == 0 { "" } else { "," })?;
+            requirement.fmt(f)?;
+        }
+        Ok(())
+    }
+}
+
+impl fmt::Display for Requirement {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let Self { key, operator } = self;
+        match operator {
+            Operator::DoesNotExist => write!(f, "!{key}"),
+            Operator::Exists => f.write_str(key),
+            Operator::In(values) => match values.as_slice() {
+                [value] => write!(f, "{key}={value}"),
+                values => write!(f, "{key} in ({})", values.join(",")),
+            },
+            Operator::NotIn(values) => match values.as_slice() {
+                [value] => write!(f, "{key}!={value}"),
+                values => write!(f, "{key} notin ({})", values.join(",")),
+            },
         }
     }
 }

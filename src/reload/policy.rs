@@ -9,6 +9,7 @@ use std::path::{Path, PathBuf};
 
 use super::{Content, Digest, ReadError, read_file};
 use crate::policy::Source;
+use crate::policy::load::is_policy;
 
 /// Reads the files of a policy: each path is a file, or a folder of which every `*.yaml` and
 /// `*.yml` is read in byte order of the names, without those that begin with `.` (the kubelet's
@@ -67,12 +68,6 @@ fn folder(path: &Path) -> Result<Vec<(String, PathBuf)>, ReadError> {
     }
     files.sort();
     Ok(files)
-}
-
-/// Whether a file of a policy's folder is part of it, by its name.
-pub fn is_policy(name: &str) -> bool {
-    let stem = name.strip_suffix(".yaml").or_else(|| name.strip_suffix(".yml"));
-    stem.is_some_and(|stem| !name.starts_with('.') && !stem.ends_with("-test"))
 }
 
 fn text(path: &Path) -> Result<String, ReadError> {

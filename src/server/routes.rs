@@ -1,4 +1,5 @@
-//! What the HTTPS port answers: one route, and a clear error for everything else.
+//! What the HTTPS port answers: reviews of Jobs and `CronJob`s, reviews of the policy itself, and
+//! a clear error for everything else.
 //!
 //! Errors are plain text; the API server puts it into its own log. None carries `Retry-After`
 //! (see `limits`), and none redirects, since the API server would follow.
@@ -16,14 +17,14 @@ use axum::routing::post;
 use http_body_util::BodyExt;
 use tokio::time::timeout;
 
-use super::Shared;
 use super::limits::Turn;
+use super::{Shared, guarding};
 use crate::admission::BadReview;
 use crate::clock;
 
 /// Why a request gets no review back.
 #[derive(Debug, thiserror::Error)]
-enum Rejection {
+pub(super) enum Rejection {
     #[error("the request ended early")]
     Aborted,
     #[error("{0}")]
@@ -36,7 +37,7 @@ enum Rejection {
     Memory,
     #[error("{method} is not answered here: expected POST")]
     Method { method: Method },
-    #[error("{path} is not here: admission reviews go to {ROUTE}")]
+    #[error("{path} is not here: admission reviews go to {ROUTE}, those of the policy to {GUARD}")]
     NotFound { path: String },
     #[error("curfew failed while it looked at the review: this is a bug, see its log")]
     Panic,
@@ -46,10 +47,11 @@ enum Rejection {
     TooSlow,
 }
 
-/// The one route. Routing looks at the path alone: the API server appends `?timeout=…`.
+/// The routes. Routing looks at the path alone: the API server appends `?timeout=…`.
 pub(super) fn router(shared: Arc<Shared>) -> Router {
     Router::new()
         .route(ROUTE, post(answer))
+        .route(GUARD, post(guard))
         .method_not_allowed_fallback(async |State(shared): State<Arc<Shared>>, method: Method| {
             reject(&shared, &Rejection::Method { method })
         })
@@ -69,8 +71,27 @@ fn reject(shared: &Shared, rejection: &Rejection) -> Response {
     rejection.response()
 }
 
+async fn guard(State(shared): State<Arc<Shared>>, request: Request) -> Response {
+    guarding::review(&shared, request).await.unwrap_or_else(|rejection| reject(&shared, &rejection))
+}
+
 async fn review(shared: &Shared, request: Request) -> Result<Response, Rejection> {
     let began = clock::instant();
+    let (body, _turn) = admitted(shared, request).await?;
+    // A panic must cost this request only. Nothing that the closure sees is left half-changed: it
+    // reads a policy, and counts.
+    let answer = catch_unwind(AssertUnwindSafe(|| shared.judge.judge(&body)))
+        .map_err(|_| Rejection::Panic)?
+        .map_err(Rejection::BadReview)?;
+    shared.metrics.reviewed(&answer.report, began.elapsed());
+    Ok(json(answer.body))
+}
+
+/// The body of a request that is let in, with the turn that it takes for as long as it is held.
+pub(super) async fn admitted(
+    shared: &Shared,
+    request: Request,
+) -> Result<(Bytes, Turn), Rejection> {
     is_json(request.headers())?;
     let limit = shared.settings.body_limit;
     if request.body().size_hint().lower() > limit as u64 {
@@ -81,14 +102,12 @@ async fn review(shared: &Shared, request: Request) -> Result<Response, Rejection
         timeout(shared.settings.body_timeout, collect(request.into_body(), limit, &mut turn))
             .await
             .map_err(|_| Rejection::TooSlow)??;
-    // A panic must cost this request only. Nothing that the closure sees is left half-changed: it
-    // reads a policy, and counts.
-    let answer = catch_unwind(AssertUnwindSafe(|| shared.judge.judge(&body)))
-        .map_err(|_| Rejection::Panic)?
-        .map_err(Rejection::BadReview)?;
-    shared.metrics.reviewed(&answer.report, began.elapsed());
+    Ok((body, turn))
+}
+
+pub(super) fn json(body: Vec<u8>) -> Response {
     let json = [(CONTENT_TYPE, HeaderValue::from_static("application/json"))];
-    Ok((json, answer.body).into_response())
+    (json, body).into_response()
 }
 
 /// Reads a body that is not over the limit, whatever it announced.
@@ -172,3 +191,4 @@ impl Rejection {
 }
 
 const ROUTE: &str = "/mutate";
+const GUARD: &str = "/guard";

@@ -13,14 +13,14 @@ const JSON: &str = "content-type: application/json";
     "POST /",
     JSON,
     404,
-    "/ is not here: admission reviews go to /mutate",
+    "/ is not here: admission reviews go to /mutate, those of the policy to /guard",
     "not_found"
 )]
 #[case::a_longer_path(
     "POST /mutate/",
     JSON,
     404,
-    "/mutate/ is not here: admission reviews go to /mutate",
+    "/mutate/ is not here: admission reviews go to /mutate, those of the policy to /guard",
     "not_found"
 )]
 #[case::another_method(

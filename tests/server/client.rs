@@ -109,6 +109,12 @@ impl Http1 {
         self.read().await
     }
 
+    /// A review of the policy.
+    pub(crate) async fn post_guard(&mut self, body: &str) -> io::Result<Response> {
+        self.write(post_to("/guard", body)).await?;
+        self.read().await
+    }
+
     /// Reads an answer; an error where the connection ends before its end, or nothing comes for
     /// longer than any test takes.
     pub(crate) async fn read(&mut self) -> io::Result<Response> {
@@ -150,8 +156,12 @@ impl Response {
 
 /// A well-formed request.
 pub(crate) fn post(body: &str) -> String {
+    post_to("/mutate", body)
+}
+
+pub(crate) fn post_to(path: &str, body: &str) -> String {
     format!(
-        "POST /mutate?timeout=10s HTTP/1.1\r\nhost: localhost\r\n\
+        "POST {path}?timeout=10s HTTP/1.1\r\nhost: localhost\r\n\
          content-type: application/json\r\ncontent-length: {}\r\n\r\n{body}",
         body.len()
     )

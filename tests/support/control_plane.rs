@@ -339,7 +339,7 @@ fn tail(log: &str) -> String {
 // On a machine with other work it can take much longer than the usual five seconds.
 const READY: Duration = Duration::from_secs(90);
 
-const AUDIT_POLICY: &str = r"
+const AUDIT_POLICY: &str = r#"
 apiVersion: audit.k8s.io/v1
 kind: Policy
 omitStages: [RequestReceived]
@@ -350,5 +350,8 @@ rules:
     resources: [{group: batch}]
   - level: Metadata
     resources: [{group: batch}]
+  - level: Metadata
+    verbs: [create, update, patch]
+    resources: [{group: "", resources: [configmaps]}]
   - level: None
-";
+"#;

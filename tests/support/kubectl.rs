@@ -34,6 +34,15 @@ impl Kubectl {
 
     /// With something on stdin, for `-f -`.
     pub fn run_with(&self, arguments: &[&str], input: &str) -> Said {
+        self.run_in(&[], arguments, input)
+    }
+
+    /// `kubectl edit` with a program in the place of a person, which is given the file.
+    pub fn edit(&self, what: &str, editor: &str) -> Said {
+        self.run_in(&[("KUBE_EDITOR", editor)], &["edit", what], "")
+    }
+
+    fn run_in(&self, environment: &[(&str, &str)], arguments: &[&str], input: &str) -> Said {
         let mut child = Command::new(&self.program)
             .arg("--namespace")
             .arg(&self.namespace)
@@ -43,6 +52,7 @@ impl Kubectl {
             // `kubectl diff` runs the diff that it finds there.
             .env("PATH", std::env::var_os("PATH").unwrap_or_default())
             .env("KUBECONFIG", &self.kubeconfig)
+            .envs(environment.iter().copied())
             .stdin(Stdio::piped())
             .stdout(Stdio::piped())
             .stderr(Stdio::piped())

@@ -1,4 +1,4 @@
-//! `MutatingWebhookConfigurations`, bound to the namespaces of one test so that tests do not disturb
+//! Webhook configurations, bound to the namespaces of one test so that tests do not disturb
 //! each other, and removed with it.
 
 use std::{net::SocketAddr, time::Duration};
@@ -16,6 +16,7 @@ use super::{
 /// Holds a registered configuration.
 pub struct Registration<'a> {
     plane: &'a ControlPlane,
+    collection: &'static str,
     pub name: String,
 }
 
@@ -73,6 +74,20 @@ impl<'a> Registration<'a> {
 
     /// For webhooks that no Job's creation reaches.
     pub fn without_waiting(name: &str, namespaces: &[&Namespace<'a>], webhooks: &[Value]) -> Self {
+        Self::register(MUTATING, name, namespaces, webhooks)
+    }
+
+    /// Registers webhooks that may refuse; the test waits for them as it likes.
+    pub fn validating(name: &str, namespaces: &[&Namespace<'a>], webhooks: &[Value]) -> Self {
+        Self::register(VALIDATING, name, namespaces, webhooks)
+    }
+
+    fn register(
+        (kind, collection): (&str, &'static str),
+        name: &str,
+        namespaces: &[&Namespace<'a>],
+        webhooks: &[Value],
+    ) -> Self {
         let plane = namespaces.first().expect("a test has a namespace").plane;
         let names: Vec<&str> = namespaces.iter().map(|space| space.name.as_str()).collect();
         let scope = json!({"namespaceSelector": {"matchExpressions": [
@@ -83,12 +98,12 @@ impl<'a> Registration<'a> {
         let name = format!("{name}.{}", names[0]);
         let body = json!({
             "apiVersion": "admissionregistration.k8s.io/v1",
-            "kind": "MutatingWebhookConfiguration",
+            "kind": kind,
             "metadata": {"name": name},
             "webhooks": webhooks,
         });
-        plane.api.post(COLLECTION, &body).ok();
-        Self { plane, name }
+        plane.api.post(collection, &body).ok();
+        Self { plane, collection, name }
     }
 
     /// Sends dry runs until one of them has met the webhook: the API server learns of it by a watch.
@@ -105,7 +120,7 @@ impl<'a> Registration<'a> {
 
 impl Drop for Registration<'_> {
     fn drop(&mut self) {
-        let path = format!("{COLLECTION}/{}", self.name);
+        let path = format!("{}/{}", self.collection, self.name);
         let delete = self.plane.api.send("DELETE", &path, "application/json", Vec::new());
         // A test that fails already must not fail again in here.
         let _ = super::wait::runtime().block_on(delete);
@@ -157,13 +172,46 @@ pub fn webhook(name: &str, endpoint: &Endpoint, resource: &str) -> Value {
     })
 }
 
+/// The webhook that guards the policy in the `ConfigMap` of that name.
+pub fn guard(endpoint: &Endpoint, map: &str) -> Value {
+    let url = endpoint.target["url"].as_str().expect("the guard is called by its URL");
+    let url = url.replace("/mutate", "/guard");
+    json!({
+        "name": "policy.curfew.dev",
+        "admissionReviewVersions": ["v1"],
+        "clientConfig": {"url": url, "caBundle": endpoint.bundle},
+        "failurePolicy": "Ignore",
+        "matchConditions": [
+            {"name": "the-policy", "expression": format!("request.name == '{map}'")},
+        ],
+        "matchPolicy": "Equivalent",
+        "rules": [{
+            "apiGroups": [""],
+            "apiVersions": ["v1"],
+            "operations": ["CREATE", "UPDATE"],
+            "resources": ["configmaps"],
+            "scope": "Namespaced",
+        }],
+        "sideEffects": "None",
+        "timeoutSeconds": 10,
+    })
+}
+
 /// The label of the dry runs that ask whether a webhook is called, for webhooks that select.
 pub const PROBE: &str = "example.test/probe";
 
 /// The namespace of the Services; certificates are for all names in it.
 pub const SERVICES: &str = "curfew-services";
 
-const COLLECTION: &str = "/apis/admissionregistration.k8s.io/v1/mutatingwebhookconfigurations";
+const MUTATING: (&str, &str) = (
+    "MutatingWebhookConfiguration",
+    "/apis/admissionregistration.k8s.io/v1/mutatingwebhookconfigurations",
+);
+
+const VALIDATING: (&str, &str) = (
+    "ValidatingWebhookConfiguration",
+    "/apis/admissionregistration.k8s.io/v1/validatingwebhookconfigurations",
+);
 
 const LIMIT: Duration = Duration::from_secs(30);
 

@@ -13,8 +13,8 @@ use crate::cli::policies::Policies;
 use crate::cli::printer::Printer;
 use crate::cli::{Invalid, report};
 use crate::policy::load::Source;
+use crate::policy::load::is_policy;
 use crate::policy::rule::Policy;
-use crate::reload::policy::is_policy;
 
 /// A policy, and where it was found.
 #[derive(Debug)]

@@ -45,7 +45,7 @@ pub(super) fn covers(wide: &Match, narrow: &Match) -> bool {
 ///
 /// `wide` is matched against the text of `narrow`, in which a `*` can only be swallowed by a `*`,
 /// and a `?` by a `?` or a `*`.
-pub(super) fn glob_covers(wide: &Glob, narrow: &Glob) -> bool {
+pub(in crate::policy) fn glob_covers(wide: &Glob, narrow: &Glob) -> bool {
     let (wide, narrow) = (wide.as_str().as_bytes(), narrow.as_str().as_bytes());
     let (mut w, mut n) = (0, 0);
     let mut retry: Option<(usize, usize)> = None;
@@ -67,6 +67,11 @@ pub(super) fn glob_covers(wide: &Glob, narrow: &Glob) -> bool {
         }
     }
     wide[w..].iter().all(|byte| *byte == b'*')
+}
+
+/// Whether everything that `narrow` selects is selected by `wide`.
+pub(in crate::policy) fn selector_covers(wide: &Selector, narrow: &Selector) -> bool {
+    implied(&of_selector(Some(wide)), &of_selector(Some(narrow)))
 }
 
 /// An empty list takes in everything.

@@ -1,0 +1,186 @@
+//! One review of the `ConfigMap` that holds the policy: bytes in, bytes out.
+//!
+//! [`review`] refuses an edit after which the policy could not be used, with the findings that
+//! `curfew check` has, and warns of one that would end far more than the one before. It looks
+//! only at a map of its own version: what another version reads, it cannot judge, and an upgrade
+//! must not fail because the old one is still there. It does no I/O and holds nothing between two
+//! calls.
+
+mod answer;
+mod map;
+mod refusal;
+mod warnings;
+
+use crate::admission::BadReview;
+use crate::admission::review::{Reading, Request};
+use crate::policy::{Loaded, Policy};
+
+use self::map::ConfigMap;
+use self::refusal::Problem;
+
+/// The answer to one review, with what a log line and a metric want to know of it.
+#[derive(Debug)]
+pub struct Answer {
+    /// The `AdmissionReview` to send back, with HTTP status 200.
+    pub body: Vec<u8>,
+    pub report: Report,
+}
+
+/// What was decided.
+#[derive(Debug)]
+pub struct Report {
+    pub uid: String,
+    pub namespace: String,
+    pub name: String,
+    pub decision: Decision,
+    /// The revision of the policy that was let in; empty where none was.
+    pub revision: String,
+    pub dry_run: bool,
+    /// What is wrong, or drastic, or odd: a line each.
+    pub told: Vec<String>,
+}
+
+/// What becomes of an edit.
+#[derive(Clone, Copy, Debug, Eq, Hash, PartialEq)]
+pub enum Decision {
+    Accepted,
+    /// Let in with a word about what it does to many objects at once.
+    Drastic,
+    /// Nothing that we judge: another kind, another operation, or a map that is being deleted.
+    NotConsidered,
+    /// The map of another version of curfew.
+    OtherVersion,
+    Refused,
+    /// The files stay as they are.
+    Unchanged,
+    /// No map that could be read.
+    Unjudged,
+}
+
+/// What becomes of an edit, with what is said about it.
+struct Verdict {
+    decision: Decision,
+    revision: String,
+    warnings: Vec<String>,
+    problems: Vec<Problem>,
+}
+
+/// Answers a review; `version` is that of this curfew.
+///
+/// # Errors
+/// Where the body is no `AdmissionReview` of `admission.k8s.io/v1` with a request and a uid.
+pub fn review(version: &str, body: &[u8]) -> Result<Answer, BadReview> {
+    match Reading::<ConfigMap>::new(body)? {
+        Reading::Objects(mut request) => {
+            let (object, old) = (request.object.take(), request.old_object.take());
+            let verdict = judge(version, &request, object.as_deref(), old.as_deref());
+            Ok(answer::of(&request, verdict))
+        }
+        Reading::Unreadable(request, _) if is_edit(&request) => {
+            let warnings = vec!["curfew did not check this policy: it cannot be read".to_owned()];
+            Ok(answer::of(&request, Verdict { warnings, ..Decision::Unjudged.into() }))
+        }
+        Reading::Unreadable(request, _) => Ok(answer::of(&request, Decision::NotConsidered.into())),
+    }
+}
+
+fn judge<O>(
+    version: &str,
+    request: &Request<'_, O>,
+    object: Option<&ConfigMap>,
+    old: Option<&ConfigMap>,
+) -> Verdict {
+    if !is_edit(request) {
+        return Decision::NotConsidered.into();
+    }
+    let Some(object) = object else { return Decision::Unjudged.into() };
+    // Whatever stands in it, it must be able to go: finalizers are taken off by an update.
+    if object.is_being_deleted() {
+        return Decision::NotConsidered.into();
+    }
+    if object.version() != Some(version) {
+        return other_version(version, object, old);
+    }
+    let old = old.filter(|old| old.version() == Some(version));
+    // Labels and finalizers are nobody's policy, and what is wrong was wrong before.
+    if old.is_some_and(|old| old.same_files(object)) {
+        return unchanged(object);
+    }
+    match load(object) {
+        Err(problems) => Verdict { problems, ..Decision::Refused.into() },
+        Ok(loaded) => accepted(loaded, old),
+    }
+}
+
+/// Says so where the label is lost in an edit: nobody would look at the map from then on.
+fn other_version(version: &str, object: &ConfigMap, old: Option<&ConfigMap>) -> Verdict {
+    let was_ours = old.is_some_and(|old| old.version() == Some(version));
+    let lost = was_ours && object.version().is_none();
+    let warning = || format!("curfew checks a policy only if it has the label {}", map::VERSION);
+    let warnings = lost.then(warning).into_iter().collect();
+    Verdict { warnings, ..Decision::OtherVersion.into() }
+}
+
+fn unchanged(object: &ConfigMap) -> Verdict {
+    match load(object) {
+        Ok(loaded) => Verdict { revision: loaded.policy.revision, ..Decision::Unchanged.into() },
+        Err(problems) => {
+            let first = problems.first().map(Problem::line);
+            let warning = first.map(|line| format!("this policy cannot be used: {line}"));
+            let warnings = warning.iter().map(|line| warnings::fit(line)).collect();
+            Verdict { warnings, ..Decision::Unchanged.into() }
+        }
+    }
+}
+
+fn accepted(loaded: Loaded, old: Option<&ConfigMap>) -> Verdict {
+    let Loaded { policy, warnings } = loaded;
+    // What was broken was not in use, and says nothing about what is.
+    let old = old.and_then(|old| load(old).ok());
+    let drastic = old.map(|old| policy.drastic_changes(&old.policy)).unwrap_or_default();
+    let decision = if drastic.is_empty() { Decision::Accepted } else { Decision::Drastic };
+    Verdict {
+        decision,
+        revision: policy.revision,
+        warnings: warnings::of(drastic, &warnings),
+        problems: Vec::new(),
+    }
+}
+
+fn load(map: &ConfigMap) -> Result<Loaded, Vec<Problem>> {
+    let sources = map.sources()?;
+    Policy::load(&sources).map_err(|found| refusal::problems(&found))
+}
+
+/// Whether a request is about a `ConfigMap` that comes or changes.
+fn is_edit<O>(request: &Request<'_, O>) -> bool {
+    let kind = &request.kind;
+    let is_map = kind.group.is_empty() && &*kind.version == "v1" && &*kind.kind == map::KIND;
+    let is_main = request.sub_resource.as_ref().is_none_or(|name| name.is_empty());
+    is_map && is_main && matches!(&*request.operation, "CREATE" | "UPDATE")
+}
+
+// === impl Decision ===
+
+impl Decision {
+    /// As metrics, logs and the audit log name it.
+    pub const fn as_str(self) -> &'static str {
+        match self {
+            Self::Accepted => "accepted",
+            Self::Drastic => "drastic",
+            Self::NotConsidered => "not-considered",
+            Self::OtherVersion => "other-version",
+            Self::Refused => "refused",
+            Self::Unchanged => "unchanged",
+            Self::Unjudged => "unjudged",
+        }
+    }
+}
+
+// === impl Verdict ===
+
+impl From<Decision> for Verdict {
+    fn from(decision: Decision) -> Self {
+        Self { decision, revision: String::new(), warnings: Vec::new(), problems: Vec::new() }
+    }
+}

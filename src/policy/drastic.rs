@@ -1,0 +1,187 @@
+//! What an edited policy does to many objects at once: TTLs that become far shorter, protection
+//! that goes, more power.
+//!
+//! [`Policy::drastic_changes`] compares two policies part by part and rule by rule, by name. It
+//! asks no object: what is said of a rule is true of the rule, whatever stands before it. Nothing
+//! is forbidden for it; the brake of the sweeper is what keeps finished Jobs (controllers.md).
+
+mod exempt;
+mod rules;
+
+use std::collections::HashSet;
+use std::fmt::Display;
+use std::hash::Hash;
+
+use super::rule::{
+    GuardKind, GuardSettings, Guards, Limits, Mode, Policy, Scheduler, SchedulerMode, Stored, Ttl,
+};
+use super::value::Seconds;
+
+/// What is drastic about the way from one policy to another, as far as it was looked at.
+struct Changes {
+    lines: Vec<String>,
+}
+
+// === impl Policy ===
+
+impl Policy {
+    /// What is drastic about this policy where the old one was in use: a sentence each, which says
+    /// from what to what.
+    pub fn drastic_changes(&self, old: &Self) -> Vec<String> {
+        let mut changes = Changes { lines: Vec::new() };
+        if self.revision != old.revision {
+            changes.look(old, self);
+        }
+        changes.lines
+    }
+}
+
+// === impl Changes ===
+
+impl Changes {
+    fn look(&mut self, old: &Policy, new: &Policy) {
+        self.mode("", old.mode, new.mode);
+        exempt::look(&old.exempt, &new.exempt, self);
+        self.guards(&old.guards, &new.guards);
+        self.limits("", old.limits, new.limits);
+        rules::look(old, new, self);
+        self.ttl("defaults: ", old.defaults.ttl, new.defaults.ttl);
+        self.stored(&old.stored, &new.stored);
+        self.scheduler(&old.scheduler, &new.scheduler);
+    }
+
+    fn push(&mut self, line: String) {
+        self.lines.push(line);
+    }
+
+    /// It begins to write.
+    fn mode(&mut self, owner: &str, from: Mode, to: Mode) {
+        if from != Mode::Enforce && to == Mode::Enforce {
+            self.push(format!("{owner}mode {from:?} becomes {to:?}"));
+        }
+    }
+
+    fn guards(&mut self, from: &Guards, to: &Guards) {
+        let Guards { settings, floor, allow_owners, gitops_marks } = to;
+        self.guard_settings("", from.settings, *settings);
+        self.shorter("guards.floor", Some(from.floor), Some(*floor));
+        self.list("guards.allowOwners", "new", &missing(allow_owners, &from.allow_owners));
+        let marks = &from.gitops_marks;
+        for (name, before, after) in [
+            ("labels", &marks.labels, &gitops_marks.labels),
+            ("annotations", &marks.annotations, &gitops_marks.annotations),
+            ("managers", &marks.managers, &gitops_marks.managers),
+        ] {
+            self.list(&format!("guards.gitOpsMarks.{name}"), "gone", &missing(before, after));
+        }
+    }
+
+    fn guard_settings(&mut self, owner: &str, from: GuardSettings, to: GuardSettings) {
+        for kind in GuardKind::ALL {
+            let before = from.of(kind).unwrap_or_default();
+            let after = to.of(kind).unwrap_or_default();
+            if after < before {
+                let name = kind.as_str();
+                self.push(format!("{owner}guards.{name} {before:?} becomes {after:?}"));
+            }
+        }
+    }
+
+    /// Limits that cut TTLs or holds; where there was none, it is not known what is cut.
+    fn limits(&mut self, owner: &str, from: Limits, to: Limits) {
+        for (name, before, after) in
+            [("ttl.max", from.ttl_max, to.ttl_max), ("hold", from.hold, to.hold)]
+        {
+            if before.is_some() && after.is_some() {
+                self.shorter(&format!("{owner}limits.{name}"), before, after);
+            }
+        }
+    }
+
+    /// A TTL that is mentioned before and after; of any other nobody knows here what it was.
+    fn ttl(&mut self, owner: &str, from: Option<Ttl>, to: Option<Ttl>) {
+        let (Some(from), Some(to)) = (from.map(sides), to.map(sides)) else { return };
+        if from.0 == from.1 && to.0 == to.1 {
+            self.shorter(&format!("{owner}ttl"), from.0, to.0);
+            return;
+        }
+        self.shorter(&format!("{owner}ttl.onSuccess"), from.0, to.0);
+        self.shorter(&format!("{owner}ttl.onFailure"), from.1, to.1);
+    }
+
+    /// `None` is for ever.
+    fn shorter(&mut self, name: &str, from: Option<Seconds>, to: Option<Seconds>) {
+        let Some(to) = to else { return };
+        match from {
+            None => self.push(format!("{name} unset becomes {to}")),
+            Some(from) if to < from && to.get() * TENFOLD <= from.get() => {
+                let times = match from.get().checked_div(to.get()) {
+                    Some(times) => format!(", {times} times shorter"),
+                    None => String::new(),
+                };
+                self.push(format!("{name} {from} becomes {to}{times}"));
+            }
+            Some(_) => {}
+        }
+    }
+
+    fn stored(&mut self, from: &Stored, to: &Stored) {
+        let Stored { action, selector, propagation: _, rate: _, brake_at_most } = to;
+        if *action > from.action {
+            let (before, after) = (from.action.as_str(), action.as_str());
+            self.push(format!("stored.action {before} becomes {after}"));
+        }
+        if let (Some(selector), None) = (&from.selector, selector) {
+            self.push(format!("stored.selector {selector} is gone: everything stored counts"));
+        }
+        let (before, after) = (from.brake_at_most, *brake_at_most);
+        if after > before && i64::from(before) * TENFOLD <= i64::from(after) {
+            self.push(format!("stored.brake.atMost {before} becomes {after}"));
+        }
+    }
+
+    /// It begins to start `CronJob`s, or to start all of them.
+    fn scheduler(&mut self, from: &Scheduler, to: &Scheduler) {
+        let power = |mode: SchedulerMode| match mode {
+            SchedulerMode::Off | SchedulerMode::Observe => 0,
+            SchedulerMode::Backstop => 1,
+            SchedulerMode::Own => 2,
+        };
+        if power(to.mode) > power(from.mode) {
+            let (before, after) = (from.mode.as_str(), to.mode.as_str());
+            self.push(format!("scheduler.mode {before} becomes {after}"));
+        }
+    }
+
+    /// Entries of a list that are new, or gone.
+    fn list(&mut self, name: &str, what: &str, entries: &[String]) {
+        let verb = if entries.len() == 1 { "is" } else { "are" };
+        let shown = entries.get(..SHOWN).unwrap_or(entries).join(", ");
+        match entries.len().saturating_sub(SHOWN) {
+            _ if entries.is_empty() => {}
+            0 => self.push(format!("{name}: {shown} {verb} {what}")),
+            rest => self.push(format!("{name}: {shown} and {rest} more {verb} {what}")),
+        }
+    }
+}
+
+/// The entries of a list that another has not.
+fn missing<T: Display + Eq + Hash>(list: &[T], other: &[T]) -> Vec<String> {
+    let other: HashSet<&T> = other.iter().collect();
+    list.iter().filter(|entry| !other.contains(entry)).map(ToString::to_string).collect()
+}
+
+/// On success and on failure.
+fn sides(ttl: Ttl) -> (Option<Seconds>, Option<Seconds>) {
+    match ttl {
+        Ttl::Fixed(seconds) => (Some(seconds), Some(seconds)),
+        Ttl::Pair { on_success, on_failure } => (on_success, on_failure),
+        Ttl::Unset => (None, None),
+    }
+}
+
+/// From here on a change is more likely a slip of the hand: a unit, or a digit.
+const TENFOLD: i64 = 10;
+
+/// So many entries are told by name.
+const SHOWN: usize = 3;

@@ -1,0 +1,66 @@
+//! Rules of the same name, rules that are new and rules that are gone.
+//!
+//! Where a rule is silent about mode, `stored` or a guard, what the top of its policy says holds
+//! for what it matches. A TTL has no such stand-in: another rule may supply it.
+
+use std::collections::{HashMap, HashSet};
+
+use super::Changes;
+use crate::policy::rule::{GuardKind, GuardSettings, Mode, Policy, Rule, Settings};
+
+pub(super) fn look(old: &Policy, new: &Policy, changes: &mut Changes) {
+    let before: HashMap<&str, &Rule> =
+        old.rules.iter().map(|rule| (rule.name.as_str(), rule)).collect();
+    for rule in &new.rules {
+        let was = before.get(rule.name.as_str()).map(|rule| &rule.settings);
+        let owner = format!("rule {:?}: ", rule.name);
+        if let Some(was) = was {
+            changes.ttl(&owner, was.ttl, rule.settings.ttl);
+            changes.limits(&owner, was.limits, rule.settings.limits);
+        }
+        power(&owner, (old, was), (new, Some(&rule.settings)), changes);
+    }
+    let names: HashSet<&str> = new.rules.iter().map(|rule| rule.name.as_str()).collect();
+    for rule in old.rules.iter().filter(|rule| !names.contains(rule.name.as_str())) {
+        let owner = format!("rule {:?} is gone: ", rule.name);
+        power(&owner, (old, Some(&rule.settings)), (new, None), changes);
+    }
+}
+
+/// What may be done to what a rule matches, where the rule says so before or after.
+fn power(
+    owner: &str,
+    (old, before): (&Policy, Option<&Settings>),
+    (new, after): (&Policy, Option<&Settings>),
+    changes: &mut Changes,
+) {
+    let mode = |settings: Option<&Settings>| settings.and_then(|settings| settings.mode);
+    // `Off` at the top is absolute, and to leave it for `Enforce` is told of the top.
+    let told = old.mode == Mode::Off && new.mode == Mode::Enforce;
+    if mode(before).or(mode(after)).is_some() && new.mode != Mode::Off && !told {
+        let from = mode(before).filter(|_| old.mode != Mode::Off).unwrap_or(old.mode);
+        changes.mode(owner, from, mode(after).unwrap_or(new.mode));
+    }
+    let stored = |settings: Option<&Settings>| settings.and_then(|settings| settings.stored);
+    if stored(before).or(stored(after)).is_some() {
+        let from = stored(before).unwrap_or(old.stored.action);
+        let to = stored(after).unwrap_or(new.stored.action);
+        if to > from {
+            let (from, to) = (from.as_str(), to.as_str());
+            changes.push(format!("{owner}stored {from} becomes {to}"));
+        }
+    }
+    let guards = |settings: Option<&Settings>| settings.map(|s| s.guards).unwrap_or_default();
+    let (before, after) = (guards(before), guards(after));
+    let spoken = |kind: GuardKind| before.of(kind).or(after.of(kind)).is_some();
+    let effective = |own: GuardSettings, top: GuardSettings| {
+        let of = |kind| own.of(kind).or(top.of(kind)).filter(|_| spoken(kind));
+        GuardSettings {
+            owned_by_other: of(GuardKind::OwnedByOther),
+            deploy_hooks: of(GuardKind::DeployHooks),
+            gitops_tracked: of(GuardKind::GitOpsTracked),
+        }
+    };
+    let from = effective(before, old.guards.settings);
+    changes.guard_settings(owner, from, effective(after, new.guards.settings));
+}

@@ -1,0 +1,91 @@
+//! Bodies that no API server sends.
+
+use std::time::Duration;
+
+use curfew::clock;
+use curfew::guard::{Decision, review};
+use proptest::prelude::*;
+use rstest::rstest;
+
+use super::support::{VERSION, ask, body, file, map, one, repeated, warnings};
+
+#[rstest]
+#[case::empty("", "empty")]
+#[case::not_json("hello", "json")]
+#[case::another_version(r#"{"apiVersion":"admission.k8s.io/v1beta1"}"#, "version")]
+#[case::no_uid(
+    r#"{"apiVersion":"admission.k8s.io/v1","kind":"AdmissionReview","request":{}}"#,
+    "uid"
+)]
+fn what_is_no_review(#[case] body: &str, #[case] reason: &str) {
+    assert_eq!(review(VERSION, body.as_bytes()).unwrap_err().reason, reason);
+}
+
+/// A good review as text, to be cut and changed.
+fn text() -> String {
+    let old = one("  defaults: {ttl: 7d}");
+    body(&one("  exempt: {namespaces: ['a-*']}\n  defaults: {ttl: 7s}"), Some(&old)).to_string()
+}
+
+proptest! {
+    #[test]
+    fn arbitrary_bytes(bytes in proptest::collection::vec(any::<u8>(), 0..200)) {
+        let _ = review(VERSION, &bytes);
+    }
+
+    #[test]
+    fn a_review_with_bytes_replaced(
+        places in proptest::collection::vec((any::<proptest::sample::Index>(), any::<u8>()), 1..6),
+        end in any::<proptest::sample::Index>(),
+    ) {
+        let mut bytes = text().into_bytes();
+        for (place, byte) in places {
+            let place = place.index(bytes.len());
+            bytes[place] = byte;
+        }
+        let _ = review(VERSION, &bytes);
+        let _ = review(VERSION, &bytes[..end.index(bytes.len())]);
+    }
+
+    #[test]
+    fn arbitrary_files(
+        files in proptest::collection::vec(("[-._a-zA-Z0-9]{1,9}(\\.yaml|\\.yml|)", "\\PC{0,60}|(?s).{0,60}"), 0..4),
+        spec in "  (defaults|mode|rules|stored|exempt|limits): [-\\[\\]{}:, a-z0-9\"'\n]{0,40}",
+        was in "  (defaults|mode|rules|stored|exempt|limits): [-\\[\\]{}:, a-z0-9\"'\n]{0,40}",
+    ) {
+        let mut files: Vec<(&str, &str)> =
+            files.iter().map(|(name, text)| (name.as_str(), text.as_str())).collect();
+        let (decision, response) = ask(&body(&map(VERSION, &files), None));
+        warnings(&response);
+        prop_assert!([Decision::Accepted, Decision::Refused].contains(&decision));
+        let spec = file(&spec);
+        files.push(("00.yaml", &spec));
+        warnings(&ask(&body(&map(VERSION, &files), Some(&one(&was)))).1);
+    }
+}
+
+/// The API server waits two seconds; a machine that does other work is given more.
+#[test]
+fn the_largest_maps_take_no_time() {
+    let globs = |letter: char| {
+        let globs = repeated(60_000, |number| format!("{letter}{number}-*,"));
+        one(&format!("  exempt: {{namespaces: [{globs}]}}"))
+    };
+    let selectors = |letter: char| {
+        let selectors =
+            repeated(20_000, |number| format!("{{matchLabels: {{{letter}: '{number}'}}}},"));
+        one(&format!("  exempt: {{selectors: [{selectors}]}}"))
+    };
+    let marks = |letter: char| {
+        let marks = repeated(100_000, |number| format!("{letter}{number},"));
+        one(&format!("  guards: {{gitOpsMarks: {{managers: [{marks}]}}}}"))
+    };
+    for edit in [globs, selectors, marks] {
+        let (old, new) = (edit('a'), edit('b'));
+        let began = clock::instant();
+        let (decision, _) = ask(&body(&new, Some(&old)));
+        assert_eq!(decision, Decision::Drastic);
+        let took = began.elapsed();
+        assert!(took < Duration::from_secs(20), "{took:?}");
+    }
+}
