@@ -60,8 +60,8 @@ pub(super) struct Errand {
     pub(super) held: HashSet<Uid>,
     /// The `CronJob` is to be read first.
     pub(super) doubt: bool,
-    /// The last pass did not fail: what goes wrong is told, and not only noted.
-    pub(super) first: bool,
+    /// How many passes in a row have failed: what goes wrong is told once.
+    pub(super) failures: u32,
     /// A start needs no look at what is stored.
     pub(super) verified: bool,
     /// A start is due: writing it down can wait until nothing is.
@@ -132,10 +132,17 @@ struct Run {
     verified: bool,
     signal: Signal,
     refused: bool,
-    /// There is more to delete.
-    more: bool,
-    /// A deletion went wrong that nothing else hangs on.
-    unfinished: bool,
+    rest: Rest,
+}
+
+/// What is left of a history to be deleted.
+#[derive(Clone, Copy, Debug, Eq, PartialEq)]
+enum Rest {
+    Nothing,
+    /// More than a start waits for.
+    More,
+    /// What went wrong; nothing else hangs on it.
+    Failed,
 }
 
 /// Why a pass ends before its end.
@@ -154,8 +161,7 @@ pub(super) async fn make(hands: Hands, errand: Errand) -> Ended {
         verified,
         signal: Signal::Answered,
         refused: false,
-        more: false,
-        unfinished: false,
+        rest: Rest::Nothing,
     };
     run.forget_written();
     let made = run.make().await;
@@ -218,13 +224,11 @@ impl Run {
         if self.writes(pass) {
             self.write(&pass.status).await?;
         }
-        if self.unfinished {
-            return Ok(Next::Failed { doubt: false });
-        }
-        if self.more {
-            return Ok(Next::Soon);
-        }
-        Ok(pass.wake.map_or(Next::Sleep, Next::At))
+        Ok(match self.rest {
+            Rest::Nothing => pass.wake.map_or(Next::Sleep, Next::At),
+            Rest::More => Next::Soon,
+            Rest::Failed => Next::Failed { doubt: false },
+        })
     }
 
     /// Whether anything may be created or deleted.
@@ -272,12 +276,12 @@ impl Run {
         if self.errand.urgent && surplus.len() > BEFORE_START {
             // A start does not wait for thousands; the next pass does the rest.
             surplus.truncate(BEFORE_START);
-            self.more = true;
+            self.rest = Rest::More;
         }
         for child in surplus {
             // There may be thousands, and the Lease may go to another one meanwhile.
             if self.check_term().is_err() {
-                self.unfinished = true;
+                self.rest = Rest::Failed;
                 return;
             }
             match self.delete(child).await {
@@ -294,7 +298,7 @@ impl Run {
                     self.notify(&Notice::delete_failed(&text(&outcome)));
                     self.refused |= matches!(outcome, Outcome::Refused(_));
                     self.signal = outcome.signal();
-                    self.unfinished = true;
+                    self.rest = Rest::Failed;
                 }
             }
         }
@@ -420,7 +424,7 @@ impl Run {
     fn failed(&mut self, what: &'static str, outcome: &Outcome) -> Stop {
         let (cronjob, why) = (&self.errand.name, text(outcome));
         // It is tried again soon, and of thousands at once where the API server is away.
-        if self.errand.first {
+        if self.errand.failures == 0 {
             tracing::warn!(%cronjob, why, "{what}");
         } else {
             tracing::debug!(%cronjob, why, "{what}");

@@ -178,7 +178,7 @@ impl Duty<'_> {
             children,
             held,
             doubt,
-            first: failures == 0,
+            failures,
             verified: verified && matches!(manner, Manner::Own),
             urgent: urgent && matches!(manner, Manner::Own),
             manner,
