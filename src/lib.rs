@@ -8,6 +8,7 @@
 //! admission  one review: bytes in, bytes out
 //! sweeper    what to do about stored objects, as data
 //! scheduler  what a CronJob starts, and when, as data
+//! export     a policy as objects that the API server carries out
 //!   ▲
 //! cluster    watches, store, writes, Events                what waits, and talks to Kubernetes
 //! leader     who may write
@@ -20,8 +21,8 @@
 //! ```
 //!
 //! Whatever decides is pure: it is told what time it is and what there is, and answers with data.
-//! `batch`, `policy`, `admission`, `sweeper` and `scheduler` know no task, client, file or clock, and a test
-//! holds them to it; they are public, to be driven by other tools and other people's tables.
+//! `batch`, `policy`, `admission`, `sweeper`, `scheduler` and `export` know no task, client, file or clock,
+//! and a test holds them to it; they are public, to be driven by other tools and other people's tables.
 //! [`policy::Policy::load`] and [`policy::Policy::decide`] are the place to begin reading.
 
 pub mod admission;
@@ -30,6 +31,7 @@ pub mod cli;
 pub mod clock;
 pub mod cluster;
 pub mod controllers;
+pub mod export;
 pub mod leader;
 pub mod metrics;
 pub mod pki;
