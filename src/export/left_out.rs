@@ -6,7 +6,7 @@ use crate::policy::rule::{Mode, Policy, Rule};
 pub const ALWAYS: [&str; 5] = [
     "only what is created is looked at: a value that an update changes or removes stays so",
     "a Job of a CronJob keeps what the template gave it: rules cannot see its CronJob",
-    "an object that is created with a record of curfew's (curfew.dev/applied) is left as it is",
+    "a record (curfew.dev/applied) that a new object brings is not read: its values count as the author's",
     "nobody is warned or told: no warnings, audit annotations, metrics or logs",
     "`stored` and `scheduler` are no part of admission: they need curfew itself",
 ];

@@ -49,7 +49,7 @@ struct PolicySpec {
     failure_policy: &'static str,
     reinvocation_policy: &'static str,
     match_constraints: MatchConstraints,
-    match_conditions: Vec<Variable>,
+    match_conditions: [Variable; 1],
     variables: Vec<Variable>,
     mutations: [Mutation; 1],
 }
@@ -115,9 +115,9 @@ impl MutatingPolicy {
         let Wish { name, own_namespace } = wish;
         let mut spared = SYSTEM_NAMESPACES.map(str::to_owned).to_vec();
         spared.extend(own_namespace.map(str::to_owned));
-        let condition = |(name, expression): (&str, &str)| Variable {
-            name: name.to_owned(),
-            expression: expression.to_owned(),
+        let of_no_cronjob = Variable {
+            name: "not-made-by-a-cronjob".to_owned(),
+            expression: OF_NO_CRONJOB.to_owned(),
         };
         Self {
             api_version: API_VERSION,
@@ -149,7 +149,7 @@ impl MutatingPolicy {
                         scope: "Namespaced",
                     }],
                 },
-                match_conditions: CONDITIONS.map(condition).to_vec(),
+                match_conditions: [of_no_cronjob],
                 variables,
                 mutations: [Mutation {
                     patch_type: "JSONPatch",
@@ -175,18 +175,8 @@ impl Binding {
 
 const API_VERSION: &str = "admissionregistration.k8s.io/v1";
 
-/// A Job of a `CronJob` keeps what it inherited, and what carries a record has been here before.
-const CONDITIONS: [(&str, &str); 2] = [
-    (
-        "not-made-by-a-cronjob",
-        "request.kind.kind == 'CronJob'\n\
-         || !object.metadata.?ownerReferences.orValue([]).exists(owner,\n  \
-         owner.kind == 'CronJob' && owner.apiVersion.startsWith('batch/'))",
-    ),
-    (
-        "without-a-record",
-        "!('curfew.dev/applied' in object.metadata.?annotations.orValue(dyn({})))\n\
-         && !('curfew.dev/applied'\n  \
-         in object.spec.?jobTemplate.?metadata.?annotations.orValue(dyn({})))",
-    ),
-];
+/// A Job of a `CronJob` keeps what it inherited.
+const OF_NO_CRONJOB: &str = "\
+request.kind.kind == 'CronJob'
+|| !object.metadata.?ownerReferences.orValue([]).exists(owner,
+  owner.kind == 'CronJob' && owner.apiVersion.startsWith('batch/'))";

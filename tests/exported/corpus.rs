@@ -65,7 +65,7 @@ pub(crate) fn objects() -> Vec<Sent> {
         objects.extend(of_a_test(&path));
     }
     objects.extend(cases());
-    // What has been here before is left as it is, and the export says so.
+    // A record is not read, and the export says so.
     objects.retain(|sent| !sent.object.to_string().contains("curfew.dev/applied"));
     objects
 }

@@ -1,5 +1,8 @@
 //! The annotations that record what was written: the same bytes as [`crate::policy::record`], so
 //! that a sweeper knows what it may settle.
+//!
+//! A record that is there already is not read: CEL reads no JSON. What stands beside it counts as
+//! the author's, so whoever forges one gains nothing, and being asked again changes nothing.
 
 use crate::policy::record::ANNOTATION;
 

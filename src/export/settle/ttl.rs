@@ -1,7 +1,7 @@
 //! `ttlSecondsAfterFinished` of a Job, or of the template of a `CronJob`.
 
 use crate::policy::Setting;
-use crate::policy::record::{HOLD, HOLD_UNTIL};
+use crate::policy::record::{ANNOTATION, HOLD, HOLD_UNTIL};
 use crate::policy::rule::{Policy, Settings, Ttl};
 use crate::policy::value::Seconds;
 
@@ -50,14 +50,17 @@ pub(super) fn define(policy: &Policy, sheet: &mut Sheet, changes: &mut Changes) 
     );
     let author = number("variables.ttl_author");
     let written = entry(Setting::Ttl, "string(variables.ttl)", &author, "variables.ttl_by");
-    // A pair with an unset side: the entry makes the Job ours until its outcome is known.
+    // A pair with an unset side: the entry makes the Job ours until its outcome is known. Asked
+    // again, the record has it already, and perhaps others.
     let left_open = entry(Setting::Ttl, "'null'", "'null'", "variables.ttl_rule");
     sheet.define(
         "ttl_entry",
         format!(
             "variables.ttl != variables.ttl_author ?\n  {written}\n\
-             : !variables.left_alone && variables.ttl == null && variables.ttl_rule != '' ?\n  \
-             {left_open}\n: ''"
+             : !variables.left_alone && variables.ttl == null && variables.ttl_rule != ''\n\
+             && !({key} in (variables.is_cronjob ? variables.template_annotations\n  \
+             : variables.own_annotations)) ?\n  {left_open}\n: ''",
+            key = cel::text(ANNOTATION),
         ),
     );
     changes.operations.push(
