@@ -14,6 +14,7 @@ pub mod connection;
 pub mod cronjobs;
 pub mod diff;
 pub mod explain;
+pub mod export;
 pub mod hold;
 pub mod judge;
 mod kubectl;
@@ -74,6 +75,7 @@ enum Command {
     Cronjobs(cronjobs::Cronjobs),
     Status(status::Status),
     Test(test::Test),
+    Export(export::Export),
     Schema(schema::Schema),
     Certs(certs::Certs),
     Completion(completion::Completion),
@@ -149,6 +151,7 @@ impl Cli {
             Command::Cronjobs(command) => command.run(&mut printer),
             Command::Diff(command) => command.run(&mut printer),
             Command::Explain(command) => command.run(&mut printer),
+            Command::Export(command) => command.run(&mut printer),
             Command::Hold(command) => command.run(&mut printer),
             Command::Mutate(command) => command.run(&mut printer),
             Command::Next(command) => command.run(&mut printer),

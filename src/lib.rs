@@ -9,6 +9,7 @@
 //! guard      one review of the policy itself: bytes in, bytes out
 //! sweeper    what to do about stored objects, as data
 //! scheduler  what a CronJob starts, and when, as data
+//! export     a policy as objects that the API server carries out
 //!   ▲
 //! cluster    watches, store, writes, Events                what waits, and talks to Kubernetes
 //! leader     who may write
@@ -21,8 +22,8 @@
 //! ```
 //!
 //! Whatever decides is pure: it is told what time it is and what there is, and answers with data.
-//! `batch`, `policy`, `admission`, `guard`, `sweeper` and `scheduler` know no task, client, file or clock,
-//! and a test holds them to it; they are public, to be driven by other tools and other people's tables.
+//! `batch`, `policy`, `admission`, `guard`, `sweeper`, `scheduler` and `export` know no task, client, file
+//! or clock, and a test holds them to it; they are public, to be driven by other tools and other people's tables.
 //! [`policy::Policy::load`] and [`policy::Policy::decide`] are the place to begin reading.
 
 pub mod admission;
@@ -31,6 +32,7 @@ pub mod cli;
 pub mod clock;
 pub mod cluster;
 pub mod controllers;
+pub mod export;
 pub mod guard;
 pub mod leader;
 pub mod metrics;

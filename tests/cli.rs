@@ -12,6 +12,8 @@ use insta::assert_snapshot;
 
 #[path = "cli/agreement.rs"]
 mod agreement;
+#[path = "cli/export.rs"]
+mod export;
 
 /// The binary, as it runs in a directory, without anything of the surroundings.
 fn curfew(directory: impl AsRef<Path>) -> Command {

@@ -1,0 +1,75 @@
+//! Rules and exemptions as conditions: one variable for each rule, and one for all exemptions.
+
+use crate::batch::Kind;
+use crate::policy::rule::{Exempt, Match, Policy, Rule};
+
+use super::cel;
+use super::facts::{Facts, Layers};
+use super::sheet::Sheet;
+
+/// Defines `rule_…` for every rule, and `exempt`.
+pub(super) fn define(policy: &Policy, facts: &mut Facts, sheet: &mut Sheet) {
+    for rule in &policy.rules {
+        sheet.define(variable(rule), condition(&rule.matcher, facts));
+    }
+    sheet.define("exempt", exempt(&policy.exempt, facts));
+}
+
+/// The expression that says whether a rule matches.
+pub(super) fn matched(rule: &Rule) -> String {
+    format!("variables.{}", variable(rule))
+}
+
+/// Names of rules hold no underscore, so no two become the same.
+fn variable(rule: &Rule) -> String {
+    format!("rule_{}", rule.name.replace('-', "_"))
+}
+
+fn condition(matcher: &Match, facts: &mut Facts) -> String {
+    let Match { kinds, namespaces, namespace_selector, names, labels, annotations, selector } =
+        matcher;
+    let mut conditions = Vec::new();
+    match (kinds.contains(&Kind::Job), kinds.contains(&Kind::CronJob)) {
+        (true, false) => conditions.push("!variables.is_cronjob".to_owned()),
+        (false, true) => conditions.push("variables.is_cronjob".to_owned()),
+        (true, true) | (false, false) => {}
+    }
+    if !namespaces.is_empty() {
+        conditions.push(cel::matches_a_glob("request.namespace", namespaces));
+    }
+    if !names.is_empty() {
+        conditions.push(cel::matches_a_glob("variables.name", names));
+    }
+    for (key, values) in labels {
+        conditions.push(cel::is_one_of(&facts.value(Layers::Labels, key), values));
+    }
+    for (key, values) in annotations {
+        conditions.push(cel::is_one_of(&facts.value(Layers::Annotations, key), values));
+    }
+    if let Some(selector) = selector {
+        let value = |key: &str| facts.value(Layers::Labels, key);
+        conditions.push(cel::selects(selector.requirements(), value));
+    }
+    if let Some(selector) = namespace_selector {
+        let value = |key: &str| facts.value(Layers::NamespaceLabels, key);
+        conditions.push(cel::selects(selector.requirements(), value));
+    }
+    cel::all(conditions)
+}
+
+fn exempt(exempt: &Exempt, facts: &mut Facts) -> String {
+    let Exempt { namespaces, namespace_selector, selectors } = exempt;
+    let mut conditions = Vec::new();
+    if !namespaces.is_empty() {
+        conditions.push(cel::matches_a_glob("request.namespace", namespaces));
+    }
+    for selector in selectors {
+        let value = |key: &str| facts.value(Layers::Labels, key);
+        conditions.push(cel::selects(selector.requirements(), value));
+    }
+    if let Some(selector) = namespace_selector {
+        let value = |key: &str| facts.value(Layers::NamespaceLabels, key);
+        conditions.push(cel::selects(selector.requirements(), value));
+    }
+    cel::any(conditions)
+}

@@ -1,0 +1,107 @@
+//! The history limits of a `CronJob`.
+//!
+//! The API server fills 3 and 1 before anybody sees the object, so such a value counts as unset
+//! unless something shows that the author meant it. What `kubectl apply` remembers is a text, and
+//! is searched for the member: in JSON, quotes that stand in a string have a backslash in front.
+
+use crate::policy::rule::{Policy, Settings};
+use crate::policy::{Rule, Setting};
+
+use super::super::cel;
+use super::super::sheet::Sheet;
+use super::super::tables::Table;
+use super::{Changes, Mention, entry, number, supply};
+
+/// One of the two limits.
+struct Limit {
+    setting: Setting,
+    /// What its variables are called.
+    name: &'static str,
+    field: &'static str,
+    pick: fn(&Settings) -> Option<u32>,
+}
+
+pub(super) fn define(policy: &Policy, sheet: &mut Sheet, changes: &mut Changes) {
+    let max = |rule: &Rule| rule.settings.limits.history_max.map(|max| max.to_string());
+    let top = policy.limits.history_max;
+    let none = top.map_or_else(|| i32::MAX.to_string(), |max| max.to_string());
+    let max = Table::new(policy, max, none);
+    let bounded = top.is_some() || max.answers().count() > 1;
+    max.define("history_max", sheet);
+    let last_applied = "object.metadata.?annotations\
+                        [?'kubectl.kubernetes.io/last-applied-configuration'].orValue('')";
+    sheet.define("last_applied", last_applied);
+    for limit in LIMITS {
+        let mention = |settings: &Settings| (limit.pick)(settings).map(Mention::Value);
+        if supply(policy, sheet, limit.name, mention) || bounded {
+            limit.define(sheet, changes);
+        }
+    }
+}
+
+// === impl Limit ===
+
+impl Limit {
+    fn define(&self, sheet: &mut Sheet, changes: &mut Changes) {
+        let Self { setting, name, field, pick: _ } = *self;
+        let part = |part: &str| format!("variables.{name}_{part}");
+        let (sent, author, ruled) = (part("sent"), part("author"), part("ruled"));
+        let (rule, supplied, enforced) = (part("rule"), part("supplied"), part("enforced"));
+        sheet.define(
+            format!("{name}_sent"),
+            format!("variables.is_cronjob ? object.spec.{field} : 0"),
+        );
+        let default = setting.api_default().unwrap_or_default();
+        let member = format!("[{{,]\\s*\"{field}\"\\s*:\\s*{default}\\s*[,}}]");
+        sheet.define(
+            format!("{name}_author"),
+            format!(
+                "{sent} != {default} || variables.tracked\n\
+                 || variables.last_applied.matches({})\n\
+                 || object.metadata.?managedFields.orValue([]).exists(entry,\n  \
+                 entry.?operation.orValue('') == 'Apply'\n  \
+                 && {} in entry.?fieldsV1[?'f:spec'].orValue(dyn({{}})))\n\
+                 ? dyn({sent}) : dyn(null)",
+                cel::text(&member),
+                cel::text(&format!("f:{field}")),
+            ),
+        );
+        sheet.define(
+            format!("{name}_ruled"),
+            format!("{supplied} != null && ({author} == null || {enforced})"),
+        );
+        // A negative limit is the API server's to refuse; what stands in Git is not rewritten.
+        sheet.define(
+            name,
+            format!(
+                "!variables.is_cronjob || variables.left_alone || {sent} < 0\n\
+                 || (variables.tracked && {author} != null) ? {sent}\n\
+                 : [int({ruled} ? {supplied} : {sent}), variables.history_max].min()"
+            ),
+        );
+        let differs = format!("variables.{name} != {sent}");
+        changes.operations.push(format!(
+            "{differs} ?\n  \
+             [JSONPatch{{op: 'add', path: '/spec/{field}', value: variables.{name}}}] : []"
+        ));
+        let by = format!("({ruled} ? {rule} : 'limits')");
+        let written = format!("string(variables.{name})");
+        let written = entry(setting, &written, &number(&author), &by);
+        changes.own_entries.push((setting, format!("{differs} ?\n  {written} : ''")));
+    }
+}
+
+const LIMITS: [Limit; 2] = [
+    Limit {
+        setting: Setting::HistoryFailed,
+        name: "history_failed",
+        field: "failedJobsHistoryLimit",
+        pick: |settings| settings.history_failed,
+    },
+    Limit {
+        setting: Setting::HistorySuccessful,
+        name: "history_successful",
+        field: "successfulJobsHistoryLimit",
+        pick: |settings| settings.history_successful,
+    },
+];
