@@ -5,6 +5,7 @@
 
 mod accepted;
 mod contradictions;
+mod hardening;
 pub mod helm;
 mod rendering;
 #[path = "../support/harness.rs"]
