@@ -7,6 +7,8 @@ mod accepted;
 mod contradictions;
 mod hardening;
 pub mod helm;
+mod readme;
 mod rendering;
+mod signals;
 #[path = "../support/harness.rs"]
 pub mod support;
