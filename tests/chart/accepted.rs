@@ -15,9 +15,10 @@ use crate::support::{
 #[test]
 fn every_rendering_is_accepted() {
     let (Some(helm), Some(plane)) = (Helm::find(), control_plane::shared()) else { return };
-    prepared(plane);
+    let space = prepared(plane);
     for file in values_files() {
         let rendering = helm.template(&["-f", file.to_str().unwrap()]).unwrap();
+        rendering.of("Pod").for_each(|pod| account(&space, pod));
         let arguments = ["apply", "--dry-run=server", "--validate=strict", "-f", "-"];
         // Each object says where it belongs: no namespace is given.
         let stored = plane.kubectl("").json(&arguments, &rendering.text);
@@ -63,14 +64,8 @@ fn every_pod_is_restricted() {
         let mut pods: Vec<Value> = rendering.of("Pod").cloned().collect();
         pods.push(json!({"metadata": template["metadata"], "spec": template["spec"]}));
         for mut pod in pods {
-            let account = pod["spec"]["serviceAccountName"].as_str().unwrap().to_owned();
-            let accounts = format!("/api/v1/namespaces/{}/serviceaccounts", space.name);
-            let reply = plane.api.post(&accounts, &json!({"metadata": {"name": account}}));
-            assert!([201, 409].contains(&reply.status), "{}", reply.body);
+            account(&space, &pod);
             pod["metadata"]["name"] = json!("pod");
-            if let Some(class) = pod["spec"].as_object_mut().unwrap().remove("priorityClassName") {
-                panic!("there is no {class} here");
-            }
             let reply = plane.api.post(&path, &pod);
             assert_eq!(reply.status, 201, "{}: {}", file.display(), reply.body);
             assert_eq!(reply.warnings, Vec::<String>::new(), "{}", file.display());
@@ -81,6 +76,14 @@ fn every_pod_is_restricted() {
     }
 }
 
+/// Makes the account that a Pod asks for.
+fn account(space: &Namespace<'_>, pod: &Value) {
+    let body = json!({"metadata": {"name": pod["spec"]["serviceAccountName"]}});
+    let accounts = format!("/api/v1/namespaces/{}/serviceaccounts", space.name);
+    let reply = space.plane.api.post(&accounts, &body);
+    assert!([201, 409].contains(&reply.status), "{}", reply.body);
+}
+
 /// The namespace of the release, at the level *restricted*, in a cluster that knows the kinds of
 /// others that the chart can ask for.
 fn prepared(plane: &'static ControlPlane) -> Namespace<'static> {
@@ -88,7 +91,9 @@ fn prepared(plane: &'static ControlPlane) -> Namespace<'static> {
     let labels = json!({"pod-security.kubernetes.io/enforce": "restricted"});
     let space = Namespace::open(plane, NAMESPACE, &labels);
     DONE.get_or_init(|| {
-        FOREIGN.iter().for_each(|(group, plural, kind)| define(plane, group, plural, kind))
+        for (group, plural, kind) in FOREIGN {
+            define(plane, group, plural, kind);
+        }
     });
     space
 }

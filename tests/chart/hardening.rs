@@ -1,4 +1,4 @@
-//! The ValidatingAdmissionPolicy: what the API server refuses to our own account, and what the
+//! The `ValidatingAdmissionPolicy`: what the API server refuses to our own account, and what the
 //! account has to be able to do. The account is impersonated with all rights, so that nothing but
 //! the policy stands in its way.
 
@@ -342,7 +342,7 @@ fn large_objects_can_be_written() {
     allowed(&account.patch(&space, "cronjobs/one", &patch));
 }
 
-/// Also where the sweeper may touch nothing: whose CronJobs are started is not up to the policy's
+/// Also where the sweeper may touch nothing: whose `CronJob`s are started is not up to the policy's
 /// exemptions.
 #[test]
 fn the_writes_of_the_scheduler_pass() {

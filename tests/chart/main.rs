@@ -7,8 +7,10 @@ mod accepted;
 mod contradictions;
 mod hardening;
 pub mod helm;
+mod installed;
 mod readme;
 mod rendering;
+mod rights;
 mod signals;
 #[path = "../support/harness.rs"]
 pub mod support;

@@ -2,7 +2,7 @@
 //!
 //! `CURFEW_UPDATE=1 cargo test --test chart readme` writes it anew.
 
-use std::{env, fs};
+use std::{env, fs, iter};
 
 use serde_json::Value;
 
@@ -78,16 +78,15 @@ fn rows_are_read() {
 }
 
 fn table(values: &str) -> String {
-    let mut table = "| value | default | what it is |\n|---|---|---|\n".to_owned();
-    for Row { key, default, about } in rows(values) {
-        let default = if default.len() > LONGEST {
-            "see `values.yaml`".to_owned()
-        } else {
-            format!("`{default}`")
+    let line = |Row { key, default, about }: Row| {
+        let default = match default.len() {
+            0..=LONGEST => format!("`{default}`"),
+            _ => "see `values.yaml`".to_owned(),
         };
-        table.push_str(&format!("| `{key}` | {default} | {} |\n", about.replace('|', "\\|")));
-    }
-    table
+        format!("| `{key}` | {default} | {} |\n", about.replace('|', "\\|"))
+    };
+    let head = "| value | default | what it is |\n|---|---|---|\n";
+    iter::once(head.to_owned()).chain(rows(values).into_iter().map(line)).collect()
 }
 
 /// Every key with a comment that begins with `--`, in order.

@@ -65,7 +65,7 @@ fn the_default_policy_is_the_bundled_one() {
     assert_eq!(values["policy"]["files"], json!({"policy.yaml": bundled}));
 }
 
-/// What arrives in the ConfigMap is a policy that curfew loads, whichever way it was given.
+/// What arrives in the `ConfigMap` is a policy that curfew loads, whichever way it was given.
 #[test]
 fn every_rendered_policy_loads() {
     let Some(helm) = Helm::find() else { return };
@@ -227,11 +227,11 @@ fn the_webhook_alone_has_no_rights() {
 #[test]
 fn the_rendered_flags_exist() {
     let Some(helm) = Helm::find() else { return };
-    let help = std::process::Command::new(env!("CARGO_BIN_EXE_curfew"))
+    let output = std::process::Command::new(env!("CARGO_BIN_EXE_curfew"))
         .args(["serve", "--help"])
         .output()
         .unwrap();
-    let help = String::from_utf8(help.stdout).unwrap();
+    let known = String::from_utf8(output.stdout).unwrap();
     for file in values_files() {
         let rendering = helm.template(&["-f", file.to_str().unwrap()]).unwrap();
         let arguments =
@@ -239,7 +239,7 @@ fn the_rendered_flags_exist() {
         for argument in &arguments.as_array().unwrap()[1..] {
             let flag = argument.as_str().unwrap().split('=').next().unwrap();
             if !TO_COME.contains(&flag) {
-                assert!(help.contains(flag), "{}: {flag} is no flag", file.display());
+                assert!(known.contains(flag), "{}: {flag} is no flag", file.display());
             }
         }
     }
