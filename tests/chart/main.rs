@@ -4,6 +4,7 @@
 //! plane can not be had, the tests that need them say that they are skipped.
 
 mod accepted;
+mod called;
 mod contradictions;
 mod hardening;
 pub mod helm;
