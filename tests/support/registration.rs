@@ -215,15 +215,15 @@ const VALIDATING: (&str, &str) = (
 
 const LIMIT: Duration = Duration::from_secs(30);
 
-const NOT_BEING_DELETED: &str = "!has(object.metadata.deletionTimestamp)";
+pub const NOT_BEING_DELETED: &str = "!has(object.metadata.deletionTimestamp)";
 
-const JOB_CHANGED: &str = "\
+pub const JOB_CHANGED: &str = "\
 oldObject == null \
 || object.metadata.?labels != oldObject.metadata.?labels \
 || object.metadata.?annotations != oldObject.metadata.?annotations \
 || object.spec.?ttlSecondsAfterFinished != oldObject.spec.?ttlSecondsAfterFinished";
 
-const CRON_JOB_CHANGED: &str = "\
+pub const CRON_JOB_CHANGED: &str = "\
 oldObject == null \
 || object.metadata.?labels != oldObject.metadata.?labels \
 || object.metadata.?annotations != oldObject.metadata.?annotations \

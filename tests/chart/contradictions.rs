@@ -1,0 +1,80 @@
+//! Values that cannot be: refused by the schema, or by a sentence that says how to mend it.
+
+use crate::helm::{Helm, values_file};
+
+#[test]
+fn a_typo_is_refused_by_name() {
+    let Some(helm) = Helm::find() else { return };
+    let typos = [
+        ("rbak.delete=true", "'rbak' not allowed"),
+        ("rbac.deletes=true", "'deletes' not allowed"),
+        ("certs.mode=selfsigned", "certs/mode"),
+        ("webhook.failurePolicy=ignore", "webhook/failurePolicy"),
+        ("webhook.timeoutSeconds=30", "webhook/timeoutSeconds"),
+        ("replicas=two", "replicas"),
+        ("drainDelay=5", "drainDelay"),
+        ("rbac.delete=\"yes\"", "rbac/delete"),
+        ("policy.files.policy=x", "'policy' does not match"),
+        ("policy.files.some-test\\.yaml.a=x", "'some-test.yaml'"),
+        ("prometheusRule.disabled={WebhookSlow}", "prometheusRule/disabled"),
+        ("certs.provided.caBundle=LS0tLS1CRUdJTg==", "certs/provided/caBundle"),
+        ("ports.https=0", "ports/https"),
+        ("serviceAccount.name=Not_A_Name", "serviceAccount/name"),
+    ];
+    for (set, expected) in typos {
+        let why = helm.template(&["--set", set]).expect_err(set);
+        assert!(why.contains("schema") && why.contains(expected), "{set}: {why}");
+    }
+}
+
+#[test]
+fn anything_goes_under_global() {
+    let Some(helm) = Helm::find() else { return };
+    helm.template(&["--set", "global.a.b=c"]).unwrap();
+}
+
+#[test]
+fn contradictions_say_how_to_mend_them() {
+    let Some(helm) = Helm::find() else { return };
+    let own = "policy.files.policy\\.yaml.spec.scheduler.mode=Own";
+    let cases: [(&[&str], &str); 15] = [
+        (&["cluster.enabled=false"], "certs.mode=self needs cluster.enabled=true"),
+        (
+            &["cluster.enabled=false", "certs.mode=certManager", "rbac.delete=true"],
+            "rbac.delete and cluster.enabled=false contradict each other",
+        ),
+        (
+            &["cluster.enabled=false", "certs.mode=certManager", "rbac.namespaces={a}"],
+            "rbac.namespaces and cluster.enabled=false contradict each other",
+        ),
+        (&["certs.mode=provided"], "needs certs.provided.secretName"),
+        (
+            &["certs.mode=provided", "certs.provided.secretName=pair"],
+            "needs certs.provided.caBundle",
+        ),
+        (&["certs.provided.secretName=pair"], "certs.provided is set and certs.mode is self"),
+        (&["certs.certManager.issuerRef.name=a"], "issuerRef is set and certs.mode is self"),
+        (
+            &["hardening.own=true", "rbac.create=true"],
+            "needs rbac.create=true and rbac.delete=true",
+        ),
+        (
+            &["hardening.own=true", "rbac.create=true", "rbac.delete=true", "rbac.namespaces={a}"],
+            "hardening.own and rbac.namespaces contradict each other",
+        ),
+        (&["scheduler.forceOwn=true"], "scheduler.forceOwn needs rbac.create=true"),
+        (&["serviceAccount.create=false"], "needs serviceAccount.name"),
+        (&["ports.admin=10250"], "ports.https and ports.admin are both 10250"),
+        (&["hostNetwork=true"], "needs another ports.https than 10250"),
+        (&["policy.files.policy\\.yaml=null"], "there is no policy"),
+        (&[own], "policy.yaml says scheduler.mode: Own, and hardening.own is false"),
+    ];
+    for (values, expected) in cases {
+        let arguments: Vec<String> = values.iter().map(|set| format!("--set={set}")).collect();
+        let arguments: Vec<&str> = arguments.iter().map(String::as_str).collect();
+        let why = helm.template(&arguments).expect_err(expected);
+        assert!(why.contains(expected), "{values:?}: {why}");
+    }
+    helm.template(&["-f", &values_file("own")]).unwrap();
+    helm.template(&["--set=hardening.enabled=false", &format!("--set={own}")]).unwrap();
+}

@@ -1,0 +1,532 @@
+//! The `ValidatingAdmissionPolicy`: what the API server refuses to our own account, and what the
+//! account has to be able to do. The account is impersonated with all rights, so that nothing but
+//! the policy stands in its way.
+
+use std::sync::OnceLock;
+use std::time::Duration;
+
+use serde_json::{Value, json};
+
+use crate::helm::{Helm, NAMESPACE, Rendering, values_file};
+use crate::support::{
+    api::{Api, Patch, Reply},
+    control_plane::{self, ControlPlane},
+    manifest::{Finish, cron_job, days_ago, job, merged},
+    namespace::Namespace,
+    scheduling::{Scheduling, job_name, owner, some_minute},
+    sweeping::{self, finished_job},
+    wait::eventually,
+};
+use jiff::ToSpan;
+
+/// An account under the policy of a release.
+struct Account {
+    api: Api,
+    plane: &'static ControlPlane,
+}
+
+/// Which objects are touched, and how.
+#[derive(Clone, Copy)]
+struct Row {
+    what: &'static str,
+    patch: fn() -> Value,
+}
+
+// === what it may not do ===
+
+#[test]
+fn nothing_that_has_not_finished_is_deleted() {
+    let Some((account, space)) = scene("running") else { return };
+    let held = json!({"spec": {"managedBy": "example.test/nobody"}});
+    space.create(&job("pending", held.clone())).ok();
+    space.create(&job("suspended", merged(held.clone(), json!({"spec": {"suspend": true}})))).ok();
+    space.create(&job("running", held.clone())).ok();
+    let status = json!({"status": {"startTime": "2026-11-01T00:00:00Z", "active": 1}});
+    account.plane.api.patch(Patch::Merge, &space.path("jobs/running/status"), &status).ok();
+    space.create(&job("ending", held.clone())).ok();
+    let condition = json!({"type": "FailureTarget", "status": "True"});
+    let status =
+        json!({"status": {"startTime": "2026-11-01T00:00:00Z", "conditions": [condition]}});
+    account.plane.api.patch(Patch::Merge, &space.path("jobs/ending/status"), &status).ok();
+    for name in ["pending", "suspended", "running", "ending"] {
+        refused(&account.delete(&space, name), "no Job that has not finished");
+        assert!(space.find_job(name).is_some());
+    }
+    // It is about our account and nobody else.
+    space.plane.api.delete(&space.path("jobs/running")).ok();
+}
+
+#[test]
+fn nothing_in_a_system_namespace_is_touched() {
+    let Some((account, _)) = scene("system") else { return };
+    for name in ["kube-system", "kube-public", "kube-node-lease", NAMESPACE] {
+        let space = Namespace::open(account.plane, name, &json!({}));
+        finished_job(&space, "hardened", Finish::Complete, days_ago(1), json!({}));
+        space.create(&cron_job("hardened", json!({}))).ok();
+        let system = "in a system namespace or its own";
+        refused(&account.delete(&space, "hardened"), system);
+        let ttl = json!({"spec": {"ttlSecondsAfterFinished": 60}});
+        refused(&account.patch(&space, "jobs/hardened", &ttl), system);
+        let history = json!({"spec": {"successfulJobsHistoryLimit": 0}});
+        refused(&account.patch(&space, "cronjobs/hardened", &history), system);
+        for resource in ["jobs", "cronjobs"] {
+            account.plane.api.delete(&space.path(&format!("{resource}/hardened"))).ok();
+        }
+    }
+}
+
+/// One Job, the one that was judged, once, and its Pods with it.
+#[test]
+fn a_deletion_keeps_to_the_contract() {
+    let Some((account, space)) = scene("contract") else { return };
+    finished_job(&space, "one", Finish::Complete, days_ago(1), json!({}));
+    let good = deletion(&space.job("one"));
+    let one_at_a_time = "one Job at a time";
+    let with = |member: &str, value: Value| {
+        let mut options = good.clone();
+        options[member] = value;
+        options
+    };
+    let path = space.path("jobs/one");
+    let bad = [
+        with("preconditions", Value::Null),
+        with("preconditions", json!({"uid": good["preconditions"]["uid"]})),
+        with("propagationPolicy", Value::Null),
+        with("propagationPolicy", json!("Orphan")),
+    ];
+    for options in &bad {
+        refused(&account.send("DELETE", &path, options), one_at_a_time);
+    }
+    refused(
+        &account.send("DELETE", &space.path("jobs"), &with("preconditions", Value::Null)),
+        one_at_a_time,
+    );
+    assert_eq!(space.jobs().len(), 1);
+    let kept = json!({"metadata": {"finalizers": ["example.test/archive"]}});
+    finished_job(&space, "kept", Finish::Failed, days_ago(1), kept);
+    allowed(&account.delete(&space, "kept"));
+    refused(&account.delete(&space, "kept"), "deletes nothing twice");
+    let none = json!({"metadata": {"finalizers": null}});
+    refused(&account.patch(&space, "jobs/kept", &none), "of metadata");
+    space.patch_job("kept", &none).ok();
+}
+
+#[test]
+fn of_a_job_only_its_ttl_changes() {
+    let Some((account, space)) = scene("job") else { return };
+    let overlay = json!({
+        "metadata": {"labels": {"a": "b"}, "annotations": {"example.test/a": "b"}},
+        "spec": {"suspend": true},
+    });
+    space.create(&job("one", overlay)).ok();
+    let rows = [
+        Row { what: "parallelism", patch: || json!({"spec": {"parallelism": 2}}) },
+        Row { what: "suspend", patch: || json!({"spec": {"suspend": false}}) },
+        Row { what: "a deadline", patch: || json!({"spec": {"activeDeadlineSeconds": 60}}) },
+        Row { what: "the backoff", patch: || json!({"spec": {"backoffLimit": 0}}) },
+        Row {
+            what: "a node of its Pods",
+            patch: || json!({"spec": {"template": {"spec": {"nodeSelector": {"a": "b"}}}}}),
+        },
+        Row { what: "a label", patch: || json!({"metadata": {"labels": {"a": "c"}}}) },
+        Row { what: "no label", patch: || json!({"metadata": {"labels": null}}) },
+        Row {
+            what: "an annotation",
+            patch: || json!({"metadata": {"annotations": {"example.test/a": "c"}}}),
+        },
+        Row {
+            what: "another annotation",
+            patch: || json!({"metadata": {"annotations": {"example.test/c": "c"}}}),
+        },
+        Row {
+            what: "no annotation",
+            patch: || json!({"metadata": {"annotations": {"example.test/a": null}}}),
+        },
+        Row {
+            what: "a finalizer",
+            patch: || json!({"metadata": {"finalizers": ["example.test/a"]}}),
+        },
+        Row {
+            what: "an owner",
+            patch: || {
+                let owner = json!({"apiVersion": "v1", "kind": "A", "name": "a", "uid": "a"});
+                json!({"metadata": {"ownerReferences": [owner]}})
+            },
+        },
+    ];
+    for Row { what, patch } in rows {
+        // Alone, and hidden beside what is allowed.
+        let beside = json!({"spec": {"ttlSecondsAfterFinished": 7}});
+        for patch in [patch(), merged(patch(), beside)] {
+            let reply = account.patch(&space, "jobs/one", &patch);
+            assert_eq!(reply.status, 403, "{what}: {}", reply.body);
+        }
+        // The API server itself has nothing against it.
+        let path = space.path("jobs/one?dryRun=All");
+        space.plane.api.patch(Patch::Merge, &path, &patch()).ok();
+    }
+    let status = json!({"status": {"active": 1}});
+    refused(&account.patch(&space, "jobs/one/status", &status), "no status of a Job");
+}
+
+#[test]
+fn of_a_cronjob_only_limits_and_the_ttl_of_its_jobs_change() {
+    let Some((account, space)) = scene("cronjob") else { return };
+    space
+        .create(&cron_job(
+            "one",
+            json!({"spec": {"jobTemplate": {"metadata": {"labels": {"a": "b"}}}}}),
+        ))
+        .ok();
+    let template = |inner: &Value| json!({"spec": {"jobTemplate": inner}});
+    let image = json!([{"name": "worker", "image": "example", "command": ["true"]}]);
+    let patches = [
+        json!({"spec": {"schedule": "0 0 * * *"}}),
+        json!({"spec": {"suspend": true}}),
+        json!({"spec": {"concurrencyPolicy": "Replace"}}),
+        json!({"spec": {"timeZone": "Etc/UTC"}}),
+        json!({"spec": {"startingDeadlineSeconds": 100}}),
+        json!({"metadata": {"labels": {"a": "b"}}}),
+        template(&json!({"metadata": {"labels": {"a": "c"}}})),
+        template(&json!({"metadata": {"annotations": {"example.test/a": "b"}}})),
+        template(&json!({"spec": {"suspend": true}})),
+        template(&json!({"spec": {"activeDeadlineSeconds": 60}})),
+        template(&json!({"spec": {"template": {"spec": {"containers": image}}}})),
+    ];
+    for patch in patches {
+        let beside = json!({"spec": {"failedJobsHistoryLimit": 7}});
+        for patch in [patch.clone(), merged(patch.clone(), beside)] {
+            let reply = account.patch(&space, "cronjobs/one", &patch);
+            assert_eq!(reply.status, 403, "{patch}: {}", reply.body);
+        }
+        let path = space.path("cronjobs/one?dryRun=All");
+        space.plane.api.patch(Patch::Merge, &path, &patch).ok();
+    }
+    refused(
+        &account.send("DELETE", &space.path("cronjobs/one"), &deletion(&space.cron_job("one"))),
+        "deletes Jobs",
+    );
+    refused(
+        &account.send("POST", &space.path("cronjobs"), &cron_job("two", json!({}))),
+        "creates Jobs of CronJobs",
+    );
+    let annotated = json!({"metadata": {"annotations": {"curfew.dev/applied": "{}"}}});
+    refused(&account.patch(&space, "cronjobs/one/status", &annotated), "the status alone");
+}
+
+#[test]
+fn only_jobs_of_cronjobs_are_created() {
+    let Some((account, space)) = scene("create") else { return };
+    let cronjob = space.create(&cron_job("nightly", json!({}))).ok();
+    let good = start_of(&cronjob, "nightly-29400000");
+    let with = |pointer: &str, value: Value| {
+        let mut job = good.clone();
+        *job.pointer_mut(pointer).unwrap() = value;
+        job
+    };
+    let bad = [
+        job("plain", json!({})),
+        with("/metadata/name", json!("other-29400000")),
+        with("/metadata/name", json!("nightly-manual")),
+        with("/metadata/annotations", json!({})),
+        with("/metadata/ownerReferences/0/controller", json!(false)),
+        with("/metadata/ownerReferences/0/kind", json!("Job")),
+    ];
+    for job in bad {
+        refused(&account.send("POST", &space.path("jobs"), &job), "creates Jobs of CronJobs");
+    }
+    allowed(&account.send("POST", &space.path("jobs"), &good));
+}
+
+/// What `concurrencyPolicy: Replace` deletes, and history limits in system namespaces, are for a
+/// release that says so.
+#[test]
+fn the_exceptions_of_own_are_named() {
+    let Some((plain, space)) = scene("own") else { return };
+    let Some(own) = Account::of(plain.plane, "owner") else { return };
+    let system = Namespace::open(plain.plane, "kube-system", &json!({}));
+    for place in [&space, &system] {
+        let cronjob = place.create(&cron_job("replaced", json!({}))).ok();
+        place.create(&start_of(&cronjob, "replaced-29400000")).ok();
+        let reply = plain.delete(place, "replaced-29400000");
+        refused(&reply, "curfew deletes no");
+        allowed(&own.delete(place, "replaced-29400000"));
+        let metadata = start_of(&cronjob, "replaced-29400001")["metadata"].clone();
+        finished_job(
+            place,
+            "replaced-29400001",
+            Finish::Complete,
+            days_ago(1),
+            json!({"metadata": metadata}),
+        );
+        allowed(&own.delete(place, "replaced-29400001"));
+        // Nothing of anybody else's.
+        place.create(&job("running", json!({}))).ok();
+        refused(&own.delete(place, "running"), "unless a CronJob made it");
+        for path in ["jobs/running", "cronjobs/replaced"] {
+            place.plane.api.delete(&place.path(path)).ok();
+        }
+    }
+    finished_job(&system, "old", Finish::Complete, days_ago(1), json!({}));
+    refused(&own.delete(&system, "old"), "in a system namespace or its own");
+    let ttl = json!({"spec": {"ttlSecondsAfterFinished": 60}});
+    refused(&own.patch(&system, "jobs/old", &ttl), "in a system namespace or its own");
+    system.plane.api.delete(&system.path("jobs/old")).ok();
+}
+
+// === what it must be able to do ===
+
+#[test]
+fn the_writes_of_the_sweeper_pass() {
+    let Some((account, space)) = scene("sweeper") else { return };
+    finished_job(&space, "done", Finish::Complete, days_ago(1), json!({}));
+    space.create(&job("open", json!({"metadata": {"annotations": {"example.test/a": "b"}}}))).ok();
+    let record = |value: Value| json!({"metadata": {"annotations": {"curfew.dev/applied": value}}});
+    for name in ["jobs/done", "jobs/open"] {
+        for ttl in [json!(60), json!(600), Value::Null] {
+            let note = if ttl.is_null() { Value::Null } else { json!("{}") };
+            let patch = merged(record(note), json!({"spec": {"ttlSecondsAfterFinished": ttl}}));
+            allowed(&account.patch(&space, name, &patch));
+        }
+    }
+    for options in ["Background", "Foreground"] {
+        let name = options.to_lowercase();
+        finished_job(&space, &name, Finish::Failed, days_ago(1), json!({}));
+        let mut deletion = deletion(&space.job(&name));
+        deletion["propagationPolicy"] = json!(options);
+        allowed(&account.send("DELETE", &space.path(&format!("jobs/{name}")), &deletion));
+    }
+    // With and without metadata of the template, which a merge patch makes by itself.
+    space.create(&cron_job("bare", json!({}))).ok();
+    let labelled =
+        json!({"metadata": {"labels": {"a": "b"}, "annotations": {"example.test/a": "b"}}});
+    space.create(&cron_job("labelled", json!({"spec": {"jobTemplate": labelled}}))).ok();
+    for name in ["cronjobs/bare", "cronjobs/labelled"] {
+        for (value, note) in [(json!(5), json!("{}")), (Value::Null, Value::Null)] {
+            let template =
+                merged(record(note.clone()), json!({"spec": {"ttlSecondsAfterFinished": value}}));
+            let spec = json!({"spec": {
+                "successfulJobsHistoryLimit": 1, "failedJobsHistoryLimit": 0, "jobTemplate": template,
+            }});
+            allowed(&account.patch(&space, name, &merged(record(note), spec)));
+        }
+    }
+}
+
+/// The API server gives up on expressions that cost too much, and refuses then: no object that can
+/// be stored may be that large.
+#[test]
+fn large_objects_can_be_written() {
+    let Some((account, space)) = scene("large") else { return };
+    let many = |name: &str| -> Value {
+        let pairs = (0..2000)
+            .map(|number| (format!("example.test/{name}-{number}"), json!("a".repeat(60))));
+        Value::Object(pairs.collect())
+    };
+    let variables: Vec<Value> = (0..4000)
+        .map(|number| json!({"name": format!("VARIABLE_{number}"), "value": "b".repeat(100)}))
+        .collect();
+    let container = json!({"name": "worker", "image": "busybox", "env": variables});
+    let template = json!({"spec": {"template": {"spec": {"containers": [container]}}}});
+    let overlay = merged(template, json!({"metadata": {"annotations": many("a")}}));
+    space.create(&job("one", overlay.clone())).ok();
+    let overlay = merged(
+        json!({"spec": {"jobTemplate": overlay}}),
+        json!({"metadata": {"annotations": many("b")}}),
+    );
+    space.create(&cron_job("one", overlay)).ok();
+    let record = json!({"metadata": {"annotations": {"curfew.dev/applied": "{}"}}});
+    let ttl = merged(record.clone(), json!({"spec": {"ttlSecondsAfterFinished": 60}}));
+    allowed(&account.patch(&space, "jobs/one", &ttl));
+    let patch = merged(record, json!({"spec": {"failedJobsHistoryLimit": 0, "jobTemplate": ttl}}));
+    allowed(&account.patch(&space, "cronjobs/one", &patch));
+}
+
+/// Also where the sweeper may touch nothing: whose `CronJob`s are started is not up to the policy's
+/// exemptions.
+#[test]
+fn the_writes_of_the_scheduler_pass() {
+    let Some((account, space)) = scene("scheduler") else { return };
+    let system = Namespace::open(account.plane, "kube-system", &json!({}));
+    for place in [&space, &system] {
+        let cronjob = place.create(&cron_job("started", json!({}))).ok();
+        let created =
+            account.send("POST", &place.path("jobs"), &start_of(&cronjob, "started-29400000"));
+        let created = created.ok();
+        let active = json!({"apiVersion": "batch/v1", "kind": "Job", "name": "started-29400000",
+            "namespace": place.name, "uid": created["metadata"]["uid"]});
+        let status =
+            json!({"status": {"lastScheduleTime": "2026-11-20T00:00:00Z", "active": [active]}});
+        allowed(&account.patch(place, "cronjobs/started/status", &status));
+        for path in ["jobs/started-29400000", "cronjobs/started"] {
+            place.plane.api.delete(&place.path(path)).ok();
+        }
+    }
+}
+
+/// The sweeper itself, as that account: nothing of what it does is refused.
+#[test]
+fn the_sweeper_works_under_it() {
+    let Some((account, space)) = scene("swept") else { return };
+    let Some(user) = account_of("curfew") else { return };
+    for number in 0..3 {
+        finished_job(&space, &format!("old-{number}"), Finish::Failed, days_ago(2), json!({}));
+    }
+    finished_job(&space, "young", Finish::Complete, days_ago(0), json!({}));
+    space.create(&job("open", json!({"spec": {"managedBy": "example.test/nobody"}}))).ok();
+    space.create(&cron_job("limits", json!({}))).ok();
+    let policy = sweeping::policy(
+        &space.name,
+        "{ttl: 1d, history: {successful: 1, failed: 2}, stored: Delete}",
+    );
+    let lease = sweeping::lease_name();
+    let kubeconfig = account.plane.kubeconfig_for(&user, Some("system:masters"));
+    let curfew = sweeping::start(account.plane, &lease, &kubeconfig, &policy, &[]);
+    eventually("old Jobs go, others get what the policy says", sweeping::LIMIT, || {
+        let jobs = space.jobs();
+        let ttl = |name: &str| space.job(name)["spec"]["ttlSecondsAfterFinished"].clone();
+        let limit = &space.cron_job("limits")["spec"]["failedJobsHistoryLimit"];
+        (jobs.len() == 2 && ttl("open") == 86400 && *limit == 2).then_some(())
+    });
+    let log = curfew.process.log();
+    assert!(!log.contains("refused"), "{log}");
+}
+
+/// The scheduler itself: `Replace` and the history limits included.
+#[test]
+fn own_works_under_it() {
+    let Some((account, _)) = scene("owned") else { return };
+    let (Some(helm), Some(user)) = (Helm::find(), account_of("owner")) else { return };
+    let first = some_minute();
+    let scene = Scheduling::own(account.plane, "owned", first - 50.seconds());
+    // The scene's account has a name of its own.
+    let rendering = helm.release("owner", &["-f", &values_file("own")]).unwrap();
+    let text = json!(policy_of(&rendering)).to_string().replace(&user, &scene.lease);
+    let text = text
+        .replace("\"curfew-owner\"", "\"curfew-scene\"")
+        .replace("\"owner-curfew\"", "\"curfew-scene\"");
+    let objects: Vec<Value> = serde_json::from_str(&text).unwrap();
+    install(account.plane, &objects);
+    let scene_account = Account {
+        api: Api::new(&account.plane.kubeconfig_for(&scene.lease, Some("system:masters"))),
+        plane: account.plane,
+    };
+    scene_account.wait();
+    let spec = json!({"schedule": "* * * * *", "concurrencyPolicy": "Replace", "failedJobsHistoryLimit": 0});
+    scene.create("replace", &spec, Some(first - 1.minutes()));
+    scene.put_clock(first - 1.seconds());
+    scene.wait_for_jobs(&[job_name("replace", first)]);
+    scene.wait_until_written("replace", first, 1);
+    let second = first + 1.minutes();
+    scene.put_clock(second - 1.seconds());
+    scene.wait_for_jobs(&[job_name("replace", second)]);
+    scene.wait_until_written("replace", second, 1);
+    scene.finish(&job_name("replace", second), Finish::Failed);
+    scene.wait_for_jobs(&[]);
+    assert_eq!(scene.deletions().len(), 2);
+}
+
+// === the scene ===
+
+impl Account {
+    /// The account of a release, once its policy is in force.
+    fn of(plane: &'static ControlPlane, release: &str) -> Option<Self> {
+        let user = account_of(release)?;
+        let api = Api::new(&plane.kubeconfig_for(&user, Some("system:masters")));
+        let account = Self { api, plane };
+        account.wait();
+        Some(account)
+    }
+
+    /// Waits until the API server has heard of the policy.
+    fn wait(&self) {
+        let space = Namespace::open(self.plane, "hardening-probe", &json!({}));
+        let path = format!("{}?dryRun=All", space.path("jobs"));
+        eventually("the policy is in force", Duration::from_secs(60), || {
+            (self.send("POST", &path, &job("probe", json!({}))).status == 403).then_some(())
+        });
+    }
+
+    fn send(&self, method: &str, path: &str, body: &Value) -> Reply {
+        self.api.call(method, path, "application/json", body.to_string().into_bytes())
+    }
+
+    fn patch(&self, space: &Namespace<'_>, object: &str, patch: &Value) -> Reply {
+        self.api.patch(Patch::Merge, &space.path(object), patch)
+    }
+
+    /// As the sweeper deletes.
+    fn delete(&self, space: &Namespace<'_>, name: &str) -> Reply {
+        let options = deletion(&space.job(name));
+        self.send("DELETE", &space.path(&format!("jobs/{name}")), &options)
+    }
+}
+
+/// A release without exceptions and one with those of Own, their policies installed; a namespace.
+fn scene(prefix: &str) -> Option<(Account, Namespace<'static>)> {
+    static INSTALLED: OnceLock<()> = OnceLock::new();
+    let (helm, plane) = (Helm::find()?, control_plane::shared()?);
+    INSTALLED.get_or_init(|| {
+        let releases = [("curfew", "delete"), ("owner", "own")];
+        for (release, values) in releases {
+            let rendering = helm.release(release, &["-f", &values_file(values)]).unwrap();
+            install(plane, &policy_of(&rendering));
+        }
+    });
+    Some((Account::of(plane, "curfew")?, plane.namespace(&format!("hard-{prefix}"))))
+}
+
+fn policy_of(rendering: &Rendering) -> Vec<Value> {
+    let policies = rendering.of("ValidatingAdmissionPolicy");
+    policies.chain(rendering.of("ValidatingAdmissionPolicyBinding")).cloned().collect()
+}
+
+fn install(plane: &ControlPlane, objects: &[Value]) {
+    for object in objects {
+        let plural = match object["kind"].as_str().unwrap() {
+            "ValidatingAdmissionPolicy" => "validatingadmissionpolicies",
+            _ => "validatingadmissionpolicybindings",
+        };
+        plane.api.post(&format!("/apis/admissionregistration.k8s.io/v1/{plural}"), object).ok();
+    }
+}
+
+/// How the API server calls the account of a release.
+fn account_of(release: &str) -> Option<String> {
+    let rendering = Helm::find()?.release(release, &[]).unwrap();
+    let pod = &rendering.deployment()["spec"]["template"]["spec"];
+    let name = pod["serviceAccountName"].as_str().unwrap();
+    Some(format!("system:serviceaccount:{NAMESPACE}:{name}"))
+}
+
+/// What the sweeper says with a deletion.
+fn deletion(object: &Value) -> Value {
+    let metadata = &object["metadata"];
+    json!({
+        "apiVersion": "v1",
+        "kind": "DeleteOptions",
+        "propagationPolicy": "Background",
+        "preconditions": {"uid": metadata["uid"], "resourceVersion": metadata["resourceVersion"]},
+    })
+}
+
+/// The Job of a start.
+fn start_of(cronjob: &Value, name: &str) -> Value {
+    let metadata = &cronjob["metadata"];
+    let owner = owner(metadata["name"].as_str().unwrap(), &metadata["uid"]);
+    let scheduled =
+        json!({"batch.kubernetes.io/cronjob-scheduled-timestamp": "2026-11-20T00:00:00Z"});
+    job(name, json!({"metadata": {"annotations": scheduled, "ownerReferences": [owner]}}))
+}
+
+#[track_caller]
+fn refused(reply: &Reply, why: &str) {
+    assert_eq!(reply.status, 403, "{}", reply.body);
+    let message = reply.body["message"].as_str().unwrap_or_default();
+    assert!(message.contains("ValidatingAdmissionPolicy") && message.contains(why), "{message}");
+}
+
+#[track_caller]
+fn allowed(reply: &Reply) {
+    assert!((200..300).contains(&reply.status), "{}: {}", reply.status, reply.body);
+}

@@ -1,0 +1,17 @@
+//! The Helm chart: rendered by a real helm, and taken by a real API server.
+//!
+//! One binary, so that one control plane serves all tests. Where helm, promtool or the control
+//! plane can not be had, the tests that need them say that they are skipped.
+
+mod accepted;
+mod called;
+mod contradictions;
+mod hardening;
+pub mod helm;
+mod installed;
+mod readme;
+mod rendering;
+mod rights;
+mod signals;
+#[path = "../support/harness.rs"]
+pub mod support;
