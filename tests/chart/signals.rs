@@ -8,6 +8,7 @@ use std::time::Duration;
 use std::{env, fs, io};
 
 use curfew::admission::Report;
+use curfew::guard::Decision;
 use curfew::metrics::{CertificateUse, Metrics};
 use jiff::Timestamp;
 use serde_json::Value;
@@ -258,6 +259,7 @@ fn everything() -> String {
         ..Report::default()
     };
     metrics.reviewed(&report, Duration::ZERO);
+    metrics.policy_guarded(Decision::Accepted);
     metrics.rejected("busy");
     metrics.handshake_failed("eof");
     metrics.policy_loaded("revision", now);
