@@ -10,8 +10,6 @@ use super::duty::Duty;
 use super::memory::News;
 use super::name::Name;
 use super::views;
-use crate::batch::Kind;
-use crate::cluster::events::{About, Event};
 use crate::cluster::slim::{CronJob, Job, Second};
 use crate::controllers::sweeper::Subject;
 use crate::policy::rule::SchedulerMode;
@@ -86,7 +84,7 @@ impl Duty<'_> {
         }
         match timetable {
             Err(_) if self.acts() && self.mode() == SchedulerMode::Own => {
-                self.notify(stored, &Notice::edited_unparseable(view.schedule));
+                self.hands.notify(stored, &Notice::edited_unparseable(view.schedule));
             }
             _ => {}
         }
@@ -116,8 +114,7 @@ impl Duty<'_> {
             let (cronjob, written) = (&known.seen, known.seen.scheduling.last_schedule());
             views::child(job, cronjob, false).unwritten(&cronjob.meta.name, written).is_some()
         });
-        let ours = job.meta.managers.iter().any(|m| &*m.name == crate::cluster::write::MANAGER);
-        if starts && !ours {
+        if starts && !views::is_ours(job) {
             let meta = &job.meta;
             self.foreign(created, || {
                 format!("somebody else started {}/{}", meta.namespace, meta.name)
@@ -147,15 +144,5 @@ impl Duty<'_> {
         self.memory.forget(name);
         self.timers.remove(name);
         self.line.remove(name);
-    }
-
-    pub(super) fn notify(&self, cronjob: &CronJob, Notice { warning, reason, note }: &Notice) {
-        self.hands.recorder.record(Event {
-            about: About::new(Kind::CronJob, &cronjob.meta),
-            warning: *warning,
-            reason,
-            action: "Schedule",
-            note: note.clone(),
-        });
     }
 }

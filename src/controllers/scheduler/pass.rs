@@ -24,7 +24,7 @@ use crate::cluster::events::{About, Event, Recorder};
 use crate::cluster::pace::Signal;
 use crate::cluster::slim::{CronJob, Job, Keep, Uid};
 use crate::cluster::starting::Starter;
-use crate::cluster::write::{MANAGER, Outcome, Target};
+use crate::cluster::write::{Outcome, Target};
 use crate::leader::Term;
 use crate::metrics::Metrics;
 use crate::scheduler::backstop::Refusal;
@@ -46,6 +46,19 @@ pub(super) struct Hands {
     pub(super) zone: Zone,
     /// To be asked before everything but the writing down of what was done.
     pub(super) term: Term,
+}
+
+impl Hands {
+    /// Records an Event about a `CronJob`.
+    pub(super) fn notify(&self, cronjob: &CronJob, Notice { warning, reason, note }: &Notice) {
+        self.recorder.record(Event {
+            about: About::new(Kind::CronJob, &cronjob.meta),
+            warning: *warning,
+            reason,
+            action: "Schedule",
+            note: note.clone(),
+        });
+    }
 }
 
 /// A pass to make.
@@ -287,7 +300,7 @@ impl Run {
             match self.delete(child).await {
                 Outcome::Done => {
                     self.removed.insert(child.uid.to_string());
-                    self.notify(&Notice::deleted(child.name));
+                    self.hands.notify(&self.stored, &Notice::deleted(child.name));
                 }
                 Outcome::Gone => {
                     self.removed.insert(child.uid.to_string());
@@ -295,7 +308,7 @@ impl Run {
                 // The watch tells what it is now.
                 Outcome::Changed => {}
                 outcome => {
-                    self.notify(&Notice::delete_failed(&text(&outcome)));
+                    self.hands.notify(&self.stored, &Notice::delete_failed(&text(&outcome)));
                     self.refused |= matches!(outcome, Outcome::Refused(_));
                     self.signal = outcome.signal();
                     self.rest = Rest::Failed;
@@ -357,11 +370,10 @@ impl Run {
     /// Whether a Job is there that was created here, and its start not written down.
     fn has_unwritten(&self) -> bool {
         let (name, written) = (&*self.stored.meta.name, self.stored.scheduling.last_schedule());
-        let is_ours = |job: &&Arc<Job>| job.meta.managers.iter().any(|one| &*one.name == MANAGER);
         self.errand
             .children
             .iter()
-            .filter(is_ours)
+            .filter(|job| views::is_ours(job))
             .any(|job| views::child(job, &self.stored, false).unwritten(name, written).is_some())
     }
 
@@ -406,19 +418,9 @@ impl Run {
     fn tell(&self, pass: &Pass<'_>) {
         if let Manner::Own = self.errand.manner {
             for notice in &pass.notices {
-                self.notify(notice);
+                self.hands.notify(&self.stored, notice);
             }
         }
-    }
-
-    fn notify(&self, Notice { warning, reason, note }: &Notice) {
-        self.hands.recorder.record(Event {
-            about: About::new(Kind::CronJob, &self.stored.meta),
-            warning: *warning,
-            reason,
-            action: "Schedule",
-            note: note.clone(),
-        });
     }
 
     fn failed(&mut self, what: &'static str, outcome: &Outcome) -> Stop {

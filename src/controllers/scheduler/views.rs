@@ -5,6 +5,7 @@ use std::borrow::Cow;
 use jiff::Timestamp;
 
 use crate::cluster::slim;
+use crate::cluster::write::MANAGER;
 use crate::scheduler::job::SCHEDULED;
 use crate::scheduler::view::Status;
 use crate::scheduler::{Active, Child, Concurrency, CronJob};
@@ -54,6 +55,11 @@ pub(super) fn status(scheduling: &slim::Scheduling) -> Status<'_> {
         last_schedule: scheduling.last_schedule(),
         last_successful: scheduling.last_successful(),
     }
+}
+
+/// Whether a Job was created here.
+pub(super) fn is_ours(job: &slim::Job) -> bool {
+    job.meta.managers.iter().any(|manager| &*manager.name == MANAGER)
 }
 
 /// The Jobs whose controller has the `CronJob`'s name. `is_held` tells of one that is to be kept.

@@ -55,11 +55,14 @@ impl Run {
             let found = match self.hands.starter.job(namespace, &entry.name).await {
                 Ok(Some(found)) => found,
                 Ok(None) => {
-                    self.notify(&Notice::get_failed(&format!("job {:?} not found", entry.name)));
+                    self.hands.notify(
+                        &self.stored,
+                        &Notice::get_failed(&format!("job {:?} not found", entry.name)),
+                    );
                     return Err(Stop(Next::Failed { doubt: true }));
                 }
                 Err(outcome) => {
-                    self.notify(&Notice::get_failed(&text(&outcome)));
+                    self.hands.notify(&self.stored, &Notice::get_failed(&text(&outcome)));
                     return Err(self.failed("Job cannot be read", &outcome));
                 }
             };
@@ -73,14 +76,14 @@ impl Run {
             match self.delete(&child).await {
                 Outcome::Done => {
                     pass.status.drop_active(&entry.uid);
-                    self.notify(&Notice::deleted(&entry.name));
+                    self.hands.notify(&self.stored, &Notice::deleted(&entry.name));
                 }
                 Outcome::Gone => {
                     pass.status.drop_active(&entry.uid);
                 }
                 Outcome::Changed => return Err(Stop(Next::Failed { doubt: false })),
                 outcome => {
-                    self.notify(&Notice::delete_failed(&text(&outcome)));
+                    self.hands.notify(&self.stored, &Notice::delete_failed(&text(&outcome)));
                     return Err(self.failed("Job cannot be replaced", &outcome));
                 }
             }
@@ -110,7 +113,7 @@ impl Run {
                 let lag = self.hands.clock.now().duration_since(start.slot).as_secs_f64();
                 let (cronjob, job, slot) = (&self.errand.name, &start.name, start.slot);
                 tracing::info!(%cronjob, job, %slot, lag, "started");
-                self.notify(&Notice::created(&start.name));
+                self.hands.notify(&self.stored, &Notice::created(&start.name));
                 Ok(Some(views::child(&created, &self.stored, false).reference().into_owned()))
             }
             Err(NotCreated::Exists) => self.existing(start, pass).await,
@@ -121,7 +124,7 @@ impl Run {
             }
             Err(NotCreated::Failed(outcome)) => {
                 count(outcome.as_str());
-                self.notify(&Notice::create_failed(&text(&outcome)));
+                self.hands.notify(&self.stored, &Notice::create_failed(&text(&outcome)));
                 Err(self.failed("Job cannot be created", &outcome))
             }
         }
