@@ -13,6 +13,7 @@ mod agenda;
 mod braking;
 mod news;
 mod pass;
+mod registration;
 mod shift;
 mod subject;
 mod world;

@@ -13,6 +13,7 @@ mod failing;
 mod failover;
 mod families;
 mod finished;
+mod gap;
 mod guard;
 mod harness;
 mod intent;

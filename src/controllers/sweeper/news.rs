@@ -96,11 +96,11 @@ impl Shift<'_> {
 
     /// Counts a Job that the webhook should have seen.
     fn appeared(&mut self, job: &Job) {
-        let Some(registered) = self.registered else { return };
-        let since = registered.max(self.loaded).saturating_add(SETTLED);
+        let Some(registered) = &self.registered else { return };
+        let since = registered.since.max(self.loaded).saturating_add(SETTLED);
         let created = job.meta.created.map(Second::time);
         let late = since.is_ok_and(|since| created.is_some_and(|created| created > since));
-        if late && self.world.was_missed(&self.policy, job, self.now()) {
+        if late && self.world.was_missed(&self.policy, job, registered, self.now()) {
             self.sweeper.footing.metrics.stored.admission_gap();
             let (ns, name) = (&*job.meta.namespace, &*job.meta.name);
             tracing::warn!(ns, name, "created while the webhook was away");

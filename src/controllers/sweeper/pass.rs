@@ -10,6 +10,7 @@ use k8s_openapi::api::admissionregistration::v1::MutatingWebhookConfiguration;
 use kube::Api;
 
 use super::Subject;
+use super::registration::Registration;
 use super::shift::{Obstacle, Shift};
 use super::world::Labels;
 use crate::clock;
@@ -189,15 +190,14 @@ impl Shift<'_> {
         self.look_for_registration().await;
     }
 
-    /// Since when the webhook is there to be called.
+    /// Which Jobs the webhook is there for, and since when.
     async fn look_for_registration(&mut self) {
         let api: Api<MutatingWebhookConfiguration> =
             Api::all(self.sweeper.footing.cluster.client.clone());
-        let call = api.get_metadata_opt(&self.sweeper.registration);
+        let call = api.get_opt(&self.sweeper.registration);
         // Without an answer, what was known is as good as before.
         if let Ok(Ok(found)) = tokio::time::timeout(LIMIT, call).await {
-            let created = found.and_then(|found| found.metadata.creation_timestamp);
-            self.registered = created.map(|created| created.0);
+            self.registered = found.as_ref().and_then(Registration::of);
         }
     }
 }

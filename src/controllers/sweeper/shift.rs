@@ -11,6 +11,7 @@ use tokio_util::sync::{CancellationToken, DropGuard};
 
 use super::act::{Acted, Ended};
 use super::agenda::{Agenda, Step, What};
+use super::registration::Registration;
 use super::world::{Labels, World};
 use super::{Subject, Sweeper};
 use crate::batch::Kind;
@@ -72,8 +73,8 @@ pub(super) struct Shift<'s> {
     pub(super) watching: Watching,
     /// What happened to namespaces, until everything is known that they are judged with.
     pub(super) namespace_news: Vec<NamespaceNews>,
-    /// Since when the webhook is registered; `None` where it is not, or nobody knows.
-    pub(super) registered: Option<Timestamp>,
+    /// How the webhook is registered; `None` where it is not, or nobody knows.
+    pub(super) registered: Option<Registration>,
     /// Ends the questions about rights with us.
     _asking: DropGuard,
 }

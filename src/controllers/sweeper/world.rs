@@ -7,6 +7,7 @@ use std::sync::Arc;
 use jiff::Timestamp;
 
 use super::Subject;
+use super::registration::Registration;
 use crate::batch::{Kind, Object};
 use crate::cluster::slim::{CronJob, Job, Namespace, Symbol};
 use crate::cluster::store::Store;
@@ -151,11 +152,20 @@ impl World {
     }
 
     /// Whether the webhook would have written something when a Job was made, and has not.
-    pub(super) fn was_missed(&self, policy: &Policy, job: &Job, now: Timestamp) -> bool {
+    pub(super) fn was_missed(
+        &self,
+        policy: &Policy,
+        job: &Job,
+        registration: &Registration,
+        now: Timestamp,
+    ) -> bool {
         let cronjob = self.cronjob_of(job);
         let cronjob = cronjob.as_ref().map(|cronjob| cronjob.view());
         let namespace = self.namespaces.get(&*job.meta.namespace);
-        let labels = namespace.and_then(|namespace| namespace.labels.view());
+        let labels = namespace.map(|namespace| namespace.labels.view().unwrap_or_default());
+        if !registration.covers(&job.meta.namespace, labels.as_ref()) {
+            return false;
+        }
         let object = job.view();
         let decision = policy.decide(&Input {
             operation: Operation::Create,
