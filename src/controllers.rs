@@ -3,7 +3,8 @@
 //! [`watches`] fill the store that everybody reads; [`sweeper`] and [`scheduler`] are the work of
 //! whichever replica leads: they ask the pure [`crate::sweeper`] and [`crate::scheduler`] about what
 //! is stored and carry out the answers through the seams of [`crate::cluster`]. [`rights`] says what
-//! of that the API server allows.
+//! of that the API server allows. [`certificates`] and [`presence`] are the work of every replica: the
+//! pair that it shows, and what it says of itself.
 //!
 //! Nothing here knows a rule of the policy, or of the delete contract: what to do is decided where
 //! it can be tested without a cluster, and this is the one place that does it.
@@ -11,6 +12,7 @@
 pub mod certificates;
 pub mod feed;
 pub mod footing;
+pub mod presence;
 pub mod rights;
 pub mod scheduler;
 pub mod sweeper;
@@ -19,6 +21,7 @@ mod watching;
 
 pub use feed::Feed;
 pub use footing::Footing;
+pub use presence::Presence;
 pub use scheduler::Scheduler;
 pub use sweeper::Sweeper;
 pub use watches::Watches;

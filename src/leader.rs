@@ -10,7 +10,9 @@
 
 pub mod decide;
 pub mod lease;
+pub mod replica;
 pub mod task;
 
 pub use decide::{Observed, Record, Situation, Step, Timing};
+pub use replica::Replica;
 pub use task::{Candidate, Standing, Term};

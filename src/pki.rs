@@ -1,7 +1,8 @@
 //! Keys and certificates: making a pair, reading one, and saying what a certificate holds.
 //!
 //! [`issue`] makes a throw-away authority and a leaf, [`Pair::from_pem`] reads what somebody else
-//! made and refuses what a client would refuse, [`inspect`] describes certificates for people, and
+//! made and refuses what a client would refuse, [`trust::believed`] asks as a client does,
+//! [`inspect`] describes certificates for people, and
 //! [`laptop::ensure`] keeps a self-signed pair in a folder. It must not know who serves with a
 //! pair, when files change, or what Kubernetes is.
 
@@ -9,6 +10,7 @@ pub mod inspect;
 pub mod laptop;
 pub mod pair;
 pub mod rotation;
+pub mod trust;
 
 use std::sync::Arc;
 use std::time::{Duration, SystemTime};

@@ -1,14 +1,21 @@
 //! `curfew status`: how the installation in a cluster is doing, as far as the API server knows.
 //!
-//! The leader says most of it on its Lease; the rest is what is registered. No Pod is asked. What
-//! may not be read is said to be so, and is never passed over as if all were well.
+//! The leader says most of it on its Lease, and each replica what it runs; the rest is what is
+//! registered. No Pod is asked. What may not be read is said to be so, and is never passed over as
+//! if all were well.
 
+mod attention;
+mod replicas;
 mod tables;
 mod webhook;
+
+use std::time::Duration;
 
 use jiff::Timestamp;
 use serde::Serialize;
 
+use self::attention::{About, Attention};
+use self::replicas::Present;
 use self::webhook::Webhook;
 use super::connection::Connection;
 use super::live::lease::{Lease, NoLease, Which};
@@ -16,15 +23,14 @@ use super::live::{Live, OutOfReach, Unread, block_on};
 use super::output::Format;
 use super::printer::Printer;
 use super::{Exit, Invalid, output};
-use crate::scheduler::Takeover;
+use crate::clock;
 use crate::scheduler::status::Status as Scheduled;
 use crate::sweeper::brake::{Approval, Cause, Hold};
-use crate::sweeper::status::BuiltinTtl;
 use crate::sweeper::{PlanId, Status as Said};
 
-/// Show how webhook, sweeper and brake are doing in a cluster
+/// Show how webhook, replicas, sweeper, scheduler and brake are doing in a cluster
 ///
-/// Reads the Lease that the leader keeps, and the webhook's registration. Exits with 1 where
+/// Reads the Lease that the replicas keep, and the registration of the webhooks. Exits with 1 where
 /// something needs looking at.
 #[derive(Debug, clap::Args)]
 pub struct Status {
@@ -33,6 +39,18 @@ pub struct Status {
 
     #[command(flatten)]
     which: Which,
+
+    /// Exit with 1 only for what is wrong with the installation itself: registration, certificates,
+    /// replicas, leader, rights; not for what it found, such as a brake that waits for approval
+    #[arg(long)]
+    installation: bool,
+
+    /// Look again until nothing needs looking at, for so many seconds
+    #[arg(
+        long, value_name = "SECONDS", default_value_t = 0,
+        value_parser = clap::value_parser!(u64).range(..=86_400)
+    )]
+    wait: u64,
 
     /// Output format
     #[arg(short, long, value_enum, default_value_t)]
@@ -46,6 +64,7 @@ struct Report {
     cluster: String,
     now: Timestamp,
     leader: Part<Leader>,
+    replicas: Vec<Present>,
     /// What the leader said of itself last; `None` where it said nothing.
     #[serde(skip_serializing_if = "Option::is_none")]
     sweeper: Option<Said>,
@@ -54,8 +73,8 @@ struct Report {
     scheduler: Option<Scheduled>,
     brake: Vec<Held>,
     webhooks: Part<Vec<Webhook>>,
-    /// What needs looking at, a sentence each.
-    attention: Vec<String>,
+    /// What needs looking at.
+    attention: Vec<Attention>,
 }
 
 /// Something that may be hidden from us.
@@ -107,10 +126,22 @@ impl Status {
     /// # Errors
     /// [`OutOfReach`]; [`Invalid`] where it is not clear which installation is meant.
     pub fn run(self, printer: &mut Printer) -> Result<Exit, anyhow::Error> {
-        let Self { connection, which, output: format } = self;
+        let Self { connection, which, installation, wait, output: format } = self;
+        let counts =
+            |attention: &Attention| !installation || attention.about == About::Installation;
         let report = block_on(async {
             let live = Live::connect(&connection).await?;
-            Report::read(&live, &which).await
+            let progress = printer.progress("waiting until all is well", Some(wait));
+            let start = clock::instant();
+            loop {
+                let report = Report::read(&live, &which).await?;
+                let is_over = start.elapsed() >= Duration::from_secs(wait);
+                if is_over || !report.attention.iter().any(counts) {
+                    return Ok(report);
+                }
+                tokio::time::sleep(BETWEEN).await;
+                progress.advance(BETWEEN.as_secs());
+            }
         })?;
         printer.data(match format {
             Format::Json => output::json(&report)?,
@@ -121,7 +152,7 @@ impl Status {
         {
             return Err(OutOfReach(format!("nothing may be read here: {why}")).into());
         }
-        Ok(if report.attention.is_empty() { Exit::Fine } else { Exit::Findings })
+        Ok(if report.attention.iter().any(counts) { Exit::Findings } else { Exit::Fine })
     }
 }
 
@@ -159,76 +190,15 @@ impl Report {
             .and_then(|lease| Scheduled::parse(lease.annotation(Scheduled::ANNOTATION)));
         let brake = lease.as_ref().map(Held::all).unwrap_or_default();
         let cluster = live.cluster.url.clone();
+        let known = if let Part::Known(webhooks) = &webhooks { webhooks.as_slice() } else { &[] };
+        let replicas =
+            lease.as_ref().map(|lease| Present::all(lease, known, now)).unwrap_or_default();
         let attention = Vec::new();
         let mut report =
-            Self { cluster, now, leader, sweeper, scheduler, brake, webhooks, attention };
-        report.attention = report.attention();
+            Self { cluster, now, leader, replicas, sweeper, scheduler, brake, webhooks, attention };
+        report.attention = attention::of(&report);
         Ok(report)
     }
-
-    fn attention(&self) -> Vec<String> {
-        let mut found = Vec::new();
-        match &self.leader {
-            Part::Known(leader) if leader.holder.is_empty() => {
-                found.push("nobody leads: no sweeper works".to_owned());
-            }
-            Part::Known(leader) if !leader.alive => {
-                found.push("the leader does not renew its Lease: no sweeper works".to_owned());
-            }
-            Part::Known(_) => {}
-            Part::Absent(why) => found.push(why.clone()),
-            Part::NotPermitted(_) => found.push("the Lease may not be read".to_owned()),
-        }
-        let leads = matches!(&self.leader, Part::Known(leader) if leader.alive);
-        let swept = self.sweeper.as_ref().and_then(|said| said.swept);
-        let is_late = swept.is_none_or(|at| self.now.duration_since(at) > LONGEST_BETWEEN_SWEEPS);
-        if leads && is_late {
-            found.push("the leader does not look at what is stored".to_owned());
-        }
-        if let Some(said) = &self.sweeper {
-            found.extend(said.stopped.iter().map(|why| format!("nothing is deleted: {why}")));
-            let missing = said.missing_rights.iter();
-            found.extend(missing.map(|right| format!("a right is missing: {right}")));
-            if said.builtin_ttl == BuiltinTtl::Off {
-                found.push("the built-in TTL controller does not work".to_owned());
-            }
-        }
-        if let Some(scheduler) = &self.scheduler {
-            found.extend(scheduling(scheduler));
-        }
-        for held in &self.brake {
-            let Held { plan, cause, count, .. } = held;
-            found.push(format!(
-                "the brake holds {count} Jobs, as {cause}; look at `curfew plan`, then `curfew \
-                 approve {plan}`"
-            ));
-        }
-        match &self.webhooks {
-            Part::Known(webhooks) => found.extend(webhook::attention(webhooks, self.now)),
-            Part::Absent(why) => found.push(why.clone()),
-            Part::NotPermitted(_) => {
-                found.push("the webhook's registration may not be read".to_owned());
-            }
-        }
-        found
-    }
-}
-
-/// What needs looking at about the scheduler.
-fn scheduling(said: &Scheduled) -> Vec<String> {
-    let mut found = Vec::new();
-    found.extend(said.stopped.iter().map(|why| format!("no CronJob is looked at: {why}")));
-    if let Some(Takeover::Stopped { why }) = &said.takeover {
-        found.push(format!("scheduler.mode Own starts nothing: {why}"));
-    }
-    let missing = said.missing_rights.iter();
-    found.extend(missing.map(|right| format!("the scheduler lacks a right: {right}")));
-    let bad = said.cron_jobs.iter().filter(|(state, _)| !AS_MEANT.contains(&state.as_str()));
-    found.extend(bad.map(|(state, count)| {
-        let noun = if *count == 1 { "CronJob is" } else { "CronJobs are" };
-        format!("{count} {noun} {state}; look at `curfew cronjobs -A`")
-    }));
-    found
 }
 
 // === impl Leader ===
@@ -278,8 +248,5 @@ impl Held {
 /// The stamps on a Lease are its holder's clock, and this one is the API server's.
 const SLACK: i64 = 5;
 
-/// A sweeper looks at everything every ten minutes at least.
-const LONGEST_BETWEEN_SWEEPS: jiff::SignedDuration = jiff::SignedDuration::from_mins(12);
-
-/// States of `CronJob`s that nobody needs to look at.
-const AS_MEANT: [&str; 3] = ["fine", "suspended", "terminating"];
+/// Between two looks.
+const BETWEEN: Duration = Duration::from_secs(1);

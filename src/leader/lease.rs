@@ -136,8 +136,22 @@ impl Stored {
             }
             Err(LeaseError::Conflict)
         };
-        let late = |_| LeaseError::Failed(format!("no answer within {LIMIT:?}"));
         timeout(LIMIT, all).await.map_err(late).flatten()
+    }
+
+    /// Writes annotations, or takes them away, whoever leads; needs patch of `leases`.
+    ///
+    /// # Errors
+    /// [`LeaseError::Conflict`] where there is no Lease; else as [`Stored::annotate`].
+    pub async fn tell(
+        &self,
+        annotations: &BTreeMap<String, Option<String>>,
+    ) -> Result<(), LeaseError> {
+        let patch = Patch::Merge(json!({"metadata": {"annotations": annotations}}));
+        let params = PatchParams::default();
+        let call = self.api.patch_metadata(&self.name, &params, &patch);
+        timeout(LIMIT, call).await.map_err(late)??;
+        Ok(())
     }
 }
 
@@ -167,6 +181,10 @@ impl From<kube::Error> for LeaseError {
             _ => Self::Failed(error.to_string()),
         }
     }
+}
+
+fn late(_: tokio::time::error::Elapsed) -> LeaseError {
+    LeaseError::Failed(format!("no answer within {LIMIT:?}"))
 }
 
 /// Of one call, which must not keep a leader from noticing that it no longer is one.

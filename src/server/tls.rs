@@ -83,6 +83,11 @@ impl Tls {
         self.resolver.0.load().not_after
     }
 
+    /// The present pair.
+    pub fn pair(&self) -> Arc<Pair> {
+        self.resolver.0.load_full()
+    }
+
     pub(super) fn config(&self) -> Arc<ServerConfig> {
         self.config.load_full()
     }

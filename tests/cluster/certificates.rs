@@ -1,6 +1,7 @@
 //! The pair that replicas keep in a Secret: made once, trusted through the webhook object, and
 //! mended where a hand or a tool has broken something.
 
+use std::process::Command;
 use std::time::Duration;
 
 use base64::{Engine, engine::general_purpose::STANDARD};
@@ -121,6 +122,27 @@ impl Installation {
         eventually("it is called", LIMIT, || self.is_called().then_some(()));
     }
 
+    /// What `curfew status` says of the replicas.
+    fn replicas(&self) -> Vec<Value> {
+        let said = Command::new(env!("CARGO_BIN_EXE_curfew"))
+            .args(["status", "-o", "json", "--namespace", SERVICES, "--lease-name", &self.name])
+            .arg("--kubeconfig")
+            .arg(&self.plane.kubeconfig)
+            .output()
+            .expect("curfew starts");
+        let report: Value = serde_json::from_slice(&said.stdout).expect("it is JSON");
+        report["replicas"].as_array().cloned().unwrap_or_default()
+    }
+
+    /// Whether the API server believes each of them, by `curfew status`.
+    fn believed(&self) -> Vec<bool> {
+        let fine = |one: &Value| {
+            let trust = one["trust"].as_array().expect("it is a list");
+            !trust.is_empty() && trust.iter().all(|trust| trust["refused"].is_null())
+        };
+        self.replicas().iter().map(fine).collect()
+    }
+
     fn bundle(&self) -> Option<String> {
         let webhook = self.webhook();
         let bundle = webhook["webhooks"][0]["clientConfig"]["caBundle"].as_str()?.to_owned();
@@ -139,7 +161,7 @@ fn replicas_keep_one_pair_and_the_api_server_trusts_it() {
     let Some(plane) = control_plane::shared() else { return };
     let installed = Installation::new(plane);
     // Both begin at once, and one makes the pair.
-    let (first, second) = std::thread::scope(|scope| {
+    let (mut first, second) = std::thread::scope(|scope| {
         let other = scope.spawn(|| installed.replica());
         (installed.replica(), other.join().expect("it starts"))
     });
@@ -157,6 +179,13 @@ fn replicas_keep_one_pair_and_the_api_server_trusts_it() {
         "value": second.address.port(),
     }]));
     throughout("it is called all the time", Duration::from_secs(2), || installed.is_called());
+    eventually("both say what they run", LIMIT, || {
+        (installed.believed() == [true, true]).then_some(())
+    });
+    let replicas = installed.replicas();
+    assert_eq!(replicas[0]["revision"], replicas[1]["revision"]);
+    let leaders = replicas.iter().filter(|one| one["leads"] == true).count();
+    assert_eq!(leaders, 1, "{replicas:#?}");
 
     // A tool puts its own idea of the webhook back, without a bundle.
     let before = installed.webhook();
@@ -169,6 +198,16 @@ fn replicas_keep_one_pair_and_the_api_server_trusts_it() {
     let after = installed.webhook();
     assert_eq!(after["webhooks"][0]["timeoutSeconds"], 3, "nothing else is fought over");
     assert_eq!(after["webhooks"][0]["rules"], before["webhooks"][0]["rules"]);
+
+    // A policy that one of them refuses is told, and a replica that ends is gone.
+    first.set_policy(&[("policy.yaml", "kind: JobPolicy\nspec: {defaults: {tll: 1h}}\n")]);
+    eventually("it is told", LIMIT, || {
+        let replicas = installed.replicas();
+        let refused = replicas.iter().filter_map(|one| one["refused"].as_str());
+        (refused.filter(|why| why.contains("E012")).count() == 1).then_some(())
+    });
+    first.process.signal("TERM");
+    eventually("one is left", LIMIT, || (installed.replicas().len() == 1).then_some(()));
 }
 
 #[test]

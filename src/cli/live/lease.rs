@@ -6,6 +6,7 @@ use serde_json::Value as Json;
 
 use super::{Live, Unread};
 use crate::cli::Invalid;
+use crate::leader::Replica;
 use crate::sweeper::Status;
 use crate::sweeper::brake::{Approval, Memory};
 
@@ -115,14 +116,19 @@ impl Lease {
     }
 
     fn is_ours(&self) -> bool {
-        [Memory::ANNOTATION, Status::ANNOTATION, Approval::REQUEST, Approval::ANSWER]
-            .iter()
-            .any(|key| self.annotation(key).is_some())
+        let ours = [Memory::ANNOTATION, Status::ANNOTATION, Approval::REQUEST, Approval::ANSWER];
+        self.annotations().any(|(key, _)| ours.contains(&key) || key.starts_with(Replica::PREFIX))
     }
 
     /// An annotation.
     pub fn annotation(&self, key: &str) -> Option<&str> {
         self.object["metadata"]["annotations"][key].as_str()
+    }
+
+    /// All of them.
+    pub fn annotations(&self) -> impl Iterator<Item = (&str, &str)> {
+        let all = self.object["metadata"]["annotations"].as_object().into_iter().flatten();
+        all.filter_map(|(key, value)| Some((key.as_str(), value.as_str()?)))
     }
 
     /// What the brake remembers.

@@ -4,6 +4,7 @@ use std::mem;
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
+use arc_swap::ArcSwapOption;
 use kube::Client;
 use tokio::sync::watch;
 use tokio::task::JoinHandle;
@@ -15,9 +16,10 @@ use crate::cluster::connect::{Choice, Cluster, ConnectError, Habit};
 use crate::cluster::events::{About, Event, Recorder};
 use crate::cluster::neighbours::StoredNeighbours;
 use crate::controllers::certificates::{Certificates, WebhookObject};
-use crate::controllers::{Footing, Scheduler, Sweeper, Watches};
+use crate::controllers::{Footing, Presence, Scheduler, Sweeper, Watches};
 use crate::leader::lease::Stored;
-use crate::leader::{Candidate, Standing, Timing, task};
+use crate::leader::replica::Shown;
+use crate::leader::{Candidate, Replica, Standing, Timing, task};
 use crate::metrics::Metrics;
 use crate::pki::Pair;
 use crate::policy::Policy;
@@ -71,13 +73,13 @@ pub(super) struct Keeping {
 
 /// What runs on a cluster.
 pub(super) struct Running {
-    pub(super) url: String,
-    watches: Arc<Watches>,
+    footing: Footing,
     policies: watch::Sender<Arc<Policy>>,
-    recorder: Recorder,
+    /// Why the policy on disk is not in use; `None` where it is.
+    refused: Arc<ArcSwapOption<String>>,
+    /// Namespace and name.
     lease: (String, String),
-    standing: watch::Receiver<Standing>,
-    /// The election, and with it all work; then the Events.
+    /// The election, and with it all work; what we say of ourselves; then the Events.
     tasks: Mutex<Vec<JoinHandle<()>>>,
     stop: CancellationToken,
     /// Events are written until the rest has ended.
@@ -158,21 +160,22 @@ impl Running {
         certificates: Certificates,
         show: impl Fn(Pair) + Send + Sync + 'static,
     ) {
-        tokio::spawn(certificates.run(self.standing.clone(), show, self.stop.clone()));
+        tokio::spawn(certificates.run(self.footing.standing.clone(), show, self.stop.clone()));
     }
 
-    /// Starts everything. Nothing is written before this replica leads.
+    /// Starts everything. Before this replica leads, nothing is written but what it says of itself,
+    /// and which pair it shows, by `shown`.
     pub(super) fn start(
         cluster: Cluster,
         arguments: ClusterArgs,
         policy: &Arc<Policy>,
         own_namespace: Option<&str>,
         metrics: &Arc<Metrics>,
+        shown: impl Fn() -> Arc<Pair> + Send + Sync + 'static,
     ) -> Self {
-        let ClusterArgs { lease_name, webhook_name, force_own, .. } = arguments;
+        let ClusterArgs { lease_name, webhook_name, guard_name, force_own, .. } = arguments;
         let namespace = own_namespace.unwrap_or(&cluster.namespace).to_owned();
-        let url = cluster.url.clone();
-        tracing::info!(url, namespace, lease = lease_name, "looking after a cluster");
+        tracing::info!(cluster.url, namespace, lease = lease_name, "looking after a cluster");
         let (stop, stop_events) = (CancellationToken::new(), CancellationToken::new());
         let client: Client = cluster.client.clone();
         let watches = Arc::new(Watches::start(&client, policy, &stop));
@@ -182,7 +185,6 @@ impl Running {
             Recorder::start(client.clone(), &candidate.identity, stop_events.clone());
         let (told, standing) = watch::channel(Standing::default());
         let lease = Stored::new(client, &namespace, &lease_name);
-        let told_of_it = standing.clone();
         let footing = Footing {
             cluster,
             watches: Arc::clone(&watches),
@@ -194,9 +196,30 @@ impl Running {
             metrics: Arc::clone(metrics),
             own_namespace: own_namespace.map(str::to_owned),
         };
+        let refused = Arc::new(ArcSwapOption::empty());
+        let look = {
+            let (policies, refused) = (footing.policies.clone(), Arc::clone(&refused));
+            let webhook = webhook_name.clone();
+            move || Replica {
+                version: env!("CARGO_PKG_VERSION").to_owned(),
+                revision: policies.borrow().revision.clone(),
+                refused: refused.load().as_deref().cloned(),
+                webhook: webhook.clone(),
+                guard: guard_name.clone(),
+                certificate: Some(certificate(&shown())),
+                ..Replica::default()
+            }
+        };
+        let presence = Presence {
+            lease: lease.clone(),
+            clock: footing.cluster.clock.clone(),
+            identity: candidate.identity.clone(),
+            standing: footing.standing.clone(),
+        };
+        let presence = tokio::spawn(presence.run(look, stop.clone()));
         let scheduler = Arc::new(Scheduler { footing: footing.clone(), force_own });
         let sweeper = Arc::new(Sweeper {
-            footing,
+            footing: footing.clone(),
             lease_name: (namespace.clone(), lease_name.clone()),
             registration: webhook_name,
         });
@@ -208,13 +231,11 @@ impl Running {
             }
         }));
         Self {
-            url,
-            watches,
+            footing,
             policies,
-            recorder,
+            refused,
             lease: (namespace, lease_name),
-            standing: told_of_it,
-            tasks: Mutex::new(vec![election, events]),
+            tasks: Mutex::new(vec![election, presence, events]),
             stop,
             stop_events,
         }
@@ -222,12 +243,28 @@ impl Running {
 
     /// What is in the cluster, for the webhook.
     pub(super) fn neighbours(&self) -> Arc<dyn Neighbours> {
-        Arc::new(StoredNeighbours::new(Arc::clone(&self.watches.store)))
+        Arc::new(StoredNeighbours::new(Arc::clone(&self.footing.watches.store)))
     }
 
-    /// Tells everybody which policy is in use.
-    pub(super) fn policy(&self, policy: &Arc<Policy>) {
-        self.watches.keep_for(policy);
+    /// The cluster's address.
+    pub(super) fn url(&self) -> &str {
+        &self.footing.cluster.url
+    }
+
+    /// Tells everybody which policy is in use, and in the cluster why what lies on disk is not.
+    pub(super) fn policy(&self, policy: &Arc<Policy>, refused: Option<String>) {
+        if let Some(why) = &refused {
+            let (namespace, name) = &self.lease;
+            self.footing.recorder.record(Event {
+                about: About::lease(namespace, name),
+                warning: true,
+                reason: "PolicyRefused",
+                action: "Load",
+                note: format!("the last good policy stays: {why}"),
+            });
+        }
+        self.refused.store(refused.map(Arc::new));
+        self.footing.watches.keep_for(policy);
         self.policies.send_if_modified(|present| {
             let changed = present.revision != policy.revision;
             *present = Arc::clone(policy);
@@ -235,28 +272,22 @@ impl Running {
         });
     }
 
-    /// Says in the cluster that what lies on disk is not put in use.
-    pub(super) fn policy_refused(&self, why: &str) {
-        let (namespace, name) = &self.lease;
-        self.recorder.record(Event {
-            about: About::lease(namespace, name),
-            warning: true,
-            reason: "PolicyRefused",
-            action: "Load",
-            note: format!("the last good policy stays: {why}"),
-        });
-    }
-
     /// Stops working, gives the Lease back, and writes the last Events.
     pub(super) async fn stop(&self) {
         let tasks = mem::take(&mut *self.tasks.lock().unwrap_or_else(PoisonError::into_inner));
-        for (task, token) in tasks.into_iter().zip([&self.stop, &self.stop_events]) {
+        for (task, token) in tasks.into_iter().zip([&self.stop, &self.stop, &self.stop_events]) {
             token.cancel();
             if tokio::time::timeout(PATIENCE, task).await.is_err() {
                 tracing::warn!("something did not end in time");
             }
         }
     }
+}
+
+/// What may be told of a pair.
+fn certificate(pair: &Pair) -> Shown {
+    let chain = pair.key.cert.iter().map(AsRef::as_ref);
+    Shown::new((pair.not_before, pair.not_after), chain)
 }
 
 /// What this machine is called: a pod is called by its name.

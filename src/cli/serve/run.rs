@@ -90,8 +90,9 @@ pub(super) async fn run(plan: Plan, printer: &mut Printer) -> Result<Exit, anyho
         shutdown_check(phases.clone()),
     ];
     let running = found.map(|found| {
-        let policy = policy.load_full();
-        Arc::new(Running::start(found, cluster, &policy, own_namespace.as_deref(), &metrics))
+        let (policy, tls) = (policy.load_full(), Arc::clone(&tls));
+        let shown = move || tls.pair();
+        Arc::new(Running::start(found, cluster, &policy, own_namespace.as_deref(), &metrics, shown))
     });
     let neighbours = running.as_ref().map(|running| running.neighbours());
     let site = Site { own_namespace, neighbours };
@@ -111,10 +112,8 @@ pub(super) async fn run(plan: Plan, printer: &mut Printer) -> Result<Exit, anyho
         let running = running.clone();
         tokio::spawn(reload::run(watched, POLL, stop.clone(), move |step| {
             let refused = reloading::policy(step, &slot, &metrics);
-            let Some(running) = &running else { return };
-            running.policy(&slot.load_full());
-            if let Some(why) = refused {
-                running.policy_refused(&why);
+            if let Some(running) = &running {
+                running.policy(&slot.load_full(), refused);
             }
         }));
     }
@@ -143,7 +142,7 @@ pub(super) async fn run(plan: Plan, printer: &mut Printer) -> Result<Exit, anyho
         bundled,
         laptop: laptop.as_ref(),
         own_namespace: site.own_namespace.as_deref(),
-        cluster: running.as_ref().map(|running| running.url.as_str()),
+        cluster: running.as_ref().map(|running| running.url()),
     }
     .say(log_format, printer)?;
 

@@ -4,17 +4,19 @@ use std::fmt::Write as _;
 
 use jiff::Timestamp;
 
+use super::attention::Attention;
+use super::replicas::Present;
 use super::webhook::{Authority, Webhook};
 use super::{Held, Leader, Part, Report};
-use crate::cli::output::Table;
-use crate::policy::value::Seconds;
+use crate::cli::output::{Table, short};
 use crate::scheduler::Takeover;
 use crate::scheduler::status::Status as Scheduled;
 use crate::sweeper::Status as Said;
 
 /// Facts, the brake, the webhooks, and what needs looking at.
 pub(super) fn render(report: &Report) -> String {
-    let Report { cluster, now, leader, sweeper, scheduler, brake, webhooks, attention } = report;
+    let Report { cluster, now, leader, replicas, sweeper, scheduler, brake, webhooks, attention } =
+        report;
     let mut facts = Table::new(["WHAT", "STATUS"]);
     let mut fact = |what: &str, status: String| facts.row([what.to_owned(), status]);
     fact("cluster", format!("{cluster} at {now}"));
@@ -30,6 +32,9 @@ pub(super) fn render(report: &Report) -> String {
     }
     fact("webhook", part(webhooks, |all| format!("{} registered", all.len())));
     let mut text = facts.to_string();
+    if !replicas.is_empty() {
+        let _ = write!(text, "\n{}", present(replicas, *now));
+    }
     if !brake.is_empty() {
         let mut table = Table::new(["HELD", "FINISHED BY", "BECAUSE", "APPROVE"]);
         for Held { plan, cause, count, cutoff, requested } in brake {
@@ -40,7 +45,7 @@ pub(super) fn render(report: &Report) -> String {
     }
     if let Part::Known(webhooks) = webhooks {
         let mut table = Table::new(["WEBHOOK", "CONFIGURATION", "CALLS", "ON FAILURE", "CA"]);
-        for Webhook { configuration, name, failure_policy, calls, authority } in webhooks {
+        for Webhook { configuration, name, failure_policy, calls, authority, .. } in webhooks {
             let authority = match authority {
                 Authority::Absent => "none".to_owned(),
                 Authority::Unreadable(_) => "broken".to_owned(),
@@ -59,10 +64,37 @@ pub(super) fn render(report: &Report) -> String {
     if !attention.is_empty() {
         text.push('\n');
     }
-    for line in attention {
-        let _ = writeln!(text, "attention: {line}");
+    for Attention { what, .. } in attention {
+        let _ = writeln!(text, "attention: {what}");
     }
     text
+}
+
+fn present(replicas: &[Present], now: Timestamp) -> Table {
+    let headings = ["REPLICA", "VERSION", "POLICY", "SINCE", "CERTIFICATE", "BELIEVED", "HEARD"];
+    let mut table = Table::new(headings);
+    let ago = |time: &Timestamp| short(now.duration_since(*time).as_secs());
+    for Present { name, leads, silent: _, trust, replica } in replicas {
+        let certificate = replica.certificate.as_ref().map(|shown| {
+            let left = shown.not_after.duration_since(now).as_secs();
+            format!("{} old, {} left", ago(&shown.not_before), short(left))
+        });
+        let believed = match trust {
+            all if all.is_empty() => "unknown",
+            all if all.iter().all(|trust| trust.refused.is_none()) => "yes",
+            _ => "no",
+        };
+        table.row([
+            format!("{name}{}", if *leads { " (leads)" } else { "" }),
+            replica.version.clone(),
+            replica.revision.clone(),
+            replica.since.as_ref().map(ago).unwrap_or_default(),
+            certificate.unwrap_or_default(),
+            believed.to_owned(),
+            replica.said.as_ref().map(|said| format!("{} ago", ago(said))).unwrap_or_default(),
+        ]);
+    }
+    table
 }
 
 fn part<T>(part: &Part<T>, told: impl Fn(&T) -> String) -> String {
@@ -131,8 +163,4 @@ fn schedules(said: &Scheduled, fact: &mut impl FnMut(&str, String)) {
 
 fn whole(time: Timestamp) -> impl std::fmt::Display {
     time.strftime("%Y-%m-%dT%H:%M:%SZ")
-}
-
-fn short(seconds: i64) -> String {
-    Seconds::new(seconds).map_or_else(|| format!("{seconds}s"), |seconds| seconds.to_string())
 }

@@ -1,4 +1,4 @@
-//! The webhook as it is registered.
+//! The webhooks as they are registered.
 
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
@@ -7,10 +7,12 @@ use kube::api::ListParams;
 use serde::Serialize;
 use serde_json::Value as Json;
 
+use super::attention::Attention;
 use crate::cli::live::{Live, Unread};
-use crate::pki::inspect;
+use crate::leader::Replica;
+use crate::pki::{inspect, trust};
 
-/// One of our webhooks in a `MutatingWebhookConfiguration`.
+/// One of our webhooks.
 #[derive(Debug, Serialize)]
 #[serde(rename_all = "camelCase")]
 pub(super) struct Webhook {
@@ -20,6 +22,12 @@ pub(super) struct Webhook {
     /// A Service as `NAMESPACE/NAME`, or a URL.
     pub(super) calls: String,
     pub(super) authority: Authority,
+    /// By which name the API server asks for a certificate.
+    #[serde(skip)]
+    host: String,
+    /// The `caBundle`, as PEM.
+    #[serde(skip)]
+    bundle: Vec<u8>,
 }
 
 /// Whom the API server trusts when it calls the webhook.
@@ -38,18 +46,25 @@ pub(super) enum Authority {
 /// # Errors
 /// [`Unread`].
 pub(super) async fn read(live: &Live) -> Result<Vec<Webhook>, Unread> {
-    let configurations = live.all(COLLECTION, &ListParams::default()).await?;
-    let ours = configurations.iter().flat_map(|configuration| {
-        let webhooks = configuration["webhooks"].as_array().into_iter().flatten();
-        webhooks
-            .filter(|webhook| webhook["name"].as_str().is_some_and(|name| NAMES.contains(&name)))
-            .map(|webhook| Webhook::new(configuration, webhook))
-    });
-    Ok(ours.collect())
+    let mut all = Vec::new();
+    for collection in COLLECTIONS {
+        let collection = format!("/apis/admissionregistration.k8s.io/v1/{collection}");
+        let configurations = live.all(&collection, &ListParams::default()).await?;
+        all.extend(configurations.iter().flat_map(|configuration| {
+            let webhooks = configuration["webhooks"].as_array().into_iter().flatten();
+            webhooks
+                .filter(|webhook| {
+                    let name = webhook["name"].as_str().unwrap_or_default();
+                    name == GUARD || NAMES.contains(&name)
+                })
+                .map(|webhook| Webhook::new(configuration, webhook))
+        }));
+    }
+    Ok(all)
 }
 
 /// What needs looking at.
-pub(super) fn attention(webhooks: &[Webhook], now: Timestamp) -> Vec<String> {
+pub(super) fn attention(webhooks: &[Webhook], now: Timestamp) -> Vec<Attention> {
     let mut found = Vec::new();
     for name in NAMES {
         if !webhooks.iter().any(|webhook| webhook.name == name) {
@@ -70,7 +85,7 @@ pub(super) fn attention(webhooks: &[Webhook], now: Timestamp) -> Vec<String> {
             Authority::Until(_) => {}
         }
     }
-    found
+    found.into_iter().map(Attention::installation).collect()
 }
 
 // === impl Webhook ===
@@ -80,6 +95,7 @@ impl Webhook {
         let text = |value: &Json| value.as_str().unwrap_or_default().to_owned();
         let client = &webhook["clientConfig"];
         let service = &client["service"];
+        let bundle = client["caBundle"].as_str();
         Self {
             configuration: text(&configuration["metadata"]["name"]),
             name: text(&webhook["name"]),
@@ -89,8 +105,29 @@ impl Webhook {
             } else {
                 text(&client["url"])
             },
-            authority: Authority::of(client["caBundle"].as_str()),
+            authority: Authority::of(bundle),
+            // The API server asks for this name, whatever address it has found.
+            host: if service.is_object() {
+                format!("{}.{}.svc", text(&service["name"]), text(&service["namespace"]))
+            } else {
+                let url: Option<http::Uri> = client["url"].as_str().and_then(|u| u.parse().ok());
+                url.as_ref().and_then(http::Uri::host).unwrap_or_default().to_owned()
+            },
+            bundle: bundle.and_then(|bundle| STANDARD.decode(bundle).ok()).unwrap_or_default(),
         }
+    }
+
+    /// Whether this is how a replica expects to be called.
+    pub(super) fn calls_replica(&self, replica: &Replica) -> bool {
+        let expected = if self.name == GUARD { &replica.guard } else { &replica.webhook };
+        self.configuration == *expected
+    }
+
+    /// Whether the API server believes a chain, as [`trust::believed`]; `None` where no bundle can
+    /// be read.
+    pub(super) fn believes(&self, chain: &[Vec<u8>], now: Timestamp) -> Option<Result<(), String>> {
+        let readable = matches!(self.authority, Authority::Until(_));
+        readable.then(|| trust::believed(&self.bundle, chain, &self.host, now))
     }
 }
 
@@ -111,10 +148,13 @@ impl Authority {
     }
 }
 
-const COLLECTION: &str = "/apis/admissionregistration.k8s.io/v1/mutatingwebhookconfigurations";
+const COLLECTIONS: [&str; 2] = ["mutatingwebhookconfigurations", "validatingwebhookconfigurations"];
 
 /// As the chart names them.
 const NAMES: [&str; 2] = ["jobs.curfew.dev", "cronjobs.curfew.dev"];
+
+/// The policy guard, which an installation may do without.
+const GUARD: &str = "policy.curfew.dev";
 
 #[cfg(test)]
 mod tests {
@@ -149,7 +189,10 @@ mod tests {
         let now = "2026-11-21T12:00:00Z".parse().unwrap();
         let found = attention(&registered(&bundle), now);
         assert_eq!(found.len(), if expected.is_some() { 2 } else { 0 });
-        assert!(found.iter().all(|said| said.contains(expected.unwrap_or_default())), "{found:?}");
+        assert!(
+            found.iter().all(|said| said.what.contains(expected.unwrap_or_default())),
+            "{found:?}"
+        );
     }
 
     #[test]
@@ -157,7 +200,9 @@ mod tests {
         let now = "2026-11-21T12:00:00Z".parse().unwrap();
         let mut webhooks = registered(&bundle("2026-11-20T00:00:00Z"));
         webhooks.pop();
-        assert_eq!(attention(&webhooks, now), ["webhook cronjobs.curfew.dev is not registered"]);
+        let found = attention(&webhooks, now);
+        assert_eq!(found[0].what, "webhook cronjobs.curfew.dev is not registered");
+        assert_eq!(found.len(), 1);
     }
 
     fn bundle(made: &str) -> Json {

@@ -38,8 +38,11 @@ impl Registration {
     /// Whether a new Job in a namespace is surely shown to us, if anybody is there to look.
     pub(super) fn covers(&self, namespace: &str, labels: Option<&Map<'_>>) -> bool {
         let Some((selector, keys)) = &self.namespaces else { return false };
-        let mut known: BTreeMap<String, String> =
-            labels.into_iter().flat_map(Map::iter).map(|(k, v)| (k.to_owned(), v.to_owned())).collect();
+        let mut known: BTreeMap<String, String> = labels
+            .into_iter()
+            .flat_map(Map::iter)
+            .map(|(k, v)| (k.to_owned(), v.to_owned()))
+            .collect();
         known.insert(NAME.to_owned(), namespace.to_owned());
         // What labels a namespace has is known only where a policy asks for them.
         let all_known = labels.is_some() || keys.iter().all(|key| key == NAME);
@@ -51,7 +54,9 @@ fn takes_new_jobs(rule: &RuleWithOperations) -> bool {
     let has = |list: &Option<Vec<String>>, word: &str| {
         list.as_deref().unwrap_or_default().iter().any(|entry| entry == word || entry == "*")
     };
-    has(&rule.operations, "CREATE") && has(&rule.resources, "jobs") && has(&rule.api_groups, "batch")
+    has(&rule.operations, "CREATE")
+        && has(&rule.resources, "jobs")
+        && has(&rule.api_groups, "batch")
 }
 
 fn namespaces(webhook: &MutatingWebhook) -> Option<(Selector, Vec<String>)> {

@@ -125,7 +125,13 @@ fn the_status_with_and_without_a_lease() {
         "version": "0.1.0", "revision": "r1", "swept": curfew::clock::now().to_string(),
         "jobs": {"finished": 12}, "builtinTtl": "working", "missingRights": [], "clockOffset": 0.0,
     });
-    let path = lease(&space, "curfew", &json!({"curfew.dev/status": said.to_string()}), "pod-1");
+    let replica = json!({
+        "version": "0.1.0", "revision": "r1", "said": curfew::clock::now().to_string(),
+    });
+    let notes = json!({
+        "curfew.dev/status": said.to_string(), "replica.curfew.dev/pod-1": replica.to_string(),
+    });
+    let path = lease(&space, "curfew", &notes, "pod-1");
     let stub = Stub::echo(&plane.authority);
     let registered = registration::curfew(&stub.endpoint());
     let registration = Registration::without_waiting("curfew", &[&space], &registered);
@@ -136,10 +142,21 @@ fn the_status_with_and_without_a_lease() {
         "brake                     off",
         "built-in TTL controller   working",
         "webhook                   2 registered",
+        "pod-1 (leads)   0.1.0     r1",
     ] {
         assert!(ended.stdout.contains(line), "{line}: {}", ended.stdout);
     }
     assert!(!ended.stdout.contains("attention"), "{}", ended.stdout);
+
+    // What it found is no fault of the installation.
+    let mut found = said.clone();
+    found["builtinTtl"] = json!("off");
+    let notes = json!({"metadata": {"annotations": {"curfew.dev/status": found.to_string()}}});
+    plane.api.patch(Patch::Merge, &path, &notes).ok();
+    let ended = user.run(&["status"]).code(1);
+    assert!(ended.stdout.contains("attention: the built-in TTL controller"), "{ended:?}");
+    let ended = user.run(&["status", "--installation"]).code(0);
+    assert!(ended.stdout.contains("attention: the built-in TTL controller"), "{ended:?}");
 
     let mut worse = said.clone();
     worse["missingRights"] = json!(["delete jobs.batch in every namespace"]);
@@ -149,6 +166,7 @@ fn the_status_with_and_without_a_lease() {
         "curfew.dev/brake": brake("r1", "2026-11-20T13:00:00Z"),
     }}});
     plane.api.patch(Patch::Merge, &path, &notes).ok();
+    user.run(&["status", "--installation"]).code(1);
     let ended = user.run(&["status", "-o", "json"]).code(1);
     let report = ended.json();
     assert_eq!(report["brake"][0]["plan"], "r1-1795176000-1300");

@@ -1,0 +1,110 @@
+//! Whether a client that trusts a bundle would believe a certificate, as the API server asks it.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use jiff::Timestamp;
+use rustls::client::WebPkiServerVerifier;
+use rustls::client::danger::ServerCertVerifier as _;
+use rustls::pki_types::{CertificateDer, ServerName, UnixTime};
+
+use super::{CertificateInfo, provider, roots};
+
+/// Looks for a way from a chain, the leaf first and in DER, to an authority of a bundle in PEM, for
+/// a client that calls the server by `name`.
+///
+/// # Errors
+/// With why there is none, for people.
+pub fn believed(
+    bundle: &[u8],
+    chain: &[Vec<u8>],
+    name: &str,
+    now: Timestamp,
+) -> Result<(), String> {
+    let roots = roots(bundle).map_err(|error| error.to_string())?;
+    let verifier = WebPkiServerVerifier::builder_with_provider(Arc::new(roots), provider())
+        .build()
+        .map_err(|error| error.to_string())?;
+    let called = ServerName::try_from(name).map_err(|_| format!("{name} is no host name"))?;
+    let mut chain = chain.iter().map(|der| CertificateDer::from_slice(der));
+    let leaf = chain.next().ok_or("it shows no certificate")?;
+    let others: Vec<CertificateDer<'_>> = chain.collect();
+    let since = u64::try_from(now.as_second()).unwrap_or_default();
+    let now = UnixTime::since_unix_epoch(Duration::from_secs(since));
+    let answer = verifier.verify_server_cert(&leaf, &others, &called, &[], now);
+    answer.map(drop).map_err(|error| explain(&error, &leaf, name))
+}
+
+/// In the words of whoever has to mend it.
+fn explain(error: &rustls::Error, leaf: &CertificateDer<'_>, name: &str) -> String {
+    use rustls::CertificateError as Why;
+    let rustls::Error::InvalidCertificate(why) = error else { return error.to_string() };
+    let info = CertificateInfo::from_der(leaf);
+    let names = info.as_ref().map(|info| info.names.join(", ")).unwrap_or_default();
+    let issuer = info.map(|info| info.issuer).unwrap_or_default();
+    match why {
+        Why::UnknownIssuer | Why::BadSignature => {
+            format!("it is signed by {issuer}, which is not in the bundle")
+        }
+        Why::NotValidForName | Why::NotValidForNameContext { .. } => {
+            format!("it is for {names}, and the API server asks for {name}")
+        }
+        Why::Expired | Why::ExpiredContext { .. } => {
+            "it, or an authority of it, has expired".to_owned()
+        }
+        Why::NotValidYet | Why::NotValidYetContext { .. } => "it is not valid yet".to_owned(),
+        other => other.to_string(),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use rstest::rstest;
+    use rustls::pki_types::pem::PemObject;
+
+    use super::*;
+    use crate::pki::{Issued, Request, issue};
+
+    fn issued() -> Issued {
+        let now = "2026-11-21T12:00:00Z".parse().unwrap();
+        issue(&Request { names: vec!["curfew.curfew.svc".to_owned()], now }).unwrap()
+    }
+
+    #[rstest]
+    #[case::fine("curfew.curfew.svc", "2026-11-22T12:00:00Z", None)]
+    #[case::another_name(
+        "other.curfew.svc",
+        "2026-11-22T12:00:00Z",
+        Some("it is for curfew.curfew.svc, and the API server asks for other.curfew.svc")
+    )]
+    #[case::expired("curfew.curfew.svc", "2027-01-22T12:00:00Z", Some("has expired"))]
+    #[case::early("curfew.curfew.svc", "2026-11-20T12:00:00Z", Some("it is not valid yet"))]
+    #[case::no_name("not a name", "2026-11-22T12:00:00Z", Some("is no host name"))]
+    fn what_is_believed(
+        #[case] name: &str,
+        #[case] now: Timestamp,
+        #[case] expected: Option<&str>,
+    ) {
+        let Issued { ca, certificate, .. } = issued();
+        let leaf = CertificateDer::from_pem_slice(certificate.as_bytes()).unwrap().to_vec();
+        let chain = [leaf];
+        let answer = believed(ca.as_bytes(), &chain, name, now);
+        match expected {
+            None => assert_eq!(answer, Ok(())),
+            Some(why) => {
+                assert!(answer.as_ref().is_err_and(|said| said.contains(why)), "{answer:?}");
+            }
+        }
+        // Two authorities, as while one follows the other.
+        let both = format!("{}{ca}", issued().ca);
+        assert_eq!(believed(both.as_bytes(), &chain, name, now), answer);
+        if expected.is_none() {
+            let why = believed(issued().ca.as_bytes(), &chain, name, now).unwrap_err();
+            assert!(why.starts_with("it is signed by CN=curfew CA "), "{why}");
+            assert_eq!(
+                believed(ca.as_bytes(), &[], name, now).unwrap_err(),
+                "it shows no certificate"
+            );
+        }
+    }
+}
