@@ -1,172 +1,207 @@
-//! One installation by helm on a real API server, from the first day to the last. There is no
-//! kubelet: in place of the Pods, the binary runs with their account and what the chart gives it.
+//! Installations by helm on a real API server, from the first day to the last, with the Pods'
+//! processes beside it.
 
-use std::fs;
-use std::path::PathBuf;
-use std::process::Command;
 use std::time::Duration;
 
 use serde_json::{Value, json};
 
-use crate::helm::{Helm, directory};
+use crate::helm::Helm;
+use crate::installation::{Installation, LIMIT, cluster};
 use crate::support::{
     api::{Api, Patch},
-    control_plane,
-    curfew::Curfew,
-    manifest::{Finish, days_ago, job},
-    namespace::Namespace,
-    process::Scratch,
-    sweeping::{self, finished_job},
+    load::{creating_jobs, no_call_failed},
+    manifest::job,
+    scene::ttl,
     wait::eventually,
 };
 
-/// In both ways in which helm writes: server-side, as helm 4 does, and by a patch between the old
-/// and the new rendering, as helm 3 does.
+/// As helm 4 writes: server-side. A webhook that is away costs nobody a Job.
 #[test]
-fn installed_upgraded_and_removed() {
-    for server_side in ["--server-side=true", "--server-side=false"] {
-        story(server_side);
+fn a_whole_life_with_ignore() {
+    life("kept", "Ignore", "--server-side=true");
+}
+
+/// As helm 3 writes: by a patch between the old rendering and the new one. A webhook that is away
+/// would cost every Job.
+#[test]
+fn a_whole_life_with_fail() {
+    life("strict", "Fail", "--server-side=false");
+}
+
+fn life(release: &str, failure_policy: &str, server_side: &str) {
+    let (Some(helm), Some(cluster)) = (Helm::find(), cluster()) else { return };
+    let failure_policy = format!("--set=webhook.failurePolicy={failure_policy}");
+    let values = [failure_policy.as_str(), "--set=rbac.delete=true", server_side];
+    let mut installed = Installation::new(&helm, cluster, release, &values);
+    passes_its_test(&installed);
+    can_do_no_more_than_it_must(&installed);
+    is_edited(&installed);
+
+    // Neither an upgrade nor a rollback loses a call, or what was written meanwhile.
+    let kept = kept(&installed);
+    let jobs = creating_jobs(&installed.space);
+    let more = ["--set=replicas=3", "--set=podLabels.team=platform", "--force-conflicts"];
+    let more = if server_side == "--server-side=true" { &more[..] } else { &more[..2] };
+    installed.helm(&["upgrade"], more).unwrap_or_else(|why| panic!("{why}"));
+    installed.roll();
+    assert_eq!(installed.pods.len(), 3);
+    assert_eq!(self::kept(&installed), kept);
+    installed.helm(&["rollback"], &["1", server_side]).unwrap_or_else(|why| panic!("{why}"));
+    installed.roll();
+    assert_eq!(installed.pods.len(), 2);
+    assert_eq!(self::kept(&installed), kept);
+    let jobs = jobs.finish();
+    assert!(jobs.len() > 50, "{}", jobs.len());
+    no_call_failed(&installed.space, &jobs);
+    for reply in jobs {
+        let stored = reply.ok();
+        // By the policy that was edited, or by that of the release.
+        assert!([86_400, 604_800].iter().any(|seconds| *ttl(&stored) == *seconds), "{stored:#}");
+    }
+    passes_its_test(&installed);
+    is_removed(installed);
+}
+
+fn passes_its_test(installed: &Installation<'_>) {
+    let said = installed.test();
+    let text = String::from_utf8_lossy(&said.stdout);
+    assert!(said.status.success(), "{text}{}", String::from_utf8_lossy(&said.stderr));
+    let replicas = installed.status()["replicas"].clone();
+    let replicas = replicas.as_array().expect("they are told");
+    assert_eq!(replicas.len(), installed.pods.len(), "{text}");
+    for replica in replicas {
+        // Both webhooks and the guard.
+        assert_eq!(replica["trust"].as_array().map(Vec::len), Some(3), "{replica:#}");
+        assert_eq!(replica["revision"], replicas[0]["revision"]);
     }
 }
 
-fn story(server_side: &str) {
-    // One where the built-in TTL controller works and no other test leaves Jobs: `curfew status`
-    // would tell of it.
-    let (Some(helm), Some(plane)) = (Helm::find(), control_plane::staffed()) else { return };
-    let space = plane.namespace("installed");
-    let scratch = Scratch::new().unwrap();
-    let chart = without_version(&scratch);
-    let kubeconfig = plane.kubeconfig.to_str().unwrap();
-    let at = ["--namespace", RELEASED, "--kubeconfig", kubeconfig];
-    // No other test's Job is to wait for Pods that there are not.
-    let nowhere =
-        r#"webhook.namespaceSelector={"matchLabels":{"kubernetes.io/metadata.name":"x"}}"#;
-    let values = ["--set-json", nowhere, "--set=rbac.delete=true", server_side];
-    let install = |verb: &str, more: &[&str]| {
-        let what = [verb, "kept", chart.to_str().unwrap()];
-        helm.run(&[&what[..], &at, &values, more].concat()).unwrap_or_else(|why| panic!("{why}"))
-    };
-    install("install", &["--create-namespace"]);
-
-    // The account can do what keeps a certificate, and no more.
-    let account = format!("system:serviceaccount:{RELEASED}:{NAME}");
-    let own = Api::new(&plane.kubeconfig_for(&account, None));
-    let secret = format!("/api/v1/namespaces/{RELEASED}/secrets/{NAME}-tls");
-    let pair = json!({"data": {"tls.crt": "YQ==", "tls.key": "Yg=="}});
-    eventually("its rights are known", LIMIT, || (own.get(&secret).status == 200).then_some(()));
-    own.patch(Patch::Merge, &secret, &pair).ok();
-    let bundle = plane.authority.bundle();
-    for (kind, count) in [("mutating", 2), ("validating", 1)] {
-        let patch: Vec<Value> = (0..count)
-            .map(|index| {
-                let path = format!("/webhooks/{index}/clientConfig/caBundle");
-                json!({"op": "add", "path": path, "value": bundle})
-            })
-            .collect();
-        own.patch(Patch::Json, &configuration(kind), &json!(patch)).ok();
-        let other = configuration(kind).replace(NAME, "another");
-        assert_eq!(own.patch(Patch::Json, &other, &json!(patch)).status, 403);
-    }
-    assert_eq!(own.get(&format!("/api/v1/namespaces/{RELEASED}/secrets")).status, 403);
+/// The account can do what keeps a certificate, and no more.
+fn can_do_no_more_than_it_must(installed: &Installation<'_>) {
+    let (plane, namespace, name) = (installed.plane(), &installed.namespace, installed.name());
+    let own = Api::new(&plane.kubeconfig_of_account(namespace, &name));
+    let secrets = format!("/api/v1/namespaces/{namespace}/secrets");
+    assert_eq!(own.get(&format!("{secrets}/{name}-tls")).status, 200);
+    assert_eq!(own.get(&secrets).status, 403);
     assert_eq!(own.get("/api/v1/namespaces/default/secrets/any").status, 403);
     let body = json!({"metadata": {"name": "made-up"}});
-    assert_eq!(own.post(&format!("/api/v1/namespaces/{RELEASED}/secrets"), &body).status, 403);
+    assert_eq!(own.post(&secrets, &body).status, 403);
+    let nothing = json!([]);
+    for kind in ["mutating", "validating"] {
+        let path = configuration(kind, &name);
+        assert_eq!(own.patch(Patch::Json, &path, &nothing).status, 200);
+        let other = path.replace(&name, "another");
+        assert_eq!(own.patch(Patch::Json, &other, &nothing).status, 403);
+    }
     assert_eq!(own.get("/apis/apps/v1/deployments").status, 403);
-    assert_eq!(own.post(&space.path("jobs"), &job("own", json!({}))).status, 403);
+    let jobs = installed.space.path("jobs");
+    assert_eq!(own.post(&jobs, &job("own", json!({}))).status, 403);
+    for pod in &installed.pods {
+        assert!(pod.metric("curfew_missing_rights") < 0.5);
+        let log = pod.process.log();
+        assert!(!log.contains("forbidden") && !log.contains("not permitted"), "{log}");
+    }
+}
 
-    // The program works with these rights.
-    finished_job(&space, "old", Finish::Complete, days_ago(2), json!({}));
-    let policy = sweeping::policy(&space.name, "{ttl: 1d, stored: Delete}");
-    let path = plane.kubeconfig_for(&account, None);
-    let arguments = ["--kubeconfig", path.to_str().unwrap(), "--namespace", RELEASED];
-    let names = ["--lease-name", NAME, "--webhook-name", NAME];
-    let arguments = [&arguments[..], &names].concat();
-    let curfew = Curfew::start_with(&plane.authority, &[("policy.yaml", &policy)], &arguments);
-    eventually("the old Job is gone", LIMIT, || space.find_job("old").is_none().then_some(()));
-    assert!(curfew.metric("curfew_missing_rights") < 0.5);
-    let log = curfew.process.log();
-    assert!(!log.contains("forbidden") && !log.contains("not permitted"), "{log}");
-
-    // And so does `helm test`, which has an account of its own.
-    let rendering = helm.run(&["get", "hooks", "kept", at[0], at[1], at[2], at[3]]);
-    let probe = crate::helm::documents(&rendering.unwrap()).pop().unwrap();
-    let tester = probe["spec"]["serviceAccountName"].as_str().unwrap();
-    let tester = format!("system:serviceaccount:{RELEASED}:{tester}");
-    let said = Command::new(env!("CARGO_BIN_EXE_curfew"))
-        .args(probe["spec"]["containers"][0]["args"].as_array().unwrap().iter().map(text))
-        .arg("--kubeconfig")
-        .arg(plane.kubeconfig_for(&tester, None))
-        .output()
-        .unwrap();
-    let said_text = String::from_utf8_lossy(&said.stdout);
-    assert!(said.status.success(), "{said_text}{}", String::from_utf8_lossy(&said.stderr));
-
-    // Neither an upgrade nor a rollback takes away what was written meanwhile.
-    install("upgrade", &["--set=replicas=3", "--set=podLabels.team=platform"]);
-    let kept = || {
-        assert_eq!(plane.api.get(&secret).ok()["data"], pair["data"]);
-        for kind in ["mutating", "validating"] {
-            let found = plane.api.get(&configuration(kind)).ok();
-            for webhook in found["webhooks"].as_array().unwrap() {
-                assert_eq!(webhook["clientConfig"]["caBundle"], bundle.as_str(), "{kind}");
-            }
-        }
+/// Good, bad and drastic edits of the policy in its `ConfigMap`.
+fn is_edited(installed: &Installation<'_>) {
+    let edit = |from: &str, to: &str| installed.edit_policy(|text| text.replace(from, to));
+    let is_in_use = |seconds: i64| {
+        installed.sync_policy();
+        eventually("it is in use", LIMIT, || {
+            let probe = installed.space.dry_run(&job("probe", json!({})));
+            (*ttl(&probe.ok()) == seconds).then_some(())
+        });
     };
-    let replicas = || plane.api.get(&deployment()).ok()["spec"]["replicas"].clone();
-    kept();
-    assert_eq!(replicas(), 3);
-    helm.run(&[&["rollback", "kept", "1", server_side][..], &at].concat()).unwrap();
-    kept();
-    assert_eq!(replicas(), 2);
+    is_in_use(7 * 86_400);
+    let reply = edit("7d", "8d");
+    assert_eq!(reply.warnings, Vec::<String>::new());
+    reply.ok();
+    is_in_use(8 * 86_400);
+    let reply = edit("onFailure", "onFailing");
+    let message = reply.body["message"].as_str().unwrap_or_default();
+    assert_eq!(reply.status, 422, "{message}");
+    assert!(
+        message.contains("policy.yaml:8:7: error[E012] unknown field \"onFailing\""),
+        "{message}"
+    );
+    is_in_use(8 * 86_400);
+    let reply = edit("8d", "1d");
+    assert_eq!(reply.warnings, Vec::<String>::new());
+    let reply = edit("1d", "1h");
+    assert!(reply.warnings.concat().contains("24 times shorter"), "{:?}", reply.warnings);
+    edit("1h", "1d").ok();
+    is_in_use(86_400);
+}
 
-    // Nothing is left behind that others could stumble over, and Jobs can be created at once.
-    drop(curfew);
-    helm.run(&[&["uninstall", "kept"][..], &at].concat()).unwrap();
-    space.create(&job("after", json!({}))).ok();
-    let left = plane.kubectl(RELEASED).ok(&[
+/// What is written in the cluster, and by no rendering: the pair, and whom to trust for it.
+fn kept(installed: &Installation<'_>) -> Vec<Value> {
+    let (plane, name) = (installed.plane(), installed.name());
+    let secret = format!("/api/v1/namespaces/{}/secrets/{name}-tls", installed.namespace);
+    let mut all = vec![plane.api.get(&secret).ok()["data"].clone()];
+    for kind in ["mutating", "validating"] {
+        let found = plane.api.get(&configuration(kind, &name)).ok();
+        let webhooks = found["webhooks"].as_array().expect("there are webhooks").iter();
+        all.extend(webhooks.map(|webhook| webhook["clientConfig"]["caBundle"].clone()));
+    }
+    assert!(all.iter().all(|one| !one.is_null()), "{all:?}");
+    all
+}
+
+/// Nothing is left behind that others could stumble over, and Jobs can be created at once.
+fn is_removed(mut installed: Installation<'_>) {
+    installed.helm(&["uninstall"], &[]).unwrap_or_else(|why| panic!("{why}"));
+    let created = installed.space.create(&job("after", json!({})));
+    assert!(created.took < Duration::from_secs(1), "{:?}", created.took);
+    created.ok();
+    installed.end_pods();
+    assert_eq!(left_of(&installed), "");
+    let secret = format!("/api/v1/namespaces/{}/secrets", installed.namespace);
+    let secrets = installed.plane().api.get(&secret).ok();
+    assert_eq!(secrets["items"], json!([]), "helm's own are gone as well");
+}
+
+/// The names of all objects of a release, wherever they are.
+fn left_of(installed: &Installation<'_>) -> String {
+    let label = format!("app.kubernetes.io/instance={}", installed.release);
+    let left = installed.plane().kubectl(&installed.namespace).ok(&[
         "get",
         "clusterroles,clusterrolebindings,mutatingwebhookconfigurations,\
          validatingwebhookconfigurations,validatingadmissionpolicies,\
          validatingadmissionpolicybindings,serviceaccounts,secrets,services,configmaps,roles,\
          rolebindings,deployments,poddisruptionbudgets",
         "-l",
-        "app.kubernetes.io/instance=kept",
+        &label,
         "-o",
         "name",
     ]);
-    assert_eq!(left.stdout, "");
-    assert_eq!(plane.api.get(&secret).status, 404);
-    drop(Namespace::open(plane, RELEASED, &json!({})));
+    left.stdout
 }
 
-/// The chart for any Kubernetes: one that `go build` makes does not know its own version.
-fn without_version(scratch: &Scratch) -> PathBuf {
-    let chart = scratch.join("chart");
-    let copied = Command::new("cp").arg("-r").arg(directory()).arg(&chart).status().unwrap();
-    assert!(copied.success());
-    let file = chart.join("Chart.yaml");
-    let text = fs::read_to_string(&file).unwrap();
-    let lines: Vec<&str> = text.lines().filter(|line| !line.starts_with("kubeVersion:")).collect();
-    fs::write(&file, lines.join("\n")).unwrap();
-    chart
+/// Somebody deletes the namespace in place of the release: everything in it is gone, helm's memory
+/// included, and what is outside of it stays.
+#[test]
+fn a_namespace_that_is_deleted_by_hand() {
+    let (Some(helm), Some(cluster)) = (Helm::find(), cluster()) else { return };
+    let mut installed = Installation::new(&helm, cluster, "orphan", &[]);
+    let namespace = format!("/api/v1/namespaces/{}", installed.namespace);
+    installed.plane().api.delete(&namespace).ok();
+    eventually("the namespace is gone", LIMIT, || {
+        (installed.plane().api.get(&namespace).status == 404).then_some(())
+    });
+    installed.end_pods();
+    // Nobody answers, and nobody waits.
+    let created = installed.space.create(&job("meanwhile", json!({})));
+    assert!(created.took < Duration::from_secs(5), "{:?}", created.took);
+    assert!(ttl(&created.ok()).is_null());
+    assert!(left_of(&installed).contains("mutatingwebhookconfiguration"));
+
+    // The same release can be installed again, and takes over what was left; so it can be removed.
+    installed.install();
+    passes_its_test(&installed);
+    is_removed(installed);
 }
 
-fn text(value: &Value) -> &str {
-    value.as_str().expect("arguments are strings")
+fn configuration(kind: &str, name: &str) -> String {
+    format!("/apis/admissionregistration.k8s.io/v1/{kind}webhookconfigurations/{name}")
 }
-
-fn configuration(kind: &str) -> String {
-    format!("/apis/admissionregistration.k8s.io/v1/{kind}webhookconfigurations/{NAME}")
-}
-
-fn deployment() -> String {
-    format!("/apis/apps/v1/namespaces/{RELEASED}/deployments/{NAME}")
-}
-
-/// Where it is installed.
-const RELEASED: &str = "curfew-released";
-
-/// Of the objects of a release `kept`.
-const NAME: &str = "kept-curfew";
-
-const LIMIT: Duration = Duration::from_secs(60);

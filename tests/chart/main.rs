@@ -8,6 +8,7 @@ mod called;
 mod contradictions;
 mod hardening;
 pub mod helm;
+pub mod installation;
 mod installed;
 mod readme;
 mod rendering;

@@ -10,14 +10,11 @@ use std::{
 
 use rstest::rstest;
 use rustls::pki_types::{CertificateDer, pem::PemObject};
-use serde_json::Value;
 
 use crate::support::{
-    api::Reply,
     control_plane::{self, ControlPlane},
     curfew::Curfew,
-    load::{Caller, calling, creating_jobs},
-    namespace::Namespace,
+    load::{Caller, calling, creating_jobs, no_call_failed},
     registration::{self, Endpoint, Registration},
     scene::ttl,
     service::Service,
@@ -155,16 +152,6 @@ fn replaced_under_load(#[values(Way::Url, Way::Service)] way: Way) {
     }
     no_call_failed(&space, &jobs);
     assert!(jobs.into_iter().all(|reply| ttl(&reply.ok()) == 3600));
-}
-
-/// By the word of the API server, which goes on without a webhook that fails.
-fn no_call_failed(space: &Namespace<'_>, jobs: &[Reply]) {
-    // The log is written after the answer; once the last call stands in it, all do.
-    for last in jobs.iter().rev().take(3) {
-        space.plane.audit.annotations(last);
-    }
-    let failed: Vec<Value> = space.plane.audit.failed_open(&space.name);
-    assert_eq!(failed.len(), 0, "of {}, the first: {}", jobs.len(), failed[0]);
 }
 
 fn two_files(seconds: i64) -> [String; 2] {

@@ -88,11 +88,16 @@ impl ControlPlane {
     /// # Panics
     /// Where the binaries are there and do not come up.
     pub fn start() -> Result<Self, Absent> {
+        Self::start_with(&[])
+    }
+
+    /// The same with further flags of the API server.
+    pub fn start_with(flags: &[String]) -> Result<Self, Absent> {
         let assets = Assets::find()?;
         let mut log = String::new();
         // A port can be taken between the moment we found it free and the moment it is used.
         for _ in 0..3 {
-            match Self::try_start(&assets) {
+            match Self::try_start(&assets, flags) {
                 Ok(plane) => return Ok(plane),
                 Err(why) => log = why,
             }
@@ -119,7 +124,19 @@ impl ControlPlane {
     pub fn kubeconfig_for(&self, user: &str, group: Option<&str>) -> PathBuf {
         let pair = self.authority.client(user, group);
         let file = format!("{}.kubeconfig", user.replace(':', "-"));
-        write_kubeconfig(&self.scratch, &file, &self.url, &self.authority, &pair)
+        write_kubeconfig(&self.scratch, &file, &self.url, &self.authority, &by_certificate(&pair))
+    }
+
+    /// Writes a kubeconfig for a service account, with a token as a Pod is given one.
+    pub fn kubeconfig_of_account(&self, namespace: &str, name: &str) -> PathBuf {
+        let path = format!("/api/v1/namespaces/{namespace}/serviceaccounts/{name}/token");
+        let request = json!({
+            "apiVersion": "authentication.k8s.io/v1", "kind": "TokenRequest", "spec": {},
+        });
+        let token = self.api.post(&path, &request).ok()["status"]["token"].clone();
+        let file = format!("{namespace}-{name}.kubeconfig");
+        let user = json!({"token": token});
+        write_kubeconfig(&self.scratch, &file, &self.url, &self.authority, &user)
     }
 
     /// Starts a kube-controller-manager with these controllers and no others.
@@ -203,16 +220,19 @@ impl ControlPlane {
         controllers.iter().map(Child::log).collect()
     }
 
-    fn try_start(assets: &Assets) -> Result<Self, String> {
+    fn try_start(assets: &Assets, flags: &[String]) -> Result<Self, String> {
         let scratch = Scratch::new().expect("a scratch directory can be made");
         let authority = Authority::new();
         let etcd_url = format!("http://127.0.0.1:{}", free_port());
         let port = free_port();
         let url = format!("https://127.0.0.1:{port}");
         let admin = authority.client("admin", Some("system:masters"));
+        let admin = by_certificate(&admin);
         let kubeconfig = write_kubeconfig(&scratch, "admin.kubeconfig", &url, &authority, &admin);
         let mut etcd = start_etcd(assets, &scratch, &etcd_url);
-        let apiserver_command = apiserver_command(assets, &scratch, &authority, &etcd_url, port);
+        let mut apiserver_command =
+            apiserver_command(assets, &scratch, &authority, &etcd_url, port);
+        apiserver_command.args(flags);
         let mut apiserver = Child::start(&apiserver_command, &scratch.join("kube-apiserver.log"))
             .expect("kube-apiserver starts");
         let api = Api::new(&kubeconfig);
@@ -299,7 +319,7 @@ fn write_kubeconfig(
     file: &str,
     url: &str,
     authority: &Authority,
-    client: &Pair,
+    user: &Value,
 ) -> PathBuf {
     let config: Value = json!({
         "apiVersion": "v1",
@@ -310,15 +330,19 @@ fn write_kubeconfig(
             "server": url,
             "certificate-authority-data": authority.bundle(),
         }}],
-        "users": [{"name": "test", "user": {
-            "client-certificate-data": STANDARD.encode(&client.certificate),
-            "client-key-data": STANDARD.encode(&client.key),
-        }}],
+        "users": [{"name": "test", "user": user}],
     });
     let path = scratch.write(file, config.to_string());
     // kubectl warns about a kubeconfig that others can read.
     restrict(&path);
     path
+}
+
+fn by_certificate(client: &Pair) -> Value {
+    json!({
+        "client-certificate-data": STANDARD.encode(&client.certificate),
+        "client-key-data": STANDARD.encode(&client.key),
+    })
 }
 
 fn restrict(path: &Path) {

@@ -1,13 +1,10 @@
 //! curfew itself, as the binary that was built.
 
 use std::{
-    fs,
     io::{Read, Write},
     net::{SocketAddr, TcpStream},
-    os::unix::fs::symlink,
-    path::{Path, PathBuf},
+    path::Path,
     process::{Command, Stdio},
-    sync::atomic::{AtomicU32, Ordering},
     time::Duration,
 };
 
@@ -20,6 +17,7 @@ use super::{
     process::{Child, Scratch},
     registration::Endpoint,
     sweeping::{LEASES, lease_name},
+    volume::Volume,
     wait::eventually,
 };
 
@@ -35,13 +33,6 @@ pub struct Curfew {
     bundle: String,
     // The last to go: the process reads from it.
     _scratch: Scratch,
-}
-
-/// A directory as the kubelet mounts a `ConfigMap` or a Secret: names that point through `..data`
-/// into a directory that is replaced as a whole.
-struct Volume {
-    path: PathBuf,
-    generation: AtomicU32,
 }
 
 // === impl Curfew ===
@@ -77,26 +68,47 @@ impl Curfew {
     }
 
     fn launch(authority: &Authority, policy: &[(&str, &str)], arguments: &[&str]) -> Self {
+        let mut all = vec![
+            "serve",
+            "--policy=/etc/curfew/policy",
+            "--listen=127.0.0.1:0",
+            "--admin-listen=127.0.0.1:0",
+            "--log-format=json",
+        ];
+        all.extend(arguments);
+        // Whoever keeps a pair in a Secret is given none.
+        if !arguments.contains(&"--tls-secret") {
+            all.extend(["--tls-cert=/etc/curfew/tls/tls.crt", "--tls-key=/etc/curfew/tls/tls.key"]);
+        }
+        let all: Vec<String> = all.into_iter().map(str::to_owned).collect();
+        Self::contained(authority, policy, &all, &[])
+    }
+
+    /// Starts what the container of a Pod says, with the volumes that the chart mounts, and waits
+    /// until it listens.
+    pub fn contained(
+        authority: &Authority,
+        policy: &[(&str, &str)],
+        arguments: &[String],
+        environment: &[(&str, &str)],
+    ) -> Self {
         let scratch = Scratch::new().expect("a scratch directory can be made");
         let (policy_volume, certificate) =
             (Volume::new(scratch.join("policy")), Volume::new(scratch.join("tls")));
         policy_volume.put(policy);
         put_pair(&certificate, &authority.server());
+        let path = |volume: &Volume| volume.path.display().to_string();
+        let mounted = |argument: &String| {
+            argument
+                .replace("/etc/curfew/policy", &path(&policy_volume))
+                .replace("/etc/curfew/tls", &path(&certificate))
+        };
         let mut command = Command::new(env!("CARGO_BIN_EXE_curfew"));
         command
-            .arg("serve")
-            .arg("--policy")
-            .arg(&policy_volume.path)
-            .args(["--listen", "127.0.0.1:0", "--admin-listen", "127.0.0.1:0"])
-            .args(["--log-format", "json"])
-            .args(arguments)
+            .args(arguments.iter().map(mounted))
+            .envs(environment.iter().copied())
             .env("HOME", scratch.path())
             .current_dir(scratch.path());
-        // Whoever keeps a pair in a Secret is given none.
-        if !arguments.contains(&"--tls-secret") {
-            command.arg("--tls-cert").arg(certificate.path.join("tls.crt"));
-            command.arg("--tls-key").arg(certificate.path.join("tls.key"));
-        }
         let mut process = Child::start(&command, &scratch.join("log")).expect("curfew starts");
         let (address, admin) = eventually("curfew listens", LIMIT, || {
             let ended = process.ended();
@@ -115,7 +127,7 @@ impl Curfew {
         }
     }
 
-    fn wait_until_ready(&self) {
+    pub fn wait_until_ready(&self) {
         eventually("curfew is ready", LIMIT, || (self.admin("/readyz")?.0 == 200).then_some(()));
     }
 
@@ -189,36 +201,6 @@ pub fn offline(arguments: &[&str], input: &str) -> Said {
         success: output.status.success(),
         stdout: String::from_utf8_lossy(&output.stdout).into_owned(),
         stderr: String::from_utf8_lossy(&output.stderr).into_owned(),
-    }
-}
-
-// === impl Volume ===
-
-impl Volume {
-    fn new(path: PathBuf) -> Self {
-        fs::create_dir_all(&path).expect("a scratch directory is writable");
-        Self { path, generation: AtomicU32::new(0) }
-    }
-
-    fn put(&self, files: &[(&str, &str)]) {
-        let generation = self.generation.fetch_add(1, Ordering::Relaxed);
-        let directory = format!("..generation_{generation}");
-        fs::create_dir(self.path.join(&directory)).expect("generations differ");
-        for (name, content) in files {
-            fs::write(self.path.join(&directory).join(name), content).expect("it is writable");
-        }
-        symlink(&directory, self.path.join("..data_tmp")).expect("it was renamed the last time");
-        fs::rename(self.path.join("..data_tmp"), self.path.join("..data")).expect("same directory");
-        for (name, _) in files {
-            let link = self.path.join(name);
-            if !link.is_symlink() {
-                symlink(Path::new("..data").join(name), link).expect("there is none yet");
-            }
-        }
-        // The kubelet removes the old generation at once, and so must whoever reads cope.
-        if let Some(old) = generation.checked_sub(1) {
-            let _ = fs::remove_dir_all(self.path.join(format!("..generation_{old}")));
-        }
     }
 }
 

@@ -49,6 +49,8 @@ impl Kubectl {
             .args(arguments)
             .env_clear()
             .env("HOME", &self.home)
+            // `kubectl edit` keeps there what could not be saved.
+            .env("TMPDIR", &self.home)
             // `kubectl diff` runs the diff that it finds there.
             .env("PATH", std::env::var_os("PATH").unwrap_or_default())
             .env("KUBECONFIG", &self.kubeconfig)
