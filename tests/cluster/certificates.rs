@@ -1,6 +1,8 @@
 //! The pair that replicas keep in a Secret: made once, trusted through the webhook object, and
 //! mended where a hand or a tool has broken something.
 
+mod rotation;
+
 use std::process::Command;
 use std::time::Duration;
 
@@ -42,8 +44,6 @@ impl Installation {
     }
 
     fn replica(&self) -> Curfew {
-        let policy = "apiVersion: curfew.dev/v1alpha1\nkind: JobPolicy\nmetadata: {name: test}\n\
-                      spec:\n  defaults: {ttl: 77s}\n";
         let kubeconfig = self.plane.kubeconfig.display().to_string();
         let arguments = [
             ["--kubeconfig", &kubeconfig],
@@ -54,22 +54,20 @@ impl Installation {
             ["--tls-secret", &self.name],
             ["--service", &self.name],
         ];
-        let files = [("policy.yaml", policy)];
+        let files = [("policy.yaml", POLICY)];
         Curfew::start_with(&self.plane.authority, &files, arguments.as_flattened())
     }
 
-    /// Registers a replica without a bundle, as an installation does.
-    fn register(&self, replica: &Curfew) {
-        let body = json!({
-            "apiVersion": "admissionregistration.k8s.io/v1",
-            "kind": "MutatingWebhookConfiguration",
-            "metadata": {"name": self.name},
-            "webhooks": [{
-                "name": "jobs.curfew.dev",
+    /// Registers replicas without a bundle, as an installation does: each is called for each Job.
+    fn register(&self, failure_policy: &str, ports: &[u16]) {
+        let webhook = |(position, port): (usize, &u16)| {
+            let name = ["jobs.curfew.dev", "again.curfew.dev"][position];
+            json!({
+                "name": name,
                 "admissionReviewVersions": ["v1"],
                 "sideEffects": "None",
-                "failurePolicy": "Ignore",
-                "clientConfig": self.client_config(replica),
+                "failurePolicy": failure_policy,
+                "clientConfig": self.client_config(*port),
                 "namespaceSelector": {"matchLabels": {
                     "kubernetes.io/metadata.name": self.space.name,
                 }},
@@ -77,15 +75,22 @@ impl Installation {
                     "apiGroups": ["batch"], "apiVersions": ["v1"],
                     "operations": ["CREATE"], "resources": ["jobs"],
                 }],
-            }],
+            })
+        };
+        let webhooks: Vec<Value> = ports.iter().enumerate().map(webhook).collect();
+        let body = json!({
+            "apiVersion": "admissionregistration.k8s.io/v1",
+            "kind": "MutatingWebhookConfiguration",
+            "metadata": {"name": self.name},
+            "webhooks": webhooks,
         });
         self.plane.api.post(WEBHOOKS, &body).ok();
     }
 
-    fn client_config(&self, replica: &Curfew) -> Value {
+    fn client_config(&self, port: u16) -> Value {
         json!({"service": {
             "namespace": SERVICES, "name": self.name, "path": "/mutate",
-            "port": replica.address.port(),
+            "port": port,
         }})
     }
 
@@ -144,10 +149,14 @@ impl Installation {
     }
 
     fn bundle(&self) -> Option<String> {
-        let webhook = self.webhook();
-        let bundle = webhook["webhooks"][0]["clientConfig"]["caBundle"].as_str()?.to_owned();
-        String::from_utf8(STANDARD.decode(bundle).ok()?).ok()
+        bundle_of(&self.webhook())
     }
+}
+
+/// Whom a webhook object trusts, as PEM.
+fn bundle_of(webhook: &Value) -> Option<String> {
+    let bundle = webhook["webhooks"][0]["clientConfig"]["caBundle"].as_str()?;
+    String::from_utf8(STANDARD.decode(bundle).ok()?).ok()
 }
 
 impl Drop for Installation {
@@ -165,7 +174,7 @@ fn replicas_keep_one_pair_and_the_api_server_trusts_it() {
         let other = scope.spawn(|| installed.replica());
         (installed.replica(), other.join().expect("it starts"))
     });
-    installed.register(&first);
+    installed.register("Ignore", &[first.address.port()]);
     installed.wait_until_called();
     let leaf = &inspect(installed.secret("tls.crt").as_bytes()).unwrap()[0];
     assert_eq!(
@@ -190,7 +199,7 @@ fn replicas_keep_one_pair_and_the_api_server_trusts_it() {
     // A tool puts its own idea of the webhook back, without a bundle.
     let before = installed.webhook();
     installed.patch_webhook(&json!([
-        {"op": "replace", "path": "/webhooks/0/clientConfig", "value": installed.client_config(&second)},
+        {"op": "replace", "path": "/webhooks/0/clientConfig", "value": installed.client_config(second.address.port())},
         {"op": "replace", "path": "/webhooks/0/timeoutSeconds", "value": 3},
     ]));
     eventually("the bundle is back", LIMIT, || installed.bundle());
@@ -215,7 +224,7 @@ fn a_secret_that_was_edited_is_mended_and_nobody_notices() {
     let Some(plane) = control_plane::shared() else { return };
     let installed = Installation::new(plane);
     let replica = installed.replica();
-    installed.register(&replica);
+    installed.register("Ignore", &[replica.address.port()]);
     installed.wait_until_called();
 
     // A leaf that is none never replaces the good one, and another is made.
@@ -273,3 +282,6 @@ fn without_the_right_to_the_secret_it_says_so() {
 
 const WEBHOOKS: &str = "/apis/admissionregistration.k8s.io/v1/mutatingwebhookconfigurations";
 const LIMIT: Duration = Duration::from_secs(60);
+
+const POLICY: &str = "apiVersion: curfew.dev/v1alpha1\nkind: JobPolicy\nmetadata: {name: test}\n\
+                      spec:\n  defaults: {ttl: 77s}\n";

@@ -40,6 +40,7 @@ pub struct Load<T> {
 #[derive(Clone)]
 pub struct Caller {
     connector: TlsConnector,
+    name: ServerName<'static>,
     address: SocketAddr,
 }
 
@@ -136,14 +137,21 @@ pub fn calling(caller: &Caller, review: &'static str) -> Load<Called> {
 
 impl Caller {
     pub fn new(authority: &Authority, address: SocketAddr) -> Self {
+        let name = ServerName::from(address.ip());
+        Self::believing(authority.certificate(), name, address)
+    }
+
+    /// Believes the authorities of a bundle in PEM, and asks for a name.
+    pub fn believing(bundle: &str, name: ServerName<'static>, address: SocketAddr) -> Self {
         let _ = runtime();
         let mut roots = RootCertStore::empty();
-        let root = CertificateDer::from_pem_slice(authority.certificate().as_bytes());
-        roots.add(root.expect("rcgen writes PEM")).expect("it is an authority");
+        for root in CertificateDer::pem_slice_iter(bundle.as_bytes()) {
+            roots.add(root.expect("it is PEM")).expect("it is an authority");
+        }
         let mut config =
             ClientConfig::builder().with_root_certificates(roots).with_no_client_auth();
         config.alpn_protocols = vec![b"http/1.1".to_vec()];
-        Self { connector: TlsConnector::from(Arc::new(config)), address }
+        Self { connector: TlsConnector::from(Arc::new(config)), name, address }
     }
 
     /// One connection, one handshake, one call.
@@ -160,7 +168,7 @@ impl Caller {
     async fn exchange(&self, review: &str, shown: &mut Vec<u8>) -> Result<Value, String> {
         let text = |step: &'static str| move |error: std::io::Error| format!("{step}: {error}");
         let stream = TcpStream::connect(self.address).await.map_err(text("connect"))?;
-        let name = ServerName::from(self.address.ip());
+        let name = self.name.clone();
         let mut stream =
             self.connector.connect(name, stream).await.map_err(text("TLS handshake"))?;
         if let Some([first, ..]) = stream.get_ref().1.peer_certificates() {
