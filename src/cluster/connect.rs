@@ -9,6 +9,7 @@ use std::ffi::OsString;
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
+use http::{HeaderValue, header};
 use kube::Client;
 use kube::client::ClientBuilder;
 use kube::config::{Config, InClusterError, KubeConfigOptions, Kubeconfig, KubeconfigError};
@@ -112,6 +113,8 @@ impl Cluster {
     pub fn new(mut config: Config) -> Result<Self, ConnectError> {
         let url = config.cluster_url.to_string().trim_end_matches('/').to_owned();
         let namespace = config.default_namespace.clone();
+        // For audit logs, and as the manager of fields where a call names none.
+        config.headers.push((header::USER_AGENT, HeaderValue::from_static(USER_AGENT)));
         // A repeated write would go past the pace, and a 429 would not be seen.
         config.default_retry = false;
         // For what has no time-out of its own: a list whose body stops coming. A watch is never
@@ -203,6 +206,8 @@ impl std::fmt::Debug for Cluster {
 }
 
 /// Longer than a watch lives.
+/// As programs of Kubernetes name themselves.
+const USER_AGENT: &str = concat!("curfew/", env!("CARGO_PKG_VERSION"));
 const SILENCE: Duration = Duration::from_secs(300);
 
 #[cfg(test)]

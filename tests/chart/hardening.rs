@@ -2,28 +2,24 @@
 //! account has to be able to do. The account is impersonated with all rights, so that nothing but
 //! the policy stands in its way.
 
-use std::sync::OnceLock;
-use std::time::Duration;
+mod account;
+mod webhooks;
 
+use jiff::ToSpan;
 use serde_json::{Value, json};
 
-use crate::helm::{Helm, NAMESPACE, Rendering, values_file};
+use self::account::{
+    Account, account_of, allowed, deletion, install, policy_of, refused, scene, start_of,
+};
+use crate::helm::{Helm, NAMESPACE, values_file};
 use crate::support::{
-    api::{Api, Patch, Reply},
-    control_plane::{self, ControlPlane},
+    api::{Api, Patch},
     manifest::{Finish, cron_job, days_ago, job, merged},
     namespace::Namespace,
-    scheduling::{Scheduling, job_name, owner, some_minute},
+    scheduling::{Scheduling, job_name, some_minute},
     sweeping::{self, finished_job},
     wait::eventually,
 };
-use jiff::ToSpan;
-
-/// An account under the policy of a release.
-struct Account {
-    api: Api,
-    plane: &'static ControlPlane,
-}
 
 /// Which objects are touched, and how.
 #[derive(Clone, Copy)]
@@ -402,9 +398,7 @@ fn own_works_under_it() {
     // The scene's account has a name of its own.
     let rendering = helm.release("owner", &["-f", &values_file("own")]).unwrap();
     let text = json!(policy_of(&rendering)).to_string().replace(&user, &scene.lease);
-    let text = text
-        .replace("\"curfew-owner\"", "\"curfew-scene\"")
-        .replace("\"owner-curfew\"", "\"curfew-scene\"");
+    let text = text.replace("\"owner-curfew", "\"curfew-scene");
     let objects: Vec<Value> = serde_json::from_str(&text).unwrap();
     install(account.plane, &objects);
     let scene_account = Account {
@@ -424,109 +418,4 @@ fn own_works_under_it() {
     scene.finish(&job_name("replace", second), Finish::Failed);
     scene.wait_for_jobs(&[]);
     assert_eq!(scene.deletions().len(), 2);
-}
-
-// === the scene ===
-
-impl Account {
-    /// The account of a release, once its policy is in force.
-    fn of(plane: &'static ControlPlane, release: &str) -> Option<Self> {
-        let user = account_of(release)?;
-        let api = Api::new(&plane.kubeconfig_for(&user, Some("system:masters")));
-        let account = Self { api, plane };
-        account.wait();
-        Some(account)
-    }
-
-    /// Waits until the API server has heard of the policy.
-    fn wait(&self) {
-        let space = Namespace::open(self.plane, "hardening-probe", &json!({}));
-        let path = format!("{}?dryRun=All", space.path("jobs"));
-        eventually("the policy is in force", Duration::from_secs(60), || {
-            (self.send("POST", &path, &job("probe", json!({}))).status == 403).then_some(())
-        });
-    }
-
-    fn send(&self, method: &str, path: &str, body: &Value) -> Reply {
-        self.api.call(method, path, "application/json", body.to_string().into_bytes())
-    }
-
-    fn patch(&self, space: &Namespace<'_>, object: &str, patch: &Value) -> Reply {
-        self.api.patch(Patch::Merge, &space.path(object), patch)
-    }
-
-    /// As the sweeper deletes.
-    fn delete(&self, space: &Namespace<'_>, name: &str) -> Reply {
-        let options = deletion(&space.job(name));
-        self.send("DELETE", &space.path(&format!("jobs/{name}")), &options)
-    }
-}
-
-/// A release without exceptions and one with those of Own, their policies installed; a namespace.
-fn scene(prefix: &str) -> Option<(Account, Namespace<'static>)> {
-    static INSTALLED: OnceLock<()> = OnceLock::new();
-    let (helm, plane) = (Helm::find()?, control_plane::shared()?);
-    INSTALLED.get_or_init(|| {
-        let releases = [("curfew", "delete"), ("owner", "own")];
-        for (release, values) in releases {
-            let rendering = helm.release(release, &["-f", &values_file(values)]).unwrap();
-            install(plane, &policy_of(&rendering));
-        }
-    });
-    Some((Account::of(plane, "curfew")?, plane.namespace(&format!("hard-{prefix}"))))
-}
-
-fn policy_of(rendering: &Rendering) -> Vec<Value> {
-    let policies = rendering.of("ValidatingAdmissionPolicy");
-    policies.chain(rendering.of("ValidatingAdmissionPolicyBinding")).cloned().collect()
-}
-
-fn install(plane: &ControlPlane, objects: &[Value]) {
-    for object in objects {
-        let plural = match object["kind"].as_str().unwrap() {
-            "ValidatingAdmissionPolicy" => "validatingadmissionpolicies",
-            _ => "validatingadmissionpolicybindings",
-        };
-        plane.api.post(&format!("/apis/admissionregistration.k8s.io/v1/{plural}"), object).ok();
-    }
-}
-
-/// How the API server calls the account of a release.
-fn account_of(release: &str) -> Option<String> {
-    let rendering = Helm::find()?.release(release, &[]).unwrap();
-    let pod = &rendering.deployment()["spec"]["template"]["spec"];
-    let name = pod["serviceAccountName"].as_str().unwrap();
-    Some(format!("system:serviceaccount:{NAMESPACE}:{name}"))
-}
-
-/// What the sweeper says with a deletion.
-fn deletion(object: &Value) -> Value {
-    let metadata = &object["metadata"];
-    json!({
-        "apiVersion": "v1",
-        "kind": "DeleteOptions",
-        "propagationPolicy": "Background",
-        "preconditions": {"uid": metadata["uid"], "resourceVersion": metadata["resourceVersion"]},
-    })
-}
-
-/// The Job of a start.
-fn start_of(cronjob: &Value, name: &str) -> Value {
-    let metadata = &cronjob["metadata"];
-    let owner = owner(metadata["name"].as_str().unwrap(), &metadata["uid"]);
-    let scheduled =
-        json!({"batch.kubernetes.io/cronjob-scheduled-timestamp": "2026-11-20T00:00:00Z"});
-    job(name, json!({"metadata": {"annotations": scheduled, "ownerReferences": [owner]}}))
-}
-
-#[track_caller]
-fn refused(reply: &Reply, why: &str) {
-    assert_eq!(reply.status, 403, "{}", reply.body);
-    let message = reply.body["message"].as_str().unwrap_or_default();
-    assert!(message.contains("ValidatingAdmissionPolicy") && message.contains(why), "{message}");
-}
-
-#[track_caller]
-fn allowed(reply: &Reply) {
-    assert!((200..300).contains(&reply.status), "{}: {}", reply.status, reply.body);
 }

@@ -16,3 +16,4 @@ mod rights;
 mod signals;
 #[path = "../support/harness.rs"]
 pub mod support;
+mod threats;

@@ -70,15 +70,12 @@ fn what_is_granted_is_what_is_needed() {
         "get admissionregistration.k8s.io/mutatingwebhookconfigurations",
         "get admissionregistration.k8s.io/validatingwebhookconfigurations",
         "get coordination.k8s.io/leases",
-        "list /secrets",
         "patch /secrets",
         "patch admissionregistration.k8s.io/mutatingwebhookconfigurations",
         "patch admissionregistration.k8s.io/validatingwebhookconfigurations",
         "patch coordination.k8s.io/leases",
         "patch events.k8s.io/events",
-        "update /secrets",
         "update coordination.k8s.io/leases",
-        "watch /secrets",
     ];
     assert_eq!(beyond, known);
 }

@@ -207,6 +207,8 @@ fn replicas_keep_one_pair_and_the_api_server_trusts_it() {
     let after = installed.webhook();
     assert_eq!(after["webhooks"][0]["timeoutSeconds"], 3, "nothing else is fought over");
     assert_eq!(after["webhooks"][0]["rules"], before["webhooks"][0]["rules"]);
+    let managers = after["metadata"]["managedFields"].to_string();
+    assert!(managers.contains(r#""manager":"curfew""#), "{managers}");
 
     // A policy that one of them refuses is told, and a replica that ends is gone.
     first.set_policy(&[("policy.yaml", "kind: JobPolicy\nspec: {defaults: {tll: 1h}}\n")]);
