@@ -190,7 +190,7 @@ impl Report {
             .and_then(|lease| Scheduled::parse(lease.annotation(Scheduled::ANNOTATION)));
         let brake = lease.as_ref().map(Held::all).unwrap_or_default();
         let cluster = live.cluster.url.clone();
-        let known = if let Part::Known(webhooks) = &webhooks { webhooks.as_slice() } else { &[] };
+        let known = webhooks.known().map(Vec::as_slice).unwrap_or_default();
         let replicas =
             lease.as_ref().map(|lease| Present::all(lease, known, now)).unwrap_or_default();
         let attention = Vec::new();
@@ -198,6 +198,17 @@ impl Report {
             Self { cluster, now, leader, replicas, sweeper, scheduler, brake, webhooks, attention };
         report.attention = attention::of(&report);
         Ok(report)
+    }
+}
+
+// === impl Part ===
+
+impl<T> Part<T> {
+    const fn known(&self) -> Option<&T> {
+        match self {
+            Self::Known(known) => Some(known),
+            Self::Absent(_) | Self::NotPermitted(_) => None,
+        }
     }
 }
 

@@ -97,11 +97,23 @@ impl<'a> Installation<'a> {
     pub fn install(&mut self) {
         self.helm(&["install", "--create-namespace"], &[]).unwrap_or_else(|why| panic!("{why}"));
         self.roll();
-        eventually("the webhook is called", LIMIT, || {
-            let probe = self.space.dry_run(&job("probe", json!({})));
-            // Under `Fail` nothing can be created until then.
-            (probe.status == 201 && ttl(&probe.ok()).is_u64()).then_some(())
-        });
+        eventually("the webhook is called", LIMIT, || self.is_called().then_some(()));
+    }
+
+    /// Whether a new Job meets the webhook.
+    pub fn is_called(&self) -> bool {
+        let probe = self.space.dry_run(&job("probe", json!({})));
+        // Under `Fail` nothing can be created until then.
+        probe.status == 201 && ttl(&probe.ok()).is_u64()
+    }
+
+    /// Upgrades the release, with further values. What was edited in the cluster is overwritten: a
+    /// patch of helm's does that by itself.
+    pub fn upgrade(&self, values: &[&str]) {
+        let is_applied = self.values.iter().any(|value| value == "--server-side=true");
+        let force: &[&str] = if is_applied { &["--force-conflicts"] } else { &[] };
+        let done = self.helm(&["upgrade"], &[values, force].concat());
+        done.unwrap_or_else(|why| panic!("{why}"));
     }
 
     /// Runs helm for the release, with the chart where the verb takes one.

@@ -12,7 +12,7 @@ use crate::support::{
     load::{creating_jobs, no_call_failed},
     manifest::job,
     scene::ttl,
-    wait::eventually,
+    wait::{eventually, throughout},
 };
 
 /// As helm 4 writes: server-side. A webhook that is away costs nobody a Job.
@@ -36,13 +36,12 @@ fn life(release: &str, failure_policy: &str, server_side: &str) {
     passes_its_test(&installed);
     can_do_no_more_than_it_must(&installed);
     is_edited(&installed);
+    belongs_to_its_admins(&installed);
 
     // Neither an upgrade nor a rollback loses a call, or what was written meanwhile.
     let kept = kept(&installed);
     let jobs = creating_jobs(&installed.space);
-    let more = ["--set=replicas=3", "--set=podLabels.team=platform", "--force-conflicts"];
-    let more = if server_side == "--server-side=true" { &more[..] } else { &more[..2] };
-    installed.helm(&["upgrade"], more).unwrap_or_else(|why| panic!("{why}"));
+    installed.upgrade(&["--set=replicas=3", "--set=podLabels.team=platform"]);
     installed.roll();
     assert_eq!(installed.pods.len(), 3);
     assert_eq!(self::kept(&installed), kept);
@@ -132,6 +131,34 @@ fn is_edited(installed: &Installation<'_>) {
     assert!(reply.warnings.concat().contains("24 times shorter"), "{:?}", reply.warnings);
     edit("1h", "1d").ok();
     is_in_use(86_400);
+}
+
+/// What an admin does to the webhook is told, and never undone; but for the bundle.
+fn belongs_to_its_admins(installed: &Installation<'_>) {
+    let (plane, name) = (installed.plane(), installed.name());
+    let path = configuration("mutating", &name);
+    let before = plane.api.get(&path).ok();
+    let edits = json!([
+        {"op": "replace", "path": "/webhooks/0/timeoutSeconds", "value": 9},
+        {"op": "replace", "path": "/webhooks/0/clientConfig/caBundle", "value": ""},
+    ]);
+    plane.api.patch(Patch::Json, &path, &edits).ok();
+    eventually("the bundle is back", LIMIT, || {
+        let webhook = plane.api.get(&path).ok()["webhooks"][0].clone();
+        let is_back = webhook["clientConfig"] == before["webhooks"][0]["clientConfig"];
+        assert_eq!(webhook["timeoutSeconds"], 9);
+        is_back.then_some(())
+    });
+
+    plane.api.delete(&path).ok();
+    throughout("it stays deleted", Duration::from_secs(8), || plane.api.get(&path).status == 404);
+    let said = installed.status()["attention"].to_string();
+    let beside_others = format!("there is no MutatingWebhookConfiguration {name}");
+    let alone = "webhook jobs.curfew.dev is not registered";
+    assert!(said.contains(&beside_others) || said.contains(alone), "{said}");
+    // `helm upgrade` brings it back, and the leader its bundle.
+    installed.upgrade(&[]);
+    eventually("the webhook is called", LIMIT, || installed.is_called().then_some(()));
 }
 
 /// What is written in the cluster, and by no rendering: the pair, and whom to trust for it.

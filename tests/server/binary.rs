@@ -7,6 +7,7 @@ use std::process::Stdio;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 
+use curfew::pki::{Issued, Request, issue};
 use rstest::rstest;
 use serde_json::Value;
 use tempfile::TempDir;
@@ -357,6 +358,14 @@ async fn our_own_namespace_is_left_alone() {
     &["--tls-cert=bad.yaml", "--tls-key=bad.yaml"],
     &["error: bad.yaml: the certificate file holds no \"-----BEGIN CERTIFICATE-----\""]
 )]
+#[case::expired_pair(
+    &["--tls-cert=old.pem", "--tls-key=old.key"],
+    &["error: old.pem: the certificate expired at 2020-12-21T00:00:00Z: renew it, or check"]
+)]
+#[case::mismatched_pair(
+    &["--tls-cert=old.pem", "--tls-key=other.key"],
+    &["error: old.pem: key and certificate do not belong together"]
+)]
 #[case::no_client_ca(&["--client-ca=bad.yaml"], &["error: bad.yaml: the certificate file holds no"])]
 #[case::address_of_somebody_else(
     &["--listen=192.0.2.1:1"],
@@ -374,6 +383,13 @@ async fn what_cannot_be_used_is_told_and_the_exit_code_is_2(
     fs::write(folder.path().join("bad.yaml"), policy("soon")).unwrap();
     let selector = "  exempt: {namespaceSelector: {matchLabels: {a: b}}}\n";
     fs::write(folder.path().join("selector.yaml"), policy("1h") + selector).unwrap();
+    let now = "2020-11-21T00:00:00Z".parse().unwrap();
+    for name in ["old", "other"] {
+        let request = Request { names: vec!["localhost".to_owned()], now };
+        let Issued { certificate, key, .. } = issue(&request).unwrap();
+        fs::write(folder.path().join(format!("{name}.pem")), certificate).unwrap();
+        fs::write(folder.path().join(format!("{name}.key")), key).unwrap();
+    }
     let args: Vec<&str> = args.iter().copied().chain(["--log-level=error"]).collect();
     let mut command = command(folder.path(), &[]);
     // Ours come last, and the last one of a kind must not be a second.

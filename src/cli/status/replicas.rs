@@ -94,13 +94,29 @@ impl Present {
 }
 
 /// What needs looking at about all of them.
-pub(super) fn attention(all: &[Present], now: Timestamp) -> Vec<Attention> {
+pub(super) fn attention(
+    all: &[Present],
+    webhooks: Option<&[Webhook]>,
+    now: Timestamp,
+) -> Vec<Attention> {
     if all.is_empty() {
         return vec![Attention::installation("no replica says what it runs")];
     }
     let mut found: Vec<String> = all.iter().flat_map(|one| one.attention(now)).collect();
     found.extend(split(all, now));
+    found.extend(webhooks.and_then(|webhooks| uncalled(all, webhooks)));
     found.into_iter().map(Attention::installation).collect()
+}
+
+/// Somebody has taken away the object by which they are called, and another installation is there.
+fn uncalled(all: &[Present], webhooks: &[Webhook]) -> Option<String> {
+    let name = &all.iter().find(|one| !one.silent)?.replica.webhook;
+    let mut others = webhooks.iter().filter(|webhook| !webhook.is_guard()).peekable();
+    let is_told = name.is_empty() || others.peek().is_none();
+    let is_there = is_told || others.any(|webhook| webhook.configuration == *name);
+    (!is_there).then(|| {
+        format!("there is no MutatingWebhookConfiguration {name}: the API server asks nobody")
+    })
 }
 
 /// The replicas follow several policies, and have for longer than the kubelets need to bring one.
@@ -166,7 +182,7 @@ mod tests {
     }
 
     fn said(all: &[Present]) -> Vec<String> {
-        let found = attention(all, NOW.parse().unwrap());
+        let found = attention(all, None, NOW.parse().unwrap());
         found.into_iter().map(|attention| attention.what).collect()
     }
 

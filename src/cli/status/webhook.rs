@@ -117,9 +117,13 @@ impl Webhook {
         }
     }
 
+    pub(super) fn is_guard(&self) -> bool {
+        self.name == GUARD
+    }
+
     /// Whether this is how a replica expects to be called.
     pub(super) fn calls_replica(&self, replica: &Replica) -> bool {
-        let expected = if self.name == GUARD { &replica.guard } else { &replica.webhook };
+        let expected = if self.is_guard() { &replica.guard } else { &replica.webhook };
         self.configuration == *expected
     }
 

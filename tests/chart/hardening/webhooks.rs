@@ -57,10 +57,7 @@ fn of_a_webhook_configuration_only_the_bundle_changes() {
         let webhook = account.plane.api.get(&path).ok()["webhooks"][0].clone();
         let mut other = webhook;
         other["name"] = json!("more.curfew.dev");
-        refused(
-            &patch(json!([{"op": "add", "path": "/webhooks/-", "value": other}])),
-            nothing_else,
-        );
+        refused(&send(json!([{"op": "add", "path": "/webhooks/-", "value": other}])), nothing_else);
         refused(&send(json!([{"op": "remove", "path": "/webhooks/0"}])), nothing_else);
         let label = json!([{"op": "add", "path": "/metadata/labels", "value": {}}]);
         refused(&send(label), nothing_else);
