@@ -77,7 +77,7 @@ fn present(replicas: &[Present], now: Timestamp) -> Table {
     for Present { name, leads, silent: _, trust, replica } in replicas {
         let certificate = replica.certificate.as_ref().map(|shown| {
             let left = shown.not_after.duration_since(now).as_secs();
-            format!("{} old, {} left", ago(&shown.not_before), short(left))
+            format!("began {} ago, {} left", ago(&shown.not_before), short(left))
         });
         let believed = match trust {
             all if all.is_empty() => "unknown",
