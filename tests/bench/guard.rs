@@ -4,15 +4,18 @@
 //! and comparing them, so the baseline is loading the two.
 
 pub mod common;
+#[allow(dead_code, reason = "of what tests make, a benchmark needs a part")]
+#[path = "../guard/support.rs"]
+mod support;
 
 use std::hint::black_box;
 
 use curfew::clock;
 use curfew::guard::{Decision, review};
 use curfew::policy::{Policy, Source};
-use serde_json::{Value as Json, json};
 
 use common::{Called, Effort, report, statistics::median};
+use support::{VERSION, body, file, one, repeated};
 
 fn main() {
     let Called::Measure(effort) = common::called() else { return };
@@ -20,8 +23,10 @@ fn main() {
     let mut rows = Vec::new();
     let mut worst = 0.0_f64;
     for (name, edit) in EDITS {
-        let [old, new] = ['a', 'b'].map(|letter| file(&edit(letter)));
-        let body = serde_json::to_vec(&body(&old, &new)).expect("it is JSON");
+        let [was, is] = ['a', 'b'].map(edit);
+        let body = body(&one(&is), Some(&one(&was)));
+        let body = serde_json::to_vec(&body).expect("it is JSON");
+        let (old, new) = (file(&was), file(&is));
         let judged = milliseconds(effort, || {
             let answer = review(VERSION, black_box(&body)).expect("it is a review");
             assert_eq!(answer.report.decision, Decision::Drastic);
@@ -32,10 +37,9 @@ fn main() {
         });
         worst = worst.max(judged);
         let size = format!("{} KiB", new.len() / 1024);
-        let figures = [judged, loaded].map(|figure| format!("{figure:.0}"));
-        let [judged_text, loaded_text] = figures;
+        let whole = |figure: f64| format!("{figure:.0}");
         let ratio = format!("{:.2} ×", judged / loaded);
-        rows.push([(*name).to_owned(), size, judged_text, loaded_text, ratio]);
+        rows.push([(*name).to_owned(), size, whole(judged), whole(loaded), ratio]);
     }
     report::table(["edit of", "file", "judged, ms", "both loaded, ms", "ratio"], &rows);
     report::say("");
@@ -58,46 +62,6 @@ fn milliseconds(effort: Effort, mut round: impl FnMut()) -> f64 {
     }))
 }
 
-fn file(spec: &str) -> String {
-    format!(
-        "apiVersion: curfew.dev/v1alpha1\nkind: JobPolicy\nmetadata: {{name: p}}\nspec:\n  {spec}\n"
-    )
-}
-
-fn repeated(count: usize, piece: impl Fn(usize) -> String) -> String {
-    (0..count).map(piece).collect()
-}
-
-fn body(old: &str, new: &str) -> Json {
-    let map = |text: &str| {
-        json!({
-            "apiVersion": "v1",
-            "kind": "ConfigMap",
-            "metadata": {
-                "name": "curfew-policy",
-                "namespace": "curfew",
-                "labels": {"app.kubernetes.io/version": VERSION},
-            },
-            "data": {"10-base.yaml": text},
-        })
-    };
-    json!({
-        "apiVersion": "admission.k8s.io/v1",
-        "kind": "AdmissionReview",
-        "request": {
-            "uid": "0b4f",
-            "kind": {"group": "", "version": "v1", "kind": "ConfigMap"},
-            "name": "curfew-policy",
-            "namespace": "curfew",
-            "operation": "UPDATE",
-            "object": map(new),
-            "oldObject": map(old),
-        },
-    })
-}
-
-const VERSION: &str = "0.1.0";
-
 /// As many rules as there may be, and lists of half a megabyte; the letter tells the old policy from
 /// the new one.
 const EDITS: &[(&str, fn(char) -> String)] = &[
@@ -106,19 +70,19 @@ const EDITS: &[(&str, fn(char) -> String)] = &[
         let rules = repeated(10_000, |number| {
             format!("{{name: r{number}, match: {{namespaces: [n{number}-*]}}, ttl: {ttl}}},")
         });
-        format!("rules: [{rules}]")
+        format!("  rules: [{rules}]")
     }),
     ("60,000 exempt namespaces", |letter| {
         let globs = repeated(60_000, |number| format!("{letter}{number}-*,"));
-        format!("exempt: {{namespaces: [{globs}]}}")
+        format!("  exempt: {{namespaces: [{globs}]}}")
     }),
     ("20,000 exempt selectors", |letter| {
         let selectors =
             repeated(20_000, |number| format!("{{matchLabels: {{{letter}: '{number}'}}}},"));
-        format!("exempt: {{selectors: [{selectors}]}}")
+        format!("  exempt: {{selectors: [{selectors}]}}")
     }),
     ("100,000 GitOps managers", |letter| {
         let marks = repeated(100_000, |number| format!("{letter}{number},"));
-        format!("guards: {{gitOpsMarks: {{managers: [{marks}]}}}}")
+        format!("  guards: {{gitOpsMarks: {{managers: [{marks}]}}}}")
     }),
 ];
