@@ -17,6 +17,9 @@ use curfew::policy::{Policy, Source};
 use common::{Called, Effort, report, statistics::median};
 use support::{VERSION, body, file, one, repeated};
 
+/// What is in the `spec`, by a letter.
+type Edit = fn(char) -> String;
+
 fn main() {
     let Called::Measure(effort) = common::called() else { return };
     report::head("An edit of the largest policies, by the guard", effort);
@@ -64,7 +67,7 @@ fn milliseconds(effort: Effort, mut round: impl FnMut()) -> f64 {
 
 /// As many rules as there may be, and lists of half a megabyte; the letter tells the old policy from
 /// the new one.
-const EDITS: &[(&str, fn(char) -> String)] = &[
+const EDITS: &[(&str, Edit)] = &[
     ("10,000 rules", |letter| {
         let ttl = if letter == 'a' { "7d" } else { "1h" };
         let rules = repeated(10_000, |number| {
