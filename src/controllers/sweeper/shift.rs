@@ -24,7 +24,7 @@ use crate::controllers::watching::Watching;
 use crate::leader::{Standing, Term};
 use crate::policy::Policy;
 use crate::sweeper::brake::{Census, Memory};
-use crate::sweeper::{Action, Brake, Builtin, Deadlines, Flaps, Judgement, Reason};
+use crate::sweeper::{Action, Brake, Builtin, Deadlines, Flaps, Judgement, Reach, Reason};
 
 /// Everything that a term remembers.
 pub(super) struct Shift<'s> {
@@ -122,6 +122,7 @@ impl<'s> Shift<'s> {
             accepted: None,
             brake: Brake::new(
                 memory.clone(),
+                Reach::default(),
                 &policy.revision,
                 usize::try_from(policy.stored.brake_at_most).unwrap_or(usize::MAX),
                 now,
