@@ -6,6 +6,8 @@ use std::collections::BTreeMap;
 use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
 
+use super::reach::Reach;
+
 /// How the sweeper is doing.
 #[derive(Clone, Debug, Default, Deserialize, PartialEq, Serialize)]
 #[serde(rename_all = "camelCase", default)]
@@ -23,6 +25,9 @@ pub struct Status {
     pub builtin_ttl_lag: Option<i64>,
     /// What the policy needs and we may not do, each with how to mend it.
     pub missing_rights: Vec<String>,
+    /// Where it writes; elsewhere it only looks.
+    #[serde(skip_serializing_if = "Reach::is_everywhere")]
+    pub writes: Reach,
     /// Seconds that this clock is behind the API server's.
     pub clock_offset: f64,
     /// Why nothing is deleted just now, whatever is due.

@@ -24,7 +24,7 @@ use crate::controllers::watching::Watching;
 use crate::leader::{Standing, Term};
 use crate::policy::Policy;
 use crate::sweeper::brake::{Census, Memory};
-use crate::sweeper::{Action, Brake, Builtin, Deadlines, Flaps, Judgement, Reach, Reason};
+use crate::sweeper::{Action, Brake, Builtin, Deadlines, Flaps, Judgement, Reason};
 
 /// Everything that a term remembers.
 pub(super) struct Shift<'s> {
@@ -85,6 +85,8 @@ pub(super) enum Obstacle {
     Brake,
     /// Our clock is too far off for anything to be ended by it.
     Clock,
+    /// In its namespace we only look.
+    ReadOnly,
     /// The API server does not let us.
     Rights,
 }
@@ -108,7 +110,10 @@ impl<'s> Shift<'s> {
         let keeper = Keeper::start(
             client,
             sweeper.footing.policies.clone(),
-            rights::of_sweeper,
+            {
+                let reach = Arc::clone(&sweeper.footing.reach);
+                move |policy| rights::of_sweeper(policy, &reach)
+            },
             asking.clone(),
         );
         let store = Arc::clone(&sweeper.footing.watches.store);
@@ -122,7 +127,7 @@ impl<'s> Shift<'s> {
             accepted: None,
             brake: Brake::new(
                 memory.clone(),
-                Reach::default(),
+                (*sweeper.footing.reach).clone(),
                 &policy.revision,
                 usize::try_from(policy.stored.brake_at_most).unwrap_or(usize::MAX),
                 now,
@@ -358,6 +363,10 @@ impl<'s> Shift<'s> {
     /// What keeps a step from being taken just now.
     pub(super) fn obstacle(&self, step: &Step) -> Option<Obstacle> {
         let identity = step.identity();
+        let namespace = identity.namespace.as_str();
+        if !self.sweeper.footing.reach.covers(namespace) {
+            return Some(Obstacle::ReadOnly);
+        }
         let verb = match step.what {
             What::Delete(_) => "delete",
             What::Patch(_) => "patch",
@@ -367,7 +376,7 @@ impl<'s> Shift<'s> {
             Kind::Job => "jobs",
         };
         if !step.risks.is_empty() {
-            let held = |risk| self.brake.holds(&identity.namespace, risk).is_some();
+            let held = |risk| self.brake.holds(namespace, risk).is_some();
             if *self.brake.memory() != self.saved || step.risks.iter().any(held) {
                 return Some(Obstacle::Brake);
             }
@@ -376,7 +385,7 @@ impl<'s> Shift<'s> {
                 return Some(Obstacle::Clock);
             }
         }
-        (!self.rights.allow(verb, resource)).then_some(Obstacle::Rights)
+        (!self.rights.allow(verb, resource, namespace)).then_some(Obstacle::Rights)
     }
 
     /// Everything is looked at as soon as possible.
