@@ -407,6 +407,8 @@ impl<'s> Shift<'s> {
         // What was refused may be let through now, or is known to be hopeless.
         self.acted.retain(|_, acted| !acted.refused);
         self.sweeper.footing.metrics.stored.missing_rights("sweeper", self.rights.missing.len());
+        // Whoever asks for the status now wants to see it.
+        self.next_status = self.now();
         self.pass_now();
     }
 
