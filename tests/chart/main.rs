@@ -5,13 +5,17 @@
 
 mod accepted;
 mod called;
+mod confined;
 mod contradictions;
+mod granted;
 mod hardening;
 pub mod helm;
 mod installed;
 mod readme;
+pub mod release;
 mod rendering;
 mod rights;
 mod signals;
+mod starting;
 #[path = "../support/harness.rs"]
 pub mod support;
