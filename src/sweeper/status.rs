@@ -80,3 +80,21 @@ impl BuiltinTtl {
         }
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::{Reach, Status};
+
+    /// Builds of different versions read each other's.
+    #[test]
+    fn it_reads_what_says_less_and_what_says_more() {
+        let less = Status::parse(Some(r#"{"version":"0.1.0","revision":"r1"}"#)).unwrap();
+        assert!(less.writes.is_everywhere() && !less.to_text().contains("writes"));
+        let confined = Status { writes: Reach::only(["a".to_owned()]), ..less };
+        let text = confined.to_text();
+        assert!(text.contains(r#""writes":["a"]"#), "{text}");
+        assert_eq!(Status::parse(Some(&text)), Some(confined.clone()));
+        let more = text.replacen('{', r#"{"unheardOf":1,"#, 1);
+        assert_eq!(Status::parse(Some(&more)), Some(confined));
+    }
+}

@@ -20,6 +20,8 @@ fn a_typo_is_refused_by_name() {
         ("certs.provided.caBundle=LS0tLS1CRUdJTg==", "certs/provided/caBundle"),
         ("ports.https=0", "ports/https"),
         ("serviceAccount.name=Not_A_Name", "serviceAccount/name"),
+        ("rbac.namespaces={team.a}", "rbac/namespaces"),
+        ("rbac.namespaces={}", "rbac/namespaces"),
     ];
     for (set, expected) in typos {
         let why = helm.template(&["--set", set]).expect_err(set);
