@@ -25,19 +25,21 @@ fn nothing_is_written_elsewhere() {
     // where that may be written.
     for number in 0..4 {
         old(&outside, &format!("old-{number}"));
+        old(&outside, &format!("late-{number}"));
     }
     hang(&outside, "stuck");
     hang(&inside, "stuck");
     old(&inside, "old");
     let values = ["rbac.delete=true", &format!("rbac.namespaces={{{}}}", inside.name)];
     let release = Release::install(&helm, plane, "confined", &values);
-    let curfew = release.start(&policy(&[&inside, &outside], 2));
+    let policy = policy(&[&inside, &outside], 2);
+    let mut curfew = release.start(&policy);
     eventually("what is inside goes", LIMIT, || {
         let told = release.events(&inside, "stuck") > 0;
         (inside.find_job("old").is_none() && told).then_some(())
     });
     eventually("what is outside is shown", LIMIT, || (read_only(&curfew) > 3.5).then_some(()));
-    // New ones, too, and new labels of the namespace.
+    // New ones, too, and those that only new labels of the namespace make due.
     old(&outside, "young");
     let labels = json!({"metadata": {"labels": {"example.test/swept": "yes"}}});
     let path = format!("/api/v1/namespaces/{}", outside.name);
@@ -46,16 +48,30 @@ fn nothing_is_written_elsewhere() {
     eventually("the young one inside goes", LIMIT, || {
         inside.find_job("young").is_none().then_some(())
     });
-    throughout("nothing outside goes", Duration::from_secs(2), || outside.jobs().len() == 6);
+    eventually("what the labels make due is shown", LIMIT, || {
+        (read_only(&curfew) > 8.5).then_some(())
+    });
+    throughout("nothing outside goes", Duration::from_secs(2), || outside.jobs().len() == 10);
     assert_eq!(release.calls(&outside.name), []);
     assert_eq!(release.events(&outside, "stuck"), 0);
+    // The brake does not count it, not even for a moment.
     assert!(curfew.metric("curfew_stored_brake") < 0.5);
+    assert!(!curfew.process.log().contains("finished Jobs at once"));
     was_content(&curfew);
     let status = release.status().stdout;
     let fact = format!("writes                    only in {}", inside.name);
     assert!(status.contains(&fact) && status.contains("read-only"), "{status}");
     assert!(status.contains("missing rights            none"), "{status}");
     assert_eq!(release.attention(), [""; 0]);
+
+    // Where it was confined, the policy was accepted; whoever lifts that is asked again.
+    curfew.process.signal("TERM");
+    curfew.process.wait(LIMIT).expect("it ends");
+    let curfew = release.start_everywhere(&policy);
+    eventually("the brake is on", LIMIT, || {
+        (curfew.metric("curfew_stored_brake") > 8.5).then_some(())
+    });
+    throughout("nothing goes", Duration::from_secs(1), || outside.jobs().len() == 10);
 }
 
 /// As after a namespace was removed and made anew: nobody has bound anything there.
@@ -90,16 +106,18 @@ fn a_namespace_without_its_binding_waits_alone() {
     assert!(release.calls(&unbound.name).iter().all(|(.., code)| *code != 403));
 }
 
-/// Everything in these namespaces is deleted a day after its end, and nothing elsewhere.
+/// What is in these namespaces is deleted a day after its end, or an hour where the namespace has a
+/// label; `late` Jobs without it much later. Nothing is elsewhere.
 fn policy(spaces: &[&Namespace<'_>], at_most: u32) -> String {
     let names: Vec<&str> = spaces.iter().map(|space| space.name.as_str()).collect();
     let names = names.join(", ");
-    // That labels are asked for makes them be watched.
     format!(
         "apiVersion: curfew.dev/v1alpha1\nkind: JobPolicy\nmetadata: {{name: test}}\nspec:\n  \
          stored: {{action: Report, brake: {{atMost: {at_most}}}}}\n  rules:\n    \
          - {{name: labelled, match: {{namespaces: [{names}], \
          namespaceSelector: {{matchLabels: {{example.test/swept: \"yes\"}}}}}}, ttl: 1h, \
+         stored: Delete}}\n    \
+         - {{name: late, match: {{namespaces: [{names}], names: [\"late-*\"]}}, ttl: 90d, \
          stored: Delete}}\n    \
          - {{name: here, match: {{namespaces: [{names}]}}, ttl: 1d, stored: Delete}}\n"
     )

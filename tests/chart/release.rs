@@ -1,6 +1,7 @@
 //! A release of which nothing is installed but the rights of its account, exactly as rendered, and
 //! the binary that has to do with them.
 
+use std::path::Path;
 use std::time::Duration;
 
 use serde_json::{Value, json};
@@ -62,14 +63,24 @@ impl Release {
 
     /// Runs the binary by this account, with what of the rendered arguments is about the cluster.
     pub fn start(&self, policy: &str) -> Curfew {
+        let kubeconfig = self.plane.kubeconfig_for(&self.user, None);
+        self.run(&kubeconfig, &["--lease-name", "--webhook-name", CONFINES, "--force-own"], policy)
+    }
+
+    /// The same by an administrator, and confined to nothing.
+    pub fn start_everywhere(&self, policy: &str) -> Curfew {
+        self.run(&self.plane.kubeconfig, &["--lease-name", "--webhook-name"], policy)
+    }
+
+    fn run(&self, kubeconfig: &Path, flags: &[&str], policy: &str) -> Curfew {
         let pod = &self.rendering.deployment()["spec"]["template"]["spec"];
         let rendered = pod["containers"][0]["args"].as_array().expect("it has arguments");
-        let kubeconfig = self.plane.kubeconfig_for(&self.user, None).display().to_string();
-        let mut arguments =
-            vec!["--kubeconfig", &kubeconfig, "--namespace", NAMESPACE, "--log-level", "debug"];
         let rendered = rendered.iter().map(|argument| argument.as_str().expect("it is text"));
+        let kubeconfig = kubeconfig.to_str().expect("a temporary directory has a plain name");
+        let mut arguments =
+            vec!["--kubeconfig", kubeconfig, "--namespace", NAMESPACE, "--log-level", "debug"];
         arguments.extend(
-            rendered.filter(|argument| CLUSTER.iter().any(|flag| argument.starts_with(flag))),
+            rendered.filter(|argument| flags.iter().any(|flag| argument.starts_with(flag))),
         );
         Curfew::start_with(&self.plane.authority, &[("policy.yaml", policy)], &arguments)
     }
@@ -141,7 +152,7 @@ impl Release {
     pub fn events(&self, space: &Namespace<'_>, name: &str) -> usize {
         let lease =
             format!("/apis/coordination.k8s.io/v1/namespaces/{NAMESPACE}/leases/{}", self.name);
-        let holder = self.plane.api.get(&lease).ok()["spec"]["holderIdentity"].clone();
+        let holder = self.plane.api.get(&lease).body["spec"]["holderIdentity"].clone();
         let path = format!("/apis/events.k8s.io/v1/namespaces/{}/events", space.name);
         let list = self.plane.api.get(&path).ok();
         let is_ours = |event: &&Value| {
@@ -229,7 +240,6 @@ fn rbac(object: &Value) -> Option<String> {
     Some(format!("/apis/rbac.authorization.k8s.io/v1/{place}{plural}"))
 }
 
-/// The arguments that are not about files and ports of a Pod.
-const CLUSTER: [&str; 4] = ["--lease-name", "--webhook-name", "--write-namespaces", "--force-own"];
+const CONFINES: &str = "--write-namespaces";
 
 pub const LIMIT: Duration = Duration::from_secs(60);
