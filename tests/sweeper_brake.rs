@@ -9,7 +9,7 @@ use std::collections::BTreeMap;
 use curfew::policy::Policy;
 use curfew::sweeper::brake::{AtRisk, Brake, Cause, Census, Held, Memory, Outcome, Refused};
 use curfew::sweeper::decide::Risk;
-use curfew::sweeper::{Deadlines, PlanId};
+use curfew::sweeper::{Deadlines, PlanId, Reach};
 use jiff::{SignedDuration, Timestamp};
 use proptest::prelude::*;
 use serde_json::json;
@@ -40,7 +40,18 @@ fn settle(brake: &mut Brake, risks: &[Risk]) -> (Outcome, Census) {
 }
 
 fn accepted(revision: &str) -> Memory {
-    Memory { accepted: Some(revision.to_owned()), holds: Vec::new() }
+    Memory { accepted: Some(revision.to_owned()), ..Memory::default() }
+}
+
+/// A brake where everything may be written.
+fn unconfined(memory: Memory, revision: &str, at_most: usize, now: Timestamp) -> Brake {
+    Brake::new(memory, Reach::default(), revision, at_most, now)
+}
+
+/// One that is confined to these namespaces.
+fn confined(memory: &Memory, namespaces: &[&str], revision: &str, at_most: usize) -> Brake {
+    let reach = Reach::only(namespaces.iter().map(ToString::to_string));
+    Brake::new(memory.clone(), reach, revision, at_most, now())
 }
 
 #[rstest::rstest]
@@ -48,7 +59,7 @@ fn accepted(revision: &str) -> Memory {
 #[case::as_many_as_may_be(2, Outcome::Accepted)]
 #[case::one_more(3, Outcome::Tripped)]
 fn the_first_activation_is_counted(#[case] due: usize, #[case] expected: Outcome) {
-    let mut brake = Brake::new(Memory::default(), "r1", 2, now());
+    let mut brake = unconfined(Memory::default(), "r1", 2, now());
     let risks = vec![risk(-100, -50); due];
     // Until it is counted, nothing that was due goes on.
     assert_eq!(brake.holds("apps", &risk(-100, -50)), Some(Held::Undecided));
@@ -68,14 +79,14 @@ fn exactly_what_had_finished_and_is_due_within_the_hour_is_held(
     #[case] other: Risk,
     #[case] held: bool,
 ) {
-    let mut brake = Brake::new(Memory::default(), "r1", 0, now());
+    let mut brake = unconfined(Memory::default(), "r1", 0, now());
     assert_eq!(settle(&mut brake, &[risk(-500, 0)]).0, Outcome::Tripped);
     assert_eq!(brake.holds("apps", &other).is_some(), held);
 }
 
 #[test]
 fn a_stamp_a_little_ahead_of_our_clock_is_held_like_the_others() {
-    let mut brake = Brake::new(Memory::default(), "r1", 0, now());
+    let mut brake = unconfined(Memory::default(), "r1", 0, now());
     assert_eq!(settle(&mut brake, &[risk(5, 12), risk(31, 38)]).0, Outcome::Tripped);
     assert!(brake.holds("apps", &risk(5, 12)).is_some());
     assert!(brake.holds("apps", &risk(31, 38)).is_none());
@@ -83,7 +94,7 @@ fn a_stamp_a_little_ahead_of_our_clock_is_held_like_the_others() {
 
 #[test]
 fn a_restart_neither_trips_nor_forgets() {
-    let mut brake = Brake::new(accepted("r1"), "r1", 2, now());
+    let mut brake = unconfined(accepted("r1"), "r1", 2, now());
     let many = vec![risk(-100, -50); 9];
     assert_eq!(settle(&mut brake, &many).0, Outcome::Unchanged);
     assert!(brake.holds("apps", &many[0]).is_none());
@@ -91,7 +102,7 @@ fn a_restart_neither_trips_nor_forgets() {
     brake.load("r2", 2, after(10));
     assert_eq!(settle(&mut brake, &many).0, Outcome::Tripped);
     let text = brake.memory().to_text();
-    let restarted = Brake::new(Memory::parse(Some(&text)), "r2", 2, after(5000));
+    let restarted = unconfined(Memory::parse(Some(&text)), "r2", 2, after(5000));
     assert_eq!(restarted.memory(), brake.memory());
     // The same cut-off as before, not that of the restart.
     for other in [risk(-100, -50), risk(9, 30), risk(11, 18), risk(-100, 3610), risk(-100, 3611)] {
@@ -103,7 +114,7 @@ fn a_restart_neither_trips_nor_forgets() {
 
 #[test]
 fn the_memory_reads_what_it_writes_and_takes_nonsense_for_nothing() {
-    let mut brake = Brake::new(accepted("r1"), "r2", 0, now());
+    let mut brake = unconfined(accepted("r1"), "r2", 0, now());
     settle(&mut brake, &[risk(-100, 0)]);
     insta::assert_snapshot!(
         brake.memory().to_text(),
@@ -118,7 +129,7 @@ fn the_memory_reads_what_it_writes_and_takes_nonsense_for_nothing() {
 
 #[test]
 fn what_was_due_before_is_not_the_new_policys_doing() {
-    let mut brake = Brake::new(accepted("r1"), "r1", 2, now());
+    let mut brake = unconfined(accepted("r1"), "r1", 2, now());
     brake.load("r2", 2, now());
     let ordinary = AtRisk { namespace: "apps", risk: risk(-100, 10), before: Some(risk(-100, 20)) };
     let later = AtRisk { before: Some(risk(-100, 9000)), ..ordinary };
@@ -130,7 +141,7 @@ fn what_was_due_before_is_not_the_new_policys_doing() {
 
 #[test]
 fn the_accepted_policy_comes_back_without_a_question() {
-    let mut brake = Brake::new(accepted("r1"), "r1", 0, now());
+    let mut brake = unconfined(accepted("r1"), "r1", 0, now());
     brake.load("typo", 0, now());
     assert_eq!(settle(&mut brake, &[risk(-100, -93)]).0, Outcome::Tripped);
     brake.load("r1", 0, after(60));
@@ -143,7 +154,7 @@ fn the_accepted_policy_comes_back_without_a_question() {
 
 #[test]
 fn who_cannot_be_judged_yet_may_be_due() {
-    let mut brake = Brake::new(Memory::default(), "r1", 2, now());
+    let mut brake = unconfined(Memory::default(), "r1", 2, now());
     let census = brake.count([at_risk(risk(-100, 0))], 2);
     assert_eq!(brake.settle(&census), Outcome::Undecided);
     assert!(brake.holds("apps", &risk(-100, 0)).is_some());
@@ -153,7 +164,7 @@ fn who_cannot_be_judged_yet_may_be_due() {
 
 #[test]
 fn a_hold_is_moot_when_nothing_is_left_of_it() {
-    let mut brake = Brake::new(accepted("r1"), "r2", 0, now());
+    let mut brake = unconfined(accepted("r1"), "r2", 0, now());
     settle(&mut brake, &[risk(-100, 0)]);
     assert_eq!(settle(&mut brake, &[risk(-100, 0), risk(-5, 9000)]).0, Outcome::Unchanged);
     // Not while there is much of which nobody knows.
@@ -166,7 +177,7 @@ fn a_hold_is_moot_when_nothing_is_left_of_it() {
 
 #[test]
 fn an_approval_is_for_what_was_shown() {
-    let mut brake = Brake::new(accepted("r1"), "4f1c2a9b03de", 1, now());
+    let mut brake = unconfined(accepted("r1"), "4f1c2a9b03de", 1, now());
     let two = [risk(-100, 0), risk(-90, 5)];
     let (_, census) = settle(&mut brake, &two);
     let id = brake.plan_id(brake.in_force().next().unwrap(), &census);
@@ -210,7 +221,7 @@ fn what_is_no_plan_id(#[case] text: &str) {
 
 #[test]
 fn a_change_of_namespace_labels_holds_what_it_makes_due() {
-    let mut brake = Brake::new(accepted("r1"), "r1", 1, now());
+    let mut brake = unconfined(accepted("r1"), "r1", 1, now());
     let made = AtRisk { namespace: "apps", risk: risk(-100, 0), before: None };
     let ordinary = AtRisk { before: Some(risk(-100, 0)), ..made };
     assert_eq!(brake.relabelled("apps", [made, ordinary, ordinary], now()), Outcome::Unchanged);
@@ -246,19 +257,19 @@ fn a_change_of_namespace_labels_holds_what_it_makes_due() {
 #[test]
 fn many_namespaces_count_as_one_change_for_an_hour() {
     let made = AtRisk { namespace: "a", risk: risk(-100, 0), before: None };
-    let mut brake = Brake::new(accepted("r1"), "r1", 3, now());
+    let mut brake = unconfined(accepted("r1"), "r1", 3, now());
     assert_eq!(brake.relabelled("a", [made, made], now()), Outcome::Unchanged);
     assert_eq!(brake.relabelled("none", [], after(60)), Outcome::Unchanged);
     assert_eq!(brake.relabelled("b", [made, made], after(120)), Outcome::Tripped);
     assert!(brake.holds("b", &made.risk).is_some() && brake.holds("a", &made.risk).is_none());
-    let mut later = Brake::new(accepted("r1"), "r1", 3, now());
+    let mut later = unconfined(accepted("r1"), "r1", 3, now());
     assert_eq!(later.relabelled("a", [made, made], now()), Outcome::Unchanged);
     assert_eq!(later.relabelled("b", [made, made], after(3700)), Outcome::Unchanged);
 }
 
 #[test]
 fn an_approval_counts_its_own_hold_when_another_has_become_moot() {
-    let mut brake = Brake::new(accepted("r1"), "r1", 1, now());
+    let mut brake = unconfined(accepted("r1"), "r1", 1, now());
     let [a, b] =
         ["a", "b"].map(|namespace| AtRisk { namespace, risk: risk(-100, 0), before: None });
     assert_eq!(brake.relabelled("a", [a, a], now()), Outcome::Tripped);
@@ -271,6 +282,58 @@ fn an_approval_counts_its_own_hold_when_another_has_become_moot() {
     assert_eq!((brake.plan_id(&hold, &census).count, brake.held(&census)), (3, 3));
     let shown = PlanId { count: 2, ..brake.plan_id(&hold, &census) };
     assert!(matches!(brake.approve(&shown, &census), Err(Refused::More { counted: 3, .. })));
+}
+
+/// A risk in each of these namespaces, as nobody knows what it was before.
+fn due_in(namespaces: &[&'static str]) -> Vec<AtRisk<'static>> {
+    let due = |namespace: &&'static str| AtRisk { namespace, ..at_risk(risk(-100, 0)) };
+    namespaces.iter().map(due).collect()
+}
+
+#[test]
+fn what_is_confined_less_is_counted_again() {
+    let mut brake = confined(&Memory::default(), &["a"], "r1", 1);
+    assert_eq!(settle(&mut brake, &[]).0, Outcome::Accepted);
+    let memory = Memory::parse(Some(&brake.memory().to_text()));
+    insta::assert_snapshot!(memory.to_text(), @r#"{"accepted":"r1","within":["a"]}"#);
+    // By the same policy, and nothing is new where it was accepted.
+    assert!(confined(&memory, &["a"], "r1", 1).is_accepted());
+    let mut wider = confined(&memory, &["a", "b"], "r1", 1);
+    assert_eq!(wider.holds("b", &risk(-100, 0)), Some(Held::Undecided));
+    let few = wider.count(due_in(&["a", "a", "a", "b"]), 0);
+    assert_eq!(wider.clone().settle(&few), Outcome::Accepted);
+    let many = wider.count(due_in(&["a", "b", "b"]), 0);
+    assert_eq!(wider.settle(&many), Outcome::Tripped);
+    assert!(wider.holds("b", &risk(-100, 0)).is_some() && !wider.is_accepted());
+    // A restart does not forget it, and the approval is for all of it.
+    let mut restarted = confined(wider.memory(), &["a", "b"], "r1", 1);
+    assert_eq!(restarted.memory(), wider.memory());
+    let census = restarted.count(due_in(&["a", "b", "b"]), 0);
+    let id = restarted.plan_id(restarted.in_force().next().unwrap(), &census);
+    assert_eq!(restarted.approve(&id, &census), Ok(()));
+    assert!(confined(restarted.memory(), &["a", "b"], "r1", 1).is_accepted());
+    // And so it is where the next step is to all namespaces.
+    assert!(!unconfined(restarted.memory().clone(), "r1", 1, now()).is_accepted());
+}
+
+#[test]
+fn what_is_confined_more_and_then_less_is_counted_again() {
+    let brake = confined(&accepted("r1"), &["a"], "r1", 1);
+    assert!(brake.is_accepted());
+    assert!(confined(brake.memory(), &["a"], "r1", 1).is_accepted());
+    assert!(!unconfined(brake.memory().clone(), "r1", 1, now()).is_accepted());
+}
+
+#[test]
+fn a_policy_that_comes_back_was_not_accepted_where_nobody_counted() {
+    let mut brake = confined(&accepted("r1"), &["a"], "r1", 1);
+    assert_eq!(settle(&mut brake, &[]).0, Outcome::Unchanged);
+    let mut wider = confined(brake.memory(), &["a", "b"], "r2", 1);
+    let census = wider.count(due_in(&["b", "b"]), 0);
+    assert_eq!(wider.settle(&census), Outcome::Tripped);
+    wider.load("r1", 1, after(60));
+    assert!(!wider.is_accepted());
+    assert_eq!(wider.holds("b", &risk(-100, 0)), Some(Held::Undecided));
 }
 
 /// The risks of Jobs under a policy, as the driver collects them.
@@ -295,7 +358,7 @@ proptest! {
     ) {
         let week = policy(&format!("stored: {{action: {action}}}\ndefaults: {{ttl: 7d}}\n"));
         let typo = policy(&format!("stored: {{action: {action}}}\ndefaults: {{ttl: 7s}}\n"));
-        let mut brake = Brake::new(Memory::default(), &week.revision, 2, now());
+        let mut brake = unconfined(Memory::default(), &week.revision, 2, now());
         // What falls due within the hour under the week is its own matter.
         let _ = settle(&mut brake, &[]);
         prop_assert!(brake.is_accepted());
@@ -303,7 +366,7 @@ proptest! {
         let found = risks(&typo, &ages, now());
         prop_assert_eq!(found.len(), ages.len());
         prop_assert_eq!(settle(&mut brake, &found).0, Outcome::Tripped);
-        let brake = Brake::new(
+        let brake = unconfined(
             Memory::parse(Some(&brake.memory().to_text())), &typo.revision, 2, after(later),
         );
         for risk in risks(&typo, &ages, after(later)) {

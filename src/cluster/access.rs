@@ -31,6 +31,8 @@ pub struct Right {
 pub enum Grant {
     /// Every installation with access to the API has it.
     Always,
+    /// Nothing at all is granted in its namespace.
+    Binding,
     /// This value must be true.
     Value(&'static str),
 }
@@ -105,6 +107,16 @@ impl Right {
         Self { subresource, ..self }
     }
 
+    /// Whether it is the one to do something in a namespace.
+    pub fn permits(&self, verb: &str, resource: &str, namespace: &str) -> bool {
+        self.verb == verb && self.resource == resource && self.concerns(namespace)
+    }
+
+    /// Whether it is about what is in a namespace.
+    pub fn concerns(&self, namespace: &str) -> bool {
+        self.namespace.as_ref().is_none_or(|own| own == namespace)
+    }
+
     /// What in the chart grants it.
     pub fn grant(&self) -> Grant {
         let key = (self.verb, self.group, self.resource, self.subresource);
@@ -138,6 +150,10 @@ impl fmt::Display for Grant {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
             Self::Always => f.write_str("the chart always grants it: upgrade the release"),
+            Self::Binding => f.write_str(
+                "the RoleBinding there is missing: upgrade the release, or take the namespace \
+                 out of rbac.namespaces",
+            ),
             Self::Value(value) => write!(f, "set {value}=true in the chart"),
         }
     }

@@ -11,6 +11,7 @@ use crate::leader::Standing;
 use crate::leader::lease::Stored;
 use crate::metrics::Metrics;
 use crate::policy::Policy;
+use crate::sweeper::Reach;
 
 /// The cluster, what is known of it, and whom to tell. Clones are the same.
 #[derive(Clone)]
@@ -26,4 +27,6 @@ pub struct Footing {
     pub recorder: Recorder,
     pub metrics: Arc<Metrics>,
     pub own_namespace: Option<String>,
+    /// Where anything is written but for our own Lease.
+    pub reach: Arc<Reach>,
 }

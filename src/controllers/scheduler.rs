@@ -23,8 +23,11 @@ mod views;
 
 use std::sync::Arc;
 
+use jiff::Timestamp;
+
 use super::Footing;
 use crate::leader::Term;
+use crate::scheduler::Takeover;
 
 /// What the work of a leader needs.
 pub struct Scheduler {
@@ -43,6 +46,16 @@ impl Scheduler {
     pub async fn work(self: Arc<Self>, term: Term) {
         let _listening = Listening::begin(&self);
         duty::Duty::new(&self, term).run().await;
+    }
+
+    /// How far `Own` is when it begins; `owned_until` is when the leader before us surely owned.
+    fn takeover(&self, now: Timestamp, owned_until: Option<Timestamp>) -> Takeover {
+        let reach = &self.footing.reach;
+        if reach.is_everywhere() {
+            return Takeover::begin(now, self.force_own, owned_until);
+        }
+        let why = format!("it writes {reach}, and Own starts the CronJobs of all namespaces");
+        Takeover::Stopped { why }
     }
 }
 

@@ -7,7 +7,8 @@
 //! [`Brake::approve`] or until none is left. Jobs that finish later, or fall due later, are never
 //! held. A [`Hold`] is told by two moments alone, so that another process that reads the
 //! [`Memory`] from the Lease holds the very same Jobs: a restart neither trips the brake nor
-//! forgets it.
+//! forgets it. Where writing is confined to namespaces ([`Reach`]) only these are counted, and a
+//! revision is accepted only there: whoever confines it less is asked again.
 
 mod approval;
 mod memory;
@@ -19,11 +20,14 @@ pub use self::approval::Approval;
 pub use self::memory::{Cause, Hold, Memory};
 pub use self::plan_id::{BadPlanId, PlanId};
 use super::decide::Risk;
+use super::reach::Reach;
 
 /// Holds what nobody has agreed to.
 #[derive(Clone, Debug)]
 pub struct Brake {
     revision: String,
+    /// Where anything is at risk.
+    reach: Reach,
     at_most: usize,
     memory: Memory,
     /// When the revision was loaded, until it is decided about.
@@ -90,9 +94,16 @@ pub enum Refused {
 
 impl Brake {
     /// A brake with what the Lease remembers.
-    pub fn new(memory: Memory, revision: &str, at_most: usize, now: Timestamp) -> Self {
+    pub fn new(
+        memory: Memory,
+        reach: Reach,
+        revision: &str,
+        at_most: usize,
+        now: Timestamp,
+    ) -> Self {
         let mut brake = Self {
             revision: String::new(),
+            reach,
             at_most,
             memory,
             undecided: None,
@@ -111,11 +122,18 @@ impl Brake {
         revision.clone_into(&mut self.revision);
         self.relabelled.clear();
         let memory = &mut self.memory;
+        let is_held = |hold: &Hold| hold.is_policy() && hold.revision == revision;
+        if !memory.within.includes(&self.reach) {
+            self.undecided = Some(whole_second(now));
+            return;
+        }
+        // What comes due elsewhere from now on would be counted by nobody.
+        memory.within.clone_from(&self.reach);
         if memory.accepted.as_deref() == Some(revision) {
             // The accepted policy is back: what another one would have ended is safe.
             memory.holds.retain(|hold| hold.revision == revision);
             self.undecided = None;
-        } else if memory.holds.iter().any(|hold| hold.is_policy() && hold.revision == revision) {
+        } else if memory.holds.iter().any(is_held) {
             self.undecided = None;
         } else {
             self.undecided = Some(whole_second(now));
@@ -160,6 +178,8 @@ impl Brake {
             };
             census.due += 1;
             census.latest = census.latest.max(Some(risk.finish));
+            // The policy may be the accepted one, and only the reach another.
+            let before = if self.was_accepted(namespace) { Some(risk) } else { before };
             // What a change of labels made due was held under the accepted policy as well.
             let released = |before: &Risk| {
                 holds.iter().all(|hold| hold.is_policy() || !hold.holds(namespace, before))
@@ -284,6 +304,12 @@ impl Brake {
         &self.memory
     }
 
+    /// Whether the revision was accepted where this namespace was counted.
+    fn was_accepted(&self, namespace: &str) -> bool {
+        self.memory.accepted.as_deref() == Some(&self.revision)
+            && self.memory.within.covers(namespace)
+    }
+
     fn decide(&mut self, loaded: Timestamp, census: &Census) -> Outcome {
         let Census { made_due, due, latest, unknown, held: _ } = *census;
         if made_due > self.at_most {
@@ -291,6 +317,11 @@ impl Brake {
             // Holds under the accepted policy are in force again when it comes back.
             let accepted = self.memory.accepted.as_deref();
             self.memory.holds.retain(|hold| accepted == Some(&hold.revision));
+            if !self.memory.within.includes(&self.reach) {
+                // Nobody has counted what the accepted policy would end in the rest of it.
+                self.memory.accepted = None;
+                self.memory.within.clone_from(&self.reach);
+            }
             self.memory.add(Hold {
                 revision: self.revision.clone(),
                 cutoff: loaded.max(latest.unwrap_or(loaded)),
@@ -306,6 +337,7 @@ impl Brake {
         self.undecided = None;
         // All that they hold was counted, and is few enough.
         self.memory.holds.clear();
+        self.memory.within.clone_from(&self.reach);
         self.accept();
         Outcome::Accepted
     }

@@ -6,6 +6,8 @@ use std::collections::BTreeMap;
 use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
 
+use super::reach::Reach;
+
 /// How the sweeper is doing.
 #[derive(Clone, Debug, Default, Deserialize, PartialEq, Serialize)]
 #[serde(rename_all = "camelCase", default)]
@@ -23,6 +25,9 @@ pub struct Status {
     pub builtin_ttl_lag: Option<i64>,
     /// What the policy needs and we may not do, each with how to mend it.
     pub missing_rights: Vec<String>,
+    /// Where it writes; elsewhere it only looks.
+    #[serde(skip_serializing_if = "Reach::is_everywhere")]
+    pub writes: Reach,
     /// Seconds that this clock is behind the API server's.
     pub clock_offset: f64,
     /// Why nothing is deleted just now, whatever is due.
@@ -73,5 +78,23 @@ impl BuiltinTtl {
             Self::Slow => "slow",
             Self::Off => "off",
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::{Reach, Status};
+
+    /// Builds of different versions read each other's.
+    #[test]
+    fn it_reads_what_says_less_and_what_says_more() {
+        let less = Status::parse(Some(r#"{"version":"0.1.0","revision":"r1"}"#)).unwrap();
+        assert!(less.writes.is_everywhere() && !less.to_text().contains("writes"));
+        let confined = Status { writes: Reach::only(["a".to_owned()]), ..less };
+        let text = confined.to_text();
+        assert!(text.contains(r#""writes":["a"]"#), "{text}");
+        assert_eq!(Status::parse(Some(&text)), Some(confined.clone()));
+        let more = text.replacen('{', r#"{"unheardOf":1,"#, 1);
+        assert_eq!(Status::parse(Some(&more)), Some(confined));
     }
 }

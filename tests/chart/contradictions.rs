@@ -20,6 +20,8 @@ fn a_typo_is_refused_by_name() {
         ("certs.provided.caBundle=LS0tLS1CRUdJTg==", "certs/provided/caBundle"),
         ("ports.https=0", "ports/https"),
         ("serviceAccount.name=Not_A_Name", "serviceAccount/name"),
+        ("rbac.namespaces={team.a}", "rbac/namespaces"),
+        ("rbac.namespaces={}", "rbac/namespaces"),
     ];
     for (set, expected) in typos {
         let why = helm.template(&["--set", set]).expect_err(set);
@@ -37,7 +39,7 @@ fn anything_goes_under_global() {
 fn contradictions_say_how_to_mend_them() {
     let Some(helm) = Helm::find() else { return };
     let own = "policy.files.policy\\.yaml.spec.scheduler.mode=Own";
-    let cases: [(&[&str], &str); 15] = [
+    let cases: [(&[&str], &str); 16] = [
         (&["cluster.enabled=false"], "certs.mode=self needs cluster.enabled=true"),
         (
             &["cluster.enabled=false", "certs.mode=certManager", "rbac.delete=true"],
@@ -67,6 +69,10 @@ fn contradictions_say_how_to_mend_them() {
         (&["ports.admin=10250"], "ports.https and ports.admin are both 10250"),
         (&["hostNetwork=true"], "needs another ports.https than 10250"),
         (&["policy.files.policy\\.yaml=null"], "there is no policy"),
+        (
+            &["hardening.enabled=false", "rbac.namespaces={a}", own],
+            "policy.yaml says scheduler.mode: Own, and rbac.namespaces is set",
+        ),
         (&[own], "policy.yaml says scheduler.mode: Own, and hardening.own is false"),
     ];
     for (values, expected) in cases {

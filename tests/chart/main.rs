@@ -5,15 +5,19 @@
 
 mod accepted;
 mod called;
+mod confined;
 mod contradictions;
+mod granted;
 mod hardening;
 pub mod helm;
 pub mod installation;
 mod installed;
 mod readme;
+pub mod release;
 mod rendering;
 mod rights;
 mod signals;
+mod starting;
 #[path = "../support/harness.rs"]
 pub mod support;
 mod threats;

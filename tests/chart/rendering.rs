@@ -204,6 +204,20 @@ fn writes_are_confined_to_namespaces() {
         .map(|binding| &binding["metadata"]["namespace"])
         .collect();
     assert_eq!(bound, ["default", "kube-public"]);
+    let confined = |arguments: &[&str]| {
+        let rendering = helm.template(arguments).unwrap();
+        let pod = &rendering.deployment()["spec"]["template"]["spec"];
+        let arguments = pod["containers"][0]["args"].as_array().unwrap().clone();
+        let mut all = arguments.iter().map(|argument| argument.as_str().unwrap().to_owned());
+        all.find(|argument| argument.starts_with("--write-namespaces"))
+    };
+    // And the program is told where.
+    let file = values_file("delete");
+    let expected = "--write-namespaces=default,kube-public";
+    assert_eq!(confined(&["-f", &file]).as_deref(), Some(expected));
+    let twice = "--set=rbac.namespaces={default,kube-public,default}";
+    assert_eq!(confined(&[twice]).as_deref(), Some(expected));
+    assert_eq!(confined(&[]), None);
 }
 
 /// Without a cluster there is no right and no token, and nothing that could use one.

@@ -5,6 +5,7 @@ use std::collections::BTreeSet;
 use curfew::cluster::access::{Grant, Right};
 use curfew::controllers::rights::{of_scheduler, of_sweeper};
 use curfew::policy::{Policy, Source};
+use curfew::sweeper::Reach;
 use serde_json::Value;
 
 use crate::helm::{Helm, Rendering, values_file, values_files};
@@ -115,7 +116,8 @@ fn needed(spec: &str) -> Vec<Right> {
     );
     let source = Source { name: "policy.yaml".to_owned(), text };
     let policy = Policy::load(&[source]).unwrap_or_else(|found| panic!("{found:#?}")).policy;
-    [of_sweeper(&policy), of_scheduler(&policy)].concat()
+    let reach = Reach::default();
+    [of_sweeper(&policy, &reach), of_scheduler(&policy, &reach)].concat()
 }
 
 fn text(right: &Right) -> String {

@@ -145,6 +145,7 @@ impl Scheduling {
             recorder,
             metrics: Arc::clone(&self.metrics),
             own_namespace: None,
+            reach: Arc::default(),
         };
         let scheduler = Arc::new(Scheduler { footing, force_own: self.force_own });
         let election = tokio::spawn(task::run(lease, candidate, told, stop.clone(), move |term| {

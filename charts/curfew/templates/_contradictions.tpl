@@ -49,6 +49,9 @@
 {{- range $name, $text := $files }}
 {{- $document := fromYaml $text }}
 {{- $own := eq "Own" (dig "spec" "scheduler" "mode" "" $document | toString) }}
+{{- if and $own $values.rbac.namespaces }}
+{{- fail (printf "policy.files: %s says scheduler.mode: Own, and rbac.namespaces is set: Own starts the CronJobs of all namespaces or of none. Leave rbac.namespaces empty, or set scheduler.mode to Backstop" $name) }}
+{{- end }}
 {{- if and $own $values.hardening.enabled (not $values.hardening.own) }}
 {{- fail (printf "policy.files: %s says scheduler.mode: Own, and hardening.own is false: the API server would refuse what Own does. Set hardening.own, rbac.create and rbac.delete to true" $name) }}
 {{- end }}

@@ -23,6 +23,7 @@ use crate::leader::{Candidate, Replica, Standing, Timing, task};
 use crate::metrics::Metrics;
 use crate::pki::Pair;
 use crate::policy::Policy;
+use crate::sweeper::Reach;
 use crate::telemetry;
 
 /// What the command line says about a cluster.
@@ -62,6 +63,17 @@ pub(super) struct ClusterArgs {
     /// controller does
     #[arg(long, env = "CURFEW_FORCE_OWN", value_parser = clap::builder::FalseyValueParser::new())]
     force_own: bool,
+
+    /// Write only in these namespaces, separated by commas or one at a time, and only look at all
+    /// others [default: write everywhere]
+    #[arg(
+        long,
+        value_name = "NAMES",
+        env = "CURFEW_WRITE_NAMESPACES",
+        value_delimiter = ',',
+        value_parser = namespace
+    )]
+    write_namespaces: Vec<String>,
 }
 
 /// The pair that replicas keep in a Secret.
@@ -173,9 +185,14 @@ impl Running {
         metrics: &Arc<Metrics>,
         shown: impl Fn() -> Arc<Pair> + Send + Sync + 'static,
     ) -> Self {
-        let ClusterArgs { lease_name, webhook_name, guard_name, force_own, .. } = arguments;
+        let ClusterArgs {
+            lease_name, webhook_name, guard_name, force_own, write_namespaces, ..
+        } = arguments;
+        let reach = Arc::new(Reach::only(write_namespaces));
         let namespace = own_namespace.unwrap_or(&cluster.namespace).to_owned();
-        tracing::info!(cluster.url, namespace, lease = lease_name, "looking after a cluster");
+        tracing::info!(
+            cluster.url, namespace, lease = lease_name, writes = %reach, "looking after a cluster"
+        );
         let (stop, stop_events) = (CancellationToken::new(), CancellationToken::new());
         let client: Client = cluster.client.clone();
         let watches = Arc::new(Watches::start(&client, policy, &stop));
@@ -195,6 +212,7 @@ impl Running {
             recorder: recorder.clone(),
             metrics: Arc::clone(metrics),
             own_namespace: own_namespace.map(str::to_owned),
+            reach,
         };
         let refused = Arc::new(ArcSwapOption::empty());
         let look = {
@@ -290,6 +308,26 @@ fn certificate(pair: &Pair) -> Shown {
     Shown::new((pair.not_before, pair.not_after), chain)
 }
 
+/// A namespace by its name. One that cannot exist is a mistake, and would confine all writing to
+/// nothing.
+fn namespace(text: &str) -> Result<String, String> {
+    let plain = |c: char| c.is_ascii_lowercase() || c.is_ascii_digit();
+    if text.is_empty() {
+        return Err("a namespace has a name; leave the flag out to write everywhere".to_owned());
+    }
+    let is_label = text.len() <= 63
+        && text.chars().all(|c| plain(c) || c == '-')
+        && text.starts_with(plain)
+        && text.ends_with(plain);
+    if is_label {
+        Ok(text.to_owned())
+    } else {
+        Err("the name of a namespace holds lower case letters, digits and `-`, 63 at most, and \
+             begins and ends with a letter or a digit"
+            .to_owned())
+    }
+}
+
 /// What this machine is called: a pod is called by its name.
 fn host() -> String {
     let named = std::env::var("HOSTNAME").ok().filter(|name| !name.is_empty());
@@ -299,3 +337,52 @@ fn host() -> String {
 
 /// Several calls in a row may take so long, and a pod is given more to end.
 const PATIENCE: Duration = Duration::from_secs(15);
+
+#[cfg(test)]
+mod tests {
+    use clap::Parser;
+    use rstest::rstest;
+
+    use super::ClusterArgs;
+
+    #[derive(Debug, Parser)]
+    struct Line {
+        #[command(flatten)]
+        cluster: ClusterArgs,
+    }
+
+    fn namespaces(arguments: &[&str]) -> Result<Vec<String>, String> {
+        let all = [&["serve"], arguments].concat();
+        let line = Line::try_parse_from(all).map_err(|error| error.to_string())?;
+        Ok(line.cluster.write_namespaces)
+    }
+
+    #[rstest]
+    #[case::none(&[], &[])]
+    #[case::one(&["--write-namespaces=a"], &["a"])]
+    #[case::several(&["--write-namespaces", "team-a,team-b"], &["team-a", "team-b"])]
+    #[case::repeated(&["--write-namespaces=a,b", "--write-namespaces=c"], &["a", "b", "c"])]
+    fn namespaces_to_write_in(#[case] arguments: &[&str], #[case] expected: &[&str]) {
+        assert_eq!(namespaces(arguments).unwrap(), expected);
+    }
+
+    #[rstest]
+    #[case::empty("", "leave the flag out")]
+    #[case::one_empty("a,,b", "leave the flag out")]
+    #[case::the_end_empty("a,", "leave the flag out")]
+    #[case::upper_case("Team", "lower case letters")]
+    #[case::a_glob("team-*", "lower case letters")]
+    #[case::a_dot("team.a", "lower case letters")]
+    #[case::a_blank("a, b", "lower case letters")]
+    #[case::a_dash("-a", "begins and ends")]
+    fn what_is_no_namespace(#[case] text: &str, #[case] expected: &str) {
+        let why = namespaces(&[&format!("--write-namespaces={text}")]).unwrap_err();
+        assert!(why.contains(expected), "{why}");
+    }
+
+    #[test]
+    fn a_namespace_is_as_long_as_a_label() {
+        assert!(namespaces(&["--write-namespaces", &"a".repeat(63)]).is_ok());
+        assert!(namespaces(&["--write-namespaces", &"a".repeat(64)]).is_err());
+    }
+}

@@ -121,6 +121,7 @@ fn sweeps(said: &Said, fact: &mut impl FnMut(&str, String)) {
         builtin_ttl,
         builtin_ttl_lag,
         missing_rights,
+        writes,
         clock_offset,
         stopped,
     } = said;
@@ -140,6 +141,9 @@ fn sweeps(said: &Said, fact: &mut impl FnMut(&str, String)) {
             count => count.to_string(),
         },
     );
+    if !writes.is_everywhere() {
+        fact("writes", writes.to_string());
+    }
     fact("clock", format!("{clock_offset:+.1}s to the API server's"));
 }
 

@@ -91,7 +91,10 @@ impl<'s> Duty<'s> {
         let keeper = Keeper::start(
             cluster.client.clone(),
             scheduler.footing.policies.clone(),
-            rights::of_scheduler,
+            {
+                let reach = Arc::clone(&scheduler.footing.reach);
+                move |policy| rights::of_scheduler(policy, &reach)
+            },
             asking.clone(),
         );
         let before = {
@@ -113,7 +116,7 @@ impl<'s> Duty<'s> {
             term,
             policies,
             hands,
-            takeover: Takeover::begin(now, scheduler.force_own, owned_until),
+            takeover: scheduler.takeover(now, owned_until),
             memory: Memory::default(),
             line: Line::default(),
             timers: Deadlines::new(),
@@ -250,9 +253,10 @@ impl<'s> Duty<'s> {
         jumped.then(|| "this clock was put a moment ago".to_owned())
     }
 
-    /// Whether starts are made here.
-    pub(super) fn acts(&self) -> bool {
-        let may = self.rights.missing.is_empty() && !self.rights.asked.is_empty();
+    /// Whether starts are made in a namespace.
+    pub(super) fn acts(&self, namespace: &str) -> bool {
+        let may =
+            self.scheduler.footing.reach.covers(namespace) && self.rights.are_complete(namespace);
         match self.mode() {
             SchedulerMode::Off | SchedulerMode::Observe => false,
             SchedulerMode::Backstop => may,
@@ -285,7 +289,7 @@ impl<'s> Duty<'s> {
         self.hands.zone = cluster_zone(&policy);
         self.policy = policy;
         if self.mode() != before {
-            self.takeover = Takeover::begin(self.now(), self.scheduler.force_own, None);
+            self.takeover = self.scheduler.takeover(self.now(), None);
             self.clear_line();
             self.say_mode();
         }
@@ -312,6 +316,15 @@ impl<'s> Duty<'s> {
             ),
             (SchedulerMode::Own, Takeover::Owning { .. }) => {
                 tracing::info!("CronJobs are started here");
+            }
+            (SchedulerMode::Own, Takeover::Stopped { why })
+                if !self.scheduler.footing.reach.is_everywhere() =>
+            {
+                tracing::error!(
+                    why,
+                    "Own starts nothing: do without --write-namespaces (rbac.namespaces in the \
+                     chart), or set scheduler.mode: Backstop"
+                );
             }
             _ => {}
         }

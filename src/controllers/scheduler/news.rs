@@ -83,7 +83,7 @@ impl Duty<'_> {
             self.set_timer(name, at);
         }
         match timetable {
-            Err(_) if self.acts() && self.mode() == SchedulerMode::Own => {
+            Err(_) if self.acts(name.parts().0) && self.mode() == SchedulerMode::Own => {
                 self.hands.notify(stored, &Notice::edited_unparseable(view.schedule));
             }
             _ => {}

@@ -25,12 +25,7 @@ impl Duty<'_> {
             at: Some(now),
             takeover: (mode == SchedulerMode::Own).then(|| self.takeover.clone()),
             cron_jobs: self.counts.iter().map(|(state, n)| ((*state).to_owned(), *n)).collect(),
-            missing_rights: self
-                .rights
-                .missing
-                .iter()
-                .map(|right| format!("{right}: {}", right.grant()))
-                .collect(),
+            missing_rights: self.rights.complaints(),
             stopped,
         };
         let annotations = [(Status::ANNOTATION, Some(status.to_text()))].into();

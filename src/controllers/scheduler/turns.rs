@@ -126,7 +126,7 @@ impl Duty<'_> {
             let Some((name, urgent)) = self.line.pop(now) else { return };
             if let Some(under_way) = self.under_way.get_mut(&name) {
                 under_way.news = true;
-            } else if self.acts() {
+            } else if self.acts(name.parts().0) {
                 self.begin(name, urgent, now);
             } else {
                 // What was started when we might is still to be written down.
@@ -162,7 +162,7 @@ impl Duty<'_> {
         known.edited = false;
         let Known { unwritten, verified, doubt, since, failures, .. } = known.clone();
         let cronjob = Arc::clone(known.newest());
-        let manner = if self.acts() && self.term.holds() {
+        let manner = if self.acts(name.parts().0) && self.term.holds() {
             self.manner(&cronjob, since)
         } else {
             Some(Manner::Finish)

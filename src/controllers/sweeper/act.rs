@@ -11,6 +11,7 @@ use super::shift::Shift;
 use crate::cluster::events::{About, Event};
 use crate::cluster::slim::Version;
 use crate::cluster::write::{Change, Outcome, Taken, Target};
+use crate::controllers::Footing;
 use crate::sweeper::change::Identity;
 use crate::sweeper::{Deletion, Judgement};
 
@@ -221,12 +222,21 @@ impl Shift<'_> {
             action: "Delete",
             note: note.clone(),
         };
-        let recorder = &self.sweeper.footing.recorder;
-        recorder.record(event(About::new(target.kind(), target.meta())));
+        self.record(event(About::new(target.kind(), target.meta())));
         if let Subject::Job(job) = target
             && let Some(cronjob) = self.world.cronjob_of(job)
         {
-            recorder.record(event(About::new(crate::batch::Kind::CronJob, &cronjob.meta)));
+            self.record(event(About::new(crate::batch::Kind::CronJob, &cronjob.meta)));
+        }
+    }
+
+    /// Records an Event, unless it is known that none may be written there: hundreds would be
+    /// refused.
+    fn record(&self, event: Event) {
+        let Footing { recorder, reach, .. } = &self.sweeper.footing;
+        let namespace = &event.about.namespace;
+        if reach.covers(namespace) && !self.rights.lack("create", "events", namespace) {
+            recorder.record(event);
         }
     }
 
@@ -240,7 +250,7 @@ impl Shift<'_> {
         told.push(reason);
         let (kind, ns, name) = (subject.kind().as_str(), &*meta.namespace, &*meta.name);
         tracing::warn!(kind, ns, name, "{note}");
-        self.sweeper.footing.recorder.record(Event {
+        self.record(Event {
             about: About::new(subject.kind(), meta),
             warning: true,
             reason,

@@ -49,6 +49,9 @@ impl Shift<'_> {
         if !self.keep.needs_namespaces() {
             return;
         }
+        if !self.sweeper.footing.reach.covers(&namespace.name) {
+            return self.judge_again(&namespace.name);
+        }
         let subjects = self.world.within(&namespace.name);
         let now = self.now();
         let mut risks: Vec<Counted> = Vec::new();

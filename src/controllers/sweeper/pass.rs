@@ -105,6 +105,10 @@ impl Shift<'_> {
         {
             tally.oldest = Some(tally.oldest.map_or(expiry, |oldest| oldest.min(expiry)));
         }
+        // What we cannot write cannot be ended by us.
+        if !self.sweeper.footing.reach.covers(&subject.meta().namespace) {
+            return;
+        }
         tally.unknown += usize::from(judgement.finish.is_some() && judgement.is_unknown());
         // What is due later than any hold reaches is nothing to the brake.
         let risks: Vec<Risk> =
@@ -172,12 +176,8 @@ impl Shift<'_> {
             jobs,
             builtin_ttl: self.builtin.state(now),
             builtin_ttl_lag: self.builtin.lag(now).map(|lag| lag.as_secs()),
-            missing_rights: self
-                .rights
-                .missing
-                .iter()
-                .map(|right| format!("{right}: {}", right.grant()))
-                .collect(),
+            missing_rights: self.rights.complaints(),
+            writes: (*self.sweeper.footing.reach).clone(),
             clock_offset: self.sweeper.footing.cluster.clock.correction().as_secs_f64(),
             stopped,
         };
@@ -227,6 +227,7 @@ impl Obstacle {
         match self {
             Self::Brake => "braked",
             Self::Clock => "clock",
+            Self::ReadOnly => "read-only",
             Self::Rights => "not-permitted",
         }
     }

@@ -86,6 +86,8 @@ pub(super) enum Obstacle {
     Brake,
     /// Our clock is too far off for anything to be ended by it.
     Clock,
+    /// In its namespace we only look.
+    ReadOnly,
     /// The API server does not let us.
     Rights,
 }
@@ -109,7 +111,10 @@ impl<'s> Shift<'s> {
         let keeper = Keeper::start(
             client,
             sweeper.footing.policies.clone(),
-            rights::of_sweeper,
+            {
+                let reach = Arc::clone(&sweeper.footing.reach);
+                move |policy| rights::of_sweeper(policy, &reach)
+            },
             asking.clone(),
         );
         let store = Arc::clone(&sweeper.footing.watches.store);
@@ -123,6 +128,7 @@ impl<'s> Shift<'s> {
             accepted: None,
             brake: Brake::new(
                 memory.clone(),
+                (*sweeper.footing.reach).clone(),
                 &policy.revision,
                 usize::try_from(policy.stored.brake_at_most).unwrap_or(usize::MAX),
                 now,
@@ -358,6 +364,10 @@ impl<'s> Shift<'s> {
     /// What keeps a step from being taken just now.
     pub(super) fn obstacle(&self, step: &Step) -> Option<Obstacle> {
         let identity = step.identity();
+        let namespace = identity.namespace.as_str();
+        if !self.sweeper.footing.reach.covers(namespace) {
+            return Some(Obstacle::ReadOnly);
+        }
         let verb = match step.what {
             What::Delete(_) => "delete",
             What::Patch(_) => "patch",
@@ -367,7 +377,7 @@ impl<'s> Shift<'s> {
             Kind::Job => "jobs",
         };
         if !step.risks.is_empty() {
-            let held = |risk| self.brake.holds(&identity.namespace, risk).is_some();
+            let held = |risk| self.brake.holds(namespace, risk).is_some();
             if *self.brake.memory() != self.saved || step.risks.iter().any(held) {
                 return Some(Obstacle::Brake);
             }
@@ -376,7 +386,7 @@ impl<'s> Shift<'s> {
                 return Some(Obstacle::Clock);
             }
         }
-        (!self.rights.allow(verb, resource)).then_some(Obstacle::Rights)
+        (!self.rights.allow(verb, resource, namespace)).then_some(Obstacle::Rights)
     }
 
     /// Everything is looked at as soon as possible.
@@ -398,6 +408,8 @@ impl<'s> Shift<'s> {
         // What was refused may be let through now, or is known to be hopeless.
         self.acted.retain(|_, acted| !acted.refused);
         self.sweeper.footing.metrics.stored.missing_rights("sweeper", self.rights.missing.len());
+        // Whoever asks for the status now wants to see it.
+        self.next_status = self.now();
         self.pass_now();
     }
 

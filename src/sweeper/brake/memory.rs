@@ -5,6 +5,7 @@ use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
 
 use super::super::decide::Risk;
+use super::super::reach::Reach;
 
 /// Everything that outlives a process.
 #[derive(Clone, Debug, Default, Deserialize, Eq, PartialEq, Serialize)]
@@ -13,6 +14,9 @@ pub struct Memory {
     /// The last revision of the policy that nobody has to approve any more.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub accepted: Option<String>,
+    /// Where all of this was counted: elsewhere nothing was written, so nothing was at risk.
+    #[serde(default, skip_serializing_if = "Reach::is_everywhere")]
+    pub within: Reach,
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub holds: Vec<Hold>,
 }

@@ -45,6 +45,8 @@ fn a_missing_right_is_said_once_and_waited_for() {
     // With another policy it is asked for at once.
     sweeping.set_rule("{ttl: 2h, stored: Delete}");
     soon("it goes on", || sweeping.space.jobs().is_empty().then_some(()));
+    // The log is written after the answer.
+    soon("each was deleted", || (sweeping.calls("delete").len() >= JOBS).then_some(()));
     assert_eq!(sweeping.calls("delete").len(), JOBS);
     // Taken away while it works: it finds out by trying.
     plane.api.delete(&binding).ok();
