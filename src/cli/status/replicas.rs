@@ -54,7 +54,9 @@ impl Present {
             })
         });
         let mut all: Vec<Self> = annotations.collect();
-        all.sort_by(|a, b| a.name.cmp(&b.name));
+        all.sort_by(|a, b| (&a.name, a.silent).cmp(&(&b.name, b.silent)));
+        // A container that was restarted in its Pod has another identity, and is the same replica.
+        all.dedup_by(|later, first| later.silent && later.name == first.name);
         all
     }
 

@@ -128,16 +128,20 @@ fn the_status_with_and_without_a_lease() {
     let replica = json!({
         "version": "0.1.0", "revision": "r1", "said": curfew::clock::now().to_string(),
     });
+    // Its container was restarted.
+    let killed = json!({"version": "0.1.0", "revision": "r0", "said": "2026-11-20T12:00:00Z"});
     let notes = json!({
-        "curfew.dev/status": said.to_string(), "replica.curfew.dev/pod-1": replica.to_string(),
+        "curfew.dev/status": said.to_string(),
+        "replica.curfew.dev/pod-1_2a": replica.to_string(),
+        "replica.curfew.dev/pod-1_1b": killed.to_string(),
     });
-    let path = lease(&space, "curfew", &notes, "pod-1");
+    let path = lease(&space, "curfew", &notes, "pod-1_2a");
     let stub = Stub::echo(&plane.authority);
     let registered = registration::curfew(&stub.endpoint());
     let registration = Registration::without_waiting("curfew", &[&space], &registered);
     let ended = user.run(&["status"]).code(0);
     for line in [
-        "leader                    pod-1 (Lease status-",
+        "leader                    pod-1_2a (Lease status-",
         "12 finished",
         "brake                     off",
         "built-in TTL controller   working",
