@@ -193,6 +193,10 @@ impl Report {
         let known = webhooks.known().map(Vec::as_slice).unwrap_or_default();
         let replicas =
             lease.as_ref().map(|lease| Present::all(lease, known, now)).unwrap_or_default();
+        let webhooks = match webhooks {
+            Part::Known(all) => Part::Known(Present::webhooks_of(&replicas, all)),
+            unknown => unknown,
+        };
         let attention = Vec::new();
         let mut report =
             Self { cluster, now, leader, replicas, sweeper, scheduler, brake, webhooks, attention };

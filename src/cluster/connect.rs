@@ -206,9 +206,10 @@ impl std::fmt::Debug for Cluster {
 }
 
 /// Longer than a watch lives.
+const SILENCE: Duration = Duration::from_secs(300);
+
 /// As programs of Kubernetes name themselves.
 const USER_AGENT: &str = concat!("curfew/", env!("CARGO_PKG_VERSION"));
-const SILENCE: Duration = Duration::from_secs(300);
 
 #[cfg(test)]
 mod tests {

@@ -4,11 +4,12 @@
 use std::collections::BTreeMap;
 use std::time::Duration;
 
-use jiff::{SignedDuration, Timestamp};
+use jiff::Timestamp;
 use tokio::sync::watch;
-use tokio::time::sleep;
+use tokio::time::{Instant, sleep};
 use tokio_util::sync::CancellationToken;
 
+use crate::clock;
 use crate::cluster::clock_offset::ServerClock;
 use crate::leader::lease::{LeaseError, Stored};
 use crate::leader::{Replica, Standing};
@@ -29,17 +30,28 @@ impl Presence {
     pub async fn run(self, look: impl Fn() -> Replica + Send, stop: CancellationToken) {
         let key = Replica::key(&self.identity);
         let mut last = Replica::default();
+        // When that was said; its own clock may be put.
+        let mut told: Option<Instant> = None;
         let mut refused = false;
         loop {
             let now = self.clock.now();
+            let standing = self.standing.borrow().clone();
             let fresh = Replica { said: last.said, since: last.since, ..look() };
             let since = if fresh.revision == last.revision { last.since } else { Some(now) };
-            if fresh != last || last.silence(now) >= Replica::PERIOD {
+            // Of a Lease that was made anew, and of what somebody took away.
+            let is_missing = standing.annotations.get(&key).is_none_or(|it| *it != last.to_text());
+            let is_due = told.is_none_or(|told| {
+                told.elapsed() >= PERIOD || is_missing && told.elapsed() >= SEEN
+            });
+            let mut annotations = left_behind(&standing, now);
+            if fresh != last || is_due || !annotations.is_empty() {
                 let fresh = Replica { said: Some(now), since, ..fresh };
-                let mut annotations = self.left_behind(now);
                 annotations.insert(key.clone(), Some(fresh.to_text()));
                 match self.lease.tell(&annotations).await {
-                    Ok(()) => (last, refused) = (fresh, false),
+                    Ok(()) => {
+                        (last, refused) = (fresh, false);
+                        told = Some(clock::ticks());
+                    }
                     // Nobody has led yet, so there is no Lease: soon.
                     Err(LeaseError::Conflict) => {}
                     Err(error) if refused => tracing::debug!(%error, "not told again"),
@@ -55,26 +67,58 @@ impl Presence {
                 () = sleep(TICK) => {}
             }
         }
-        if last.said.is_some()
-            && let Err(error) = self.lease.tell(&BTreeMap::from([(key, None)])).await
-        {
+        if let Err(error) = self.lease.tell(&BTreeMap::from([(key, None)])).await {
             tracing::debug!(%error, "that this replica is gone is not on the Lease");
         }
     }
+}
 
-    /// What is to be taken away, if this is for us to do.
-    fn left_behind(&self, now: Timestamp) -> BTreeMap<String, Option<String>> {
-        let standing = self.standing.borrow();
-        let all = standing.annotations.iter().filter(|_| standing.leading);
-        all.filter(|(key, _)| key.starts_with(Replica::PREFIX))
-            .filter(|(_, text)| Replica::parse(text).is_none_or(|one| one.silence(now) > FORGOTTEN))
-            .map(|(key, _)| (key.clone(), None))
-            .collect()
-    }
+/// What a leader takes away: by its age alone, since a later build may say it in another way.
+fn left_behind(standing: &Standing, now: Timestamp) -> BTreeMap<String, Option<String>> {
+    let all = standing.annotations.iter().filter(|_| standing.leading);
+    all.filter(|(key, _)| key.starts_with(Replica::PREFIX))
+        .filter(|(_, text)| {
+            Replica::said_in(text).is_some_and(|said| now.duration_since(said) > Replica::SILENT)
+        })
+        .map(|(key, _)| (key.clone(), None))
+        .collect()
 }
 
 /// A change is on the Lease after this time.
 const TICK: Duration = Duration::from_secs(2);
 
-/// Longer than a replica is silent that merely cannot reach the API server for a while.
-const FORGOTTEN: SignedDuration = SignedDuration::from_mins(10);
+/// How often a replica says that it is there, changes aside.
+const PERIOD: Duration = Duration::from_secs(60);
+
+/// The election has read the Lease again by then.
+const SEEN: Duration = Duration::from_secs(10);
+
+#[cfg(test)]
+mod tests {
+    use jiff::{SignedDuration, Timestamp};
+
+    use super::left_behind;
+    use crate::leader::{Replica, Standing};
+
+    #[test]
+    fn only_what_is_old_goes_and_only_by_a_leader() {
+        let now: Timestamp = "2026-11-21T12:00:00Z".parse().unwrap();
+        let said = |minutes| now - SignedDuration::from_mins(minutes);
+        let text = |minutes| Replica { said: Some(said(minutes)), ..Replica::default() }.to_text();
+        let later = format!(r#"{{"revision": {{"of": "a later build"}}, "said": "{}"}}"#, said(1));
+        let annotations = [
+            ("replica.curfew.dev/old", text(11)),
+            ("replica.curfew.dev/silent", text(5)),
+            ("replica.curfew.dev/here", text(1)),
+            ("replica.curfew.dev/later", later),
+            ("replica.curfew.dev/odd", "?".to_owned()),
+            ("curfew.dev/status", text(11)),
+        ];
+        let annotations = annotations.map(|(key, text)| (key.to_owned(), text)).into();
+        let mut standing = Standing { leading: true, annotations, ..Standing::default() };
+        let gone: Vec<String> = left_behind(&standing, now).into_keys().collect();
+        assert_eq!(gone, ["replica.curfew.dev/old", "replica.curfew.dev/silent"]);
+        standing.leading = false;
+        assert!(left_behind(&standing, now).is_empty());
+    }
+}

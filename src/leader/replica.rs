@@ -22,8 +22,9 @@ pub struct Replica {
     pub refused: Option<String>,
     /// The `MutatingWebhookConfiguration` by which it expects to be called.
     pub webhook: String,
-    /// The `ValidatingWebhookConfiguration` of the policy guard.
-    pub guard: String,
+    /// The `ValidatingWebhookConfiguration` of the policy guard; `None` where there is none.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub guard: Option<String>,
     pub certificate: Option<Shown>,
     /// When this was said.
     pub said: Option<Timestamp>,
@@ -45,8 +46,8 @@ impl Replica {
     /// What the keys of these annotations begin with.
     pub const PREFIX: &'static str = "replica.curfew.dev/";
 
-    /// How often a replica says that it is there, changes aside.
-    pub const PERIOD: SignedDuration = SignedDuration::from_secs(60);
+    /// Longer than between two words of a replica that is there.
+    pub const SILENT: SignedDuration = SignedDuration::from_secs(150);
 
     /// The annotation of the replica that stands for election by this name.
     pub fn key(identity: &str) -> String {
@@ -59,6 +60,12 @@ impl Replica {
     /// Reads the annotation; `None` where it holds nothing that this build understands.
     pub fn parse(text: &str) -> Option<Self> {
         serde_json::from_str(text).ok()
+    }
+
+    /// When the annotation was written, by whatever build.
+    pub fn said_in(text: &str) -> Option<Timestamp> {
+        let all: serde_json::Value = serde_json::from_str(text).ok()?;
+        all["said"].as_str()?.parse().ok()
     }
 
     /// The annotation's value.

@@ -65,10 +65,11 @@ fn passes_its_test(installed: &Installation<'_>) {
     let said = installed.test();
     let text = String::from_utf8_lossy(&said.stdout);
     assert!(said.status.success(), "{text}{}", String::from_utf8_lossy(&said.stderr));
-    let replicas = installed.status()["replicas"].clone();
-    let replicas = replicas.as_array().expect("they are told");
-    assert_eq!(replicas.len(), installed.pods.len(), "{text}");
-    for replica in replicas {
+    let replicas = eventually("all replicas say what they run", LIMIT, || {
+        let replicas = installed.status()["replicas"].as_array()?.clone();
+        (replicas.len() == installed.pods.len()).then_some(replicas)
+    });
+    for replica in &replicas {
         // Both webhooks and the guard.
         assert_eq!(replica["trust"].as_array().map(Vec::len), Some(3), "{replica:#}");
         assert_eq!(replica["revision"], replicas[0]["revision"]);
@@ -153,11 +154,14 @@ fn belongs_to_its_admins(installed: &Installation<'_>) {
     plane.api.delete(&path).ok();
     throughout("it stays deleted", Duration::from_secs(8), || plane.api.get(&path).status == 404);
     let said = installed.status()["attention"].to_string();
-    let beside_others = format!("there is no MutatingWebhookConfiguration {name}");
-    let alone = "webhook jobs.curfew.dev is not registered";
-    assert!(said.contains(&beside_others) || said.contains(alone), "{said}");
-    // `helm upgrade` brings it back, and the leader its bundle.
+    assert!(said.contains("webhook jobs.curfew.dev is not registered"), "{said}");
+    // The other half of the emergency stop. `helm upgrade` brings everything back, forced where
+    // what kubectl wrote is in its way, and the leader its bundle.
+    let deployment = format!("deployment/{name}");
+    plane.kubectl(&installed.namespace).ok(&["scale", &deployment, "--replicas=0"]);
     installed.upgrade(&[]);
+    let path = format!("/apis/apps/v1/namespaces/{}/deployments/{name}", installed.namespace);
+    assert_eq!(plane.api.get(&path).ok()["spec"]["replicas"], 2);
     eventually("the webhook is called", LIMIT, || installed.is_called().then_some(()));
 }
 
@@ -179,7 +183,8 @@ fn kept(installed: &Installation<'_>) -> Vec<Value> {
 fn is_removed(mut installed: Installation<'_>) {
     installed.helm(&["uninstall"], &[]).unwrap_or_else(|why| panic!("{why}"));
     let created = installed.space.create(&job("after", json!({})));
-    assert!(created.took < Duration::from_secs(1), "{:?}", created.took);
+    // Sooner than anybody could have waited for a webhook.
+    assert!(created.took < Duration::from_secs(5), "{:?}", created.took);
     created.ok();
     installed.end_pods();
     assert_eq!(left_of(&installed), "");

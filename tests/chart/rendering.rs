@@ -363,3 +363,16 @@ fn is_write_to_batch(right: &str) -> bool {
     right.contains(" batch/")
         && !["get ", "list ", "watch "].iter().any(|verb| right.starts_with(verb))
 }
+
+/// The binary is told of the guard where there is one, in every mode of certificates.
+#[test]
+fn the_guard_is_named_where_it_is() {
+    let Some(helm) = Helm::find() else { return };
+    let named = |more: &[&str]| {
+        let rendering = helm.template(more).unwrap();
+        let container = &rendering.deployment()["spec"]["template"]["spec"]["containers"][0];
+        container["args"].to_string().contains("--guard-name=curfew")
+    };
+    assert!(named(&[]) && named(&["--set=certs.mode=certManager"]));
+    assert!(!named(&["--set=policy.guard=false"]));
+}

@@ -30,8 +30,9 @@ fn what_comes_while_the_webhook_is_away_is_counted() {
     let sweeping = Sweeping::with_policy(inside, &policy, &["--webhook-name", &registered.name]);
     sweeping.wait_for_leader();
     let gap = || sweeping.curfew.metric("curfew_admission_gap_total");
-    // A registration that is younger than a minute need not have reached every API server.
-    std::thread::sleep(Duration::from_secs(65));
+    sweeping.space.create(&job("too-soon", json!({}))).ok();
+    // A policy that is younger than three minutes need not have reached every replica.
+    std::thread::sleep(Duration::from_secs(185));
     assert!(gap() < 0.5);
 
     // Beside the namespaces of the registration nobody would have asked us.

@@ -55,9 +55,10 @@ pub(super) struct ClusterArgs {
     #[arg(long, value_name = "NAME", env = "CURFEW_WEBHOOK_NAME", default_value = "curfew")]
     webhook_name: String,
 
-    /// Name of the `ValidatingWebhookConfiguration` that guards the policy's `ConfigMap`
-    #[arg(long, value_name = "NAME", env = "CURFEW_GUARD_NAME", default_value = "curfew")]
-    guard_name: String,
+    /// Name of the `ValidatingWebhookConfiguration` that guards the policy's `ConfigMap`, where there
+    /// is one
+    #[arg(long, value_name = "NAME", env = "CURFEW_GUARD_NAME")]
+    guard_name: Option<String>,
 
     /// Under scheduler.mode Own, start `CronJob`s at once, without looking first whether another
     /// controller does
@@ -146,10 +147,9 @@ impl Keeping {
             format!("{service}.{namespace}.svc"),
         ];
         let object = |resource, name: &String| WebhookObject { resource, name: name.clone() };
-        let webhooks = vec![
-            object("mutatingwebhookconfigurations", &arguments.webhook_name),
-            object("validatingwebhookconfigurations", &arguments.guard_name),
-        ];
+        let mut webhooks = vec![object("mutatingwebhookconfigurations", &arguments.webhook_name)];
+        let guard = arguments.guard_name.as_ref();
+        webhooks.extend(guard.map(|name| object("validatingwebhookconfigurations", name)));
         let certificates = Certificates {
             client: cluster.client.clone(),
             clock: cluster.clock.clone(),

@@ -60,8 +60,7 @@ pub(super) fn of(report: &Report) -> Vec<Attention> {
         installation("the leader does not look at what is stored".to_owned());
     }
     if matches!(&report.leader, Part::Known(_)) {
-        let webhooks = report.webhooks.known().map(Vec::as_slice);
-        found.extend(replicas::attention(&report.replicas, webhooks, report.now));
+        found.extend(replicas::attention(&report.replicas, report.now));
     }
     match &report.webhooks {
         Part::Known(webhooks) => found.extend(webhook::attention(webhooks, report.now)),

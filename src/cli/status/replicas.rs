@@ -48,7 +48,7 @@ impl Present {
                 // What is random in it tells nobody anything.
                 name: name.rsplit_once('_').map_or(name, |(pod, _)| pod).to_owned(),
                 leads: leader.as_deref() == Some(key),
-                silent: replica.silence(now) > SILENT,
+                silent: replica.silence(now) > Replica::SILENT,
                 trust,
                 replica,
             })
@@ -58,6 +58,18 @@ impl Present {
         // A container that was restarted in its Pod has another identity, and is the same replica.
         all.dedup_by(|later, first| later.silent && later.name == first.name);
         all
+    }
+
+    /// Of all webhooks that bear our names, those of this installation: where a replica says by
+    /// which it is called, the others are somebody else's.
+    pub(super) fn webhooks_of(all: &[Self], mut webhooks: Vec<Webhook>) -> Vec<Webhook> {
+        let named = |one: &&Self| !one.silent && !one.replica.webhook.is_empty();
+        if all.iter().any(|one| named(&one)) {
+            webhooks.retain(|webhook| {
+                all.iter().filter(named).any(|one| webhook.calls_replica(&one.replica))
+            });
+        }
+        webhooks
     }
 
     /// What needs looking at about one.
@@ -96,29 +108,13 @@ impl Present {
 }
 
 /// What needs looking at about all of them.
-pub(super) fn attention(
-    all: &[Present],
-    webhooks: Option<&[Webhook]>,
-    now: Timestamp,
-) -> Vec<Attention> {
+pub(super) fn attention(all: &[Present], now: Timestamp) -> Vec<Attention> {
     if all.is_empty() {
         return vec![Attention::installation("no replica says what it runs")];
     }
     let mut found: Vec<String> = all.iter().flat_map(|one| one.attention(now)).collect();
     found.extend(split(all, now));
-    found.extend(webhooks.and_then(|webhooks| uncalled(all, webhooks)));
     found.into_iter().map(Attention::installation).collect()
-}
-
-/// Somebody has taken away the object by which they are called, and another installation is there.
-fn uncalled(all: &[Present], webhooks: &[Webhook]) -> Option<String> {
-    let name = &all.iter().find(|one| !one.silent)?.replica.webhook;
-    let mut others = webhooks.iter().filter(|webhook| !webhook.is_guard()).peekable();
-    let is_told = name.is_empty() || others.peek().is_none();
-    let is_there = is_told || others.any(|webhook| webhook.configuration == *name);
-    (!is_there).then(|| {
-        format!("there is no MutatingWebhookConfiguration {name}: the API server asks nobody")
-    })
 }
 
 /// The replicas follow several policies, and have for longer than the kubelets need to bring one.
@@ -152,9 +148,6 @@ fn trust(replica: &Replica, webhooks: &[Webhook], now: Timestamp) -> Vec<Trust> 
     .collect()
 }
 
-/// Longer than between two words of a replica that is there.
-const SILENT: SignedDuration = SignedDuration::from_secs(150);
-
 /// As the alert `CurfewCertificateExpiring` has it.
 const EXPIRING: SignedDuration = SignedDuration::from_hours(7 * 24);
 
@@ -170,7 +163,7 @@ mod tests {
     const NOW: &str = "2026-11-21T12:00:00Z";
 
     fn present(name: &str, replica: Replica) -> Present {
-        let silent = replica.silence(NOW.parse().unwrap()) > SILENT;
+        let silent = replica.silence(NOW.parse().unwrap()) > Replica::SILENT;
         Present { name: name.to_owned(), leads: false, silent, trust: Vec::new(), replica }
     }
 
@@ -184,7 +177,7 @@ mod tests {
     }
 
     fn said(all: &[Present]) -> Vec<String> {
-        let found = attention(all, None, NOW.parse().unwrap());
+        let found = attention(all, NOW.parse().unwrap());
         found.into_iter().map(|attention| attention.what).collect()
     }
 

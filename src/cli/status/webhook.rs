@@ -111,20 +111,19 @@ impl Webhook {
                 format!("{}.{}.svc", text(&service["name"]), text(&service["namespace"]))
             } else {
                 let url: Option<http::Uri> = client["url"].as_str().and_then(|u| u.parse().ok());
-                url.as_ref().and_then(http::Uri::host).unwrap_or_default().to_owned()
+                let host = url.as_ref().and_then(http::Uri::host).unwrap_or_default();
+                // An address of IPv6 stands in brackets, and only in a URL.
+                host.trim_matches(['[', ']']).to_owned()
             },
             bundle: bundle.and_then(|bundle| STANDARD.decode(bundle).ok()).unwrap_or_default(),
         }
     }
 
-    pub(super) fn is_guard(&self) -> bool {
-        self.name == GUARD
-    }
-
     /// Whether this is how a replica expects to be called.
     pub(super) fn calls_replica(&self, replica: &Replica) -> bool {
-        let expected = if self.is_guard() { &replica.guard } else { &replica.webhook };
-        self.configuration == *expected
+        let expected =
+            if self.name == GUARD { replica.guard.as_ref() } else { Some(&replica.webhook) };
+        expected.is_some_and(|expected| self.configuration == *expected)
     }
 
     /// Whether the API server believes a chain, as [`trust::believed`]; `None` where no bundle can

@@ -145,5 +145,6 @@ impl Shift<'_> {
 /// How long a family may change before its history is counted again.
 const HISTORY_DELAY: SignedDuration = SignedDuration::from_secs(1);
 
-/// A policy and a registration take a moment to reach everybody (operations.md, "Signals").
-const SETTLED: SignedDuration = SignedDuration::from_secs(60);
+/// By then a policy has reached every replica, which a kubelet takes two minutes for, and a
+/// registration every API server.
+const SETTLED: SignedDuration = SignedDuration::from_mins(3);
