@@ -270,15 +270,20 @@ impl<'a> Installation<'a> {
             .expect("curfew starts")
     }
 
-    /// What `curfew status` has to say, as JSON.
-    pub fn status(&self) -> Value {
-        let said = Command::new(env!("CARGO_BIN_EXE_curfew"))
-            .args(["status", "-o", "json", "--namespace", &self.namespace])
-            .args(["--lease-name", &self.name()])
+    /// Runs a command of curfew as an admin.
+    pub fn command(&self, arguments: &[&str]) -> Output {
+        Command::new(env!("CARGO_BIN_EXE_curfew"))
+            .args(arguments)
             .arg("--kubeconfig")
             .arg(&self.plane().kubeconfig)
             .output()
-            .expect("curfew starts");
+            .expect("curfew starts")
+    }
+
+    /// What `curfew status` has to say, as JSON.
+    pub fn status(&self) -> Value {
+        let which = ["--namespace", &self.namespace, "--lease-name", &self.name()];
+        let said = self.command(&[&["status", "-o", "json"][..], &which].concat());
         serde_json::from_slice(&said.stdout)
             .unwrap_or_else(|_| panic!("{}", String::from_utf8_lossy(&said.stderr)))
     }

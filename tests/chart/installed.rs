@@ -62,6 +62,10 @@ fn life(release: &str, failure_policy: &str, server_side: &str) {
 }
 
 fn passes_its_test(installed: &Installation<'_>) {
+    // And commands go by its policy.
+    let plan = installed.command(&["plan", "--namespace", &installed.space.name]);
+    let said = String::from_utf8_lossy(&plan.stderr);
+    assert!(said.contains(&format!("{}-policy", installed.name())), "{said}");
     let said = installed.test();
     let text = String::from_utf8_lossy(&said.stdout);
     assert!(said.status.success(), "{text}{}", String::from_utf8_lossy(&said.stderr));

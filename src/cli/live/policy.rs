@@ -135,8 +135,8 @@ fn sources(map: &Json) -> Vec<Source> {
     sources
 }
 
-/// What the chart puts on the policy's `ConfigMap`.
-const LABELS: &str = "app.kubernetes.io/name=curfew,app.kubernetes.io/component=policy";
+/// What the chart puts on the policy's `ConfigMap`, whatever the release and its objects are called.
+const LABELS: &str = "app.kubernetes.io/part-of=curfew,app.kubernetes.io/component=policy";
 
 #[cfg(test)]
 mod tests {

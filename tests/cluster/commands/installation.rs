@@ -62,7 +62,7 @@ fn the_policy_in_force_is_found() {
         let body = json!({
             "apiVersion": "v1", "kind": "ConfigMap",
             "metadata": {"name": name, "labels": {
-                "app.kubernetes.io/name": "curfew", "app.kubernetes.io/component": "policy",
+                "app.kubernetes.io/part-of": "curfew", "app.kubernetes.io/component": "policy",
             }},
             "data": {file: policy, "notes.md": "nothing"},
         });
