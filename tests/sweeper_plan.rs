@@ -48,7 +48,7 @@ fn lines(plan: &Plan) -> Vec<String> {
 /// A small cluster: something of everything.
 fn cluster() -> Vec<Json> {
     let mut family =
-        cronjob(json!({"metadata": {"labels": {"app.kubernetes.io/instance": "shop"}},
+        cronjob(json!({"metadata": {"labels": {"argocd.argoproj.io/instance": "shop"}},
         "spec": {"successfulJobsHistoryLimit": 50}}));
     family["metadata"]["resourceVersion"] = json!("3");
     vec![

@@ -321,12 +321,14 @@ fn is_finding(action: &Action) -> bool {
                 | Reason::Flapping
                 | Reason::NoFinishTime
                 | Reason::NoIdentity
+                | Reason::NoRoom
                 | Reason::Row(_)
                 | Reason::Stuck(_)
                 | Reason::TooLate
                 | Reason::Tracked
                 | Reason::UnknownCronJob
                 | Reason::UnknownNamespace
+                | Reason::Withheld(_)
         ),
     }
 }

@@ -26,6 +26,7 @@ mod seams;
 mod steady;
 #[path = "../support/harness.rs"]
 pub mod support;
+mod tools;
 mod undo;
 mod untouched;
 mod writing;

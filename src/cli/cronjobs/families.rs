@@ -96,7 +96,7 @@ fn lean(mut json: Json, template: &str) -> Json {
         }
     }
     if let Some(annotations) = json["metadata"]["annotations"].as_object_mut() {
-        annotations.retain(|key, _| key == crate::scheduler::job::SCHEDULED);
+        annotations.retain(|key, _| key == crate::batch::annotation::SCHEDULED);
     }
     json
 }

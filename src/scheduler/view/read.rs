@@ -9,8 +9,8 @@ use jiff::Timestamp;
 use serde_json::Value as Json;
 
 use super::{Active, Child, Concurrency, CronJob, Status};
+use crate::batch::annotation::SCHEDULED;
 use crate::batch::{Kind, Object};
-use crate::scheduler::job::SCHEDULED;
 
 /// Why an object cannot be read.
 #[derive(Clone, Debug, Eq, PartialEq, thiserror::Error)]

@@ -16,7 +16,8 @@ impl Judgement<'_> {
         self.values(view);
         self.family(policy, view);
         if self.actions.is_empty() {
-            self.count(self.protection().unwrap_or(Reason::Agreed));
+            let why = self.protection().or_else(|| self.withheld());
+            self.count(why.unwrap_or(Reason::Agreed));
         }
     }
 
