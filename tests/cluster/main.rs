@@ -22,6 +22,7 @@ mod neighbours;
 mod offline;
 mod ownership;
 mod planned;
+mod room;
 mod seams;
 mod steady;
 #[path = "../support/harness.rs"]
