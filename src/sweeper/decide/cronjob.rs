@@ -43,6 +43,10 @@ impl Judgement<'_> {
                 (true, false) => written.push(settled.setting),
             }
         }
+        if self.decision.no_room && !(written.is_empty() && lowered.is_empty()) {
+            self.count(Reason::NoRoom);
+            return;
+        }
         let risks: Vec<Risk> =
             lowered.iter().flat_map(|(s, limit)| family::ended_by(view, *s, *limit)).collect();
         let lowered: Vec<Setting> = lowered.into_iter().map(|(setting, _)| setting).collect();
