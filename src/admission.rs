@@ -286,3 +286,84 @@ pub const NO_ROOM: &str = "no-room";
 
 /// The operations that a label may hold.
 const OPERATIONS: [&str; 4] = ["CREATE", "UPDATE", "DELETE", "CONNECT"];
+
+#[cfg(test)]
+mod tests {
+    use serde_json::{Map, Value as Json, json};
+
+    use super::{Site, admit};
+    use crate::batch::text::COMPARISONS;
+    use crate::policy::{Policy, Source};
+
+    /// Rules that look at labels and annotations in every way that there is.
+    const POLICY: &str = "\
+apiVersion: curfew.dev/v1alpha1
+kind: JobPolicy
+metadata: {name: all}
+spec:
+  exempt: {selectors: [{matchExpressions: [{key: keep, operator: Exists}]}]}
+  rules:
+    - {name: a, match: {labels: {k7: [x, y]}}, ttl: 1h}
+    - {name: b, match: {annotations: {k8: x}}, ttl: 2h}
+    - {name: c, match: {selector: {matchExpressions: [{key: k9, operator: NotIn, values: [x]}]}}, ttl: 3h}
+";
+
+    /// How many keys are compared in one review of an update.
+    fn comparisons(object: &Json, old: &Json) -> usize {
+        let source = Source { name: "all.yaml".to_owned(), text: POLICY.to_owned() };
+        let policy = Policy::load(&[source]).unwrap().policy;
+        let kind = object["kind"].as_str().unwrap();
+        let review = json!({
+            "apiVersion": "admission.k8s.io/v1", "kind": "AdmissionReview",
+            "request": {
+                "uid": "u", "operation": "UPDATE", "namespace": "apps", "name": "x",
+                "kind": {"group": "batch", "version": "v1", "kind": kind},
+                "object": object, "oldObject": old,
+            },
+        });
+        COMPARISONS.set(0);
+        let now = "2026-11-21T18:00:00Z".parse().unwrap();
+        let answer = admit(&policy, &Site::default(), review.to_string().as_bytes(), now).unwrap();
+        assert_ne!(answer.report.decision, "unjudged");
+        COMPARISONS.get()
+    }
+
+    /// So many entries in one map, and the same in another order with one of them changed.
+    fn maps(count: usize) -> [Json; 2] {
+        let map = |changed: bool| -> Map<String, Json> {
+            // JSON maps are sorted here: numbers in another width come in another order.
+            let key =
+                |n: usize| if n.is_multiple_of(2) { format!("k{n}") } else { format!("k0{n}") };
+            (0..count).map(|n| (key(n), json!(if changed && n == 1 { "y" } else { "x" }))).collect()
+        };
+        [Json::Object(map(false)), Json::Object(map(true))]
+    }
+
+    /// Whoever sends sixty thousand labels must not cost others a minute: a review is about linear in
+    /// its bytes. Four times as many entries may cost little more than four times as much.
+    #[rstest::rstest]
+    #[case::labels("Job", "/metadata/labels")]
+    #[case::annotations("Job", "/metadata/annotations")]
+    #[case::labels_of_a_cronjob("CronJob", "/metadata/labels")]
+    #[case::labels_of_a_template("CronJob", "/spec/jobTemplate/metadata/labels")]
+    #[case::annotations_of_a_template("CronJob", "/spec/jobTemplate/metadata/annotations")]
+    #[case::labels_of_a_pod_template("CronJob", "/spec/jobTemplate/spec/template/metadata/labels")]
+    fn a_review_is_linear_in_its_entries(#[case] kind: &str, #[case] place: &str) {
+        let cost = |count: usize| {
+            let maps = maps(count);
+            let [object, old] = maps.map(|map| {
+                let metadata = || json!({"labels": {}, "annotations": {}});
+                let template = json!({"metadata": metadata(), "spec": {
+                    "template": {"metadata": metadata()}}});
+                let mut object = json!({"kind": kind, "metadata": metadata(), "spec": {
+                    "schedule": "@daily", "template": {"metadata": metadata()}, "jobTemplate": template}});
+                *object.pointer_mut(place).unwrap() = map;
+                object
+            });
+            comparisons(&object, &old)
+        };
+        let (few, many) = (cost(1_000), cost(4_000));
+        assert!(many < 6 * few, "{few} comparisons for 1,000 entries and {many} for 4,000");
+        assert!(cost(60_000) < 60_000 * 200, "{}", cost(60_000));
+    }
+}
