@@ -13,6 +13,7 @@ use super::node::{Node, Value};
 use super::rule::{self, Action, GroupKind, Guard, Mode, Propagation, SchedulerMode};
 use super::value::{Seconds, ZoneName};
 use crate::batch::Kind;
+use crate::batch::name::is_subdomain;
 use crate::batch::zone::ZoneError;
 
 /// The version of the format.
@@ -343,7 +344,7 @@ impl FromNode for GroupKind {
                 && kind.chars().all(|c| c.is_ascii_alphanumeric())
         };
         if let [group, kind] = parts[..]
-            && super::label::is_subdomain(group)
+            && is_subdomain(group)
             && kind_like(kind)
         {
             return Some(Self { group: named(group), kind: kind.to_owned() });
