@@ -14,6 +14,7 @@ use base64::Engine;
 use base64::engine::general_purpose::STANDARD;
 use jiff::Timestamp;
 
+use crate::batch::text::cut;
 use crate::batch::{Kind, Object, Wire};
 use crate::policy::decide::{Decision, Input, Operation, Verdict};
 use crate::policy::{Guard, Mode, Policy};
@@ -98,7 +99,7 @@ pub fn admit(
             let mut report = Report::new(&request);
             // Only what we would judge is missed.
             if subject_kind(&request).is_some() {
-                report.unjudged = Some(error);
+                report.unjudged = Some(shown(&error));
             }
             Ok(left_alone(policy, report))
         }
@@ -120,7 +121,7 @@ fn decide<'a>(
     let object = match object.map(|wire| Object::new(kind, *wire)) {
         Some(Ok(object)) => object,
         Some(Err(error)) => {
-            report.unjudged = Some(error.to_string());
+            report.unjudged = Some(shown(&error.to_string()));
             return left_alone(policy, report);
         }
         None => {
@@ -129,10 +130,11 @@ fn decide<'a>(
         }
     };
     if report.name.is_empty() {
-        object.match_name().clone_into(&mut report.name);
+        cut(object.match_name(), LONGEST_NAME).clone_into(&mut report.name);
     }
     if report.namespace.is_empty() {
-        object.metadata.namespace.as_deref().unwrap_or_default().clone_into(&mut report.namespace);
+        let namespace = object.metadata.namespace.as_deref().unwrap_or_default();
+        cut(namespace, LONGEST_NAME).clone_into(&mut report.namespace);
     }
     // A stored object that cannot be read proves nothing about its author.
     let old = old.and_then(|wire| Object::new(kind, *wire).ok());
@@ -224,8 +226,9 @@ impl Report {
                 .find(|operation| **operation == *request.operation)
                 .unwrap_or("other"),
             kind: kind.map_or("other", Kind::as_str),
-            namespace: request.namespace.as_deref().unwrap_or_default().to_owned(),
-            name: request.name.as_deref().unwrap_or_default().to_owned(),
+            namespace: cut(request.namespace.as_deref().unwrap_or_default(), LONGEST_NAME)
+                .to_owned(),
+            name: cut(request.name.as_deref().unwrap_or_default(), LONGEST_NAME).to_owned(),
             dry_run: request.dry_run.unwrap_or_default(),
             ..Self::default()
         }
@@ -276,10 +279,23 @@ fn list<T: std::fmt::Display>(items: impl IntoIterator<Item = T>) -> String {
 // === impl BadReview ===
 
 impl BadReview {
-    fn new(reason: &'static str, message: impl Into<String>) -> Self {
-        Self { reason, message: message.into() }
+    /// The message may quote what came; an answer must not cost more than the question.
+    fn new(reason: &'static str, message: impl AsRef<str>) -> Self {
+        Self { reason, message: shown(message.as_ref()) }
     }
 }
+
+/// The beginning of a text that somebody else wrote, for a message or a log line.
+pub(crate) fn shown(text: &str) -> String {
+    let start = cut(text, LONGEST_SHOWN);
+    if start.len() == text.len() { start.to_owned() } else { format!("{start}…") }
+}
+
+/// As long as a sentence, in bytes.
+const LONGEST_SHOWN: usize = 200;
+
+/// Longer than any name of an object, and than a uid.
+const LONGEST_NAME: usize = 253;
 
 /// The `decision` of an object whose annotations leave no room for a record.
 pub const NO_ROOM: &str = "no-room";

@@ -178,6 +178,15 @@ impl<'de: 'a, 'a> Deserialize<'de> for Map<'a> {
     }
 }
 
+/// The beginning of a text, of at most so many bytes and whole characters.
+pub fn cut(text: &str, longest: usize) -> &str {
+    let mut end = longest.min(text.len());
+    while !text.is_char_boundary(end) {
+        end -= 1;
+    }
+    &text[..end]
+}
+
 /// Up to so many entries a walk is quicker than a search.
 const SMALL: usize = 16;
 
