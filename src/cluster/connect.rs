@@ -117,8 +117,8 @@ impl Cluster {
         config.headers.push((header::USER_AGENT, HeaderValue::from_static(USER_AGENT)));
         // A repeated write would go past the pace, and a 429 would not be seen.
         config.default_retry = false;
-        // For what has no time-out of its own: a list whose body stops coming. A watch is never
-        // silent for so long, since bookmarks come every minute.
+        // For what has no time-out of its own: a list whose body stops coming, and a watch behind a
+        // load balancer that has forgotten it, which would look healthy for ever.
         config.read_timeout = Some(SILENCE);
         config.reset_reader_on_write = true;
         let clock = ServerClock::default();
@@ -205,8 +205,8 @@ impl std::fmt::Debug for Cluster {
     }
 }
 
-/// Longer than a watch lives.
-const SILENCE: Duration = Duration::from_secs(300);
+/// A connection that is silent for longer is given up: a watch says something every minute.
+const SILENCE: Duration = Duration::from_secs(75);
 
 /// As programs of Kubernetes name themselves.
 const USER_AGENT: &str = concat!("curfew/", env!("CARGO_PKG_VERSION"));

@@ -16,6 +16,7 @@ mod pass;
 mod registration;
 mod shift;
 mod subject;
+mod surroundings;
 mod world;
 
 use std::sync::Arc;

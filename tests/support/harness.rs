@@ -23,6 +23,7 @@ pub mod registration;
 pub mod scene;
 pub mod scheduling;
 pub mod service;
+pub mod silence;
 pub mod stub;
 pub mod sweeping;
 pub mod volume;

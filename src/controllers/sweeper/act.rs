@@ -8,6 +8,7 @@ use jiff::{SignedDuration, Timestamp};
 use super::Subject;
 use super::agenda::{Step, What};
 use super::shift::Shift;
+use super::surroundings::{AGAIN, Needed, Standing};
 use crate::cluster::events::{About, Event};
 use crate::cluster::slim::Version;
 use crate::cluster::write::{Change, Outcome, Taken, Target};
@@ -77,6 +78,9 @@ impl Shift<'_> {
                 self.dirty.insert(subject);
                 continue;
             }
+            if !step.risks.is_empty() && !self.knows_surroundings(&subject, &target) {
+                continue;
+            }
             let version = target.meta().version.clone();
             let before = self.acted.get(&target).filter(|acted| acted.version == version);
             let acted = Acted {
@@ -98,6 +102,32 @@ impl Shift<'_> {
                 Ended { subject, target, step, outcome }
             });
             return;
+        }
+    }
+
+    /// Whether what a Job is judged by, beside itself, is known to be as it was a moment ago. If not,
+    /// `subject` is looked at again when that is known.
+    fn knows_surroundings(&mut self, subject: &Subject, target: &Subject) -> bool {
+        let cronjob = match (subject, target) {
+            (Subject::CronJob(cronjob), Subject::Job(_)) => Some(Arc::clone(cronjob)),
+            (_, Subject::Job(job)) => self.world.cronjob_of(job),
+            // Its version is named in the write.
+            (_, Subject::CronJob(_)) => None,
+        };
+        let namespace = self.world.namespace(&target.meta().namespace);
+        let needed = Needed {
+            cronjob: cronjob.as_deref(),
+            namespace: namespace.filter(|_| self.policy.needs_namespace_labels()),
+        };
+        let client = &self.sweeper.footing.cluster.client;
+        match self.surroundings.look(client, subject, needed) {
+            Standing::Known => true,
+            Standing::Asking => false,
+            Standing::Behind => {
+                let again = self.now().saturating_add(AGAIN).unwrap_or(Timestamp::MAX);
+                self.timers.set(subject.clone(), again);
+                false
+            }
         }
     }
 

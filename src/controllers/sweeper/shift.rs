@@ -12,6 +12,7 @@ use tokio_util::sync::{CancellationToken, DropGuard};
 use super::act::{Acted, Ended};
 use super::agenda::{Agenda, Step, What};
 use super::registration::Registration;
+use super::surroundings::Surroundings;
 use super::world::{Labels, World};
 use super::{Subject, Sweeper};
 use crate::batch::Kind;
@@ -51,6 +52,7 @@ pub(super) struct Shift<'s> {
     /// To be judged again.
     pub(super) dirty: BTreeSet<Subject>,
     pub(super) acted: HashMap<Subject, Acted>,
+    pub(super) surroundings: Surroundings,
     pub(super) flaps: Flaps<Uid>,
     pub(super) builtin: Builtin,
     pub(super) keeper: Keeper,
@@ -142,6 +144,7 @@ impl<'s> Shift<'s> {
             timers: Deadlines::new(),
             dirty: BTreeSet::new(),
             acted: HashMap::new(),
+            surroundings: Surroundings::default(),
             flaps: Flaps::new(),
             builtin: Builtin::default(),
             rights: keeper.rights(),
@@ -199,6 +202,9 @@ impl<'s> Shift<'s> {
                 () = over.cancelled() => break,
                 Some(ended) = self.writes.join_next() => self.ended(ended),
                 // Everything below is cancel-safe.
+                Some(answer) = self.surroundings.answered() => {
+                    self.dirty.extend(self.surroundings.take(answer));
+                }
                 taken = self.writer.turn(), if wants => turn = Some(taken),
                 () = tokio::task::yield_now(), if busy => {}
                 changed = self.policies.changed() => if changed.is_ok() { self.load() },

@@ -72,6 +72,11 @@ impl World {
         }
     }
 
+    /// A namespace, as objects are judged by it.
+    pub(super) fn namespace(&self, name: &str) -> Option<&Namespace> {
+        self.namespaces.get(name).map(|one| &**one)
+    }
+
     /// The `CronJob` of a Job's family.
     pub(super) fn cronjob_of(&self, job: &Job) -> Option<Arc<CronJob>> {
         let owner = job.meta.cronjob_owner()?;

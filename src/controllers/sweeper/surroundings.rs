@@ -1,0 +1,274 @@
+//! How old what is known of a Job's surroundings may be when the Job is ended.
+//!
+//! A write names the very version of the Job that was judged, so nothing about the Job itself can be
+//! missed. But a Job is also judged by its `CronJob` and by the labels of its namespace, which change
+//! without it; and a watch that has fallen silent, behind a load balancer that is half dead, goes on
+//! looking healthy for a while. So before a write that ends a Job the API server is asked what it has
+//! of them: once for a namespace, and the answer counts for [`TRUSTED`]. Where it has anything newer,
+//! the Job waits until the watch brings it.
+
+use std::collections::{BTreeSet, HashMap};
+use std::time::Duration;
+
+use jiff::SignedDuration;
+use k8s_openapi::api::batch::v1::CronJob as CronJobs;
+use k8s_openapi::api::core::v1::Namespace as Namespaces;
+use kube::api::ListParams;
+use kube::{Api, Client};
+use tokio::task::{JoinError, JoinSet};
+use tokio::time::Instant;
+
+use super::Subject;
+use crate::clock;
+use crate::cluster::slim::{CronJob, Namespace, Version};
+
+/// What the API server was asked, and who waits for its answers.
+#[derive(Debug, Default)]
+pub(super) struct Surroundings {
+    /// The latest answer about each namespace.
+    asked: HashMap<String, Asked>,
+    /// Who is to be looked at again when the answer is there.
+    waiting: HashMap<String, BTreeSet<Subject>>,
+    asking: JoinSet<Answer>,
+}
+
+/// What a write that ends a Job depends on, beside the Job.
+#[derive(Clone, Copy, Debug, Default)]
+pub(super) struct Needed<'n> {
+    /// As the watch has it.
+    pub(super) cronjob: Option<&'n CronJob>,
+    /// As the judgement has it; `None` where the policy does not ask for labels.
+    pub(super) namespace: Option<&'n Namespace>,
+}
+
+/// Whether a write may be made.
+#[derive(Clone, Copy, Debug, Eq, PartialEq)]
+pub(super) enum Standing {
+    /// What is known was so a moment ago.
+    Known,
+    /// The API server is being asked; whoever wants to write is told when it has answered.
+    Asking,
+    /// It has something newer, or did not answer; to be tried again after a while.
+    Behind,
+}
+
+/// An answer about a namespace.
+#[derive(Debug)]
+pub(super) struct Answer {
+    namespace: String,
+    found: Result<Found, String>,
+    /// When the question was sent: nothing in the answer is older.
+    asked: Instant,
+}
+
+/// The same, as it is kept.
+#[derive(Debug)]
+struct Asked {
+    at: Instant,
+    /// `None` where there was no answer.
+    found: Option<Found>,
+}
+
+/// What the API server has in a namespace.
+#[derive(Debug)]
+struct Found {
+    /// The versions of its `CronJob`s by uid.
+    cronjobs: HashMap<String, Version>,
+    /// Its labels, where they were asked for; none where it is gone.
+    labels: Option<Vec<(String, String)>>,
+}
+
+// === impl Surroundings ===
+
+impl Surroundings {
+    /// Whether `subject` may be acted upon; if not, sees to it that it is known soon.
+    pub(super) fn look(
+        &mut self,
+        client: &Client,
+        subject: &Subject,
+        needed: Needed<'_>,
+    ) -> Standing {
+        if needed.cronjob.is_none() && needed.namespace.is_none() {
+            return Standing::Known;
+        }
+        let namespace = subject.meta().namespace.to_string();
+        let now = clock::ticks();
+        let age = self.asked.get(&namespace).map(|asked| now.duration_since(asked.at));
+        let fresh = age.is_some_and(|age| age <= TRUSTED);
+        let found = self.asked.get(&namespace).and_then(|asked| asked.found.as_ref());
+        if fresh && found.is_some_and(|found| found.agrees(needed)) {
+            return Standing::Known;
+        }
+        if let Some(waiting) = self.waiting.get_mut(&namespace) {
+            waiting.insert(subject.clone());
+            return Standing::Asking;
+        }
+        if age.is_some_and(|age| age < BETWEEN) || self.asking.len() >= AT_ONCE {
+            return Standing::Behind;
+        }
+        self.waiting.insert(namespace.clone(), BTreeSet::from([subject.clone()]));
+        let (client, labels) = (client.clone(), needed.namespace.is_some());
+        self.asking.spawn(async move {
+            let asked = clock::ticks();
+            let call = tokio::time::timeout(LIMIT, ask(&client, &namespace, labels));
+            let found = call.await.unwrap_or_else(|_late| Err("no answer in time".to_owned()));
+            Answer { namespace, found, asked }
+        });
+        Standing::Asking
+    }
+
+    /// Waits for an answer. Cancel-safe; `None` where nothing was asked.
+    pub(super) async fn answered(&mut self) -> Option<Result<Answer, JoinError>> {
+        self.asking.join_next().await
+    }
+
+    /// Takes an answer, and gives those that have waited for it.
+    pub(super) fn take(&mut self, answer: Result<Answer, JoinError>) -> BTreeSet<Subject> {
+        let now = clock::ticks();
+        // Of namespaces in which nothing is ended nothing is kept.
+        self.asked.retain(|_, asked| now.duration_since(asked.at) <= TRUSTED);
+        let Answer { namespace, found, asked } = match answer {
+            Ok(answer) => answer,
+            Err(error) => {
+                tracing::error!(%error, "a look at a namespace broke off");
+                return std::mem::take(&mut self.waiting).into_values().flatten().collect();
+            }
+        };
+        let found = found
+            .inspect_err(|why| {
+                tracing::warn!(
+                    ns = namespace,
+                    why,
+                    "nothing is ended there for now: it is not known \
+                    whether its CronJobs and labels are as the watch shows them"
+                );
+            })
+            .ok();
+        let waited = self.waiting.remove(&namespace).unwrap_or_default();
+        self.asked.insert(namespace, Asked { at: asked, found });
+        waited
+    }
+}
+
+// === impl Found ===
+
+impl Found {
+    /// Whether what is needed is no older than this. The watch may well be ahead of it.
+    fn agrees(&self, needed: Needed<'_>) -> bool {
+        let Needed { cronjob, namespace } = needed;
+        let is_current = |cronjob: &CronJob| {
+            let version = self.cronjobs.get(&cronjob.meta.uid.to_string());
+            version.is_some_and(|version| !is_older(&cronjob.meta.version, version))
+        };
+        let is_labelled = |namespace: &Namespace| {
+            let labels = self.labels.as_ref();
+            labels.is_some_and(|labels| {
+                namespace.labels.iter().count() == labels.len()
+                    && labels.iter().all(|(key, value)| namespace.labels.get(key) == Some(value))
+            })
+        };
+        cronjob.is_none_or(is_current) && namespace.is_none_or(is_labelled)
+    }
+}
+
+/// Whether one state of an object is older than another. The versions of one object can be compared
+/// where they are numbers (KEP-5504); where they are not, another one counts as older.
+fn is_older(one: &Version, other: &Version) -> bool {
+    match (one, other) {
+        (Version::Number(one), Version::Number(other)) => one < other,
+        (one, other) => one != other,
+    }
+}
+
+/// Asks for what is stored now, and not for what a cache of the API server has.
+async fn ask(client: &Client, namespace: &str, labels: bool) -> Result<Found, String> {
+    let cronjobs: Api<CronJobs> = Api::namespaced(client.clone(), namespace);
+    let listed = cronjobs.list_metadata(&ListParams::default()).await.map_err(|e| e.to_string())?;
+    let versions = listed.items.into_iter().filter_map(|item| {
+        Some((item.metadata.uid?, Version::from(item.metadata.resource_version?.as_str())))
+    });
+    let cronjobs = versions.collect();
+    let labels = if labels {
+        let api: Api<Namespaces> = Api::all(client.clone());
+        // By a list, which is the right that the watch needs, too.
+        let one = ListParams::default().fields(&format!("metadata.name={namespace}"));
+        let listed = api.list_metadata(&one).await.map_err(|e| e.to_string())?;
+        let found = listed.items.into_iter().next();
+        found.map(|item| item.metadata.labels.unwrap_or_default().into_iter().collect())
+    } else {
+        None
+    };
+    Ok(Found { cronjobs, labels })
+}
+
+/// So long an answer counts: the bound of staleness of the delete contract (controllers.md, 2).
+const TRUSTED: Duration = Duration::from_secs(10);
+
+/// Between two questions about a namespace of which something newer is on its way.
+const BETWEEN: Duration = Duration::from_secs(2);
+
+/// When to try again where something newer is on its way.
+pub(super) const AGAIN: SignedDuration = SignedDuration::from_secs(2);
+
+/// Namespaces asked about at the same time.
+const AT_ONCE: usize = 8;
+
+/// As any other call.
+const LIMIT: Duration = Duration::from_secs(10);
+
+#[cfg(test)]
+mod tests {
+    use rstest::rstest;
+    use serde_json::json;
+
+    use super::{Found, Needed, Version};
+    use crate::cluster::slim::{CronJob, Decoder, Namespace, Slim};
+
+    fn cronjob(uid: &str, version: &str) -> CronJob {
+        let json = json!({
+            "metadata": {"namespace": "apps", "name": "one", "uid": uid, "resourceVersion": version},
+            "spec": {"jobTemplate": {"spec": {}}},
+        });
+        CronJob::decode(&json.to_string(), &mut Decoder::default()).unwrap()
+    }
+
+    fn namespace(labels: &serde_json::Value) -> Namespace {
+        let json = json!({"metadata": {"name": "apps", "uid": "n", "labels": labels}});
+        Namespace::decode(&json.to_string(), &mut Decoder::default()).unwrap()
+    }
+
+    fn found() -> Found {
+        Found {
+            cronjobs: [("u-1".to_owned(), Version::from("7"))].into(),
+            labels: Some(vec![("tier".to_owned(), "gold".to_owned())]),
+        }
+    }
+
+    #[rstest]
+    #[case::the_same("u-1", "7", true)]
+    #[case::the_watch_is_ahead("u-1", "8", true)]
+    #[case::the_watch_is_behind("u-1", "6", false)]
+    #[case::another_one_of_the_name("u-2", "9", false)]
+    #[case::no_number("u-1", "v7", false)]
+    fn a_cronjob_is_known(#[case] uid: &str, #[case] version: &str, #[case] expected: bool) {
+        let cronjob = cronjob(uid, version);
+        let needed = Needed { cronjob: Some(&cronjob), namespace: None };
+        assert_eq!(found().agrees(needed), expected);
+    }
+
+    #[rstest]
+    #[case::the_same(json!({"tier": "gold"}), true)]
+    #[case::another_value(json!({"tier": "iron"}), false)]
+    #[case::one_more(json!({"tier": "gold", "keep": "yes"}), false)]
+    #[case::none(json!({}), false)]
+    fn the_labels_of_a_namespace_are_known(
+        #[case] labels: serde_json::Value,
+        #[case] expected: bool,
+    ) {
+        let namespace = namespace(&labels);
+        let needed = Needed { cronjob: None, namespace: Some(&namespace) };
+        assert_eq!(found().agrees(needed), expected);
+        let gone = Found { labels: None, ..found() };
+        assert!(!gone.agrees(needed));
+    }
+}
