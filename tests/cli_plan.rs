@@ -53,7 +53,7 @@ fn a_table_with_its_sums() {
     shop        1        2        0
 
     1 to delete, 2 to change, 0 only counted
-    frees about 3.3 KiB in etcd (Jobs: 1, Pods: 1; by the size of their JSON, a Pod taken for its template and 3 KiB)
+    frees about 3.4 KiB in etcd (Jobs: 1, Pods: 1; by the size of their JSON, a Pod taken for its template and 3 KiB)
     ");
     assert_snapshot!(stderr, @r"
     note: skipped 1 of other kinds: 1 Pod
@@ -69,7 +69,7 @@ fn wide_shows_what_a_deletion_frees() {
     ACTION   OBJECT                 OUTCOME    FINISHED               AGE   RULE         TTL   DUE                    UID                                    PODS   BYTES   WHY
     patch    cronjob/shop/nightly   -          -                      -     production   -     -                      33333333-0000-4000-8000-000000000001   -      -       its values are not those of the policy: ttl none to 30d
     patch    job/shop/import-19     -          -                      -     production   30d   -                      22222222-0000-4000-8000-000000000003   -      -       unfinished without a TTL; the policy gives one: ttl none to 30d
-    delete   job/shop/import-17     Complete   2026-11-10T12:00:00Z   11d   production   7d    2026-11-17T12:00:00Z   22222222-0000-4000-8000-000000000001   1      3471    finished without a TTL; the policy gives one
+    delete   job/shop/import-17     Complete   2026-11-10T12:00:00Z   11d   production   7d    2026-11-17T12:00:00Z   22222222-0000-4000-8000-000000000001   1      3539    finished without a TTL; the policy gives one
 
     RULE         DELETE   CHANGE   COUNT
     production   1        2        0
@@ -78,7 +78,7 @@ fn wide_shows_what_a_deletion_frees() {
     shop        1        2        0
 
     1 to delete, 2 to change, 0 only counted
-    frees about 3.3 KiB in etcd (Jobs: 1, Pods: 1; by the size of their JSON, a Pod taken for its template and 3 KiB)
+    frees about 3.4 KiB in etcd (Jobs: 1, Pods: 1; by the size of their JSON, a Pod taken for its template and 3 KiB)
     ");
 }
 
@@ -99,7 +99,7 @@ fn everything_with_all() {
     shop        1        2        0
 
     1 to delete, 2 to change, 0 only counted
-    frees about 3.3 KiB in etcd (Jobs: 1, Pods: 1; by the size of their JSON, a Pod taken for its template and 3 KiB)
+    frees about 3.4 KiB in etcd (Jobs: 1, Pods: 1; by the size of their JSON, a Pod taken for its template and 3 KiB)
     ");
     assert_snapshot!(stderr, @r"
     note: skipped 1 of other kinds: 1 Pod
@@ -148,7 +148,7 @@ fn by_age_and_without_a_policy() {
     shop        1        0        0
 
     1 to delete, 0 to change, 0 only counted
-    frees about 3.3 KiB in etcd (Jobs: 1, Pods: 1; by the size of their JSON, a Pod taken for its template and 3 KiB)
+    frees about 3.4 KiB in etcd (Jobs: 1, Pods: 1; by the size of their JSON, a Pod taken for its template and 3 KiB)
     ");
     assert_snapshot!(stderr, @r"
     note: skipped 1 of other kinds: 1 Pod

@@ -183,7 +183,7 @@ fn object(forged: bool) -> impl Strategy<Value = Json> {
                 // What kubectl apply and a server-side applier leave behind: they prove what was sent.
                 if client_applied {
                     let mut sent = json!({"spec": object["spec"]});
-                    if let Some((ttl, good, bad)) = apart.filter(|_| forged) {
+                    if let Some((ttl, good, bad)) = apart.clone().filter(|_| forged) {
                         let spec = if cron {
                             json!({
                                 "successfulJobsHistoryLimit": good, "failedJobsHistoryLimit": bad,
@@ -207,6 +207,10 @@ fn object(forged: bool) -> impl Strategy<Value = Json> {
                         fields.map(|field| (format!("f:{field}"), json!({}))).collect()
                     };
                     let mut fields = owned(&object["spec"]);
+                    // An update that is no apply may come with what was owned before.
+                    if apart.is_some() && forged {
+                        fields["f:ttlSecondsAfterFinished"] = json!({});
+                    }
                     let template = owned(&object["spec"]["jobTemplate"]["spec"]);
                     if cron {
                         fields["f:jobTemplate"] = json!({"f:spec": template});

@@ -110,6 +110,26 @@ fn annotations_without_room_for_a_record() {
     assert_eq!([patch, delete], ["count no-room", "count no-room"]);
 }
 
+/// Entries of settings that are left alone stay in the record, which may then be longer than the one
+/// that was decided: what is written is what must fit.
+#[test]
+fn a_record_with_what_is_left_alone_must_fit() {
+    let record =
+        json!({"history.failed": [5, 1, "a".repeat(63)], "history.successful": [7, null, "r"]});
+    let record = record.to_string();
+    let free = 262_144 - "curfew.dev/applied".len() - record.len() - 1;
+    let case = Case::new(cronjob(json!({
+        "metadata": {"annotations": {"curfew.dev/applied": record, "a": "x".repeat(free)}},
+        "spec": {"successfulJobsHistoryLimit": 7, "failedJobsHistoryLimit": 9},
+    })));
+    let rule = "b".repeat(52);
+    let spec = format!(
+        "limits: {{history: {{max: 8}}}}\nrules:\n  - {{name: {rule}, match: {{namespaces: [apps]}}, history: {{successful: 8}}}}\n"
+    );
+    let [_, marked, ..] = columns(&case, &spec);
+    assert_eq!(marked, "count no-room; count cronjob");
+}
+
 #[test]
 fn a_side_that_was_left_open_is_filled_at_the_finish() {
     let left_open = || {

@@ -35,7 +35,13 @@ fn snapshot(objects: &[Json]) -> Snapshot {
 }
 
 fn options() -> Options<'static> {
-    Options { now: NOW.parse().unwrap(), own_namespace: None, older_than: None, everything: false }
+    Options {
+        now: NOW.parse().unwrap(),
+        own_namespace: None,
+        older_than: None,
+        everything: false,
+        dump: false,
+    }
 }
 
 fn lines(plan: &Plan) -> Vec<String> {
@@ -136,14 +142,7 @@ fn a_plan_of_a_small_cluster() {
 
 #[test]
 fn a_plan_survives_json_and_yaml_and_no_edit() {
-    let mut objects = cluster();
-    // Without them nobody can tell what Terraform and others hold.
-    let blind = Plan::new(&delete(), &snapshot(&objects), &options());
-    assert_eq!(blind.check(), Err(BadPlan::NoManagers));
-    let managers =
-        json!({"metadata": {"managedFields": [{"manager": "me", "operation": "Update"}]}});
-    objects.iter_mut().for_each(|object| json_patch::merge(object, &managers));
-    let plan = Plan::new(&delete(), &snapshot(&objects), &options());
+    let plan = Plan::new(&delete(), &snapshot(&cluster()), &options());
     assert_eq!(plan.check(), Ok(()));
     let json: Plan = serde_json::from_str(&serde_json::to_string(&plan).unwrap()).unwrap();
     assert_eq!((json.check(), &json), (Ok(()), &plan));
@@ -375,4 +374,57 @@ fn without_namespaces_in_the_dump_their_labels_are_unknown() {
     let plan = Plan::new(&delete(), &snapshot(&objects), &options());
     assert!(plan.items.iter().all(|item| item.action == Does::Count), "{:?}", lines(&plan));
     assert_eq!(plan.cluster, None);
+}
+
+/// Without `managedFields` nobody can tell what Terraform and others hold, and kubectl leaves them out:
+/// such a plan is looked at, and not carried out.
+#[rstest::rstest]
+#[case::none(json!(null), Err(BadPlan::NoManagers))]
+#[case::an_empty_list(json!([]), Err(BadPlan::NoManagers))]
+#[case::there(json!([{"manager": "me", "operation": "Update"}]), Ok(()))]
+fn a_plan_of_a_dump_that_hides_its_managers(
+    #[case] managers: Json,
+    #[case] expected: Result<(), BadPlan>,
+    #[values("Job", "CronJob")] kind: &str,
+) {
+    let known = json!({"metadata": {"managedFields": [{"manager": "me", "operation": "Update"}]}});
+    let shown = named(finished("Complete", 10 * DAY, known), "apps", "shown");
+    let fields = json!({"metadata": {"managedFields": managers}});
+    let other =
+        if kind == "Job" { finished("Complete", 10 * DAY, fields) } else { cronjob(fields) };
+    // One object with managers does not speak for another one.
+    let apps = || namespace("apps", &json!({}));
+    let objects = [apps(), shown, named(other, "apps", "other")];
+    let dump = Options { dump: true, ..options() };
+    assert_eq!(Plan::new(&delete(), &snapshot(&objects), &dump).check(), expected);
+    // A cluster shows what there is.
+    assert_eq!(Plan::new(&delete(), &snapshot(&objects), &options()).check(), Ok(()));
+    // Of what stays as it is nothing need be known, nor of what a CronJob has made.
+    let kept = json!({"metadata": {"labels": {"keep": "yes"}}});
+    let objects = [apps(), named(finished("Complete", 10 * DAY, kept), "apps", "kept")];
+    assert_eq!(Plan::new(&delete(), &snapshot(&objects), &dump).check(), Ok(()));
+}
+
+/// A guard that keeps a rule from an object is told whatever else is done with it.
+#[test]
+fn what_is_withheld_is_told_beside_what_is_done() {
+    let policy = policy(
+        "stored: {action: Patch}\nrules:\n  - {name: all, match: {namespaces: [apps]}, ttl: 1h, \
+         history: {successful: 1}, enforce: true}\n",
+    );
+    let tracked = json!({"metadata": {"labels": {"argocd.argoproj.io/instance": "shop"}},
+        "spec": {"successfulJobsHistoryLimit": 5}});
+    let taken_back = json!({"metadata": {"labels": {"argocd.argoproj.io/instance": "shop"},
+        "annotations": {"curfew.dev/applied": "{\"ttl\":[60,null,\"old\"]}"}},
+        "spec": {"ttlSecondsAfterFinished": 60}});
+    let objects = [
+        named(cronjob(tracked), "apps", "family"),
+        named(finished("Complete", 10, taken_back), "apps", "taken"),
+    ];
+    let plan = Plan::new(&policy, &snapshot(&objects), &options());
+    assert_eq!(plan.items.len(), 2);
+    for item in &plan.items {
+        assert_eq!(item.action, Does::Patch, "{item:?}");
+        assert!(item.why.contains("keeps rule all, which enforces"), "{item:?}");
+    }
 }

@@ -15,7 +15,7 @@ use serde_json::{Value as Json, json};
 const HARSH: &str = "\
 stored: {action: Delete}
 rules:
-  - {name: all, match: {namespaces: [shop, default]}, ttl: 1h, enforce: true}
+  - {name: all, match: {namespaces: [shop, default]}, ttl: 1h, history: {successful: 2}, enforce: true}
 ";
 
 fn fixtures() -> PathBuf {
@@ -26,7 +26,7 @@ fn tools() -> Vec<Json> {
     let text = std::fs::read_to_string(fixtures().join("tools/stored.yaml")).unwrap();
     let list: Json = serde_yaml::from_str(&text).unwrap();
     let items = list["items"].as_array().unwrap().clone();
-    assert_eq!(items.len(), 50);
+    assert_eq!(items.len(), 52);
     items
 }
 
@@ -52,6 +52,21 @@ fn text(spec: &str) -> String {
     let spec = spec.lines().fold(String::new(), |text, line| text + "  " + line + "\n");
     "apiVersion: curfew.dev/v1alpha1\nkind: JobPolicy\nmetadata: {name: x}\nspec:\n".to_owned()
         + &spec
+}
+
+/// The `CronJob`s among them, with what their authors wrote.
+fn cronjobs() -> Vec<Json> {
+    let written = json!({"spec": {
+        "successfulJobsHistoryLimit": 7, "jobTemplate": {"spec": {"ttlSecondsAfterFinished": 86_400}}}});
+    let cronjobs = tools().into_iter().filter(|item| item["kind"] == "CronJob");
+    let cronjobs: Vec<Json> = cronjobs
+        .map(|mut cronjob| {
+            json_patch::merge(&mut cronjob, &written);
+            cronjob
+        })
+        .collect();
+    assert_eq!(cronjobs.len(), 3);
+    cronjobs
 }
 
 /// The default policy, of which no cluster should notice that it was installed.
@@ -106,7 +121,7 @@ fn admission_patches_none() {
             assert_eq!((&*decision, &response["patch"]), ("guarded", &Json::Null), "{name}");
             // The audit log says what keeps the rule from it.
             let withheld = response["auditAnnotations"]["withheld"].as_str().unwrap_or_default();
-            let told = withheld.contains("keeps rule all, which enforces ttl 3600, from it");
+            let told = withheld.contains("keeps rule all, which enforces ttl 1h, from it");
             assert!(told, "{name}: {response}");
         }
     }
@@ -136,6 +151,37 @@ fn the_sweeper_deletes_and_writes_none() {
                 panic!("{}: {:?}", job["metadata"]["name"], judgement.actions);
             };
         }
+    }
+}
+
+/// What Git holds of a `CronJob` is not rewritten: it would drift for ever.
+#[test]
+fn nobody_rewrites_what_the_author_of_a_cronjob_wrote() {
+    let harsh = policy(HARSH);
+    for cronjob in cronjobs() {
+        let name = &cronjob["metadata"]["name"];
+        let (decision, response) = admitted(&harsh, &cronjob);
+        assert_eq!((&*decision, &response["patch"]), ("unchanged", &Json::Null), "{name}");
+        let withheld = response["auditAnnotations"]["withheld"].as_str().unwrap_or_default();
+        assert!(
+            withheld.contains("enforces ttl 1h") && withheld.contains("successful 2"),
+            "{withheld}"
+        );
+        let object = Object::from_json(Kind::CronJob, &cronjob).unwrap();
+        let view = View {
+            object: &object,
+            cronjob: None,
+            children: Some(&[]),
+            namespace: "shop",
+            namespace_labels: None,
+            own_namespace: None,
+            flapping: false,
+            now: "2026-11-21T12:00:00Z".parse().unwrap(),
+        };
+        let judgement = decide(&harsh, &view);
+        let [Action::Count { reason: Reason::Withheld(_) }] = judgement.actions[..] else {
+            panic!("{name}: {:?}", judgement.actions);
+        };
     }
 }
 
@@ -206,6 +252,6 @@ fn what_a_guard_keeps_from_a_job_is_explained() {
     let (_, text) = curfew(&arguments);
     let told = "gitOpsTracked: label app.kubernetes.io/instance beside \
                 kubectl.kubernetes.io/last-applied-configuration keeps rule dagster-runs, which \
-                enforces ttl 3600, from it";
+                enforces ttl 1h, from it";
     assert!(text.contains(told), "{text}");
 }

@@ -244,8 +244,8 @@ fn timestamp(instant: i64) -> Timestamp {
 static BUNDLED: LazyLock<TimeZoneDatabase> = LazyLock::new(TimeZoneDatabase::bundled);
 
 /// Folders of a host's time zone database that hold every zone once more, and that Go reads like any
-/// other name. What is in `right/` counts leap seconds, so its clocks change 27 seconds later; here
-/// they change with the zone's own.
+/// other name. What is in `right/` counts leap seconds: to Go 1.26 the clocks of
+/// `right/Europe/Berlin` change 27 seconds later, and here they change with the zone's own.
 const TWINS: [&str; 2] = ["posix/", "right/"];
 
 /// How long before the first question a walk may still ask, in seconds.

@@ -148,6 +148,7 @@ impl Plan {
             own_namespace: own_namespace.as_deref(),
             older_than,
             everything: all || !against.is_empty(),
+            dump: !live,
         };
         let planned = plan::Plan::new(&policy, &snapshot, &options);
         if !against.is_empty() {
@@ -217,12 +218,6 @@ fn dump(
     };
     let snapshot = read(inputs, &context.namespace)?;
     tell_foreign(&snapshot, printer)?;
-    if !snapshot.knows_managers() {
-        printer.talk(
-            "note: the dump has no managedFields, by which alone guards know Terraform and others: \
-             `curfew sweep` refuses this plan; `kubectl get --show-managed-fields` adds them",
-        )?;
-    }
     Ok(Read { policy, own_namespace: None, snapshot, now: context.now(), live: false })
 }
 
@@ -267,6 +262,13 @@ fn tell_sums(plan: &plan::Plan, live: bool, printer: &mut Printer) -> std::io::R
              sweeper that meets this policy for the first time waits for `curfew approve`",
             totals.due_within_an_hour, totals.brake_at_most
         ))?;
+    }
+    if plan.without_managers {
+        printer.talk(
+            "note: objects of the dump have no managedFields, by which alone guards know Terraform \
+             and others: `curfew sweep` refuses this plan; `kubectl get --show-managed-fields` adds \
+             them",
+        )?;
     }
     let unknown = |why: &str| !live && plan.items.iter().any(|item| item.why == why);
     if unknown(&crate::sweeper::Reason::UnknownNamespace.to_string()) {

@@ -27,6 +27,7 @@ use super::resolve::{Resolved, Supplier};
 use super::rule::{Guard, GuardKind, Mode, Policy, Rule};
 use super::setting::{Setting, Value};
 use super::subject::Subject;
+use super::value::Seconds;
 
 /// What a decision is about.
 #[derive(Clone, Debug)]
@@ -354,6 +355,10 @@ impl Decision<'_> {
 impl std::fmt::Display for Withheld<'_> {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
         let Self { setting, target, rule, by } = self;
+        let target = match (setting, target.number().and_then(Seconds::new)) {
+            (Setting::Ttl, Some(seconds)) => seconds.to_string(),
+            _ => target.to_string(),
+        };
         let (setting, rule) = (setting.as_str(), &rule.name);
         write!(f, "{by} keeps rule {rule}, which enforces {setting} {target}, from it")
     }
@@ -514,11 +519,14 @@ impl<'p, 'a> Case<'p, 'a> {
         if self.input.operation == Operation::Stored {
             return;
         }
+        let matters = self.settled.iter().any(Settled::changes);
         for settled in &mut self.settled {
             settled.target = settled.present.clone();
             settled.source = Origin::Author;
         }
-        self.warn_of_no_room();
+        if matters && self.brought_annotations() {
+            self.warn_of_no_room();
+        }
     }
 
     /// The annotation in which a setting is recorded: a TTL of a `CronJob` beside the field that
@@ -561,8 +569,9 @@ impl<'p, 'a> Case<'p, 'a> {
     }
 }
 
-/// Whether the API server takes the annotations with this change of our record.
-fn fits(change: &RecordChange, metadata: Option<&Metadata<'_>>, spare: usize) -> bool {
+/// Whether the API server takes the annotations with this change of our record; `spare` bytes stay
+/// free for what others will add.
+pub fn fits(change: &RecordChange, metadata: Option<&Metadata<'_>>, spare: usize) -> bool {
     match change {
         RecordChange::Keep | RecordChange::Remove => true,
         RecordChange::Set(text) => super::record::fits(text, metadata, spare),

@@ -85,14 +85,16 @@ const LABELS: [&str; 15] = [
     "work.karmada.io/permanent-id",
 ];
 
-const ANNOTATIONS: [&str; 7] = [
+const ANNOTATIONS: [&str; 9] = [
     "apps.clusternet.io/owned-by-description",
+    "apps.open-cluster-management.io/hosting-subscription",
     "argocd.argoproj.io/tracking-id",
     "config.k8s.io/owning-inventory",
     "configsync.gke.io/resource-id",
     "kapp.k14s.io/identity",
     "kluctl.io/deployment-item-dir",
     "meta.helm.sh/release-name",
+    "resources.gardener.cloud/origin",
 ];
 
 const MANAGERS: [&str; 24] = [

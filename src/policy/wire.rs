@@ -14,7 +14,7 @@ use super::rule::{self, Action, GroupKind, Guard, Mode, Propagation, SchedulerMo
 use super::value::{Seconds, ZoneName};
 use crate::batch::Kind;
 use crate::batch::name::is_subdomain;
-use crate::batch::zone::ZoneError;
+use crate::batch::zone::{self, ZoneError};
 
 /// The version of the format.
 #[derive(Clone, Copy, Debug)]
@@ -135,8 +135,10 @@ impl FromNode for Manager {
         } else {
             return Some(Self(text.to_owned()));
         };
-        let mend = if stem.is_empty() || stem == text {
-            "write it as it stands in metadata.managedFields[].manager".to_owned()
+        // `kube*` may mean more than what has a separator behind `kube`.
+        let whole = text.split(['*', '?']).next().is_some_and(|start| start == stem);
+        let mend = if stem.is_empty() || whole {
+            "write each as it stands in metadata.managedFields[].manager".to_owned()
         } else {
             format!("write {stem}, which counts with any suffix after `-` or `/` too")
         };
@@ -381,6 +383,11 @@ impl FromNode for ZoneName {
             Ok(zone) => return Some(zone),
             Err(error) => error,
         };
+        if let Some(twin) = zone::twin(text).filter(|twin| Self::new(twin).is_ok()) {
+            let message = format!("not every API server has the time zone {text:?}");
+            findings.error(code::ZONE, node.span, message).mend(format!("write {twin}"));
+            return None;
+        }
         let message = format!("there is no time zone {text:?}");
         let finding = findings.error(code::ZONE, node.span, message);
         finding.mend(match (error, Self::nearest(text)) {

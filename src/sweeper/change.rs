@@ -3,8 +3,9 @@
 
 use serde_json::{Map, Value as Json, json};
 
-use crate::batch::{Kind, Object};
-use crate::policy::decide::{Decision, RecordChange, Settled};
+use super::reason::Reason;
+use crate::batch::{Kind, Object, annotation};
+use crate::policy::decide::{Decision, RecordChange, Settled, fits};
 use crate::policy::record::{ANNOTATION, Record};
 use crate::policy::{Setting, Value};
 
@@ -76,16 +77,18 @@ impl Identity {
 // === impl Change ===
 
 impl Change {
-    /// The part of a decision that is about the given settings; `None` where the object cannot be
-    /// told from another. The record says what the object will hold: entries of settings that are
-    /// left alone stay as they are.
+    /// The part of a decision that is about the given settings. The record says what the object will
+    /// hold: entries of settings that are left alone stay as they are.
+    ///
+    /// # Errors
+    /// Where the object cannot be told from another, or has no room for the record.
     pub(super) fn of(
         decision: &Decision<'_>,
         object: &Object<'_>,
         namespace: &str,
         settings: &[&Settled<'_>],
         direction: Direction,
-    ) -> Option<Self> {
+    ) -> Result<Self, Reason> {
         let left: Vec<Setting> = decision
             .settings
             .iter()
@@ -95,13 +98,16 @@ impl Change {
             .collect();
         let own = object.metadata.annotation(ANNOTATION);
         let template = object.template_metadata().and_then(|m| m.annotation(ANNOTATION));
-        Some(Self {
-            identity: Identity::of(object, namespace)?,
+        let change = Self {
+            identity: Identity::of(object, namespace).ok_or(Reason::NoIdentity)?,
             direction,
             fields: settings.iter().map(|settled| Field::of(settled)).collect(),
             own_record: without(&decision.own_record, own, &left),
             template_record: without(&decision.template_record, template, &left),
-        })
+        };
+        let fits = fits(&change.own_record, Some(&object.metadata), 0)
+            && fits(&change.template_record, object.template_metadata(), annotation::OF_A_START);
+        if fits { Ok(change) } else { Err(Reason::NoRoom) }
     }
 
     /// The change as a JSON merge patch (RFC 7386) that fails with 409 unless it meets the very

@@ -224,30 +224,31 @@ impl<'p> Judgement<'p> {
         self.actions.push(Action::Wait { until, reason });
     }
 
-    /// Writes what of the decision is about these settings, unless it must not.
+    /// Writes what of the decision is about these settings, unless it must not or cannot; says whether
+    /// it does.
     fn patch(
         &mut self,
         view: &View<'_>,
         settings: &[crate::policy::Setting],
         direction: super::Direction,
         row: Row,
-    ) {
+    ) -> bool {
         if view.flapping {
             self.count(Reason::Flapping);
-            return;
-        }
-        if self.decision.no_room {
-            self.count(Reason::NoRoom);
-            return;
+            return false;
         }
         let decision = &self.decision;
         let settled: Vec<&Settled<'_>> =
             settings.iter().filter_map(|setting| decision.setting(*setting)).collect();
         let change = Change::of(decision, view.object, view.namespace, &settled, direction);
-        self.actions.push(match change {
-            Some(change) => Action::Patch { change, reason: Reason::Row(row) },
-            None => Action::Count { reason: Reason::NoIdentity },
-        });
+        match change {
+            Ok(change) => self.actions.push(Action::Patch { change, reason: Reason::Row(row) }),
+            Err(reason) => {
+                self.count(reason);
+                return false;
+            }
+        }
+        true
     }
 
     /// What keeps an object from being deleted for good: an exemption or a guard.

@@ -49,14 +49,13 @@ impl Hold {
         let raises = matches!(settled.source, Origin::Hold);
         // Where there is no TTL, there is nothing to raise.
         let by_hold = !settled.present.is_absent() && (was_raised || raises);
-        if by_hold && decision.no_room {
-            return Self::Idle(Reason::NoRoom);
-        }
         let direction = if raises { Direction::Raise } else { Direction::Lower };
         let change = (by_hold && settled.changes())
-            .then(|| Change::of(&decision, view.object, view.namespace, &[settled], direction))
-            .flatten()
-            .map(Box::new);
+            .then(|| Change::of(&decision, view.object, view.namespace, &[settled], direction));
+        let change = match change.transpose() {
+            Ok(change) => change.map(Box::new),
+            Err(reason) => return Self::Idle(reason),
+        };
         let ttl = if by_hold { settled.target.number() } else { settled.present.number() };
         let finish = crate::batch::Finish::of(view.object);
         Self::Judged {

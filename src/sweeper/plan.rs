@@ -44,8 +44,8 @@ pub struct Plan {
     #[serde(skip_serializing_if = "Option::is_none", default)]
     pub older_than: Option<i64>,
     pub propagation_policy: String,
-    /// What was read had no `managedFields`, by which alone some tools are known: Jobs that they hold
-    /// may be among the items. Such a plan is to be looked at, and never carried out.
+    /// An item's object came in a dump without `managedFields`, by which alone some tools are known:
+    /// they may hold it. Such a plan is to be looked at, and never carried out.
     #[serde(skip_serializing_if = "std::ops::Not::not", default)]
     pub without_managers: bool,
     pub items: Vec<Item>,
@@ -98,6 +98,8 @@ pub struct Options<'a> {
     pub older_than: Option<Seconds>,
     /// Also list what nothing is done about.
     pub everything: bool,
+    /// The objects come from a dump, which may leave out what a cluster has.
+    pub dump: bool,
 }
 
 /// Why a plan cannot be carried out.
@@ -106,7 +108,7 @@ pub enum BadPlan {
     #[error("it is no plan of this build: it says {0}, and {API_VERSION}/{KIND} is read")]
     AnotherKind(String),
     #[error(
-        "it was made of a dump without managedFields, and may hold Jobs of Terraform, Crossplane and \
+        "it was made of a dump in which objects have no managedFields, and may hold Jobs of Terraform, Crossplane and \
          others, which would run them again; make it of the cluster, or of `kubectl get \
          jobs,cronjobs,namespaces -A -o yaml --show-managed-fields`"
     )]
@@ -146,6 +148,7 @@ impl Plan {
         let mut totals = Totals { brake_at_most: policy.stored.brake_at_most, ..Totals::default() };
         let objects = snapshot.objects();
         let mut pruned = std::collections::BTreeSet::new();
+        let mut blind = false;
         // `CronJob`s first: a Job that its family's limit ends need not be listed for itself.
         for stored in objects.cronjobs().chain(objects.jobs()) {
             let children = objects.children(stored);
@@ -174,6 +177,9 @@ impl Plan {
                 if !anew {
                     continue;
                 }
+                if options.dump && matches!(item.action, Does::Delete | Does::Patch) {
+                    blind |= objects.job(&item.uid).unwrap_or(stored).hides_its_managers();
+                }
                 totals.add(&item);
                 items.push(item);
             }
@@ -187,7 +193,7 @@ impl Plan {
             revision: policy.revision.clone(),
             older_than: options.older_than.map(Seconds::get),
             propagation_policy: propagation(policy.stored.propagation).to_owned(),
-            without_managers: !snapshot.knows_managers(),
+            without_managers: blind,
             items,
             totals,
             digest: String::new(),
@@ -300,7 +306,7 @@ fn together(judgement: &Judgement<'_>, view: &View<'_>) -> Vec<Action> {
     }
     let whole = Change::of(decision, view.object, view.namespace, &settled, Direction::Lower);
     let first = actions.iter().position(|action| patch(&action));
-    if let (Some(first), Some(whole)) = (first, whole) {
+    if let (Some(first), Ok(whole)) = (first, whole) {
         let reason = actions[first].reason().clone();
         actions.retain(|action| !patch(&action));
         actions.insert(first.min(actions.len()), Action::Patch { change: whole, reason });

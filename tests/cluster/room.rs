@@ -26,7 +26,10 @@ fn admission_lets_pass_what_it_has_no_room_in() {
     assert_eq!(over.status, 422, "{}", over.body);
     let full = scene.space.create(&job("full", json!({"metadata": annotations(MOST)})));
     let warnings = full.warnings.clone();
-    assert!(warnings.iter().any(|text| text.starts_with("left as it is: ")), "{warnings:?}");
+    assert!(
+        warnings.iter().any(|text| text.starts_with("curfew changes nothing: ")),
+        "{warnings:?}"
+    );
     let told = scene.plane.audit.annotations(&full);
     assert_eq!(audit::calls(&told, &scene.registration.name), [false], "{told}");
     let stored = full.ok();

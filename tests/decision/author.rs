@@ -145,6 +145,9 @@ fn a_forged_record_is_void(#[case] record: &str) {
     job(&json!({"metadata": {"annotations": {"curfew.dev/hold-until": "2027-01-01T00:00:00Z"}},
         "spec": {"ttlSecondsAfterFinished": 60}})),
     json!({"ttlSecondsAfterFinished": 3600}))]
+#[case::an_owner_that_is_stale("defaults: {ttl: 1h}\n",
+    job(&json!({"metadata": {"managedFields": [{"manager": "me", "operation": "Apply",
+        "fieldsV1": {"f:spec": {"f:ttlSecondsAfterFinished": {}}}}]}})), json!({}))]
 #[case::history("limits: {history: {max: 2}}\n",
     cronjob(&json!({"spec": {"successfulJobsHistoryLimit": 5}})), json!({"successfulJobsHistoryLimit": 2}))]
 #[case::history_to_its_default("limits: {history: {max: 3}}\n",

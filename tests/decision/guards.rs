@@ -105,12 +105,12 @@ fn the_own_list_of_a_policy_takes_the_instance_at_its_word() {
 #[rstest::rstest]
 #[case::by_a_guard(
     job(&json!({"metadata": {"labels": {"argocd.argoproj.io/instance": "a"}}})),
-    &["gitOpsTracked: label argocd.argoproj.io/instance keeps rule hard, which enforces ttl 900, from it"]
+    &["gitOpsTracked: label argocd.argoproj.io/instance keeps rule hard, which enforces ttl 15m, from it"]
 )]
 #[case::by_two(
     job(&json!({"metadata": {"labels": {"argocd.argoproj.io/instance": "a"},
         "annotations": {"helm.sh/hook": "test"}}})),
-    &["deployHooks: annotation helm.sh/hook keeps rule hard, which enforces ttl 900, from it"]
+    &["deployHooks: annotation helm.sh/hook keeps rule hard, which enforces ttl 15m, from it"]
 )]
 #[case::as_it_is_already(
     job(&json!({"metadata": {"labels": {"argocd.argoproj.io/instance": "a"}},
@@ -120,7 +120,7 @@ fn the_own_list_of_a_policy_takes_the_instance_at_its_word() {
 #[case::a_tracked_cronjob(
     cronjob(&json!({"metadata": {"labels": {"argocd.argoproj.io/instance": "a"}},
         "spec": {"jobTemplate": {"spec": {"ttlSecondsAfterFinished": 86_400}}}})),
-    &["gitOpsTracked: label argocd.argoproj.io/instance keeps rule hard, which enforces ttl 900, from it",
+    &["gitOpsTracked: label argocd.argoproj.io/instance keeps rule hard, which enforces ttl 15m, from it",
       "gitOpsTracked: label argocd.argoproj.io/instance keeps rule hard, which enforces history.successful 1, from it"]
 )]
 #[case::nothing_keeps_it(job(&json!({"spec": {"ttlSecondsAfterFinished": 86_400}})), &[])]

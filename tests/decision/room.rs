@@ -10,7 +10,7 @@ use super::case::{Case, DEV, child, cronjob, dev, finished, job, merge, policy};
 const KEY: &str = "curfew.dev/applied";
 const RECORD: &str = r#"{"ttl":[300,null,"dev"]}"#;
 const WARNING: &str =
-    "left as it is: annotations over 262144 bytes with the record curfew.dev/applied";
+    "curfew changes nothing: with its record the annotations would pass 262144 bytes";
 
 /// Annotations of so many bytes, keys and values.
 fn annotations(bytes: usize) -> Json {
@@ -110,4 +110,17 @@ fn a_hold_that_cannot_be_recorded_raises_nothing() {
     assert!(!outcome.changed && outcome.warnings.contains(&WARNING.to_owned()), "{outcome:?}");
     let held = finished("Complete", padded(job(&hold), free - 100));
     assert!(Case::update(&policy, old, held).decide().changed);
+}
+
+/// Told to whoever makes the annotations longer, and not to whoever touches a label.
+#[test]
+fn an_update_of_something_else_is_told_nothing() {
+    let policy = policy(DEV);
+    let full = padded(dev(), MOST_BYTES);
+    let mut touched = full.clone();
+    merge(&mut touched, &json!({"metadata": {"labels": {"touched": "yes"}}}));
+    let outcome = Case::update(&policy, full.clone(), touched).decide();
+    assert_eq!((outcome.changed, outcome.warnings.len()), (false, 0));
+    let outcome = Case::update(&policy, dev(), full).decide();
+    assert_eq!((outcome.changed, &outcome.warnings[..]), (false, &[WARNING.to_owned()][..]));
 }

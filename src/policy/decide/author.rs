@@ -214,6 +214,18 @@ impl Case<'_, '_> {
         }
     }
 
+    /// Whether this request made the annotations longer, or brought them.
+    pub(super) fn brought_annotations(&self) -> bool {
+        let bytes = |object: &Object<'_>| {
+            let template = object.template_metadata().map_or(0, Metadata::annotation_bytes);
+            object.metadata.annotation_bytes() + template
+        };
+        match (self.input.operation, self.input.old) {
+            (Operation::Update, Some(old)) => bytes(self.input.object) > bytes(old),
+            _ => true,
+        }
+    }
+
     /// Whether this request changed a setting, or brought it.
     pub(super) fn brought(&self, setting: Setting) -> bool {
         match (self.input.operation, self.input.old) {

@@ -2,7 +2,6 @@
 //! left. Given in the call that changes or brings the value, and in no other.
 
 use crate::batch::{Kind, annotation};
-use crate::policy::record::ANNOTATION;
 use crate::policy::rule::{GuardKind, Rule};
 use crate::policy::setting::{Setting, Value};
 
@@ -66,7 +65,9 @@ impl Case<'_, '_> {
     pub(super) fn warn_of_no_room(&mut self) {
         let most = annotation::MOST_BYTES;
         self.warn(
-            format!("left as it is: annotations over {most} bytes with the record {ANNOTATION}"),
+            format!(
+                "curfew changes nothing: with its record the annotations would pass {most} bytes"
+            ),
             None,
         );
     }

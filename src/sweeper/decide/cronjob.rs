@@ -43,10 +43,6 @@ impl Judgement<'_> {
                 (true, false) => written.push(settled.setting),
             }
         }
-        if self.decision.no_room && !(written.is_empty() && lowered.is_empty()) {
-            self.count(Reason::NoRoom);
-            return;
-        }
         let risks: Vec<Risk> =
             lowered.iter().flat_map(|(s, limit)| family::ended_by(view, *s, *limit)).collect();
         let lowered: Vec<Setting> = lowered.into_iter().map(|(setting, _)| setting).collect();
@@ -58,9 +54,8 @@ impl Judgement<'_> {
         if !written.is_empty() {
             self.patch(view, &written, direction, row);
         }
-        if !risks.is_empty() {
+        if !risks.is_empty() && self.patch(view, &lowered, Direction::Lower, row) {
             self.risks.extend(risks);
-            self.patch(view, &lowered, Direction::Lower, row);
         }
         if left {
             self.count(Reason::Row(Row::CronJob));

@@ -6,6 +6,7 @@ use serde_json::Value as Json;
 
 use super::super::change::Field;
 use super::super::decide::{Action, Judgement};
+use super::super::reason::Reason;
 use super::snapshot::{Objects, Stored, Weight};
 use crate::batch::Finish;
 use crate::policy::decide::Origin;
@@ -77,7 +78,14 @@ impl Item {
         action: &Action,
         now: Timestamp,
     ) -> Self {
-        let why = action.reason().to_string();
+        let mut why = action.reason().to_string();
+        // What a guard keeps from the object is told whatever else is done with it.
+        let about_itself = !matches!(action, Action::Delete { .. });
+        if about_itself && !matches!(action.reason(), Reason::Withheld(_)) {
+            for withheld in &judgement.decision.withheld {
+                why += &format!("; {withheld}");
+            }
+        }
         match action {
             // A family's limit ends Jobs that are not the object itself.
             Action::Delete { deletion, .. } => {

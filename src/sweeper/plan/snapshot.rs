@@ -107,13 +107,6 @@ impl Snapshot {
         &self.foreign
     }
 
-    /// Whether it is there who manages which field: kubectl leaves that out unless it is asked to
-    /// show it, and guards then miss GitOps tools that leave no other mark.
-    pub fn knows_managers(&self) -> bool {
-        let known = |job: &Held| !job.json["metadata"]["managedFields"].is_null();
-        self.jobs.is_empty() || self.jobs.iter().any(known)
-    }
-
     /// uid of the namespace kube-system, where it is there.
     pub fn cluster(&self) -> Option<&str> {
         self.cluster.as_deref()
@@ -280,6 +273,13 @@ impl<'a> Stored<'a> {
         let Held { namespace, json, weight, planned } = held;
         let (weight, planned, children) = (*weight, *planned, Vec::new());
         Some(Self { namespace, object, planned, json, weight, children })
+    }
+
+    /// Whether a guard may have missed the tool that holds the object, because nobody says who manages
+    /// which field: kubectl leaves that out unless it is asked to show it. Marks are looked for on
+    /// what no `CronJob` has made.
+    pub(super) fn hides_its_managers(&self) -> bool {
+        self.object.cronjob_owner().is_none() && self.object.metadata.managers().is_empty()
     }
 
     /// What the deletion of a Job frees.

@@ -107,6 +107,7 @@ fn plan(user: &User, jobs: usize) {
         own_namespace: None,
         older_than: Some(age),
         everything: false,
+        dump: false,
     };
     let plan = Plan::new(&older_than(age, false).expect("it is ours"), &snapshot, &options);
     assert_eq!(plan.items.len(), jobs);
