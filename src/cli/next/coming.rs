@@ -16,6 +16,8 @@ use crate::batch::schedule::daylight::{self, Disturbance, Kind};
 use crate::batch::zone::Zone;
 use crate::cli::clocks::ZoneFrom;
 use crate::cli::next::notes;
+use crate::scheduler::view::read;
+use crate::scheduler::{Concurrency, Timetable, observe};
 
 /// The next starts of one schedule.
 #[derive(Debug, Serialize)]
@@ -34,6 +36,9 @@ pub(super) struct Coming {
     pub(super) by_the_clock: bool,
     pub(super) now: Timestamp,
     pub(super) suspended: bool,
+    /// A start that has come, and that the controller makes at its next look.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub(super) pending: Option<Start>,
     pub(super) starts: Vec<Start>,
     pub(super) skipped: Vec<Skipped>,
     pub(super) notes: Vec<Note>,
@@ -49,7 +54,7 @@ pub(super) struct Start {
     /// Since the start before; `None` of the first.
     #[serde(rename = "gapSeconds", serialize_with = "seconds")]
     pub(super) gap: Option<SignedDuration>,
-    /// What a change of the clocks does: `twice`, `extra` or `shifted`.
+    /// `pending`; or what a change of the clocks does: `twice`, `extra` or `shifted`.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub(super) mark: Option<&'static str>,
     #[serde(skip_serializing_if = "Option::is_none")]
@@ -101,6 +106,18 @@ impl Coming {
         let starts = starts(&times, &subject.schedule, zone, now, &found);
         let (skipped, ahead) = skipped(&times, zone, now, &found);
         let mut notes: Vec<Note> = never.into_iter().collect();
+        let pending = pending(subject, zone, now).filter(|_| notes.is_empty());
+        let pending = pending.map(|(slot, held)| {
+            let (until, note) = notes::pending(slot, held.as_deref());
+            notes.push(note);
+            Start {
+                local: slot.to_zoned(zone.time_zone().clone()),
+                utc: slot,
+                gap: None,
+                mark: Some("pending"),
+                note: Some(format!("due, pending: the controller makes it {until}")),
+            }
+        });
         notes.extend(notes::about(subject, (zone, from), now, (&times, count), ahead));
         Self {
             object: subject.object.clone(),
@@ -111,6 +128,7 @@ impl Coming {
             by_the_clock: subject.schedule.period().is_none(),
             now,
             suspended: subject.suspended,
+            pending,
             starts,
             skipped,
             notes,
@@ -126,6 +144,17 @@ impl Coming {
     pub(super) fn assumes_a_zone(&self) -> bool {
         self.by_the_clock && self.time_zone_from == ZoneFrom::Assumed
     }
+}
+
+/// The start that has come and is to be made, with the Job that a `Forbid` waits for. Only of what
+/// is stored.
+fn pending(subject: &Subject, zone: &Zone, now: Timestamp) -> Option<(Timestamp, Option<String>)> {
+    let cronjob = read::cronjob(&subject.json).ok()?;
+    let timetable = Timetable::read(cronjob.schedule, cronjob.time_zone, zone).ok()?;
+    let slot = observe::pending(&cronjob, &timetable, cronjob.since(), now)?;
+    let forbids = cronjob.concurrency == Concurrency::Forbid;
+    let held = cronjob.status.active.first().filter(|_| forbids);
+    Some((slot, held.map(|entry| entry.name.clone().into_owned())))
 }
 
 /// The starts after `now`, as the controller finds them.
