@@ -3,6 +3,7 @@
 use std::path::Path;
 
 use assert_cmd::Command;
+use curfew::scheduler::observe::{AS_MEANT, STATES};
 use insta::assert_snapshot;
 use serde_json::{Value as Json, json};
 
@@ -461,6 +462,21 @@ fn what_is_misread_is_in_the_wide_table() {
     }
     let (_, table, _) = told_of(&text, &[]);
     assert!(!table.contains("suffices"), "{table}");
+}
+
+/// In bold where somebody has to look.
+#[test]
+fn every_state_is_documented() {
+    let page = Path::new(env!("CARGO_MANIFEST_DIR")).join("docs/cronjobs.md");
+    let page = std::fs::read_to_string(page).unwrap();
+    let (_, table) = page.split_once("## States").unwrap();
+    let told = table.lines().filter_map(|line| line.strip_prefix("| "));
+    let told = told.filter_map(|row| row.split_once(" |").map(|(cell, _)| cell));
+    let told: Vec<&str> = told.take_while(|cell| !cell.contains("without")).skip(1).collect();
+    let expected = STATES.map(|state| {
+        if AS_MEANT.contains(&state) { format!("`{state}`") } else { format!("**`{state}`**") }
+    });
+    assert_eq!(told, expected);
 }
 
 /// Nothing is shown where anything of a dump has no place in the answer; each is named.

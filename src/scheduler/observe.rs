@@ -18,7 +18,7 @@ use std::iter;
 
 use jiff::{SignedDuration, Timestamp};
 
-pub use self::finding::{Finding, NOT_KNOWN, STATES};
+pub use self::finding::{AS_MEANT, Finding, NOT_KNOWN, STATES};
 use super::job;
 use super::missed::{NeverTwice, Since, most_recent, next_start};
 use super::timetable::{Timetable, TimetableError};

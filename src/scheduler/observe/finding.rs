@@ -223,6 +223,10 @@ pub const STATES: [&str; 13] = [
     "unreadable",
 ];
 
+/// Those that nobody needs to look at.
+pub const AS_MEANT: [&str; 5] =
+    ["fine", "namespace-terminating", NOT_KNOWN, "suspended", "terminating"];
+
 /// The word for what nobody knows.
 pub const NOT_KNOWN: &str = "not-known";
 

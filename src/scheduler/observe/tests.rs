@@ -5,7 +5,7 @@ use proptest::prelude::*;
 use proptest::sample::select;
 use rstest::rstest;
 
-use super::{MOST, Observation, STATES, WhyMissed, observe};
+use super::{AS_MEANT, MOST, Observation, STATES, WhyMissed, observe};
 use crate::batch::Outcome;
 use crate::batch::zone::{Zone, check};
 use crate::scheduler::job;
@@ -137,6 +137,7 @@ fn seen_beside(
     let states = seen.states();
     assert!(states.iter().all(|state| STATES.contains(state)), "{states:?}");
     assert_eq!(seen.needs_attention(), !seen.to_string().is_empty());
+    assert_eq!(seen.needs_attention(), !states.iter().all(|state| AS_MEANT.contains(state)));
     seen
 }
 
