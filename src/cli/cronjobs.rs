@@ -237,9 +237,14 @@ impl Report {
             printer.talk(clocks::ASSUMED)?;
         }
         if let Some(count) = self.states.get(NOT_KNOWN) {
+            let mend = if families.is_complete() {
+                String::new()
+            } else {
+                format!("; a dump by {DUMP} does")
+            };
             printer.talk(format!(
                 "note: of {count} CronJobs nothing tells since when they have their schedule, and \
-                 so not what they have missed; a dump by {DUMP} does"
+                 so not what they have missed{mend}"
             ))?;
         }
         let attention = self.items.iter().filter(|row| row.needs_attention()).count();

@@ -2,11 +2,14 @@
 
 use std::time::Duration;
 
-use jiff::ToSpan;
+use curfew::scheduler::view::read;
+use jiff::{Timestamp, ToSpan};
 use serde_json::{Value, json};
 
 use crate::plane;
-use crate::support::scheduling::{Scheduling, some_minute};
+use crate::support::api::Patch;
+use crate::support::manifest::cron_job;
+use crate::support::scheduling::{Scheduling, alone, some_minute};
 use crate::support::wait::eventually;
 
 const OBSERVE: &str = "{mode: Observe, grace: 1s, clusterTimeZone: UTC}";
@@ -106,4 +109,52 @@ fn a_last_start_ahead_is_told() {
     scene.put_clock(slot + 2.minutes());
     wait_for_state(&scene, "last-start-ahead");
     assert!(missed(&scene, "not-started") < 0.5, "{}", scene.metrics.text());
+}
+
+/// What an API server writes down of edits, and what not.
+#[test]
+fn the_object_tells_of_its_edits() {
+    let Some(plane) = plane() else { return };
+    let _alone = alone();
+    let space = plane.namespace("edits");
+    let spec = json!({"schedule": "0 0 29 2 *", "timeZone": "Asia/Tokyo", "suspend": true});
+    space.create(&cron_job("one", json!({"spec": spec}))).ok();
+    let in_force = || -> Option<Timestamp> {
+        read::cronjob(&space.cron_job("one")).expect("it is stored").in_force
+    };
+    let created = in_force().expect("it was not edited");
+    // Times have whole seconds.
+    let second = || std::thread::sleep(Duration::from_millis(1100));
+    let patch = |manager: &str, subresource: &str, body: Value| {
+        second();
+        let path = space.path(&format!("cronjobs/one{subresource}?fieldManager={manager}"));
+        plane.api.patch(Patch::Merge, &path, &body).ok();
+        in_force().expect("somebody owns the schedule")
+    };
+    let label = json!({"metadata": {"labels": {"a": "b"}}});
+    assert_eq!(patch("labeller", "", label), created);
+    let status = json!({"status": {"lastScheduleTime": "2026-11-01T00:00:00Z"}});
+    assert_eq!(patch("controller", "/status", status), created);
+    let edited = patch("editor", "", json!({"spec": {"schedule": "0 0 29 2 1"}}));
+    assert!(edited > created);
+    let image = json!({"spec": {"jobTemplate": {"spec": {"backoffLimit": 1}}}});
+    assert_eq!(patch("builder", "", image), edited);
+    let resumed = patch("resumer", "", json!({"spec": {"suspend": false}}));
+    assert!(resumed > edited);
+    // A defaulted field that is removed has another value afterwards.
+    let suspended = patch("suspender", "", json!({"spec": {"suspend": true}}));
+    let reset = patch("remover", "", json!({"spec": {"suspend": null}}));
+    assert!(reset > suspended && suspended > resumed);
+    // One without a default leaves no trace, as docs/cronjobs.md says.
+    assert_eq!(patch("remover", "", json!({"spec": {"timeZone": null}})), reset);
+    let applied = json!({
+        "apiVersion": "batch/v1", "kind": "CronJob", "metadata": {"name": "one"},
+        "spec": {"schedule": "0 0 29 2 2", "jobTemplate": {"spec": {"template": {"spec": {
+            "restartPolicy": "Never", "containers": [{"name": "c", "image": "i"}]}}}}},
+    });
+    second();
+    let path = space.path("cronjobs/one");
+    plane.api.patch(Patch::Apply("applier&force=true"), &path, &applied).ok();
+    assert!(in_force().expect("it was applied") > reset);
+    plane.api.delete(&space.path("cronjobs"));
 }

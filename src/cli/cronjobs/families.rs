@@ -89,6 +89,11 @@ impl Families {
         Ok(())
     }
 
+    /// Whether they were read at a cluster, with everything that it tells.
+    pub(super) const fn is_complete(&self) -> bool {
+        self.complete
+    }
+
     /// Takes note of a namespace that is being deleted.
     pub(super) fn add_namespace(&mut self, namespace: &Json) {
         if let (Some(name), true) =

@@ -214,7 +214,7 @@ impl<'s> Duty<'s> {
         let now = self.now();
         if now < self.latest.saturating_sub(TOLERANCE).unwrap_or(now) {
             (self.next_round, self.next_report, self.healed) = (now, now, now);
-            self.memory.clock_put_back();
+            self.memory.clock_put_back(now);
             self.everything();
             self.latest = now;
         }

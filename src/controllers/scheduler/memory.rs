@@ -122,8 +122,11 @@ impl Memory {
     }
 
     /// The clock was put back: nothing that is remembered lies in the future.
-    pub(super) fn clock_put_back(&mut self) {
-        self.0.values_mut().for_each(|known| known.passed = None);
+    pub(super) fn clock_put_back(&mut self, now: Timestamp) {
+        for known in self.0.values_mut() {
+            known.passed = None;
+            known.in_force = known.in_force.min(now);
+        }
     }
 }
 
@@ -254,5 +257,9 @@ mod tests {
         };
         assert_eq!(in_force(false), [at("08:00"), at("08:00")]);
         assert_eq!(in_force(true), [at("11:30"), at("08:00")]);
+        // Nothing has been in force since a time that is yet to come.
+        memory.clock_put_back(at("11:10"));
+        let in_force = names.each_ref().map(|name| memory.known(name).unwrap().in_force);
+        assert_eq!(in_force, [at("11:10"), at("08:00")]);
     }
 }
