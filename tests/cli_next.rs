@@ -248,7 +248,7 @@ fn a_dump_of_a_cluster_from_stdin() {
     Sun 2026-11-22 02:00:00+00:00   2026-11-22T02:00:00Z   -     -
     "#);
     assert_snapshot!(stderr, @r"
-    note: skipped 6 of other kinds: 3 Job, 2 Namespace, 1 Pod
+    note: skipped 4 of other kinds: 3 Job, 1 Pod
     note: without a time zone the clocks of kube-controller-manager count, here taken to be UTC; --time-zone says what they are, and spec.timeZone leaves no doubt
     ");
 }
@@ -340,6 +340,23 @@ fn a_start_that_is_due_and_pending() {
     let arguments = ["-f", "field/sidecar.yaml", "-c", "1", "--now", "2026-11-19T12:00:00Z"];
     let (_, stdout, _) = run(&mut command(&arguments));
     assert!(stdout.contains("the controller makes it once job/app-1 is over or gone"), "{stdout}");
+}
+
+/// Nothing can be created there.
+#[rstest::rstest]
+#[case::goes_away("Terminating", true)]
+#[case::lives("Active", false)]
+fn a_namespace_that_is_being_deleted(#[case] phase: &str, #[case] expected: bool) {
+    let fixtures = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/fixtures/field");
+    let text = std::fs::read_to_string(fixtures.join("edited-schedule.yaml")).unwrap();
+    let text = format!(
+        "apiVersion: v1\nkind: Namespace\nmetadata: {{name: shop}}\nstatus: {{phase: {phase}}}\n{text}"
+    );
+    let mut command = command(&["-f", "-", "-o", "json", "--now", "2026-11-19T12:30:00Z"]);
+    let (_, stdout, _) = run(command.write_stdin(text));
+    let all: serde_json::Value = serde_json::from_str(&stdout).unwrap();
+    let told = all[1]["notes"][0]["code"] == "namespace-terminating";
+    assert_eq!((told, all[1]["pending"].is_null()), (expected, expected), "{stdout}");
 }
 
 /// With one broken document nothing is shown of the others; each is named.

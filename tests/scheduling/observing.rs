@@ -153,8 +153,8 @@ fn the_object_tells_of_its_edits() {
             "restartPolicy": "Never", "containers": [{"name": "c", "image": "i"}]}}}}},
     });
     second();
-    let path = space.path("cronjobs/one");
-    plane.api.patch(Patch::Apply("applier&force=true"), &path, &applied).ok();
+    let object = space.path("cronjobs/one");
+    plane.api.patch(Patch::Apply("applier&force=true"), &object, &applied).ok();
     assert!(in_force().expect("it was applied") > reset);
     plane.api.delete(&space.path("cronjobs"));
 }

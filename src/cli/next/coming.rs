@@ -17,7 +17,7 @@ use crate::batch::zone::Zone;
 use crate::cli::clocks::ZoneFrom;
 use crate::cli::next::notes;
 use crate::scheduler::view::read;
-use crate::scheduler::{Concurrency, Timetable, observe};
+use crate::scheduler::{Concurrency, CronJob, Timetable, observe};
 
 /// The next starts of one schedule.
 #[derive(Debug, Serialize)]
@@ -150,6 +150,8 @@ impl Coming {
 /// is stored.
 fn pending(subject: &Subject, zone: &Zone, now: Timestamp) -> Option<(Timestamp, Option<String>)> {
     let cronjob = read::cronjob(&subject.json).ok()?;
+    let namespace_terminating = subject.namespace_terminating;
+    let cronjob = CronJob { namespace_terminating, ..cronjob };
     let timetable = Timetable::read(cronjob.schedule, cronjob.time_zone, zone).ok()?;
     let slot = observe::pending(&cronjob, &timetable, cronjob.since(), now)?;
     let forbids = cronjob.concurrency == Concurrency::Forbid;

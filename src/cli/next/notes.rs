@@ -45,6 +45,10 @@ pub(super) fn about(
     if subject.terminating {
         note("terminating", "it is being deleted: nothing starts any more".to_owned());
     }
+    if subject.namespace_terminating {
+        let message = "its namespace is being deleted: no Job can be created there";
+        note("namespace-terminating", message.to_owned());
+    }
     if let Some(base) = subject.base.filter(|base| *base > now) {
         note("future", format!("its last start or creation lies ahead, and counts: {base}"));
     }
