@@ -16,7 +16,7 @@ use jiff::Timestamp;
 
 use crate::batch::{Kind, Object, Wire};
 use crate::policy::decide::{Decision, Input, Operation, Verdict};
-use crate::policy::{Mode, Policy};
+use crate::policy::{Guard, Mode, Policy};
 
 use self::neighbours::{KnownCronJob, KnownNamespace, Neighbours};
 use self::review::{AuditAnnotations, Reading, Reply, Request, Response};
@@ -50,13 +50,18 @@ pub struct Report {
     /// The name, or the prefix where the API server makes it.
     pub name: String,
     /// The `decision` label of metrics: `patched`, `unchanged`, `dry-run`, `exempt`, `guarded`,
-    /// `untouched`, `never-considered`, `off`, `unjudged`; `unknown-cronjob` and
-    /// `unknown-namespace` where the answer depends on an object that we do not know.
+    /// `untouched`, `never-considered`, `off`, `unjudged`; `no-room` where the annotations are too
+    /// long for the record of a change; `unknown-cronjob` and `unknown-namespace` where the answer
+    /// depends on an object that we do not know.
     pub decision: &'static str,
     /// Setting and the name of the rule, or reserved word, that supplied its value.
     pub rules: Vec<(&'static str, String)>,
     /// The guards that hit.
     pub guards: Vec<&'static str>,
+    /// What keeps the object as its author wrote it, with the evidence, where a guard does.
+    pub guarded: String,
+    /// What rules enforce, and a guard keeps from the object.
+    pub withheld: String,
     /// Settings of the author that were changed, with the reason (`limits`, `enforce`, …).
     pub changed: Vec<(&'static str, &'static str)>,
     pub dry_run: bool,
@@ -196,6 +201,8 @@ fn respond(policy: &Policy, report: Report, patch: Option<String>, warnings: &[S
             decision: report.decision,
             revision: &policy.revision,
             rule: &rule,
+            guard: &report.guarded,
+            withheld: &report.withheld,
         },
     });
     let body = serde_json::to_vec(&reply).expect("strings are always JSON");
@@ -228,12 +235,18 @@ impl Report {
     fn tell(&mut self, decision: &Decision<'_>) {
         self.decision = match (&decision.verdict, decision.mode, decision.changes()) {
             (Verdict::Off, ..) => "off",
+            _ if decision.no_room => NO_ROOM,
             (_, Mode::DryRun, true) => "dry-run",
             (Verdict::Considered, _, true) => "patched",
             (Verdict::Considered, _, false) => "unchanged",
             (verdict, ..) => verdict.as_str(),
         };
         self.guards = decision.guards.iter().map(|hit| hit.guard.as_str()).collect();
+        if decision.verdict == Verdict::Guarded {
+            let skips = decision.guards.iter().filter(|hit| hit.setting == Guard::Skip);
+            self.guarded = list(skips);
+        }
+        self.withheld = list(&decision.withheld);
         for settled in decision.settings.iter().filter(|settled| settled.changes()) {
             let setting = settled.setting.as_str();
             self.rules.push((setting, settled.source.as_str().to_owned()));
@@ -256,6 +269,10 @@ impl Report {
     }
 }
 
+fn list<T: std::fmt::Display>(items: impl IntoIterator<Item = T>) -> String {
+    items.into_iter().map(|item| item.to_string()).collect::<Vec<_>>().join("; ")
+}
+
 // === impl BadReview ===
 
 impl BadReview {
@@ -263,6 +280,9 @@ impl BadReview {
         Self { reason, message: message.into() }
     }
 }
+
+/// The `decision` of an object whose annotations leave no room for a record.
+pub const NO_ROOM: &str = "no-room";
 
 /// The operations that a label may hold.
 const OPERATIONS: [&str; 4] = ["CREATE", "UPDATE", "DELETE", "CONNECT"];

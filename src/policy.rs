@@ -21,6 +21,7 @@ mod label;
 pub mod lint;
 pub mod load;
 mod locate;
+pub mod marks;
 pub mod matching;
 mod node;
 pub mod record;

@@ -50,7 +50,10 @@ fn shown(command: &mut Command) -> String {
         format!("exit {code}\n----- stdout -----\n{stdout}----- stderr -----\n{stderr}");
     for mark in ["revision ", "revision: ", "\"revision\": \""] {
         while let Some(digits) = shown.find(mark).map(|start| start + mark.len()) {
-            let length = shown[digits..].find(|c: char| !c.is_ascii_alphanumeric()).unwrap();
+            // YAML quotes one that could be taken for a number.
+            let quote = usize::from(shown[digits..].starts_with('"'));
+            let word = &shown[digits + quote..];
+            let length = word.find(|c: char| !c.is_ascii_alphanumeric()).unwrap() + 2 * quote;
             shown.replace_range(digits - mark.len()..digits + length, "[REVISION]");
         }
     }

@@ -433,3 +433,61 @@ const UNBROKEN_MIDNIGHTS: &[&str] = &[
     "Europe/Berlin",
     "Pacific/Auckland",
 ];
+
+/// Where the clocks go back within an hour, Go's search answers with a moment before the one that it
+/// was asked about, and a controller would start the past again. docs/cronjobs.md tells of it.
+#[rstest]
+#[case::chatham(
+    "Pacific/Chatham",
+    "2026-04-04T14:00:03Z",
+    "*/7 */3 * * *",
+    "2026-04-04T13:15:00Z",
+    "2026-04-04T14:15:00Z"
+)]
+#[case::st_johns_until_2011(
+    "America/St_Johns",
+    "2010-11-07T02:31:02Z",
+    "0 0 * * *",
+    "2010-11-07T02:30:00Z",
+    "2010-11-07T03:30:00Z"
+)]
+fn a_search_never_goes_back(
+    #[case] zone: &str,
+    #[case] after: Timestamp,
+    #[case] schedule: &str,
+    #[case] of_go: Timestamp,
+    #[case] expected: Timestamp,
+) {
+    let next = Schedule::parse(schedule).unwrap().next(after, &bundled(zone));
+    assert_eq!(next, Some(expected));
+    assert!(of_go < after && after < expected);
+}
+
+#[rstest]
+#[case::posix("posix/Europe/Berlin", "Europe/Berlin")]
+#[case::right("right/America/St_Johns", "America/St_Johns")]
+#[case::in_front_of_a_schedule("posix/UTC", "UTC")]
+fn zones_of_a_host_below_a_folder_are_known(#[case] name: &str, #[case] twin: &str) {
+    let (zone, twin) = (zone::check(name).unwrap(), zone::check(twin).unwrap());
+    assert_eq!((zone.name(), zone.to_string()), (name, name.to_owned()));
+    let now: Timestamp = "2026-03-01T00:00:00Z".parse().unwrap();
+    let schedule = Schedule::parse("30 2 * * *").unwrap();
+    let starts = |zone: &Zone| {
+        std::iter::successors(schedule.next(now, zone), |at| schedule.next(*at, zone))
+            .take(60)
+            .collect::<Vec<_>>()
+    };
+    assert_eq!(starts(&zone), starts(&twin));
+    let prefixed = Schedule::parse(&format!("TZ={name} 30 2 * * *")).unwrap();
+    assert_eq!(prefixed.next(now, &Zone::UTC), schedule.next(now, &twin));
+}
+
+#[rstest]
+#[case::nothing_below("posix/")]
+#[case::no_zone("posix/Europe/Atlantis")]
+#[case::twice("posix/right/UTC")]
+#[case::letter_case("posix/europe/berlin")]
+#[case::another_folder("leap/UTC")]
+fn what_lies_in_no_folder_of_zones_is_none(#[case] name: &str) {
+    assert!(zone::check(name).is_err());
+}

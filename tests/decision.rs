@@ -10,6 +10,7 @@ mod decision {
     mod history;
     mod holds;
     mod outcome;
+    mod room;
     mod updates;
     mod warnings;
 }

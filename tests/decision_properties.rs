@@ -86,7 +86,7 @@ fn labels() -> impl Strategy<Value = Json> {
         ("environment", "dev"),
         ("environment", "prod"),
         ("keep", "yes"),
-        ("app.kubernetes.io/instance", "shop"),
+        ("argocd.argoproj.io/instance", "shop"),
     ];
     maybe(prop::sample::subsequence(entries.to_vec(), 0..=2)).prop_map(|chosen| match chosen {
         None => Json::Null,
@@ -116,13 +116,15 @@ fn ttl() -> impl Strategy<Value = Json> {
         json!(10),
         json!(300),
         json!(900),
+        json!(3600),
         json!(86_400),
         json!(2_592_000),
         json!(-3),
     ])
 }
 
-/// What an author sends, after the API server's defaulting; `forged` allows records of ours.
+/// What an author sends, after the API server's defaulting; `forged` allows records of ours, and what
+/// kubectl remembers to be another manifest than the one that was sent.
 fn object(forged: bool) -> impl Strategy<Value = Json> {
     let annotations = (
         maybe(prop::sample::select(vec!["a", "b"])),
@@ -142,60 +144,79 @@ fn object(forged: bool) -> impl Strategy<Value = Json> {
             if map.is_empty() && !present { Json::Null } else { map.into() }
         });
     let limit = || prop::sample::select(vec![0_i64, 1, 2, 3, 5, 50]);
+    let remembered = (ttl(), limit(), limit());
     (
         any::<bool>(),
-        (labels(), annotations),
+        (labels(), annotations, maybe(remembered)),
         (labels(), maybe(record())),
         (ttl(), limit(), limit()),
         (prop::bool::weighted(0.2), prop::bool::weighted(0.2), prop::bool::weighted(0.2)),
     )
-        .prop_map(move |(cron, (labels, annotations), inner, (ttl, good, bad), shape)| {
-            let (bare, client_applied, server_applied) = shape;
-            let metadata = json!({
-                "name": "x", "namespace": "apps", "labels": labels, "annotations": annotations,
-            });
-            let (inner_labels, inner_record) = inner;
-            let template = if bare {
-                Json::Null
-            } else {
-                let record = inner_record.filter(|_| forged);
-                let annotations = record.map_or(Json::Null, |r| json!({"curfew.dev/applied": r}));
-                json!({"labels": inner_labels, "annotations": annotations})
-            };
-            let spec = json!({
-                "ttlSecondsAfterFinished": ttl, "template": {"metadata": {}, "spec": {}},
-            });
-            let mut object = if cron {
-                json!({"kind": "CronJob", "metadata": metadata, "spec": {
-                    "schedule": "0 2 * * *",
-                    "successfulJobsHistoryLimit": good, "failedJobsHistoryLimit": bad,
-                    "jobTemplate": {"metadata": template, "spec": spec},
-                }})
-            } else {
-                json!({"kind": "Job", "metadata": metadata, "spec": spec})
-            };
-            drop_nulls(&mut object);
-            // What kubectl apply and a server-side applier leave behind: they prove what was sent.
-            if client_applied {
-                let sent = json!({"spec": object["spec"]}).to_string();
-                let key = "kubectl.kubernetes.io/last-applied-configuration";
-                json_patch::merge(&mut object, &json!({"metadata": {"annotations": {key: sent}}}));
-            }
-            if server_applied {
-                let owned = |json: &Json| -> Json {
-                    let fields = json.as_object().into_iter().flat_map(|map| map.keys());
-                    fields.map(|field| (format!("f:{field}"), json!({}))).collect()
+        .prop_map(
+            move |(cron, (labels, annotations, apart), inner, (ttl, good, bad), shape)| {
+                let (bare, client_applied, server_applied) = shape;
+                let metadata = json!({
+                    "name": "x", "namespace": "apps", "labels": labels, "annotations": annotations,
+                });
+                let (inner_labels, inner_record) = inner;
+                let template = if bare {
+                    Json::Null
+                } else {
+                    let record = inner_record.filter(|_| forged);
+                    let annotations =
+                        record.map_or(Json::Null, |r| json!({"curfew.dev/applied": r}));
+                    json!({"labels": inner_labels, "annotations": annotations})
                 };
-                let mut fields = owned(&object["spec"]);
-                let template = owned(&object["spec"]["jobTemplate"]["spec"]);
-                if cron {
-                    fields["f:jobTemplate"] = json!({"f:spec": template});
+                let spec = json!({
+                    "ttlSecondsAfterFinished": ttl, "template": {"metadata": {}, "spec": {}},
+                });
+                let mut object = if cron {
+                    json!({"kind": "CronJob", "metadata": metadata, "spec": {
+                        "schedule": "0 2 * * *",
+                        "successfulJobsHistoryLimit": good, "failedJobsHistoryLimit": bad,
+                        "jobTemplate": {"metadata": template, "spec": spec},
+                    }})
+                } else {
+                    json!({"kind": "Job", "metadata": metadata, "spec": spec})
+                };
+                drop_nulls(&mut object);
+                // What kubectl apply and a server-side applier leave behind: they prove what was sent.
+                if client_applied {
+                    let mut sent = json!({"spec": object["spec"]});
+                    if let Some((ttl, good, bad)) = apart.filter(|_| forged) {
+                        let spec = if cron {
+                            json!({
+                                "successfulJobsHistoryLimit": good, "failedJobsHistoryLimit": bad,
+                                "jobTemplate": {"spec": {"ttlSecondsAfterFinished": ttl}},
+                            })
+                        } else {
+                            json!({"ttlSecondsAfterFinished": ttl})
+                        };
+                        json_patch::merge(&mut sent, &json!({"spec": spec}));
+                    }
+                    let sent = sent.to_string();
+                    let key = "kubectl.kubernetes.io/last-applied-configuration";
+                    json_patch::merge(
+                        &mut object,
+                        &json!({"metadata": {"annotations": {key: sent}}}),
+                    );
                 }
-                object["metadata"]["managedFields"] = json!([
+                if server_applied {
+                    let owned = |json: &Json| -> Json {
+                        let fields = json.as_object().into_iter().flat_map(|map| map.keys());
+                        fields.map(|field| (format!("f:{field}"), json!({}))).collect()
+                    };
+                    let mut fields = owned(&object["spec"]);
+                    let template = owned(&object["spec"]["jobTemplate"]["spec"]);
+                    if cron {
+                        fields["f:jobTemplate"] = json!({"f:spec": template});
+                    }
+                    object["metadata"]["managedFields"] = json!([
                     {"manager": "me", "operation": "Apply", "fieldsV1": {"f:spec": fields}}]);
-            }
-            object
-        })
+                }
+                object
+            },
+        )
 }
 
 /// The API server sends no nulls.

@@ -88,6 +88,28 @@ fn finished_with_a_ttl_of_ours(
     assert_eq!(columns(&case, BY_OUTCOME), expected);
 }
 
+/// What cannot be written down is not written, and not tried again; a deletion writes nothing.
+#[test]
+fn annotations_without_room_for_a_record() {
+    let full = || json!({"metadata": {"annotations": {"a": "x".repeat(262_143)}}});
+    let ended = Case::new(finished("Complete", 2 * 3600, full()));
+    assert_eq!(
+        columns(&ended, HOUR),
+        [
+            "count finished-without",
+            "count finished-without",
+            "count no-room",
+            "delete finished-without ttl=3600 by defaults",
+        ]
+    );
+    let running = Case::new(job(full()));
+    let [.., patch, delete] = columns(&running, HOUR);
+    assert_eq!([patch, delete], ["count no-room", "count no-room"]);
+    let cron = Case::new(cronjob(full()));
+    let [.., patch, delete] = columns(&cron, "defaults: {history: {successful: 7}}\n");
+    assert_eq!([patch, delete], ["count no-room", "count no-room"]);
+}
+
 #[test]
 fn a_side_that_was_left_open_is_filled_at_the_finish() {
     let left_open = || {
@@ -139,7 +161,7 @@ fn what_git_holds_is_not_rewritten() {
             "Complete",
             60,
             json!({
-                "metadata": {"labels": {"app.kubernetes.io/instance": "shop"}},
+                "metadata": {"labels": {"argocd.argoproj.io/instance": "shop"}},
                 "spec": {"ttlSecondsAfterFinished": ttl},
             }),
         ))
@@ -390,7 +412,7 @@ fn a_family_beyond_the_limit_is_pruned_in_upstreams_order() {
     ]);
     // What Git holds is not rewritten: only the Jobs can be brought below the limit.
     let tracked = cronjob(json!({
-        "metadata": {"labels": {"app.kubernetes.io/instance": "shop"}},
+        "metadata": {"labels": {"argocd.argoproj.io/instance": "shop"}},
         "spec": {"successfulJobsHistoryLimit": 50, "failedJobsHistoryLimit": 50},
     }));
     let case = Case { children: Some(family), ..Case::new(tracked) };

@@ -48,7 +48,7 @@ fn lines(plan: &Plan) -> Vec<String> {
 /// A small cluster: something of everything.
 fn cluster() -> Vec<Json> {
     let mut family =
-        cronjob(json!({"metadata": {"labels": {"app.kubernetes.io/instance": "shop"}},
+        cronjob(json!({"metadata": {"labels": {"argocd.argoproj.io/instance": "shop"}},
         "spec": {"successfulJobsHistoryLimit": 50}}));
     family["metadata"]["resourceVersion"] = json!("3");
     vec![
@@ -136,7 +136,14 @@ fn a_plan_of_a_small_cluster() {
 
 #[test]
 fn a_plan_survives_json_and_yaml_and_no_edit() {
-    let plan = Plan::new(&delete(), &snapshot(&cluster()), &options());
+    let mut objects = cluster();
+    // Without them nobody can tell what Terraform and others hold.
+    let blind = Plan::new(&delete(), &snapshot(&objects), &options());
+    assert_eq!(blind.check(), Err(BadPlan::NoManagers));
+    let managers =
+        json!({"metadata": {"managedFields": [{"manager": "me", "operation": "Update"}]}});
+    objects.iter_mut().for_each(|object| json_patch::merge(object, &managers));
+    let plan = Plan::new(&delete(), &snapshot(&objects), &options());
     assert_eq!(plan.check(), Ok(()));
     let json: Plan = serde_json::from_str(&serde_json::to_string(&plan).unwrap()).unwrap();
     assert_eq!((json.check(), &json), (Ok(()), &plan));
@@ -147,7 +154,8 @@ fn a_plan_survives_json_and_yaml_and_no_edit() {
     let read: Plan = serde_yaml::from_str(&printed).unwrap();
     assert_eq!((read.check(), &read), (Ok(()), &plan));
 
-    let edits: [fn(&mut Plan); 6] = [
+    let edits: [fn(&mut Plan); 7] = [
+        |plan| plan.without_managers = true,
         |plan| plan.items.truncate(1),
         |plan| "other".clone_into(&mut plan.items[2].uid),
         |plan| plan.items[3].action = Does::Count,

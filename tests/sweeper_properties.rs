@@ -119,7 +119,7 @@ fn metadata() -> impl Strategy<Value = Json> {
         json!({"environment": "dev"}),
         json!({"environment": "prod"}),
         json!({"keep": "yes"}),
-        json!({"app.kubernetes.io/instance": "shop"}),
+        json!({"argocd.argoproj.io/instance": "shop"}),
     ]);
     let record = prop::option::of(prop::sample::select(vec![
         r#"{"ttl":[300,null,"r0"]}"#,

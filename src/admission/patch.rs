@@ -14,8 +14,12 @@ use crate::batch::{Kind, Object};
 use crate::policy::decide::{Decision, RecordChange, Settled};
 use crate::policy::record::ANNOTATION;
 
-/// The operations that make an object what a decision says; empty where it is so already.
+/// The operations that make an object what a decision says; empty where it is so already, and where
+/// there is no room for the record of it.
 pub fn operations(decision: &Decision<'_>, object: &Object<'_>) -> Patch {
+    if decision.no_room {
+        return Patch(Vec::new());
+    }
     let mut operations: Vec<PatchOperation> =
         decision.settings.iter().filter_map(|settled| set(settled, object.kind)).collect();
     operations.extend(annotate(&decision.own_record, Some(&object.metadata), &["metadata"]));

@@ -118,13 +118,19 @@ pub(crate) struct Cause {
 }
 
 /// What the API server's audit log keeps of a decision.
-#[derive(Serialize)]
+#[derive(Default, Serialize)]
 pub(crate) struct AuditAnnotations<'a> {
     pub(crate) decision: &'a str,
     #[serde(skip_serializing_if = "str::is_empty")]
     pub(crate) revision: &'a str,
     #[serde(skip_serializing_if = "str::is_empty")]
     pub(crate) rule: &'a str,
+    /// What keeps the object as its author wrote it.
+    #[serde(skip_serializing_if = "str::is_empty")]
+    pub(crate) guard: &'a str,
+    /// What rules enforce, and a guard keeps from the object.
+    #[serde(skip_serializing_if = "str::is_empty")]
+    pub(crate) withheld: &'a str,
 }
 
 // === impl Reading ===

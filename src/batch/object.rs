@@ -72,6 +72,10 @@ pub struct Metadata<'a> {
     pub finalizers: Option<Vec<Text<'a>>>,
     #[serde(borrow)]
     pub managed_fields: Option<Vec<ManagedFields<'a>>>,
+    /// The bytes of annotations that the object has and this view leaves out: none where it was read
+    /// as it came over the wire.
+    #[serde(skip)]
+    pub omitted: usize,
 }
 
 /// What we read of `spec`: the fields of a Job and of a `CronJob` together.
@@ -276,6 +280,12 @@ impl<'a> Metadata<'a> {
     /// The value of an annotation.
     pub fn annotation(&self, key: &str) -> Option<&str> {
         self.annotations.as_ref()?.get(key)
+    }
+
+    /// The bytes of all annotations, keys and values, as the API server counts them.
+    pub fn annotation_bytes(&self) -> usize {
+        let kept = self.annotations.iter().flat_map(Map::iter);
+        self.omitted + kept.map(|(key, value)| key.len() + value.len()).sum::<usize>()
     }
 
     /// The owner references, none where there is no list.

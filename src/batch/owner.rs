@@ -32,9 +32,4 @@ impl OwnerReference<'_> {
     pub fn is_cronjob(&self) -> bool {
         self.group() == "batch" && &*self.kind == "CronJob"
     }
-
-    /// Whether the owner manages the object.
-    pub fn is_controller(&self) -> bool {
-        self.controller == Some(true)
-    }
 }

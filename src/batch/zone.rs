@@ -5,15 +5,19 @@
 //! otherwise, which is the order Go uses, so that a host with newer data has its way. It must not
 //! know what time it is.
 
-use std::sync::LazyLock;
+use std::sync::{Arc, LazyLock};
 
 use jiff::civil::DateTime;
 use jiff::tz::{self, TimeZone, TimeZoneDatabase};
 use jiff::{SignedDuration, Timestamp};
 
-/// A time zone that exists, with its IANA name.
+/// A time zone that exists, with the name by which it was asked for.
 #[derive(Clone, Debug, Eq, PartialEq)]
-pub struct Zone(TimeZone);
+pub struct Zone {
+    clocks: TimeZone,
+    /// Where that is not the name of `clocks`.
+    alias: Option<Arc<str>>,
+}
 
 /// Why a name is no time zone.
 #[derive(Clone, Debug, Eq, PartialEq, thiserror::Error)]
@@ -72,19 +76,25 @@ pub(crate) fn load(name: &str) -> Result<Zone, ZoneError> {
     find([tz::db(), &BUNDLED], name)
 }
 
+/// The zone whose clocks a zone below one of the folders [`TWINS`] shows, where `name` is one.
+pub fn twin(name: &str) -> Option<&str> {
+    TWINS.into_iter().find_map(|folder| name.strip_prefix(folder))
+}
+
 // === impl Zone ===
 
 impl Zone {
-    pub const UTC: Self = Self(TimeZone::UTC);
+    pub const UTC: Self = Self { clocks: TimeZone::UTC, alias: None };
 
-    /// The IANA name.
+    /// The name, as the API knows it.
     pub fn name(&self) -> &str {
-        self.0.iana_name().expect("only zones with a name are made")
+        let own = || self.clocks.iana_name().expect("only zones with a name are made");
+        self.alias.as_deref().unwrap_or_else(own)
     }
 
     /// The zone as the time library has it.
     pub const fn time_zone(&self) -> &TimeZone {
-        &self.0
+        &self.clocks
     }
 
     /// The instant at which the clocks show `local`, as Go's `time.Date` chooses it.
@@ -143,7 +153,7 @@ impl<'z> Offsets<'z> {
         // A wall time read as UTC lies up to 14 hours beside its instant, and a search starts over
         // at midnight: two days before the first question nothing is asked for again.
         let start = timestamp(instant.saturating_sub(LOOK_BEHIND));
-        let Zone(zone) = self.zone;
+        let zone = self.zone.time_zone();
         let offset = zone.to_offset(start);
         self.previous = Span::NOTHING;
         self.span =
@@ -206,12 +216,20 @@ fn find<'d>(
     databases: impl IntoIterator<Item = &'d TimeZoneDatabase>,
     name: &str,
 ) -> Result<Zone, ZoneError> {
-    let Some(zone) = databases.into_iter().find_map(|database| database.get(name).ok()) else {
+    // No zone of its own to the library, which passes these folders over.
+    let shown = twin(name).unwrap_or(name);
+    let Some(zone) = databases.into_iter().find_map(|database| database.get(shown).ok()) else {
         return Err(ZoneError::Unknown { name: name.to_owned() });
     };
     match zone.iana_name() {
-        Some(right) if right == name => Ok(Zone(zone)),
-        Some(right) => Err(ZoneError::WrongCase { name: name.to_owned(), right: right.to_owned() }),
+        Some(right) if right == shown => {
+            let alias = (shown != name).then(|| Arc::from(name));
+            Ok(Zone { clocks: zone, alias })
+        }
+        Some(right) => {
+            let right = name.strip_suffix(shown).unwrap_or_default().to_owned() + right;
+            Err(ZoneError::WrongCase { name: name.to_owned(), right })
+        }
         None => Err(ZoneError::Unknown { name: name.to_owned() }),
     }
 }
@@ -224,6 +242,11 @@ fn timestamp(instant: i64) -> Timestamp {
 
 /// The database inside this program: the last resort where the host has none, or lacks old names.
 static BUNDLED: LazyLock<TimeZoneDatabase> = LazyLock::new(TimeZoneDatabase::bundled);
+
+/// Folders of a host's time zone database that hold every zone once more, and that Go reads like any
+/// other name. What is in `right/` counts leap seconds, so its clocks change 27 seconds later; here
+/// they change with the zone's own.
+const TWINS: [&str; 2] = ["posix/", "right/"];
 
 /// How long before the first question a walk may still ask, in seconds.
 const LOOK_BEHIND: i64 = 2 * 86_400;

@@ -31,6 +31,7 @@ use crate::policy::matching::{Matched, Missed, RuleTrace};
 use crate::policy::resolve::Resolved;
 use crate::policy::rule::{Guard, Mode, Policy};
 use crate::policy::setting::Value;
+use crate::sweeper::Reason;
 
 /// Tell how the policy decides about objects, and why
 ///
@@ -123,6 +124,8 @@ struct Explanation {
     #[serde(skip_serializing_if = "Option::is_none")]
     why: Option<String>,
     guards: Vec<Hit>,
+    /// What rules enforce, and a guard keeps from the object.
+    withheld: Vec<String>,
     rules: Vec<Traced>,
     settings: Vec<Decided>,
     supplied: Vec<Given>,
@@ -303,7 +306,9 @@ impl Explanation {
         let lint = advice::about(&question.object.object()?, &decision, question.now);
         let odd = |Lint { code, message, mend }| Odd { code, message, mend };
         let changes = decision.mode == Mode::Enforce && decision.changes();
-        let Decision { mode, verdict, guards, settings, resolved, warnings, .. } = decision;
+        let note = note.or_else(|| decision.no_room.then(|| Reason::NoRoom.to_string()));
+        let Decision { mode, verdict, guards, settings, resolved, warnings, withheld, .. } =
+            decision;
         Ok(Self {
             object: document.title(),
             namespace: question.object.namespace().to_owned(),
@@ -319,6 +324,7 @@ impl Explanation {
             why: why(&verdict),
             verdict: verdict.as_str(),
             guards: guards.iter().map(Hit::new).collect(),
+            withheld: withheld.iter().map(ToString::to_string).collect(),
             rules: trace.iter().map(|trace| Traced::new(trace, &resolved)).collect(),
             settings: settings
                 .into_iter()

@@ -130,7 +130,7 @@ async fn find(
     let mut subjects = Vec::with_capacity(asked.len());
     for asked in asked {
         subjects.push(match asked {
-            Asked::Schedule(subject) => subject,
+            Asked::Schedule(subject) => *subject,
             Asked::Stored(named) => {
                 let live = match &mut live {
                     Some(live) => live,

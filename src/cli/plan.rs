@@ -219,8 +219,8 @@ fn dump(
     tell_foreign(&snapshot, printer)?;
     if !snapshot.knows_managers() {
         printer.talk(
-            "note: the dump has no managedFields, by which guards know some GitOps tools; `kubectl \
-             get --show-managed-fields` adds them",
+            "note: the dump has no managedFields, by which alone guards know Terraform and others: \
+             `curfew sweep` refuses this plan; `kubectl get --show-managed-fields` adds them",
         )?;
     }
     Ok(Read { policy, own_namespace: None, snapshot, now: context.now(), live: false })

@@ -1,7 +1,9 @@
 //! Guards as conditions: what gives an object away as somebody else's, and what becomes of it.
 
+use crate::batch::annotation::LAST_APPLIED;
 use crate::policy::decide::HOOKS;
-use crate::policy::rule::{GitOpsMarks, Guard, GuardKind, Guards, Policy};
+use crate::policy::marks::{INSTANCE, Marks, SUFFIXES};
+use crate::policy::rule::{Guard, GuardKind, Guards, Policy};
 
 use super::cel;
 use super::sheet::Sheet;
@@ -25,8 +27,7 @@ pub(super) fn define(policy: &Policy, sheet: &mut Sheet) {
         "owned_by_other",
         format!(
             "object.metadata.?ownerReferences.orValue([]).exists(owner,\n\
-             owner.?controller.orValue(false)\n\
-             && !(owner.kind == 'CronJob' && owner.apiVersion.startsWith('batch/')){})",
+             !(owner.kind == 'CronJob' && owner.apiVersion.startsWith('batch/')){})",
             allowed.collect::<String>()
         ),
     );
@@ -60,10 +61,11 @@ pub(super) fn define(policy: &Policy, sheet: &mut Sheet) {
     sheet.define("floored", cel::any(floored));
 }
 
-fn gitops_mark(marks: &GitOpsMarks) -> String {
-    let GitOpsMarks { labels, annotations, managers } = marks;
+fn gitops_mark(marks: &Marks) -> String {
+    let Marks { labels, annotations, managers } = marks;
     let tools: Vec<_> = managers.iter().map(|tool| cel::escaped(tool)).collect();
-    let pattern = format!("^(?s:(?:{})(?:-.*)?)$", tools.join("|"));
+    let suffixes = SUFFIXES.iter().collect::<String>();
+    let pattern = format!("^(?s:(?:{})(?:[{suffixes}].*)?)$", tools.join("|"));
     [
         format!("{}.exists(key, key in variables.own_labels)", cel::texts(labels)),
         format!("{}.exists(key, key in variables.own_annotations)", cel::texts(annotations)),
@@ -71,6 +73,11 @@ fn gitops_mark(marks: &GitOpsMarks) -> String {
             "object.metadata.?managedFields.orValue([]).exists(entry,\n\
              entry.?manager.orValue('').matches({}))",
             cel::text(&pattern)
+        ),
+        format!(
+            "({} in variables.own_labels && {} in variables.own_annotations)",
+            cel::text(INSTANCE),
+            cel::text(LAST_APPLIED)
         ),
     ]
     .join("\n|| ")

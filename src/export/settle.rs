@@ -11,6 +11,7 @@ mod ttl;
 
 use std::fmt::Display;
 
+use crate::batch::annotation::LAST_APPLIED;
 use crate::policy::Setting;
 use crate::policy::rule::{Mode, Policy, Settings};
 
@@ -21,12 +22,15 @@ use super::tables::Table;
 /// Defines everything, and gives the expression of the patch.
 pub(super) fn define(policy: &Policy, sheet: &mut Sheet) -> String {
     let mut changes = Changes::default();
+    let last_applied =
+        format!("object.metadata.?annotations[?{}].orValue('')", cel::text(LAST_APPLIED));
+    sheet.define("last_applied", last_applied);
     ttl::define(policy, sheet, &mut changes);
     history::define(policy, sheet, &mut changes);
     filled::define(policy, sheet, &mut changes);
     record::define(sheet, &mut changes);
     let operations: Vec<_> = changes.operations.iter().map(|o| format!("({o})")).collect();
-    let patch = operations.join("\n+ ");
+    let patch = format!("!variables.has_room ? [] :\n{}", operations.join("\n+ "));
     let word = |mode: Mode| cel::text(if mode == Mode::Enforce { "Enforce" } else { "other" });
     let modes = Table::new(policy, |rule| rule.settings.mode.map(word), word(policy.mode));
     let enforced = word(Mode::Enforce);
@@ -101,6 +105,17 @@ fn supply<V: Display>(
     };
     sheet.define(format!("{name}_enforced"), enforced);
     !mentions.is_empty()
+}
+
+/// Whether what `kubectl apply` remembers has a value for a field; `value` is an expression. It is a
+/// text, and is searched for the member: in JSON, quotes that stand in a string have a backslash in
+/// front.
+fn is_last_applied(field: &str, value: &str) -> String {
+    let member = cel::text(&format!("[{{,]\\s*\"{field}\"\\s*:\\s*"));
+    format!(
+        "variables.last_applied.matches({member} + string({value}) + {})",
+        cel::text("\\s*[,}]")
+    )
 }
 
 /// An entry of a record, as [`crate::policy::record`] writes it: `written` and `original` are

@@ -17,7 +17,7 @@ pub(super) fn of<O>(request: &Request<'_, O>, verdict: Verdict) -> Answer {
         audit_annotations: AuditAnnotations {
             decision: decision.as_str(),
             revision: &revision,
-            rule: "",
+            ..AuditAnnotations::default()
         },
     });
     let body = serde_json::to_vec(&reply).expect("strings are always JSON");

@@ -79,6 +79,8 @@ pub const EMPTY_MATCH: &str = "E038";
 pub const RULES: &str = "E039";
 /// `Own` without `clusterTimeZone`.
 pub const OWN_ZONE: &str = "E040";
+/// A field manager that no object can have.
+pub const MANAGER: &str = "E041";
 
 /// `onFailure` shorter than `onSuccess`.
 pub const SHORT_FAILURE: &str = "W101";

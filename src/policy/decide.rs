@@ -16,14 +16,15 @@ mod warning;
 
 use jiff::Timestamp;
 
-use crate::batch::{Finish, Kind, Map, Object};
+use crate::batch::object::Metadata;
+use crate::batch::{Finish, Kind, Map, Object, annotation};
 
 use self::author::{Known, Side};
 pub use self::guard::{GuardHit, HOOKS};
 use super::matching::{RuleTrace, namespace_holds};
 use super::record::{Entry, Record};
 use super::resolve::{Resolved, Supplier};
-use super::rule::{Guard, Mode, Policy, Rule};
+use super::rule::{Guard, GuardKind, Mode, Policy, Rule};
 use super::setting::{Setting, Value};
 use super::subject::Subject;
 
@@ -77,6 +78,21 @@ pub struct Decision<'p> {
     /// Until when a hold keeps a finished Job, whatever its TTL; `None` where there is no hold, and
     /// where nobody can say when the Job finished.
     pub held_until: Option<Timestamp>,
+    /// The record would make the annotations longer than the API server takes: nothing may be
+    /// written, since what is not written down could not be given back.
+    pub no_room: bool,
+    /// What rules with `enforce` would set, were it not for a guard.
+    pub withheld: Vec<Withheld<'p>>,
+}
+
+/// A value that a rule enforces, and a guard keeps from the object.
+#[derive(Clone, Debug)]
+pub struct Withheld<'p> {
+    pub setting: Setting,
+    pub target: Value,
+    pub rule: &'p Rule,
+    /// The guard, with what gave the object away.
+    pub by: String,
 }
 
 /// How far the decision came.
@@ -184,7 +200,9 @@ impl Policy {
         }
         if object.cronjob_owner().is_some() && input.cronjob.is_none() {
             let own_record = author::put_back(input);
-            return Decision { own_record, ..Decision::none(self.mode, Verdict::UnknownCronJob) };
+            let no_room = !fits(&own_record, Some(&object.metadata), 0);
+            let none = Decision::none(self.mode, Verdict::UnknownCronJob);
+            return Decision { own_record, no_room, ..none };
         }
         let subject = input.subject();
         let Ok(resolved) = self.resolve(&subject) else {
@@ -205,7 +223,48 @@ impl Policy {
             (None, Guard::Floor) => (Verdict::Considered, Treatment::Policy { floored: true }),
             (None, Guard::Apply) => (Verdict::Considered, Treatment::Policy { floored: false }),
         };
-        Case::new(self, input, resolved, treatment, guards).settle(mode, verdict)
+        let mut decision =
+            Case::new(self, input, resolved, treatment, guards).settle(mode, verdict);
+        decision.withheld = self.withheld(&decision, input);
+        decision
+    }
+
+    /// What rules with `enforce` would set if nothing kept them from it: neither a guard nor, on a
+    /// `CronJob`, that a tool tracks it.
+    fn withheld<'p>(&'p self, decision: &Decision<'p>, input: &Input<'_>) -> Vec<Withheld<'p>> {
+        let Resolved { ttl, history_successful, history_failed, .. } = &decision.resolved;
+        let suppliers = [
+            ttl.map(|supplied| supplied.by),
+            history_successful.map(|supplied| supplied.by),
+            history_failed.map(|supplied| supplied.by),
+        ];
+        // Hardly any object needs the second look.
+        if !suppliers.into_iter().flatten().any(Supplier::enforces) {
+            return Vec::new();
+        }
+        let skips = |hit: &&GuardHit| hit.setting == Guard::Skip;
+        let by = match (&decision.verdict, input.object.kind) {
+            (Verdict::Guarded, _) => decision.guards.iter().find(skips).map(ToString::to_string),
+            (Verdict::Considered, Kind::CronJob) => {
+                let mark = self.guards.gitops_marks.evidence(&input.object.metadata);
+                mark.map(|mark| format!("{}: {mark}", GuardKind::GitOpsTracked.as_str()))
+            }
+            _ => None,
+        };
+        let (Some(by), Ok(resolved)) = (by, self.resolve(&input.subject())) else {
+            return Vec::new();
+        };
+        let treatment = Treatment::Policy { floored: false };
+        let case = Case::new(self, input, resolved, treatment, Vec::new());
+        let free = Case { tracked: false, ..case }.settle(decision.mode, Verdict::Considered);
+        let kept = free.settings.into_iter().filter_map(|settled| {
+            let Settled { setting, target, source: Origin::Rule(rule), .. } = settled else {
+                return None;
+            };
+            let stays = decision.setting(setting).is_some_and(|own| own.target != target);
+            (rule.enforce && stays).then(|| Withheld { setting, target, rule, by: by.clone() })
+        });
+        kept.collect()
     }
 
     /// What became of every rule, for people who ask why.
@@ -271,19 +330,32 @@ impl Decision<'_> {
             warnings: Vec::new(),
             resolved: Resolved::default(),
             held_until: None,
+            no_room: false,
+            withheld: Vec::new(),
         }
     }
 
     /// Whether the object would differ; under [`Mode::DryRun`] it still must not be written.
     pub fn changes(&self) -> bool {
-        self.own_record != RecordChange::Keep
-            || self.template_record != RecordChange::Keep
-            || self.settings.iter().any(Settled::changes)
+        !self.no_room
+            && (self.own_record != RecordChange::Keep
+                || self.template_record != RecordChange::Keep
+                || self.settings.iter().any(Settled::changes))
     }
 
     /// The settled value of a setting.
     pub fn setting(&self, setting: Setting) -> Option<&Settled<'_>> {
         self.settings.iter().find(|settled| settled.setting == setting)
+    }
+}
+
+// === impl Withheld ===
+
+impl std::fmt::Display for Withheld<'_> {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        let Self { setting, target, rule, by } = self;
+        let (setting, rule) = (setting.as_str(), &rule.name);
+        write!(f, "{by} keeps rule {rule}, which enforces {setting} {target}, from it")
     }
 }
 
@@ -376,7 +448,7 @@ impl<'p, 'a> Case<'p, 'a> {
             None
         };
         let tracked = object.kind == Kind::CronJob
-            && guard::gitops_mark(&policy.guards.gitops_marks, &object.metadata).is_some();
+            && policy.guards.gitops_marks.evidence(&object.metadata).is_some();
         Self {
             policy,
             input,
@@ -410,6 +482,13 @@ impl<'p, 'a> Case<'p, 'a> {
             self.settle_filled();
             self.own.change(&self.own_entries)
         };
+        let template_record = self.template.change(&self.template_entries);
+        let object = self.input.object;
+        let no_room = !fits(&own_record, Some(&object.metadata), 0)
+            || !fits(&template_record, object.template_metadata(), annotation::OF_A_START);
+        if no_room {
+            self.leave_as_it_is();
+        }
         self.warn_of_hook();
         self.warn_of_hold();
         let held_until = self.held_until();
@@ -419,11 +498,27 @@ impl<'p, 'a> Case<'p, 'a> {
             guards: self.guards,
             settings: self.settled,
             own_record,
-            template_record: self.template.change(&self.template_entries),
+            template_record,
             warnings: self.warnings,
             resolved: self.resolved,
             held_until,
+            no_room,
+            withheld: Vec::new(),
         }
+    }
+
+    /// Takes back what was settled where nothing can be written. What the sweeper deletes it need
+    /// not write to, so a stored object keeps the TTL that counts for it.
+    fn leave_as_it_is(&mut self) {
+        self.warnings.clear();
+        if self.input.operation == Operation::Stored {
+            return;
+        }
+        for settled in &mut self.settled {
+            settled.target = settled.present.clone();
+            settled.source = Origin::Author;
+        }
+        self.warn_of_no_room();
     }
 
     /// The annotation in which a setting is recorded: a TTL of a `CronJob` beside the field that
@@ -435,8 +530,12 @@ impl<'p, 'a> Case<'p, 'a> {
         }
     }
 
-    /// Writes an entry down where it belongs.
+    /// Writes an entry down where it belongs; one that the next call would not believe is left out,
+    /// or that call would take it away again.
     fn record(&mut self, setting: Setting, entry: Entry) {
+        if self.is_void(setting, &entry) {
+            return;
+        }
         let entries = match (setting, self.input.object.kind) {
             (Setting::Ttl, Kind::CronJob) => &mut self.template_entries,
             _ => &mut self.own_entries,
@@ -459,6 +558,14 @@ impl<'p, 'a> Case<'p, 'a> {
         }
         let present = setting.of(self.input.object);
         self.settled.push(Settled { setting, present, author, target, source, entry });
+    }
+}
+
+/// Whether the API server takes the annotations with this change of our record.
+fn fits(change: &RecordChange, metadata: Option<&Metadata<'_>>, spare: usize) -> bool {
+    match change {
+        RecordChange::Keep | RecordChange::Remove => true,
+        RecordChange::Set(text) => super::record::fits(text, metadata, spare),
     }
 }
 

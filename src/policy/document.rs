@@ -18,8 +18,10 @@ use super::node::Node;
 use super::rule::{Action, GroupKind, Guard, Mode, Propagation, SchedulerMode};
 use super::selector::Selector;
 use super::value::{Seconds, ZoneName};
-use super::wire::{Amount, ApiVersion, Count, DocumentKind, Name, Rate, Reason, RuleName, Side};
-use super::wire::{Switch, Ttl, Wait};
+use super::wire::{
+    Amount, ApiVersion, Count, DocumentKind, Manager, Name, Rate, Reason, RuleName, Side, Switch,
+    Ttl, Wait,
+};
 use crate::batch::Kind;
 
 /// Defines structs of the document; see the module.
@@ -157,7 +159,7 @@ document! {
 
     /// What happens to objects that other tools look after: Skip (the default), Floor or Apply.
     struct Guards {
-        /// Objects with a controller other than a CronJob: JobSet, Workflow, ScaledJob.
+        /// Objects with an owner other than a CronJob, controller or not: JobSet, Workflow, ScaledJob.
         optional owned_by_other: Guard = "ownedByOther",
         /// Jobs that are hooks of Helm or Argo CD.
         optional deploy_hooks: Guard = "deployHooks",
@@ -165,7 +167,8 @@ document! {
         optional gitops_tracked: Guard = "gitOpsTracked",
         /// The lower bound of TTLs under Floor; 10m if not given.
         optional floor: Seconds = "floor",
-        /// Controllers that do not count as other, written group/Kind.
+        /// Owners that do not count as other, written group/Kind; core/Kind for the group without a
+        /// name.
         optional allow_owners: List<GroupKind> = "allowOwners",
         /// What shows that a tool tracks an object; adds to the built-in list.
         optional gitops_marks: GitOpsMarks = "gitOpsMarks",
@@ -177,8 +180,8 @@ document! {
         optional labels: List<super::label::LabelKey> = "labels",
         /// Annotation keys.
         optional annotations: List<super::label::AnnotationKey> = "annotations",
-        /// Field managers.
-        optional managers: List<Name> = "managers",
+        /// Field managers; each counts with any suffix after `-` or `/`, too.
+        optional managers: List<Manager> = "managers",
     }
 
     /// Bounds of every value, the author's and the policy's.
@@ -278,7 +281,7 @@ document! {
 
     /// What happens to objects that other tools look after: Skip, Floor or Apply.
     struct RuleGuards {
-        /// Objects with a controller other than a CronJob: JobSet, Workflow, ScaledJob.
+        /// Objects with an owner other than a CronJob, controller or not: JobSet, Workflow, ScaledJob.
         optional owned_by_other: Guard = "ownedByOther",
         /// Jobs that are hooks of Helm or Argo CD.
         optional deploy_hooks: Guard = "deployHooks",

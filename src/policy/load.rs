@@ -17,6 +17,7 @@ use super::document::{
 use super::finding::{At, Findings, Span};
 use super::index::Index;
 use super::lint;
+use super::marks::Marks;
 use super::node;
 use super::revision;
 use super::rule::{self, Action, Place, Policy, Settings};
@@ -164,7 +165,7 @@ fn compile_guards(guards: Guards) -> rule::Guards {
     } = guards;
     let GitOpsMarks { labels, annotations, managers, written: _ } =
         value(gitops_marks).unwrap_or_default();
-    let mut marks = rule::GitOpsMarks::built_in();
+    let mut marks = Marks::built_in();
     add(&mut marks.labels, List::items(labels).into_iter().map(|at| at.value.0));
     add(&mut marks.annotations, List::items(annotations).into_iter().map(|at| at.value.0));
     add(&mut marks.managers, List::items(managers).into_iter().map(|at| at.value.0));

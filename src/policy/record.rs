@@ -9,6 +9,20 @@ use std::collections::BTreeMap;
 use serde::ser::{Serialize, SerializeSeq, Serializer};
 
 use super::setting::{Setting, Value};
+use crate::batch::annotation;
+use crate::batch::object::Metadata;
+
+/// Whether a record of this text can stand beside the other annotations of an object, which the API
+/// server bounds together; `spare` bytes stay free for what others will add.
+pub fn fits(text: &str, metadata: Option<&Metadata<'_>>, spare: usize) -> bool {
+    let total = metadata.map_or(0, Metadata::annotation_bytes);
+    let present = metadata.and_then(|metadata| metadata.annotation(ANNOTATION));
+    if present.is_some_and(|present| text.len() <= present.len()) {
+        return true;
+    }
+    let replaced = present.map_or(0, |present| ANNOTATION.len() + present.len());
+    total - replaced + ANNOTATION.len() + text.len() + spare <= annotation::MOST_BYTES
+}
 
 /// The annotation's key.
 pub const ANNOTATION: &str = "curfew.dev/applied";

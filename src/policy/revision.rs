@@ -10,9 +10,9 @@ use sha2::{Digest, Sha256};
 
 use super::decide::SYSTEM_NAMESPACES;
 use super::glob::Glob;
+use super::marks::Marks;
 use super::rule::{
-    Exempt, GitOpsMarks, GuardSettings, Guards, Limits, Match, Policy, Rule, Scheduler, Settings,
-    Stored, Ttl,
+    Exempt, GuardSettings, Guards, Limits, Match, Policy, Rule, Scheduler, Settings, Stored, Ttl,
 };
 use super::selector::{Operator, Selector};
 use super::value::{Seconds, ZoneName};
@@ -40,7 +40,7 @@ fn rendering(policy: &Policy) -> Value {
         asks_namespaces: _,
         index: _,
     } = policy;
-    let GitOpsMarks { labels, annotations, managers } = gitops_marks;
+    let Marks { labels, annotations, managers } = gitops_marks;
     json!({
         "mode": format!("{mode:?}"),
         "exempt": {

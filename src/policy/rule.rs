@@ -7,6 +7,7 @@ use std::fmt;
 
 use super::glob::Glob;
 use super::index::Index;
+use super::marks::Marks;
 use super::selector::Selector;
 use super::value::{Seconds, ZoneName};
 
@@ -59,22 +60,15 @@ pub struct Guards {
     pub floor: Seconds,
     pub allow_owners: Vec<GroupKind>,
     /// The built-in marks and the policy's own.
-    pub gitops_marks: GitOpsMarks,
+    pub gitops_marks: Marks,
 }
 
 /// An owner by group and kind, written `group/Kind`.
 #[derive(Clone, Debug, Eq, Hash, PartialEq)]
 pub struct GroupKind {
+    /// Empty for the core group.
     pub group: String,
     pub kind: String,
-}
-
-/// What shows that a GitOps tool tracks an object.
-#[derive(Clone, Debug, Default)]
-pub struct GitOpsMarks {
-    pub labels: Vec<String>,
-    pub annotations: Vec<String>,
-    pub managers: Vec<String>,
 }
 
 /// The three guards, in the order in which they are reported.
@@ -284,36 +278,6 @@ impl GuardSettings {
     }
 }
 
-// === impl GitOpsMarks ===
-
-impl GitOpsMarks {
-    /// The marks of the tools that are commonly met (policy.md, point 4).
-    pub fn built_in() -> Self {
-        let own = |names: &[&str]| names.iter().map(ToString::to_string).collect();
-        Self {
-            labels: own(&[
-                "argocd.argoproj.io/instance",
-                "app.kubernetes.io/instance",
-                "kustomize.toolkit.fluxcd.io/name",
-                "helm.toolkit.fluxcd.io/name",
-            ]),
-            annotations: own(&["argocd.argoproj.io/tracking-id", "meta.helm.sh/release-name"]),
-            managers: own(&[
-                "argocd-controller",
-                "argocd-application-controller",
-                "kustomize-controller",
-                "helm-controller",
-                "helm",
-                "Terraform",
-                "pulumi-kubernetes",
-                "kapp-server",
-                "fleetagent",
-                "tanka",
-            ]),
-        }
-    }
-}
-
 // === impl Ttl ===
 
 impl Ttl {
@@ -350,6 +314,10 @@ impl fmt::Display for Place {
 
 impl fmt::Display for GroupKind {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "{}/{}", self.group, self.kind)
+        let group = if self.group.is_empty() { CORE } else { &self.group };
+        write!(f, "{group}/{}", self.kind)
     }
 }
+
+/// How the API group that has no name is written.
+pub(super) const CORE: &str = "core";

@@ -187,12 +187,16 @@ impl DurationError {
 // === impl ZoneName ===
 
 impl ZoneName {
-    /// A time zone that Kubernetes would take.
+    /// A time zone that every API server takes: not one below `posix/` or `right/`, which the images
+    /// of some do not have, and would then refuse each `CronJob` to which it is given.
     ///
     /// # Errors
     /// As [`zone::check`].
     pub fn new(name: &str) -> Result<Self, ZoneError> {
-        zone::check(name).map(|_| Self(name.to_owned()))
+        match zone::twin(name) {
+            Some(_) => Err(ZoneError::Unknown { name: name.to_owned() }),
+            None => zone::check(name).map(|_| Self(name.to_owned())),
+        }
     }
 
     /// The zone whose name is most like the given one.
@@ -278,6 +282,7 @@ mod tests {
     #[case::local("Local", false)]
     #[case::offset("+02:00", false)]
     #[case::nothing("", false)]
+    #[case::not_on_every_api_server("posix/Europe/Berlin", false)]
     fn zones_have_exact_names(#[case] name: &str, #[case] exists: bool) {
         assert_eq!(ZoneName::new(name).is_ok(), exists);
     }

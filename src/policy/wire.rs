@@ -8,6 +8,7 @@ use super::decode::{self, FromNode, Merge, Path};
 use super::document::Pair;
 use super::finding::{At, Findings};
 use super::glob::Glob;
+use super::marks::SUFFIXES;
 use super::node::{Node, Value};
 use super::rule::{self, Action, GroupKind, Guard, Mode, Propagation, SchedulerMode};
 use super::value::{Seconds, ZoneName};
@@ -25,6 +26,10 @@ pub(super) struct DocumentKind;
 /// A name that is shown to people.
 #[derive(Clone, Debug)]
 pub(super) struct Name(pub(super) String);
+
+/// A field manager that marks what a tool holds.
+#[derive(Clone, Debug)]
+pub(super) struct Manager(pub(super) String);
 
 /// The name of a rule.
 #[derive(Clone, Debug)]
@@ -109,6 +114,34 @@ impl FromNode for Name {
             return None;
         }
         Some(Self(text.to_owned()))
+    }
+}
+
+// === impl Manager ===
+
+impl FromNode for Manager {
+    fn from_node(node: &Node, path: Path<'_>, findings: &mut Findings<'_>) -> Option<Self> {
+        let text = decode::text(node, path, "a field manager", findings)?;
+        let stem = text.split(['*', '?']).next().unwrap_or_default().trim_end_matches(SUFFIXES);
+        let fault = if text.contains(['*', '?']) {
+            "it is no glob"
+        } else if stem != text {
+            "no manager has another suffix behind that"
+        } else if text.is_empty() || text.trim() != text || text.contains(char::is_control) {
+            "it must be characters that can be printed, without blanks at its ends"
+        } else if text.len() > LONGEST_MANAGER {
+            "the API server takes no more than 128 bytes"
+        } else {
+            return Some(Self(text.to_owned()));
+        };
+        let mend = if stem.is_empty() || stem == text {
+            "write it as it stands in metadata.managedFields[].manager".to_owned()
+        } else {
+            format!("write {stem}, which counts with any suffix after `-` or `/` too")
+        };
+        let message = format!("{text:?} is no mark of a field manager: {fault}");
+        findings.error(code::MANAGER, node.span, message).mend(mend);
+        None
     }
 }
 
@@ -303,6 +336,8 @@ impl FromNode for GroupKind {
     fn from_node(node: &Node, path: Path<'_>, findings: &mut Findings<'_>) -> Option<Self> {
         let text = decode::text(node, path, "an owner, written group/Kind", findings)?;
         let parts: Vec<&str> = text.split('/').collect();
+        let named =
+            |group: &str| if group == rule::CORE { String::new() } else { group.to_owned() };
         let kind_like = |kind: &str| {
             kind.starts_with(|c: char| c.is_ascii_uppercase())
                 && kind.chars().all(|c| c.is_ascii_alphanumeric())
@@ -311,12 +346,13 @@ impl FromNode for GroupKind {
             && super::label::is_subdomain(group)
             && kind_like(kind)
         {
-            return Some(Self { group: group.to_owned(), kind: kind.to_owned() });
+            return Some(Self { group: named(group), kind: kind.to_owned() });
         }
         let message = format!("{text:?} is no owner");
-        findings
-            .error(code::OWNER, node.span, message)
-            .mend("write group/Kind without a version, such as argoproj.io/Workflow");
+        findings.error(code::OWNER, node.span, message).mend(
+            "write group/Kind without a version, such as argoproj.io/Workflow, or \
+                 core/ConfigMap for the group without a name",
+        );
         None
     }
 }
@@ -360,6 +396,9 @@ pub(super) const API_VERSION: &str = "curfew.dev/v1alpha1";
 
 /// The kind of a policy.
 pub(super) const KIND: &str = "JobPolicy";
+
+/// `FieldManagerMaxLength` of `k8s.io/apimachinery/pkg/apis/meta/v1/validation`.
+const LONGEST_MANAGER: usize = 128;
 
 /// The word for no TTL on purpose.
 pub(super) const UNSET: &str = "unset";

@@ -4,6 +4,7 @@ use jiff::{SignedDuration, Timestamp};
 use serde_json::{Value as Json, json};
 
 use super::view::CronJob;
+use crate::batch::annotation::SCHEDULED;
 use crate::batch::zone::{self, Zone};
 
 /// The name of the Job of a start: that of the `CronJob` and the minutes since 1970. It is the lock
@@ -60,9 +61,6 @@ fn offset_text(seconds: i32) -> String {
     let sign = if seconds < 0 { '-' } else { '+' };
     format!("{sign}{:02}:{:02}", minutes / 60, minutes % 60)
 }
-
-/// Of a Job: the start that it was created for.
-pub const SCHEDULED: &str = "batch.kubernetes.io/cronjob-scheduled-timestamp";
 
 #[cfg(test)]
 mod tests;

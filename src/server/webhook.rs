@@ -6,7 +6,7 @@ use std::sync::Arc;
 use arc_swap::ArcSwap;
 
 use super::Judge;
-use crate::admission::{Answer, BadReview, Report, Site, admit};
+use crate::admission::{Answer, BadReview, NO_ROOM, Report, Site, admit};
 use crate::clock;
 use crate::policy::rule::Policy;
 
@@ -45,6 +45,10 @@ fn log(report: &Report, revision: &str, ms: f64) {
     } = report;
     if let Some(why) = unjudged {
         tracing::warn!(uid, op = operation, kind, ns = namespace, name, why, "cannot be judged");
+    }
+    if *decision == NO_ROOM {
+        let why = "its annotations leave no room for the record curfew.dev/applied";
+        tracing::warn!(uid, op = operation, kind, ns = namespace, name, why, "left as it is");
     }
     if tracing::enabled!(tracing::Level::DEBUG) {
         let rule = rules.iter().fold(String::new(), |mut text, (setting, rule)| {

@@ -236,6 +236,10 @@ impl<'p> Judgement<'p> {
             self.count(Reason::Flapping);
             return;
         }
+        if self.decision.no_room {
+            self.count(Reason::NoRoom);
+            return;
+        }
         let decision = &self.decision;
         let settled: Vec<&Settled<'_>> =
             settings.iter().filter_map(|setting| decision.setting(*setting)).collect();
@@ -250,12 +254,18 @@ impl<'p> Judgement<'p> {
     fn protection(&self) -> Option<Reason> {
         match &self.decision.verdict {
             Verdict::Exempt(by) => Some(Reason::Exempt(by.clone())),
-            Verdict::Guarded => {
+            Verdict::Guarded => self.withheld().or_else(|| {
                 let hit = self.decision.guards.iter().find(|hit| hit.setting == Guard::Skip);
                 Some(Reason::Guarded(hit.map(|hit| hit.evidence.clone()).unwrap_or_default()))
-            }
+            }),
             _ => None,
         }
+    }
+
+    /// What rules enforce, and a guard keeps from the object.
+    fn withheld(&self) -> Option<Reason> {
+        let texts: Vec<String> = self.decision.withheld.iter().map(ToString::to_string).collect();
+        (!texts.is_empty()).then(|| Reason::Withheld(texts.join("; ")))
     }
 
     /// The first thing to be said about the object.

@@ -49,6 +49,9 @@ impl Hold {
         let raises = matches!(settled.source, Origin::Hold);
         // Where there is no TTL, there is nothing to raise.
         let by_hold = !settled.present.is_absent() && (was_raised || raises);
+        if by_hold && decision.no_room {
+            return Self::Idle(Reason::NoRoom);
+        }
         let direction = if raises { Direction::Raise } else { Direction::Lower };
         let change = (by_hold && settled.changes())
             .then(|| Change::of(&decision, view.object, view.namespace, &[settled], direction))

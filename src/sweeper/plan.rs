@@ -44,6 +44,10 @@ pub struct Plan {
     #[serde(skip_serializing_if = "Option::is_none", default)]
     pub older_than: Option<i64>,
     pub propagation_policy: String,
+    /// What was read had no `managedFields`, by which alone some tools are known: Jobs that they hold
+    /// may be among the items. Such a plan is to be looked at, and never carried out.
+    #[serde(skip_serializing_if = "std::ops::Not::not", default)]
+    pub without_managers: bool,
     pub items: Vec<Item>,
     pub totals: Totals,
     /// SHA-256 of all of the above: whoever edits a plan makes it void.
@@ -101,6 +105,12 @@ pub struct Options<'a> {
 pub enum BadPlan {
     #[error("it is no plan of this build: it says {0}, and {API_VERSION}/{KIND} is read")]
     AnotherKind(String),
+    #[error(
+        "it was made of a dump without managedFields, and may hold Jobs of Terraform, Crossplane and \
+         others, which would run them again; make it of the cluster, or of `kubectl get \
+         jobs,cronjobs,namespaces -A -o yaml --show-managed-fields`"
+    )]
+    NoManagers,
     #[error("it was edited since it was made; make a new one with `curfew plan`")]
     Edited,
     #[error("it was made of another cluster ({planned}, this one is {here})")]
@@ -177,6 +187,7 @@ impl Plan {
             revision: policy.revision.clone(),
             older_than: options.older_than.map(Seconds::get),
             propagation_policy: propagation(policy.stored.propagation).to_owned(),
+            without_managers: !snapshot.knows_managers(),
             items,
             totals,
             digest: String::new(),
@@ -185,7 +196,8 @@ impl Plan {
         plan
     }
 
-    /// Checks that the plan is one of ours and nobody has edited it.
+    /// Checks that the plan is one of ours, that nobody has edited it, and that nothing was missing
+    /// when it was made.
     ///
     /// # Errors
     /// [`BadPlan`], which says how to mend it.
@@ -193,7 +205,10 @@ impl Plan {
         if self.api_version != API_VERSION || self.kind != KIND {
             return Err(BadPlan::AnotherKind(format!("{}/{}", self.api_version, self.kind)));
         }
-        if self.computed_digest() == self.digest { Ok(()) } else { Err(BadPlan::Edited) }
+        if self.computed_digest() != self.digest {
+            return Err(BadPlan::Edited);
+        }
+        if self.without_managers { Err(BadPlan::NoManagers) } else { Ok(()) }
     }
 
     /// Checks that the plan was made of this cluster, by the uid of its namespace kube-system. A
@@ -321,12 +336,14 @@ fn is_finding(action: &Action) -> bool {
                 | Reason::Flapping
                 | Reason::NoFinishTime
                 | Reason::NoIdentity
+                | Reason::NoRoom
                 | Reason::Row(_)
                 | Reason::Stuck(_)
                 | Reason::TooLate
                 | Reason::Tracked
                 | Reason::UnknownCronJob
                 | Reason::UnknownNamespace
+                | Reason::Withheld(_)
         ),
     }
 }

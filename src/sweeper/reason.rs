@@ -18,6 +18,8 @@ pub enum Reason {
     /// The evidence of the guard that hit.
     Guarded(String),
     Held(Timestamp),
+    /// The object's annotations leave no room for the record of a write.
+    NoRoom,
     /// Neither uid nor resource version: a write could hit another object than the one judged.
     NoIdentity,
     /// Nobody can say when it finished.
@@ -43,6 +45,8 @@ pub enum Reason {
     BadTtl,
     UnknownCronJob,
     UnknownNamespace,
+    /// A guard keeps a rule with `enforce` from it; the text says which.
+    Withheld(String),
     /// Its `CronJob` does not tell of its start yet.
     Unwritten,
 }
@@ -57,11 +61,12 @@ impl Reason {
             Self::BadTtl => "bad-ttl",
             Self::Exempt(_) => "exempt",
             Self::Flapping => "flapping",
-            Self::Guarded(_) => "guarded",
+            Self::Guarded(_) | Self::Withheld(_) => "guarded",
             Self::Held(_) => "held",
             Self::NeverConsidered(_) => "never-considered",
             Self::NoFinishTime => "no-finish-time",
             Self::NoIdentity => "no-identity",
+            Self::NoRoom => "no-room",
             Self::NoTtl => "no-ttl",
             Self::NotSelected => "not-selected",
             Self::Off => "off",
@@ -90,13 +95,16 @@ impl fmt::Display for Reason {
             Self::BadTtl => f.write_str("its TTL is none that the API server accepts"),
             Self::Exempt(by) => write!(f, "exempt by {by}"),
             Self::Flapping => f.write_str("somebody keeps reverting what is written here"),
-            Self::Guarded(evidence) => write!(f, "guarded: {evidence}"),
+            Self::Guarded(why) | Self::Withheld(why) => write!(f, "guarded: {why}"),
             Self::Held(until) => write!(f, "held until {until}"),
             Self::NeverConsidered(why) => f.write_str(why),
             Self::NoFinishTime => {
                 f.write_str("its condition has no lastTransitionTime: nobody can say when it ended")
             }
             Self::NoIdentity => f.write_str("it has no uid or no resourceVersion to be told by"),
+            Self::NoRoom => {
+                f.write_str("its annotations leave no room for the record curfew.dev/applied")
+            }
             Self::NoTtl => f.write_str("finished; neither its author nor the policy gives a TTL"),
             Self::NotSelected => f.write_str("spec.stored.selector leaves it out"),
             Self::Off => f.write_str("the policy is off here"),

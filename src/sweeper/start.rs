@@ -8,9 +8,10 @@
 use jiff::{SignedDuration, Timestamp};
 
 use crate::batch::Object;
+use crate::batch::annotation::SCHEDULED;
 use crate::policy::Policy;
 use crate::policy::rule::SchedulerMode;
-use crate::scheduler::job::{SCHEDULED, name};
+use crate::scheduler::job::name;
 
 /// Whether the `CronJob` that made a Job does not tell of its start. As for the scheduler
 /// ([`crate::scheduler::Child::unwritten`]) it takes the name, too: a copy of a Job is no start.

@@ -22,10 +22,12 @@ mod neighbours;
 mod offline;
 mod ownership;
 mod planned;
+mod room;
 mod seams;
 mod steady;
 #[path = "../support/harness.rs"]
 pub mod support;
+mod tools;
 mod undo;
 mod untouched;
 mod writing;

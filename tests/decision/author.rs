@@ -1,8 +1,8 @@
 //! Points 5 to 8: rules, defaults, the author, limits.
 
-use serde_json::json;
+use serde_json::{Value as Json, json};
 
-use super::case::{Case, DEV, dev, job, policy};
+use super::case::{Case, DEV, cronjob, dev, job, merge, policy};
 
 #[test]
 fn the_first_rule_that_mentions_a_setting_supplies_it() {
@@ -127,4 +127,56 @@ fn a_forged_record_is_void(#[case] record: &str) {
     }));
     let outcome = Case::create(&policy("mode: Enforce\n"), object).decide();
     assert_eq!((outcome.ttl(), outcome.record()), (Some(300), None));
+}
+
+/// What brings a value to just what `kubectl apply` remembers leaves no entry: the next call would
+/// take the value for the author's, and the entry away.
+#[rstest::rstest]
+#[case::a_limit("limits: {ttl: {max: 1h}}\n", job(&json!({"spec": {"ttlSecondsAfterFinished": 7200}})),
+    json!({"ttlSecondsAfterFinished": 3600}))]
+#[case::enforce("rules:\n  - {name: hard, match: {kinds: [Job]}, ttl: 1h, enforce: true}\n",
+    job(&json!({"spec": {"ttlSecondsAfterFinished": 7200}})), json!({"ttlSecondsAfterFinished": 3600}))]
+#[case::a_default_that_was_removed("defaults: {ttl: 1h}\n", job(&json!({})),
+    json!({"ttlSecondsAfterFinished": 3600}))]
+#[case::the_floor_of_a_guard("guards: {deployHooks: Floor, floor: 1h}\n",
+    job(&json!({"metadata": {"annotations": {"helm.sh/hook": "test"}}, "spec": {"ttlSecondsAfterFinished": 60}})),
+    json!({"ttlSecondsAfterFinished": 3600}))]
+#[case::a_hold("limits: {hold: 1h}\n",
+    job(&json!({"metadata": {"annotations": {"curfew.dev/hold-until": "2027-01-01T00:00:00Z"}},
+        "spec": {"ttlSecondsAfterFinished": 60}})),
+    json!({"ttlSecondsAfterFinished": 3600}))]
+#[case::history("limits: {history: {max: 2}}\n",
+    cronjob(&json!({"spec": {"successfulJobsHistoryLimit": 5}})), json!({"successfulJobsHistoryLimit": 2}))]
+#[case::history_to_its_default("limits: {history: {max: 3}}\n",
+    cronjob(&json!({"spec": {"successfulJobsHistoryLimit": 5}})), json!({"successfulJobsHistoryLimit": 3}))]
+#[case::a_template("limits: {ttl: {max: 1h}}\n",
+    cronjob(&json!({"spec": {"jobTemplate": {"spec": {"ttlSecondsAfterFinished": 7200}}}})),
+    json!({"jobTemplate": {"spec": {"ttlSecondsAfterFinished": 3600}}}))]
+fn a_value_brought_to_what_was_applied_leaves_no_entry(
+    #[case] spec: &str,
+    #[case] mut sent: Json,
+    #[case] remembered: Json,
+    #[values(true, false)] creates: bool,
+) {
+    let policy = policy(spec);
+    let manifest = json!({"spec": remembered}).to_string();
+    let key = "kubectl.kubernetes.io/last-applied-configuration";
+    merge(&mut sent, &json!({"metadata": {"annotations": {key: manifest}}}));
+    let mut old = sent.clone();
+    merge(&mut old, &json!({"metadata": {"labels": {"before": "x"}}}));
+    let decide = |object: Json| {
+        let case = if creates {
+            Case::create(&policy, object)
+        } else {
+            Case::update(&policy, old.clone(), object)
+        };
+        case.decide()
+    };
+    let once = decide(sent);
+    assert!(
+        once.changed && once.record().is_none() && once.template_record().is_none(),
+        "{once:?}"
+    );
+    let again = decide(once.after.clone());
+    assert!(!again.changed, "{again:?}");
 }

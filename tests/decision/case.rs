@@ -37,6 +37,7 @@ pub(crate) struct Outcome {
     pub(crate) warnings: Vec<String>,
     /// Who decided the TTL.
     pub(crate) ttl_by: String,
+    pub(crate) withheld: Vec<String>,
 }
 
 impl<'a> Case<'a> {
@@ -98,6 +99,7 @@ impl<'a> Case<'a> {
                 .setting(Setting::Ttl)
                 .map(|settled| settled.source.as_str().to_owned())
                 .unwrap_or_default(),
+            withheld: decision.withheld.iter().map(ToString::to_string).collect(),
             verdict: decision.verdict,
             after,
             warnings: decision.warnings,

@@ -3,7 +3,7 @@
 use curfew::policy::decide::Verdict;
 use serde_json::{Value as Json, json};
 
-use super::case::{Case, job, policy};
+use super::case::{Case, cronjob, job, policy};
 
 #[rstest::rstest]
 #[case::foreign_controller(json!({"metadata": {"ownerReferences": [
@@ -14,6 +14,22 @@ use super::case::{Case, job, policy};
 #[case::argo_tracked(json!({"metadata": {"annotations": {"argocd.argoproj.io/tracking-id": "a:batch/Job:x/y"}}}))]
 #[case::flux_tracked(json!({"metadata": {"labels": {"kustomize.toolkit.fluxcd.io/name": "apps"}}}))]
 #[case::field_manager(json!({"metadata": {"managedFields": [{"manager": "Terraform", "operation": "Apply"}]}}))]
+#[case::owner_that_does_not_control(json!({"metadata": {"ownerReferences": [
+    {"apiVersion": "tower.ansible.com/v1alpha1", "kind": "AnsibleJob", "name": "nightly", "uid": "u"}]}}))]
+#[case::owner_that_says_so(json!({"metadata": {"ownerReferences": [
+    {"apiVersion": "v1", "kind": "ConfigMap", "name": "c", "uid": "u", "controller": false}]}}))]
+#[case::one_owner_of_two(json!({"metadata": {"ownerReferences": [
+    {"apiVersion": "example.test/v1", "kind": "Run", "name": "a", "uid": "u", "controller": true},
+    {"apiVersion": "batch/v1", "kind": "Job", "name": "b", "uid": "v"}]}}))]
+#[case::a_cronjob_of_another_group(json!({"metadata": {"ownerReferences": [
+    {"apiVersion": "example.test/v1", "kind": "CronJob", "name": "c", "uid": "u"}]}}))]
+#[case::manager_for_each_object(json!({"metadata": {"managedFields": [{"manager": "provider-kubernetes/run-once", "operation": "Apply"}]}}))]
+#[case::instance_of_an_applied_object(json!({"metadata": {
+    "labels": {"app.kubernetes.io/instance": "shop"},
+    "annotations": {"kubectl.kubernetes.io/last-applied-configuration": ""}}}))]
+#[case::instance_beside_a_manager(json!({"metadata": {
+    "labels": {"app.kubernetes.io/instance": "shop"},
+    "managedFields": [{"manager": "argocd-controller", "operation": "Apply"}]}}))]
 #[case::field_manager_with_suffix(json!({"metadata": {"managedFields": [{"manager": "pulumi-kubernetes-1a2b", "operation": "Apply"}]}}))]
 fn a_guard_leaves_the_object_alone(#[case] fields: Json) {
     let policy = policy("defaults: {ttl: 1h}\n");
@@ -23,8 +39,13 @@ fn a_guard_leaves_the_object_alone(#[case] fields: Json) {
 }
 
 #[rstest::rstest]
-#[case::owner_that_does_not_control(json!({"metadata": {"ownerReferences": [
-    {"apiVersion": "v1", "kind": "ConfigMap", "name": "c", "uid": "u"}]}}))]
+#[case::instance_alone(json!({"metadata": {"labels": {"app.kubernetes.io/instance": "shop"}}}))]
+#[case::instance_beside_any_manager(json!({"metadata": {
+    "labels": {"app.kubernetes.io/instance": "shop"},
+    "managedFields": [{"manager": "dagster", "operation": "Update"}]}}))]
+#[case::applied_by_hand(json!({"metadata": {
+    "annotations": {"kubectl.kubernetes.io/last-applied-configuration": "{}"}}}))]
+#[case::longer_manager(json!({"metadata": {"managedFields": [{"manager": "HashiCorporation", "operation": "Update"}]}}))]
 #[case::unlike_manager(json!({"metadata": {"managedFields": [{"manager": "helmet", "operation": "Update"}]}}))]
 fn what_is_no_mark_does_not_guard(#[case] fields: Json) {
     let policy = policy("defaults: {ttl: 1h}\n");
@@ -45,17 +66,70 @@ fn a_rule_applies_the_policy_to_what_flux_deploys() {
 fn the_strictest_guard_wins() {
     let policy = policy("guards: {gitOpsTracked: Apply, deployHooks: Skip}\ndefaults: {ttl: 1h}\n");
     let both = job(&json!({"metadata": {
-        "labels": {"app.kubernetes.io/instance": "a"}, "annotations": {"helm.sh/hook": "test"},
+        "labels": {"argocd.argoproj.io/instance": "a"}, "annotations": {"helm.sh/hook": "test"},
     }}));
     assert_eq!(Case::create(&policy, both).decide().verdict, Verdict::Guarded);
 }
 
+#[rstest::rstest]
+#[case::of_a_group("example.test/Run", "example.test/v1", "Run")]
+#[case::of_the_core_group("core/ConfigMap", "v1", "ConfigMap")]
+fn an_allowed_owner_does_not_guard(
+    #[case] allowed: &str,
+    #[case] version: &str,
+    #[case] kind: &str,
+    #[values(None, Some(false), Some(true))] controller: Option<bool>,
+) {
+    let policy = policy(&format!("guards: {{allowOwners: [{allowed}]}}\ndefaults: {{ttl: 1h}}\n"));
+    let owned = |extra: Json| {
+        let owner = json!({"apiVersion": version, "kind": kind, "name": "r", "uid": "u",
+            "controller": controller});
+        let owners: Vec<Json> = [owner, extra].into_iter().filter(Json::is_object).collect();
+        job(&json!({"metadata": {"ownerReferences": owners}}))
+    };
+    assert_eq!(Case::create(&policy, owned(Json::Null)).decide().ttl(), Some(3600));
+    // It lets itself through, and nobody else.
+    let other = json!({"apiVersion": "example.test/v1", "kind": "Other", "name": "o", "uid": "v"});
+    assert_eq!(Case::create(&policy, owned(other)).decide().verdict, Verdict::Guarded);
+}
+
 #[test]
-fn an_allowed_owner_does_not_guard() {
-    let policy = policy("guards: {allowOwners: [example.test/Run]}\ndefaults: {ttl: 1h}\n");
-    let owned = job(&json!({"metadata": {"ownerReferences": [
-        {"apiVersion": "example.test/v1", "kind": "Run", "name": "r", "uid": "u", "controller": true}]}}));
-    assert_eq!(Case::create(&policy, owned).decide().ttl(), Some(3600));
+fn the_own_list_of_a_policy_takes_the_instance_at_its_word() {
+    let policy = policy(
+        "guards: {gitOpsMarks: {labels: [app.kubernetes.io/instance]}}\ndefaults: {ttl: 1h}\n",
+    );
+    let labelled = job(&json!({"metadata": {"labels": {"app.kubernetes.io/instance": "shop"}}}));
+    assert_eq!(Case::create(&policy, labelled).decide().verdict, Verdict::Guarded);
+}
+
+#[rstest::rstest]
+#[case::by_a_guard(
+    job(&json!({"metadata": {"labels": {"argocd.argoproj.io/instance": "a"}}})),
+    &["gitOpsTracked: label argocd.argoproj.io/instance keeps rule hard, which enforces ttl 900, from it"]
+)]
+#[case::by_two(
+    job(&json!({"metadata": {"labels": {"argocd.argoproj.io/instance": "a"},
+        "annotations": {"helm.sh/hook": "test"}}})),
+    &["deployHooks: annotation helm.sh/hook keeps rule hard, which enforces ttl 900, from it"]
+)]
+#[case::as_it_is_already(
+    job(&json!({"metadata": {"labels": {"argocd.argoproj.io/instance": "a"}},
+        "spec": {"ttlSecondsAfterFinished": 900}})),
+    &[]
+)]
+#[case::a_tracked_cronjob(
+    cronjob(&json!({"metadata": {"labels": {"argocd.argoproj.io/instance": "a"}},
+        "spec": {"jobTemplate": {"spec": {"ttlSecondsAfterFinished": 86_400}}}})),
+    &["gitOpsTracked: label argocd.argoproj.io/instance keeps rule hard, which enforces ttl 900, from it",
+      "gitOpsTracked: label argocd.argoproj.io/instance keeps rule hard, which enforces history.successful 1, from it"]
+)]
+#[case::nothing_keeps_it(job(&json!({"spec": {"ttlSecondsAfterFinished": 86_400}})), &[])]
+fn what_a_guard_keeps_from_an_object_is_told(#[case] object: Json, #[case] expected: &[&str]) {
+    let policy = policy(
+        "rules:\n  - {name: hard, match: {namespaces: [apps]}, ttl: 15m, history: {successful: 1}, \
+         enforce: true}\n",
+    );
+    assert_eq!(Case::create(&policy, object).decide().withheld, expected);
 }
 
 #[rstest::rstest]

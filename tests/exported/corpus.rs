@@ -64,6 +64,7 @@ pub(crate) fn objects() -> Vec<Sent> {
     for path in tests.filter(|path| path.to_string_lossy().ends_with("-test.yaml")) {
         objects.extend(of_a_test(&path));
     }
+    objects.extend(of_tools());
     objects.extend(cases());
     // A record is not read, and the export says so.
     objects.retain(|sent| !sent.object.to_string().contains("curfew.dev/applied"));
@@ -110,6 +111,29 @@ fn of_a_test(path: &Path) -> Vec<Sent> {
         objects.extend(Sent::new(title, namespace, labels, case["object"].clone()));
     }
     objects
+}
+
+/// What tools hold as their desired state.
+fn of_tools() -> Vec<Sent> {
+    let file = "tests/fixtures/tools/stored.yaml";
+    let list = documents(&read(Path::new(file))).remove(0);
+    let items = list["items"].as_array().expect("a list").clone();
+    let sent = |mut object: Value| {
+        let by = object["metadata"]["managedFields"][0].clone();
+        let title = format!("{file} {}", object["metadata"]["name"]);
+        for member in ["managedFields", "uid", "resourceVersion", "creationTimestamp", "namespace"]
+        {
+            object["metadata"].as_object_mut().expect("a map").remove(member);
+        }
+        // The API server makes these, and refuses another's.
+        for member in ["selector", "template"] {
+            object["spec"].as_object_mut().expect("a map").remove(member);
+        }
+        let sent = Sent::new(title, "elsewhere", json!({}), object)?;
+        let manager = by["manager"].as_str().unwrap_or("test").to_owned();
+        Some(Sent { manager, applies: by["operation"] == "Apply", ..sent })
+    };
+    items.into_iter().filter_map(sent).collect()
 }
 
 /// What no fixture has.
@@ -175,6 +199,19 @@ fn cases() -> Vec<Sent> {
         ("a hook", merged(annotated(json!({"argocd.argoproj.io/hook": "PreSync"})), wrote(5))),
         ("an active deadline", json!({"spec": {"activeDeadlineSeconds": 17}})),
         ("last-applied", last(r#"{"spec":{"ttlSecondsAfterFinished":5}}"#)),
+        (
+            "last-applied shows what a limit gives",
+            merged(last(r#"{"spec":{"ttlSecondsAfterFinished": 604800 }}"#), wrote(2_592_000)),
+        ),
+        (
+            "last-applied shows what a rule enforces",
+            merged(last(r#"{"spec":{"ttlSecondsAfterFinished":900}}"#), wrote(86_400)),
+        ),
+        (
+            "the instance of an applied object",
+            merged(last("{}"), labelled(json!({"app.kubernetes.io/instance": "shop"}))),
+        ),
+        ("the instance alone", labelled(json!({"app.kubernetes.io/instance": "shop"}))),
     ];
     let cron_jobs = [
         ("plain", json!({})),
@@ -198,6 +235,17 @@ fn cases() -> Vec<Sent> {
             last(r#"{"spec":{"x":"{\"successfulJobsHistoryLimit\":3}"}}"#),
         ),
         ("last-applied is no JSON", last("soon")),
+        (
+            "last-applied shows the longest history",
+            merged(last(r#"{"spec":{"successfulJobsHistoryLimit":10}}"#), history(50, 40)),
+        ),
+        (
+            "last-applied shows the longest TTL",
+            merged(
+                last(r#"{"spec":{"jobTemplate":{"spec":{"ttlSecondsAfterFinished":604800}}}}"#),
+                template_wrote(2_592_000),
+            ),
+        ),
         ("a time zone", json!({"spec": {"timeZone": "Asia/Tokyo"}})),
         ("a starting deadline", json!({"spec": {"startingDeadlineSeconds": 17}})),
         (
@@ -248,6 +296,18 @@ fn cases() -> Vec<Sent> {
             let object = cron_job("daily-etl", overlay.clone());
             let title = format!("CronJob in {namespace}: {title}");
             sent.extend(Sent::new(title, namespace, json!({}), object));
+        }
+    }
+    for bytes in [262_144 - 30, 262_144 - 70, 262_144 - 130, 262_000] {
+        // Bytes count, and not characters.
+        let long = annotated(json!({"a": "é".repeat(bytes / 2)}));
+        for object in [
+            job("long", long.clone()),
+            cron_job("long", merged(long.clone(), history(3, 40))),
+            cron_job("long", template(long)),
+        ] {
+            let title = format!("{} with {bytes} bytes of annotations", object["kind"]);
+            sent.extend(Sent::new(title, "elsewhere", json!({}), object));
         }
     }
     for (manager, applies) in [

@@ -21,6 +21,8 @@ use super::wait::runtime;
 #[derive(Clone)]
 pub struct Api {
     client: Client,
+    /// What is sent as `User-Agent`; nothing where it is empty.
+    agent: String,
 }
 
 /// What the API server answered.
@@ -57,7 +59,13 @@ impl Api {
             config.default_retry = false;
             Client::try_from(config).expect("the certificates are ours")
         });
-        Self { client }
+        Self { client, agent: String::new() }
+    }
+
+    /// The same user with another program: the API server names the field manager after it.
+    #[must_use]
+    pub fn with_agent(&self, agent: &str) -> Self {
+        Self { client: self.client.clone(), agent: agent.to_owned() }
     }
 
     /// Without TLS and without a user.
@@ -65,7 +73,8 @@ impl Api {
         let mut config = Config::new(url.parse().expect("it is a URL"));
         config.default_retry = false;
         let client = runtime().block_on(async { Client::try_from(config) });
-        Self { client: client.expect("there is nothing to check") }
+        let client = client.expect("there is nothing to check");
+        Self { client, agent: String::new() }
     }
 
     /// For calls that do not end, such as a watch.
@@ -94,7 +103,11 @@ impl Api {
         static CALLS: AtomicU64 = AtomicU64::new(0);
         let call = CALLS.fetch_add(1, Ordering::Relaxed);
         let audit_id = format!("curfew-test-{}-{call}", std::process::id());
-        let request = Request::builder()
+        let mut request = Request::builder();
+        if !self.agent.is_empty() {
+            request = request.header("user-agent", &self.agent);
+        }
+        let request = request
             .method(method)
             .uri(path)
             .header("content-type", content)

@@ -152,7 +152,7 @@ fn lean(mut json: Json, template: &str) -> Json {
         spec.remove(template);
     }
     if let Some(annotations) = json["metadata"]["annotations"].as_object_mut() {
-        annotations.retain(|key, _| key == crate::scheduler::job::SCHEDULED);
+        annotations.retain(|key, _| key == crate::batch::annotation::SCHEDULED);
     }
     json
 }

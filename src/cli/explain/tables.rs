@@ -21,6 +21,7 @@ pub(super) fn render(explanation: &Explanation, wide: bool) -> String {
         verdict,
         why,
         guards,
+        withheld,
         rules,
         settings,
         supplied,
@@ -34,7 +35,7 @@ pub(super) fn render(explanation: &Explanation, wide: bool) -> String {
     } = explanation;
     let mut text = format!("{object} in namespace {namespace}, {operation}, as of {now}\n");
     let _ = writeln!(text, "policy {policy}, revision {revision}, mode {mode}: {verdict}");
-    for line in why.iter().chain(note) {
+    for line in why.iter().chain(note).chain(withheld) {
         let _ = writeln!(text, "{line}");
     }
     if !guards.is_empty() {

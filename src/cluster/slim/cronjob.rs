@@ -21,6 +21,8 @@ pub struct CronJob {
     pub scheduling: Scheduling,
     template_labels: Pairs,
     template_annotations: Pairs,
+    /// The bytes of the template's annotations that are not kept.
+    template_omitted: u32,
     template_ttl: Option<i64>,
     template_active_deadline: Option<i64>,
     /// They stand in where the template has no labels of its own.
@@ -43,6 +45,7 @@ impl CronJob {
         let template = Metadata {
             labels: self.template_labels.view(),
             annotations: self.template_annotations.view(),
+            omitted: self.template_omitted as usize,
             ..Metadata::default()
         };
         let pod = Metadata { labels: self.pod_labels.view(), ..Metadata::default() };
@@ -89,7 +92,7 @@ impl Slim for CronJob {
         let TemplateSpec { ttl_seconds_after_finished, active_deadline_seconds, template: pod } =
             template_spec.ok_or("it has no spec.jobTemplate.spec")?;
         let pod = pod.and_then(|pod| pod.metadata).unwrap_or_default();
-        let annotations = template.annotations.as_ref();
+        let annotations = Pairs::annotations(Kind::Job, template.annotations.as_ref(), decoder);
         Ok(Self {
             meta: Meta::new(Kind::CronJob, &metadata, decoder)?,
             schedule: spec.schedule.as_deref().map(Into::into),
@@ -99,7 +102,8 @@ impl Slim for CronJob {
             failed_limit: spec.failed_jobs_history_limit,
             scheduling: Scheduling::decode(json, decoder)?,
             template_labels: Pairs::labels(template.labels.as_ref(), decoder),
-            template_annotations: Pairs::annotations(Kind::Job, annotations, decoder),
+            template_omitted: annotations.omitted(&template),
+            template_annotations: annotations,
             template_ttl: ttl_seconds_after_finished,
             template_active_deadline: active_deadline_seconds,
             pod_labels: Pairs::labels(pod.labels.as_ref(), decoder),

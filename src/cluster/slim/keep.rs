@@ -2,12 +2,12 @@
 
 use std::collections::BTreeSet;
 
+use crate::batch::annotation::{LAST_APPLIED, SCHEDULED};
 use crate::policy::Policy;
 use crate::policy::decide::HOOKS;
 use crate::policy::record;
 use crate::policy::rule::SchedulerMode;
 use crate::policy::selector::Selector;
-use crate::scheduler::job::SCHEDULED;
 
 /// The keys that are kept while decoding.
 ///
@@ -107,9 +107,6 @@ fn is_built_in(key: &str) -> bool {
 /// Of a Job, the start that it was created for; and what `kubectl apply`
 /// remembers, which is shortened to the few numbers that are read.
 const BUILT_IN: [&str; 2] = [SCHEDULED, LAST_APPLIED];
-
-/// What `kubectl apply` remembers of the author's manifest.
-pub(super) const LAST_APPLIED: &str = "kubectl.kubernetes.io/last-applied-configuration";
 
 /// Labels of the Pod template that the API server makes, and copies to a Job without labels.
 const GENERATED: [&str; 4] = [

@@ -7,8 +7,8 @@ use std::sync::Arc;
 use serde::Deserialize;
 use serde::de::IgnoredAny;
 
-use super::keep::LAST_APPLIED;
 use super::{Decoder, Key, Second, Symbol};
+use crate::batch::annotation::LAST_APPLIED;
 use crate::batch::object::{
     ManagedFields, Metadata, OwnedFields, OwnedSpec, OwnedTemplate, OwnedTemplateSpec,
 };
@@ -31,6 +31,8 @@ pub struct Meta {
     pub ending: Option<Box<Ending>>,
     pub labels: Pairs,
     pub annotations: Pairs,
+    /// The bytes of annotations that are not kept.
+    pub omitted: u32,
     pub owners: Arc<[Owner]>,
     pub managers: Arc<[Manager]>,
 }
@@ -101,6 +103,7 @@ impl Meta {
         });
         let owners = wire.owners().iter().map(|owner| Owner::new(owner, decoder)).collect();
         let managers = wire.managers().iter().map(|one| Manager::new(kind, one, decoder)).collect();
+        let annotations = Pairs::annotations(kind, wire.annotations.as_ref(), decoder);
         Ok(Self {
             namespace: decoder.interner.intern(wire.namespace.as_deref().unwrap_or_default()),
             name: name.into(),
@@ -110,7 +113,8 @@ impl Meta {
             created: wire.creation_timestamp.as_deref().and_then(Second::parse),
             ending,
             labels: Pairs::labels(wire.labels.as_ref(), decoder),
-            annotations: Pairs::annotations(kind, wire.annotations.as_ref(), decoder),
+            omitted: annotations.omitted(wire),
+            annotations,
             owners: decoder.owners.intern(owners),
             managers: decoder.managers.intern(managers),
         })
@@ -151,6 +155,7 @@ impl Meta {
                 .map(|ending| ending.since.map_or_else(Text::default, text)),
             labels: self.labels.view(),
             annotations: self.annotations.view(),
+            omitted: self.omitted as usize,
             owner_references: Some(self.owners.iter().map(Owner::view).collect()),
             managed_fields: Some(self.managers.iter().map(|one| one.view(kind)).collect()),
         }
@@ -182,18 +187,24 @@ impl Pairs {
         let Decoder { keep, interner, .. } = decoder;
         Self(map.map(|map| {
             let kept = map.iter().filter(|(key, _)| keep.annotation(key));
-            kept.filter_map(|(key, value)| {
+            kept.map(|(key, value)| {
                 let value = if key == LAST_APPLIED {
-                    Cow::Owned(last_applied(kind, value)?)
+                    Cow::Owned(last_applied(kind, value).unwrap_or_else(|| "{}".to_owned()))
                 } else if key.starts_with(record::PREFIX) {
                     Cow::Borrowed(shortened(value))
                 } else {
                     Cow::Borrowed(value)
                 };
-                Some((interner.intern(key), interner.intern(&value)))
+                (interner.intern(key), interner.intern(&value))
             })
             .collect()
         }))
+    }
+
+    /// The bytes of annotations that these do not hold.
+    pub(super) fn omitted(&self, wire: &Metadata<'_>) -> u32 {
+        let kept: usize = self.iter().map(|(key, value)| key.len() + value.len()).sum();
+        u32::try_from(wire.annotation_bytes().saturating_sub(kept)).unwrap_or(u32::MAX)
     }
 
     /// The value of a key.
@@ -213,7 +224,7 @@ impl Pairs {
 }
 
 /// The few numbers that a decision reads of the manifest, in the same form; none where it has
-/// none of them.
+/// none of them. That it is there counts all the same.
 fn last_applied(kind: Kind, manifest: &str) -> Option<String> {
     #[derive(Deserialize)]
     struct Manifest {

@@ -154,6 +154,13 @@ fn applied(manager: &str, operation: &str, fields: &Value) -> Value {
 }))]
 #[case::last_applied_unreadable(annotated(&json!({
     "kubectl.kubernetes.io/last-applied-configuration": "{"})))]
+#[case::instance_of_an_applied_object(json!({"metadata": {
+    "labels": {"app.kubernetes.io/instance": "shop"},
+    "annotations": {"kubectl.kubernetes.io/last-applied-configuration": "{\"spec\":{}}"}}}))]
+#[case::just_room(annotated(&json!({"a/b": "x".repeat(262_144 - 3 - 18 - 24)})))]
+#[case::no_room(annotated(&json!({"a/b": "x".repeat(262_144 - 3 - 18 - 23)})))]
+#[case::no_room_beside_ours(annotated(&json!({"a/b": "x".repeat(262_000),
+    "kubectl.kubernetes.io/last-applied-configuration": "{\"x\": 1, \"spec\": {\"y\": 1}}"})))]
 #[case::tool(applied("pulumi-kubernetes-1a2b", "Apply", &json!({"f:spec": {}})))]
 #[case::server_side_apply({
     let mut job = applied("kubectl", "Apply", &json!({"f:spec": {"f:ttlSecondsAfterFinished": {}}}));
@@ -186,6 +193,8 @@ fn a_job_is_judged_as_it_came(#[case] overlay: Value) {
     "spec": {"ttlSecondsAfterFinished": 480}}}}))]
 #[case::no_template_metadata(json!({"spec": {"jobTemplate": {"metadata": null}}}))]
 #[case::no_pod_labels(json!({"spec": {"jobTemplate": {"spec": {"template": {"metadata": null}}}}}))]
+#[case::no_room_in_the_template(json!({"spec": {"jobTemplate": {"metadata": {
+    "annotations": {"a/b": "x".repeat(262_050)}}}}}))]
 #[case::last_applied(json!({"metadata": {"annotations": {
     "kubectl.kubernetes.io/last-applied-configuration":
     r#"{"spec":{"schedule":"x","successfulJobsHistoryLimit":3,"jobTemplate":{"spec":{"ttlSecondsAfterFinished":9}}}}"#}}}))]

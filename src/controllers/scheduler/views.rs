@@ -4,9 +4,9 @@ use std::borrow::Cow;
 
 use jiff::Timestamp;
 
+use crate::batch::annotation::SCHEDULED;
 use crate::cluster::slim;
 use crate::cluster::write::MANAGER;
-use crate::scheduler::job::SCHEDULED;
 use crate::scheduler::view::Status;
 use crate::scheduler::{Active, Child, Concurrency, CronJob};
 

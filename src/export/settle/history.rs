@@ -1,8 +1,7 @@
 //! The history limits of a `CronJob`.
 //!
 //! The API server fills 3 and 1 before anybody sees the object, so such a value counts as unset
-//! unless something shows that the author meant it. What `kubectl apply` remembers is a text, and
-//! is searched for the member: in JSON, quotes that stand in a string have a backslash in front.
+//! unless something shows that the author meant it.
 
 use crate::policy::rule::{Policy, Settings};
 use crate::policy::{Rule, Setting};
@@ -10,7 +9,7 @@ use crate::policy::{Rule, Setting};
 use super::super::cel;
 use super::super::sheet::Sheet;
 use super::super::tables::Table;
-use super::{Changes, Mention, entry, number, supply};
+use super::{Changes, Mention, entry, is_last_applied, number, supply};
 
 /// One of the two limits.
 struct Limit {
@@ -28,9 +27,6 @@ pub(super) fn define(policy: &Policy, sheet: &mut Sheet, changes: &mut Changes) 
     let max = Table::new(policy, max, none);
     let bounded = top.is_some() || max.answers().count() > 1;
     max.define("history_max", sheet);
-    let last_applied = "object.metadata.?annotations\
-                        [?'kubectl.kubernetes.io/last-applied-configuration'].orValue('')";
-    sheet.define("last_applied", last_applied);
     for limit in LIMITS {
         let mention = |settings: &Settings| (limit.pick)(settings).map(Mention::Value);
         if supply(policy, sheet, limit.name, mention) || bounded {
@@ -52,17 +48,16 @@ impl Limit {
             format!("variables.is_cronjob ? object.spec.{field} : 0"),
         );
         let default = setting.api_default().unwrap_or_default();
-        let member = format!("[{{,]\\s*\"{field}\"\\s*:\\s*{default}\\s*[,}}]");
         sheet.define(
             format!("{name}_author"),
             format!(
                 "{sent} != {default} || variables.tracked\n\
-                 || variables.last_applied.matches({})\n\
+                 || {}\n\
                  || object.metadata.?managedFields.orValue([]).exists(entry,\n  \
                  entry.?operation.orValue('') == 'Apply'\n  \
                  && {} in entry.?fieldsV1[?'f:spec'].orValue(dyn({{}})))\n\
                  ? dyn({sent}) : dyn(null)",
-                cel::text(&member),
+                is_last_applied(field, &default.to_string()),
                 cel::text(&format!("f:{field}")),
             ),
         );
@@ -87,7 +82,8 @@ impl Limit {
         let by = format!("({ruled} ? {rule} : 'limits')");
         let written = format!("string(variables.{name})");
         let written = entry(setting, &written, &number(&author), &by);
-        changes.own_entries.push((setting, format!("{differs} ?\n  {written} : ''")));
+        let shown = is_last_applied(field, &format!("variables.{name}"));
+        changes.own_entries.push((setting, format!("{differs} && !{shown} ?\n  {written} : ''")));
     }
 }
 

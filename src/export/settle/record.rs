@@ -4,6 +4,7 @@
 //! A record that is there already is not read: CEL reads no JSON. What stands beside it counts as
 //! the author's, so whoever forges one gains nothing, and being asked again changes nothing.
 
+use crate::batch::annotation;
 use crate::policy::record::ANNOTATION;
 
 use super::super::cel;
@@ -28,6 +29,10 @@ pub(super) fn define(sheet: &mut Sheet, changes: &mut Changes) {
         path: "/spec/jobTemplate/metadata",
     };
     changes.operations.extend([own.write(), template.write()]);
+    let spare = annotation::OF_A_START;
+    let rooms =
+        [own.has_room("own_annotations", 0), template.has_room("template_annotations", spare)];
+    sheet.define("has_room", rooms.join("\n&& "));
 }
 
 /// Where a record stands; its parents may be missing.
@@ -40,6 +45,18 @@ struct Place {
 // === impl Place ===
 
 impl Place {
+    /// Whether the annotations are no longer than the API server takes, in bytes, once the record
+    /// stands among them.
+    fn has_room(&self, annotations: &str, spare: usize) -> String {
+        let (record, annotations) = (self.record, format!("variables.{annotations}"));
+        let key = cel::text(ANNOTATION);
+        let free = annotation::MOST_BYTES - ANNOTATION.len() - "{}".len() - spare;
+        format!(
+            "({record} == '' || size(bytes({record})) + {annotations}.map(key, key == {key} ? 0\n  \
+             : size(bytes(key)) + size(bytes({annotations}[key]))).sum() <= {free})"
+        )
+    }
+
     fn write(&self) -> String {
         let Self { record, metadata, path } = self;
         let key = cel::text(ANNOTATION);

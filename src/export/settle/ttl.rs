@@ -8,7 +8,7 @@ use crate::policy::value::Seconds;
 use super::super::cel;
 use super::super::sheet::Sheet;
 use super::super::tables::Table;
-use super::{Changes, Mention, entry, number, supply};
+use super::{Changes, Mention, entry, is_last_applied, number, supply};
 
 pub(super) fn define(policy: &Policy, sheet: &mut Sheet, changes: &mut Changes) {
     supply(policy, sheet, "ttl", |settings| {
@@ -56,11 +56,12 @@ pub(super) fn define(policy: &Policy, sheet: &mut Sheet, changes: &mut Changes) 
     sheet.define(
         "ttl_entry",
         format!(
-            "variables.ttl != variables.ttl_author ?\n  {written}\n\
+            "variables.ttl != variables.ttl_author ?\n  ({shown} ? '' : {written})\n\
              : !variables.left_alone && variables.ttl == null && variables.ttl_rule != ''\n\
              && !({key} in (variables.is_cronjob ? variables.template_annotations\n  \
              : variables.own_annotations)) ?\n  {left_open}\n: ''",
             key = cel::text(ANNOTATION),
+            shown = is_last_applied("ttlSecondsAfterFinished", "variables.ttl"),
         ),
     );
     changes.operations.push(

@@ -8,6 +8,7 @@ use std::cell::OnceCell;
 
 use serde::Deserialize;
 
+use crate::batch::annotation::LAST_APPLIED;
 use crate::batch::object::Metadata;
 use crate::batch::{Kind, Map, Object};
 use crate::policy::record::{ANNOTATION, Entry, Record};
@@ -162,15 +163,13 @@ impl Case<'_, '_> {
         let present = setting.of(object);
         let side = self.side(setting);
         let had_entry = side.sent(setting).is_some();
-        let shown =
-            || self.last_applied(setting).is_some_and(|wrote| present.number() == Some(wrote));
         let Some(entry) = side.fitting(setting, &present) else {
             // A TTL needs no proof: the API server fills none.
-            let proved = setting.api_default().is_some() && (shown() || applied(object, setting));
+            let proved = setting.api_default().is_some()
+                && (self.is_last_applied(setting, &present) || applied(object, setting));
             return Known { value: present, entry: None, had_entry, proved };
         };
-        // An author who writes exactly our value is taken for us, unless it is shown otherwise.
-        if shown() || entry.original.is_absent() && applied(object, setting) {
+        if self.is_void(setting, entry) {
             return Known { value: present, entry: None, had_entry, proved: true };
         }
         // What comes back may be shown, too; then nothing need remember it when our value is gone.
@@ -180,10 +179,22 @@ impl Case<'_, '_> {
         Known { value: entry.original.clone(), entry: Some(entry.clone()), had_entry: true, proved }
     }
 
+    /// Whether an entry proves nothing: an author who writes exactly our value is taken for us,
+    /// unless it is shown otherwise. Such an entry is neither believed nor written.
+    pub(super) fn is_void(&self, setting: Setting, entry: &Entry) -> bool {
+        self.is_last_applied(setting, &entry.written)
+            || entry.original.is_absent() && applied(self.input.object, setting)
+    }
+
+    /// Whether the manifest that `kubectl apply` remembers has this value.
+    fn is_last_applied(&self, setting: Setting, value: &Value) -> bool {
+        self.last_applied(setting).is_some_and(|wrote| value.number() == Some(wrote))
+    }
+
     /// The value of a setting in the manifest that `kubectl apply` remembers.
     fn last_applied(&self, setting: Setting) -> Option<i64> {
         let metadata = &self.input.object.metadata;
-        let text = metadata.annotation("kubectl.kubernetes.io/last-applied-configuration")?;
+        let text = metadata.annotation(LAST_APPLIED)?;
         let spec = self.own.last_applied.get_or_init(|| {
             #[derive(Deserialize)]
             struct Manifest {

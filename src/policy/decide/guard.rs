@@ -1,9 +1,8 @@
 //! Guards: what shows that an object is somebody else's business (policy.md, point 4).
 
-use crate::batch::object::Metadata;
 use crate::batch::{Kind, Object};
 use crate::policy::resolve::Resolved;
-use crate::policy::rule::{GitOpsMarks, Guard, GuardKind, Policy};
+use crate::policy::rule::{GroupKind, Guard, GuardKind, Policy};
 
 use super::Input;
 
@@ -17,6 +16,14 @@ pub struct GuardHit {
     pub evidence: String,
 }
 
+// === impl GuardHit ===
+
+impl std::fmt::Display for GuardHit {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        write!(f, "{}: {}", self.guard.as_str(), self.evidence)
+    }
+}
+
 /// Every guard that hits, in the order of [`GuardKind::ALL`].
 pub(super) fn hits(policy: &Policy, resolved: &Resolved<'_>, input: &Input<'_>) -> Vec<GuardHit> {
     GuardKind::ALL
@@ -26,29 +33,6 @@ pub(super) fn hits(policy: &Policy, resolved: &Resolved<'_>, input: &Input<'_>) 
             Some(GuardHit { guard, setting: resolved.guard(guard), evidence })
         })
         .collect()
-}
-
-/// What shows that a GitOps tool tracks an object, looked for on its own metadata only.
-///
-/// A field manager counts with a suffix too (`pulumi-kubernetes-1a2b3c4d`): such tools tell their
-/// installations apart that way, and a guard rather hits too often.
-pub(super) fn gitops_mark(marks: &GitOpsMarks, metadata: &Metadata<'_>) -> Option<String> {
-    let GitOpsMarks { labels, annotations, managers } = marks;
-    if let Some(key) = labels.iter().find(|key| metadata.label(key).is_some()) {
-        return Some(format!("label {key}"));
-    }
-    if let Some(key) = annotations.iter().find(|key| metadata.annotation(key).is_some()) {
-        return Some(format!("annotation {key}"));
-    }
-    let is_tool = |manager: &str| {
-        managers.iter().any(|tool| {
-            manager
-                .strip_prefix(tool.as_str())
-                .is_some_and(|rest| rest.is_empty() || rest.starts_with('-'))
-        })
-    };
-    let entry = metadata.managers().iter().find(|entry| is_tool(&entry.manager))?;
-    Some(format!("field manager {}", &*entry.manager))
 }
 
 fn evidence(policy: &Policy, guard: GuardKind, input: &Input<'_>) -> Option<String> {
@@ -61,9 +45,7 @@ fn evidence(policy: &Policy, guard: GuardKind, input: &Input<'_>) -> Option<Stri
             .into_iter()
             .find(|key| object.metadata.annotation(key).is_some())
             .map(|key| format!("annotation {key}")),
-        GuardKind::GitOpsTracked if alone => {
-            gitops_mark(&policy.guards.gitops_marks, &object.metadata)
-        }
+        GuardKind::GitOpsTracked if alone => policy.guards.gitops_marks.evidence(&object.metadata),
         GuardKind::DeployHooks | GuardKind::GitOpsTracked => None,
     }
 }
@@ -72,10 +54,14 @@ fn foreign_owner(policy: &Policy, object: &Object<'_>) -> Option<String> {
     let allowed = |group: &str, kind: &str| {
         policy.guards.allow_owners.iter().any(|own| own.group == group && own.kind == kind)
     };
-    let owner = object.metadata.owners().iter().find(|owner| {
-        owner.is_controller() && !owner.is_cronjob() && !allowed(owner.group(), &owner.kind)
-    })?;
-    Some(format!("controller {}/{} {}", owner.group(), &*owner.kind, &*owner.name))
+    // Several operators, and agents of multi-cluster tools, write no `controller`.
+    let owner = object
+        .metadata
+        .owners()
+        .iter()
+        .find(|owner| !owner.is_cronjob() && !allowed(owner.group(), &owner.kind))?;
+    let kind = GroupKind { group: owner.group().to_owned(), kind: (*owner.kind).to_owned() };
+    Some(format!("owner {kind} {}", &*owner.name))
 }
 
 /// Annotations that make a Job a step of a deployment.

@@ -1,7 +1,8 @@
 //! What the client is told: that a value of its author was changed, or that a dangerous one was
 //! left. Given in the call that changes or brings the value, and in no other.
 
-use crate::batch::Kind;
+use crate::batch::{Kind, annotation};
+use crate::policy::record::ANNOTATION;
 use crate::policy::rule::{GuardKind, Rule};
 use crate::policy::setting::{Setting, Value};
 
@@ -59,6 +60,15 @@ impl Case<'_, '_> {
                 None,
             );
         }
+    }
+
+    /// Tells that the object's annotations leave no room to write down what would be changed.
+    pub(super) fn warn_of_no_room(&mut self) {
+        let most = annotation::MOST_BYTES;
+        self.warn(
+            format!("left as it is: annotations over {most} bytes with the record {ANNOTATION}"),
+            None,
+        );
     }
 
     /// Adds a warning, with the rule's reason in the same line where it fits.

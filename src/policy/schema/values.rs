@@ -8,8 +8,8 @@ use crate::policy::glob::Glob;
 use crate::policy::rule::GroupKind;
 use crate::policy::value::{Seconds, ZoneName};
 use crate::policy::wire::{
-    API_VERSION, Amount, ApiVersion, Count, DocumentKind, KIND, Name, RESERVED_NAMES, Rate, Reason,
-    RuleName, Side, Switch, Ttl, UNSET, Wait,
+    API_VERSION, Amount, ApiVersion, Count, DocumentKind, KIND, Manager, Name, RESERVED_NAMES,
+    Rate, Reason, RuleName, Side, Switch, Ttl, UNSET, Wait,
 };
 
 /// The JSON Schema of values that only one file may give.
@@ -57,6 +57,13 @@ schemas! {
             {"type": "integer", "minimum": 1, "maximum": i32::MAX},
             {"type": "string", "minLength": 1, "pattern": DURATION},
         ]
+    }
+    Manager = "FieldManager" {
+        "description": "As in metadata.managedFields[].manager, without a suffix after - or /.",
+        "type": "string",
+        "minLength": 1,
+        "maxLength": 128,
+        "pattern": "^[^*?]*[^*?/-]$"
     }
     GroupKind = "GroupKind" {
         "type": "string",

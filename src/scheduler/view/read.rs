@@ -11,8 +11,8 @@ use serde_json::{Value as Json, json};
 
 use super::edits::{self, Entry};
 use super::{Active, Child, Concurrency, CronJob, Ending, Status};
+use crate::batch::annotation::SCHEDULED;
 use crate::batch::{Kind, Object};
-use crate::scheduler::job::SCHEDULED;
 
 /// Why an object cannot be read.
 #[derive(Clone, Debug, Eq, PartialEq, thiserror::Error)]

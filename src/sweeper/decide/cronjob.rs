@@ -16,7 +16,8 @@ impl Judgement<'_> {
         self.values(view);
         self.family(policy, view);
         if self.actions.is_empty() {
-            self.count(self.protection().unwrap_or(Reason::Agreed));
+            let why = self.protection().or_else(|| self.withheld());
+            self.count(why.unwrap_or(Reason::Agreed));
         }
     }
 
@@ -41,6 +42,10 @@ impl Judgement<'_> {
                 (true, true) => lowered.push((settled.setting, target)),
                 (true, false) => written.push(settled.setting),
             }
+        }
+        if self.decision.no_room && !(written.is_empty() && lowered.is_empty()) {
+            self.count(Reason::NoRoom);
+            return;
         }
         let risks: Vec<Risk> =
             lowered.iter().flat_map(|(s, limit)| family::ended_by(view, *s, *limit)).collect();

@@ -135,7 +135,9 @@ impl Judgement<'_> {
         } else if raises && by_policy && end.own_expiry.is_some_and(|own| own <= view.now) {
             self.count(Reason::TooLate);
         } else {
-            if direction.may_end_in_deletion() && self.risks.is_empty() {
+            // What there is no room to write ends nothing.
+            let ends = direction.may_end_in_deletion() && !self.decision.no_room;
+            if ends && self.risks.is_empty() {
                 let risk = end.expiry.map(|due| Risk { finish: end.at, due });
                 self.risks.extend(risk);
             }

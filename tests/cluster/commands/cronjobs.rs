@@ -2,7 +2,7 @@
 
 use std::process::Command;
 
-use curfew::{clock, scheduler::job::SCHEDULED};
+use curfew::{batch::annotation::SCHEDULED, clock};
 use jiff::{Timestamp, ToSpan};
 use serde_json::{Value, json};
 

@@ -173,3 +173,19 @@ fn the_owner_of_a_job_needs_no_other_rights() {
     let ended = owner.run(&["hold", &name, "1d"]).code(0);
     assert!(ended.stdout.contains("its TTL stays 7d"), "{ended:?}");
 }
+
+/// What could not be given back is not raised, and the user learns that the Job is not kept.
+#[test]
+fn a_job_without_room_for_the_record_is_not_held() {
+    let Some(plane) = control_plane::shared() else { return };
+    let space = plane.namespace("hold-room");
+    let finish = curfew::clock::now() - 60.seconds();
+    let full = json!({"metadata": {"annotations": {"a": "x".repeat(262_090)}},
+        "spec": {"ttlSecondsAfterFinished": 1000}});
+    finished_at(&space, "one", finish, &full);
+    let name = format!("job/{}/one", space.name);
+    let ended = User::admin(plane).run(&["hold", "--policy", "policy.yaml", &name, "2h"]).code(1);
+    let told = "and nothing else: its annotations leave no room for the record curfew.dev/applied";
+    assert!(ended.stdout.contains(told), "{ended:?}");
+    assert_eq!(ttl(&space.job("one")), 1000);
+}

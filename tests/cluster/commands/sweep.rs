@@ -114,10 +114,15 @@ fn what_is_no_plan_of_this_cluster_does_nothing() {
     user.folder.write("dump.json", dump.to_string());
     let ended = user.run(&["plan", "--older-than", "7d", "-f", "dump.json", "-o", "json"]).code(1);
     user.folder.write("other.json", &ended.stdout);
+    // What kubectl shows without being asked for more tells nothing of some tools.
+    user.folder.write("blind.json", space.kubectl.json(&["get", "jobs"], "").to_string());
+    let ended = user.run(&["plan", "--older-than", "7d", "-f", "blind.json", "-o", "json"]).code(1);
+    user.folder.write("blind-plan.json", &ended.stdout);
     user.folder.write("no.yaml", "a: b\n");
     for (arguments, said) in [
         (&["edited.yaml", "--yes"][..], "edited"),
         (&["other.json", "--yes"], "another cluster"),
+        (&["blind-plan.json", "--yes"], "made of a dump without managedFields"),
         (&["no.yaml", "--yes"], "it is no plan"),
         (&["missing.yaml", "--yes"], "no such file"),
         (&["plan.yaml"], "say --yes"),

@@ -1,0 +1,119 @@
+//! What shows that a tool holds an object as its desired state, and so makes it anew when it is
+//! gone: for a Job that means that it runs once more (policy.md, point 4).
+//!
+//! [`Marks::built_in`] holds what the tools that are commonly met write by themselves;
+//! `docs/other-tools.md` names the source of each. A mark must be the tool's own: what charts and
+//! launchers also write, such as the recommended label of the instance, proves nothing alone. Tools
+//! that leave an owner reference need none: `ownedByOther` knows them.
+
+use crate::batch::annotation::LAST_APPLIED;
+use crate::batch::object::Metadata;
+
+/// The marks of tools, each kind by itself.
+#[derive(Clone, Debug, Default)]
+pub struct Marks {
+    /// Keys of labels.
+    pub labels: Vec<String>,
+    /// Keys of annotations.
+    pub annotations: Vec<String>,
+    /// Field managers; each counts with a suffix too, see [`is_manager`].
+    pub managers: Vec<String>,
+}
+
+// === impl Marks ===
+
+impl Marks {
+    /// The marks of the tools that are commonly met.
+    pub fn built_in() -> Self {
+        let own = |names: &[&str]| names.iter().map(ToString::to_string).collect();
+        Self { labels: own(&LABELS), annotations: own(&ANNOTATIONS), managers: own(&MANAGERS) }
+    }
+
+    /// The first mark that an object carries on its own metadata, in words.
+    pub fn evidence(&self, metadata: &Metadata<'_>) -> Option<String> {
+        let Self { labels, annotations, managers } = self;
+        if let Some(key) = labels.iter().find(|key| metadata.label(key).is_some()) {
+            return Some(format!("label {key}"));
+        }
+        if let Some(key) = annotations.iter().find(|key| metadata.annotation(key).is_some()) {
+            return Some(format!("annotation {key}"));
+        }
+        let is_tool = |manager: &str| managers.iter().any(|tool| is_manager(manager, tool));
+        if let Some(entry) = metadata.managers().iter().find(|entry| is_tool(&entry.manager)) {
+            return Some(format!("field manager {}", &*entry.manager));
+        }
+        let applied = metadata.annotation(LAST_APPLIED).is_some();
+        (applied && metadata.label(INSTANCE).is_some())
+            .then(|| format!("label {INSTANCE} beside {LAST_APPLIED}"))
+    }
+}
+
+/// Whether a field manager is that of a tool, by itself or with a suffix after `-` or `/`: that is
+/// how tools tell their installations or objects apart (`pulumi-kubernetes-1a2b3c4d`,
+/// `provider-kubernetes/run-once`). A guard rather hits too often.
+fn is_manager(manager: &str, tool: &str) -> bool {
+    let rest = manager.strip_prefix(tool);
+    rest.is_some_and(|rest| rest.is_empty() || rest.starts_with(SUFFIXES))
+}
+
+/// What may stand between the name of a tool and the suffix of its field manager.
+pub(crate) const SUFFIXES: [char; 2] = ['-', '/'];
+
+/// The recommended label of the instance. Argo CD tracks by it where it is told to, and then leaves
+/// [`LAST_APPLIED`] or its field manager on the object; charts and launchers of runs write it, too.
+pub(crate) const INSTANCE: &str = "app.kubernetes.io/instance";
+
+const LABELS: [&str; 15] = [
+    "addonmanager.kubernetes.io/mode",
+    "app.oam.dev/name",
+    "applyset.kubernetes.io/part-of",
+    "argocd.argoproj.io/instance",
+    "generate.kyverno.io/policy-name",
+    "helm.toolkit.fluxcd.io/name",
+    "instance.timoni.sh/name",
+    "kapp.k14s.io/app",
+    "karmada.io/managed",
+    "kubeadmiral.io/managed",
+    "kueue.x-k8s.io/multikueue-origin",
+    "kustomize.toolkit.fluxcd.io/name",
+    "objectset.rio.cattle.io/hash",
+    "projectsveltos.io/reason",
+    "work.karmada.io/permanent-id",
+];
+
+const ANNOTATIONS: [&str; 7] = [
+    "apps.clusternet.io/owned-by-description",
+    "argocd.argoproj.io/tracking-id",
+    "config.k8s.io/owning-inventory",
+    "configsync.gke.io/resource-id",
+    "kapp.k14s.io/identity",
+    "kluctl.io/deployment-item-dir",
+    "meta.helm.sh/release-name",
+];
+
+const MANAGERS: [&str; 24] = [
+    "HashiCorp",
+    "Terraform",
+    "argocd-application-controller",
+    "argocd-controller",
+    "cluster-version-operator",
+    "config-policy-controller",
+    "configsync.gke.io",
+    "crossplane-kubernetes-provider",
+    "eno",
+    "fleetagent",
+    "helm",
+    "helm-controller",
+    "hive4-clustersync",
+    "hive5-clustersync",
+    "hive6-clustersync",
+    "hive7-clustersync",
+    "kapp",
+    "karmada-agent",
+    "karmada-controller-manager",
+    "kustomize-controller",
+    "provider-kubernetes",
+    "pulumi-kubernetes",
+    "tanka",
+    "work-agent",
+];
