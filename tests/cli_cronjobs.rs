@@ -274,7 +274,7 @@ fn edits_make_nothing_missed() {
     }
     assert_snapshot!(stderr, @r"
     note: the dump has no Jobs of these CronJobs, from which lags, Jobs that wait for their Pods and what a status is behind with are known; add them to it
-    note: of 3 CronJobs nothing tells since when they have their schedule, and so not what they have missed; a dump by `kubectl get cronjobs,jobs,namespaces -A -o yaml --show-managed-fields` does
+    note: nothing tells since when 3 of 3 CronJobs have their schedule, and so not what they have missed; a dump by `kubectl get cronjobs,jobs,namespaces -A -o yaml --show-managed-fields` does
     ");
     let table = run(&mut as_of(now, &["-f", "field/edited-schedule.yaml"]));
     assert_snapshot!(table.1, @r"
@@ -358,6 +358,10 @@ fn a_pod_that_runs_may_never_be_ready() {
     let told =
         json!([{"code": "never-started", "message": "no Pod is ready or has ended of job/app-1"}]);
     assert_eq!(item["attention"], told);
+    assert_eq!(
+        (&item["heldBackBy"], &item["perhapsMissed"]["why"]),
+        (&json!("app-1"), &json!("forbid"))
+    );
     // Only the built-in Job controller counts Pods as is read here.
     let managed = ("uid: j-1\n", "uid: j-1\n");
     assert!(changed("sidecar", &[managed], now).0 == 1);

@@ -243,8 +243,9 @@ impl Report {
                 format!("; a dump by {DUMP} does")
             };
             printer.talk(format!(
-                "note: of {count} CronJobs nothing tells since when they have their schedule, and \
-                 so not what they have missed{mend}"
+                "note: nothing tells since when {count} of {all} CronJobs have their schedule, and \
+                 so not what they have missed{mend}",
+                all = self.items.len()
             ))?;
         }
         let attention = self.items.iter().filter(|row| row.needs_attention()).count();

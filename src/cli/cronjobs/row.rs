@@ -8,7 +8,7 @@ use crate::batch::schedule::daylight::{self, Disturbance};
 use crate::cli::clocks::{self, Assumption, ZoneFrom};
 use crate::cli::{advice, schedules};
 use crate::scheduler::observe::{
-    Finding, MissedStarts, NOT_KNOWN, Observation, Perhaps, Stuck, Trouble, observe,
+    Finding, MissedStarts, NOT_KNOWN, Observation, Stuck, Trouble, observe,
 };
 use crate::scheduler::timetable::{Timetable, TimetableError};
 use crate::scheduler::view::{Child, CronJob, read};
@@ -154,8 +154,8 @@ impl Row {
         });
         let mut notes = Vec::new();
         let mut note = |code, message: String| notes.push(Note { code, message });
-        if observation.perhaps != Perhaps::default() {
-            note(NOT_KNOWN, observation.perhaps.to_string());
+        if let Some(doubt) = observation.doubt() {
+            note(NOT_KNOWN, doubt);
         }
         if timetable.as_ref().is_some_and(|timetable| timetable.unsupported) {
             let message = "a time zone in the schedule is not supported; name it in spec.timeZone";

@@ -143,7 +143,10 @@ fn remarks(row: &Row, now: Timestamp) -> String {
     for Note { code, message } in row.notes.iter().filter(|note| !is_for_reading(note.code)) {
         remarks.push(match (*code, &known.daylight) {
             (DAYLIGHT, Some(found)) => disturbed(found),
-            (NOT_KNOWN, _) => "not known whether missed or overdue".to_owned(),
+            (NOT_KNOWN, _) => match &known.observation.blocked {
+                Some(blocked) => format!("not known whether held back by job/{}", blocked.job),
+                None => "not known whether missed or overdue".to_owned(),
+            },
             _ => message.clone(),
         });
     }

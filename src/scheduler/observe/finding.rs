@@ -50,6 +50,20 @@ impl Observation {
         .flatten()
     }
 
+    /// What a person is told who would like to know; `None` where everything is known.
+    pub fn doubt(&self) -> Option<String> {
+        let Perhaps { missed, overdue } = self.perhaps;
+        let what = match (missed, &self.blocked, overdue) {
+            (Some(missed), Some(Blocked { job, .. }), _) => {
+                format!("{} held back by job/{job}", Starts(missed))
+            }
+            (Some(missed), None, _) => format!("{} missed", Starts(missed)),
+            (None, _, Some(since)) => format!("a success is missing since {since}"),
+            (None, _, None) => return None,
+        };
+        Some(format!("not known whether {what}: nothing tells since when it has this schedule"))
+    }
+
     /// Whether a person should look.
     pub fn needs_attention(&self) -> bool {
         self.findings().next().is_some()
@@ -145,23 +159,6 @@ fn listed(f: &mut fmt::Formatter<'_>, all: impl ExactSizeIterator<Item = String>
     let shown: Vec<String> = all.take(SHOWN).collect();
     f.write_str(&shown.join(", "))?;
     if more > 0 { write!(f, " and {more} more") } else { Ok(()) }
-}
-
-// === impl Perhaps ===
-
-/// What a person is told who would like to know; empty where everything is known.
-impl fmt::Display for Perhaps {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let Self { missed, overdue } = *self;
-        match (missed, overdue) {
-            (Some(missed), _) => write!(f, "not known whether {} missed", Starts(missed))?,
-            (None, Some(since)) => {
-                write!(f, "not known whether a success is missing since {since}")?;
-            }
-            (None, None) => return Ok(()),
-        }
-        f.write_str(": nothing tells since when it has this schedule")
-    }
 }
 
 // === impl WhyMissed ===

@@ -306,8 +306,7 @@ fn nobody_knows_of_edits(
     assert_eq!(seen.states(), [states]);
     let found = seen.perhaps.missed.map(|missed| (missed.count, missed.why.as_str()));
     assert_eq!(found, perhaps);
-    let told = seen.perhaps.to_string();
-    assert_eq!(told.is_empty(), perhaps.is_none());
+    assert_eq!(seen.doubt().is_none(), perhaps.is_none());
 }
 
 #[test]
@@ -315,7 +314,7 @@ fn what_is_not_known_is_told() {
     let doubtful = |last, success| {
         let mut cronjob = CronJob { in_force: None, ..cronjob("0 * * * *", last) };
         cronjob.status.last_successful = Some(at(success));
-        seen(&cronjob, &[], "11:30").perhaps.to_string()
+        seen(&cronjob, &[], "11:30").doubt().unwrap()
     };
     assert_eq!(
         doubtful("09:00", "09:00"),
@@ -326,6 +325,20 @@ fn what_is_not_known_is_told() {
         doubtful("11:00", "08:00"),
         "not known whether a success is missing since 2026-11-21T08:00:00Z: nothing tells since \
          when it has this schedule"
+    );
+}
+
+#[test]
+fn who_perhaps_holds_back_is_told() {
+    let child = running("10:00", "10:00");
+    let cronjob = CronJob { in_force: None, ..forbidding(&[&child], "0 * * * *", "10:00") };
+    let told = seen(&cronjob, &[child], "11:30").doubt();
+    assert_eq!(
+        told.as_deref(),
+        Some(
+            "not known whether the start at 2026-11-21T11:00:00Z is held back by \
+             job/a-29920920: nothing tells since when it has this schedule"
+        )
     );
 }
 
