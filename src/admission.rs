@@ -14,6 +14,7 @@ use base64::Engine;
 use base64::engine::general_purpose::STANDARD;
 use jiff::Timestamp;
 
+use crate::batch::text::cut;
 use crate::batch::{Kind, Object, Wire};
 use crate::policy::decide::{Decision, Input, Operation, Verdict};
 use crate::policy::{Guard, Mode, Policy};
@@ -98,7 +99,7 @@ pub fn admit(
             let mut report = Report::new(&request);
             // Only what we would judge is missed.
             if subject_kind(&request).is_some() {
-                report.unjudged = Some(error);
+                report.unjudged = Some(shown(&error));
             }
             Ok(left_alone(policy, report))
         }
@@ -120,7 +121,7 @@ fn decide<'a>(
     let object = match object.map(|wire| Object::new(kind, *wire)) {
         Some(Ok(object)) => object,
         Some(Err(error)) => {
-            report.unjudged = Some(error.to_string());
+            report.unjudged = Some(shown(&error.to_string()));
             return left_alone(policy, report);
         }
         None => {
@@ -129,10 +130,11 @@ fn decide<'a>(
         }
     };
     if report.name.is_empty() {
-        object.match_name().clone_into(&mut report.name);
+        cut(object.match_name(), LONGEST_NAME).clone_into(&mut report.name);
     }
     if report.namespace.is_empty() {
-        object.metadata.namespace.as_deref().unwrap_or_default().clone_into(&mut report.namespace);
+        let namespace = object.metadata.namespace.as_deref().unwrap_or_default();
+        cut(namespace, LONGEST_NAME).clone_into(&mut report.namespace);
     }
     // A stored object that cannot be read proves nothing about its author.
     let old = old.and_then(|wire| Object::new(kind, *wire).ok());
@@ -224,8 +226,9 @@ impl Report {
                 .find(|operation| **operation == *request.operation)
                 .unwrap_or("other"),
             kind: kind.map_or("other", Kind::as_str),
-            namespace: request.namespace.as_deref().unwrap_or_default().to_owned(),
-            name: request.name.as_deref().unwrap_or_default().to_owned(),
+            namespace: cut(request.namespace.as_deref().unwrap_or_default(), LONGEST_NAME)
+                .to_owned(),
+            name: cut(request.name.as_deref().unwrap_or_default(), LONGEST_NAME).to_owned(),
             dry_run: request.dry_run.unwrap_or_default(),
             ..Self::default()
         }
@@ -276,13 +279,107 @@ fn list<T: std::fmt::Display>(items: impl IntoIterator<Item = T>) -> String {
 // === impl BadReview ===
 
 impl BadReview {
-    fn new(reason: &'static str, message: impl Into<String>) -> Self {
-        Self { reason, message: message.into() }
+    /// The message may quote what came; an answer must not cost more than the question.
+    fn new(reason: &'static str, message: impl AsRef<str>) -> Self {
+        Self { reason, message: shown(message.as_ref()) }
     }
 }
+
+/// The beginning of a text that somebody else wrote, for a message or a log line.
+pub(crate) fn shown(text: &str) -> String {
+    let start = cut(text, LONGEST_SHOWN);
+    if start.len() == text.len() { start.to_owned() } else { format!("{start}…") }
+}
+
+/// As long as a sentence, in bytes.
+const LONGEST_SHOWN: usize = 200;
+
+/// Longer than any name of an object, and than a uid.
+const LONGEST_NAME: usize = 253;
 
 /// The `decision` of an object whose annotations leave no room for a record.
 pub const NO_ROOM: &str = "no-room";
 
 /// The operations that a label may hold.
 const OPERATIONS: [&str; 4] = ["CREATE", "UPDATE", "DELETE", "CONNECT"];
+
+#[cfg(test)]
+mod tests {
+    use serde_json::{Map, Value as Json, json};
+
+    use super::{Site, admit};
+    use crate::batch::text::COMPARISONS;
+    use crate::policy::{Policy, Source};
+
+    /// Rules that look at labels and annotations in every way that there is.
+    const POLICY: &str = "\
+apiVersion: curfew.dev/v1alpha1
+kind: JobPolicy
+metadata: {name: all}
+spec:
+  exempt: {selectors: [{matchExpressions: [{key: keep, operator: Exists}]}]}
+  rules:
+    - {name: a, match: {labels: {k7: [x, y]}}, ttl: 1h}
+    - {name: b, match: {annotations: {k8: x}}, ttl: 2h}
+    - {name: c, match: {selector: {matchExpressions: [{key: k9, operator: NotIn, values: [x]}]}}, ttl: 3h}
+";
+
+    /// How many keys are compared in one review of an update.
+    fn comparisons(object: &Json, old: &Json) -> usize {
+        let source = Source { name: "all.yaml".to_owned(), text: POLICY.to_owned() };
+        let policy = Policy::load(&[source]).unwrap().policy;
+        let kind = object["kind"].as_str().unwrap();
+        let review = json!({
+            "apiVersion": "admission.k8s.io/v1", "kind": "AdmissionReview",
+            "request": {
+                "uid": "u", "operation": "UPDATE", "namespace": "apps", "name": "x",
+                "kind": {"group": "batch", "version": "v1", "kind": kind},
+                "object": object, "oldObject": old,
+            },
+        });
+        COMPARISONS.set(0);
+        let now = "2026-11-21T18:00:00Z".parse().unwrap();
+        let answer = admit(&policy, &Site::default(), review.to_string().as_bytes(), now).unwrap();
+        assert_ne!(answer.report.decision, "unjudged");
+        COMPARISONS.get()
+    }
+
+    /// So many entries in one map, and the same in another order with one of them changed.
+    fn maps(count: usize) -> [Json; 2] {
+        let map = |changed: bool| -> Map<String, Json> {
+            // JSON maps are sorted here: numbers in another width come in another order.
+            let key =
+                |n: usize| if n.is_multiple_of(2) { format!("k{n}") } else { format!("k0{n}") };
+            (0..count).map(|n| (key(n), json!(if changed && n == 1 { "y" } else { "x" }))).collect()
+        };
+        [Json::Object(map(false)), Json::Object(map(true))]
+    }
+
+    /// Whoever sends sixty thousand labels must not cost others a minute: a review is about linear in
+    /// its bytes. Four times as many entries may cost little more than four times as much.
+    #[rstest::rstest]
+    #[case::labels("Job", "/metadata/labels")]
+    #[case::annotations("Job", "/metadata/annotations")]
+    #[case::labels_of_a_cronjob("CronJob", "/metadata/labels")]
+    #[case::labels_of_a_template("CronJob", "/spec/jobTemplate/metadata/labels")]
+    #[case::annotations_of_a_template("CronJob", "/spec/jobTemplate/metadata/annotations")]
+    #[case::labels_of_a_pod_template("CronJob", "/spec/jobTemplate/spec/template/metadata/labels")]
+    fn a_review_is_linear_in_its_entries(#[case] kind: &str, #[case] place: &str) {
+        let cost = |count: usize| {
+            let maps = maps(count);
+            let [object, old] = maps.map(|map| {
+                let metadata = || json!({"labels": {}, "annotations": {}});
+                let template = json!({"metadata": metadata(), "spec": {
+                    "template": {"metadata": metadata()}}});
+                let mut object = json!({"kind": kind, "metadata": metadata(), "spec": {
+                    "schedule": "@daily", "template": {"metadata": metadata()}, "jobTemplate": template}});
+                *object.pointer_mut(place).unwrap() = map;
+                object
+            });
+            comparisons(&object, &old)
+        };
+        let (few, many) = (cost(1_000), cost(4_000));
+        assert!(many < 6 * few, "{few} comparisons for 1,000 entries and {many} for 4,000");
+        assert!(cost(60_000) < 60_000 * 200, "{}", cost(60_000));
+    }
+}

@@ -7,6 +7,7 @@
 pub mod annotation;
 pub mod defaulting;
 pub mod job;
+pub mod name;
 pub mod object;
 pub mod owner;
 pub mod schedule;

@@ -19,12 +19,3 @@ pub mod starting;
 pub mod store;
 pub mod watch;
 pub mod write;
-
-/// The beginning of a text, of at most so many bytes and whole characters.
-fn cut(text: &str, longest: usize) -> &str {
-    let mut end = longest.min(text.len());
-    while !text.is_char_boundary(end) {
-        end -= 1;
-    }
-    &text[..end]
-}

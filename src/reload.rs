@@ -11,7 +11,7 @@ pub mod certificate;
 pub mod policy;
 
 use std::fmt::Display;
-use std::io;
+use std::io::{self, Read as _};
 use std::path::{Path, PathBuf};
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
@@ -76,12 +76,23 @@ pub enum ReadError {
     Empty { path: PathBuf },
     #[error("{path}: there is no such file or folder", path = path.display())]
     Missing { path: PathBuf },
+    #[error("{path}: it is no regular file: whoever reads a pipe or a device may wait for ever", path = path.display())]
+    NotRegular { path: PathBuf },
     #[error("{path}: byte {offset} is not UTF-8: save the file as UTF-8 without a byte order mark", path = path.display())]
     NotUtf8 { path: PathBuf, offset: usize },
     #[error("{path}: {size} bytes are more than the {limit} that are read: split the file", path = path.display())]
     TooLarge { path: PathBuf, size: u64, limit: u64 },
     #[error("{path}: cannot be read: {reason}", path = path.display())]
     Unreadable { path: PathBuf, reason: String },
+}
+
+/// What a path may lead to.
+#[derive(Clone, Copy, Debug, Eq, PartialEq)]
+pub enum Accept {
+    /// Also pipes, such as a shell's `<(…)`, which are read once and may wait for their writer.
+    Pipes,
+    /// What can be read again and again without waiting for anybody.
+    RegularFiles,
 }
 
 type Read<I> = dyn Fn() -> Result<I, ReadError> + Send;
@@ -118,13 +129,18 @@ pub async fn run<I, T, E>(
         }
         let watched = Arc::clone(&watched);
         // Reading may hang on a network file system, and compiling 10,000 rules takes a while:
-        // neither must hold up a thread that answers requests.
-        let look = tokio::task::spawn_blocking(move || {
+        // neither must hold up a thread that answers requests, or the end.
+        let mut look = tokio::task::spawn_blocking(move || {
             // A panic while building left nothing half-done: the content counts as refused.
             watched.lock().unwrap_or_else(PoisonError::into_inner).look(clock::now())
         });
+        let looked = tokio::select! {
+            biased;
+            () = stop.cancelled() => return,
+            looked = &mut look => looked,
+        };
         // A panic was already reported by the hook; the next content is looked at all the same.
-        if let Ok(step) = look.await
+        if let Ok(step) = looked
             && !matches!(step, Step::Unchanged)
         {
             act(step);
@@ -135,14 +151,22 @@ pub async fn run<I, T, E>(
 /// Reads a file of at most so many bytes.
 ///
 /// # Errors
-/// Where it is missing, larger, or cannot be read.
-pub fn read_file(path: &Path, limit: u64) -> Result<Vec<u8>, ReadError> {
+/// Where it is missing, larger, no file that is accepted, or cannot be read.
+pub fn read_file(path: &Path, limit: u64, accept: Accept) -> Result<Vec<u8>, ReadError> {
     let fail = |error: io::Error| ReadError::from_io(path, &error);
-    let size = std::fs::metadata(path).map_err(fail)?.len();
+    let before = std::fs::metadata(path).map_err(fail)?;
+    if accept == Accept::RegularFiles && !before.is_file() {
+        return Err(ReadError::NotRegular { path: path.to_owned() });
+    }
+    // A pipe has no size before it ends, and a file may grow.
+    let mut content = Vec::new();
+    let file = std::fs::File::open(path).map_err(fail)?;
+    file.take(limit + 1).read_to_end(&mut content).map_err(fail)?;
+    let size = before.len().max(content.len() as u64);
     if size > limit {
         return Err(ReadError::TooLarge { path: path.to_owned(), size, limit });
     }
-    std::fs::read(path).map_err(fail)
+    Ok(content)
 }
 
 // === impl Watched ===
@@ -343,6 +367,28 @@ mod tests {
         let look = std::panic::AssertUnwindSafe(|| watched.look(Timestamp::UNIX_EPOCH));
         std::panic::catch_unwind(look).unwrap_err();
         assert_eq!(watched.look(Timestamp::UNIX_EPOCH), Step::Unchanged);
+    }
+
+    /// A network file system that is gone answers nobody, and must not keep the process from ending.
+    #[tokio::test]
+    async fn a_look_that_hangs_does_not_hold_up_the_end() {
+        let hangs = Arc::new(std::sync::Barrier::new(2));
+        let (began, first) = (Arc::clone(&hangs), std::cell::Cell::new(true));
+        let read = move || {
+            if !first.replace(false) {
+                began.wait();
+            }
+            Ok("1".to_owned())
+        };
+        let build = |_: &String, _| Ok::<i32, String>(1);
+        let watched = Watched::start(read, build, Timestamp::UNIX_EPOCH).unwrap().watched;
+        let stop = CancellationToken::new();
+        let running = tokio::spawn(run(watched, Duration::from_millis(1), stop.clone(), |_| {}));
+        tokio::time::sleep(Duration::from_millis(50)).await;
+        stop.cancel();
+        // The read still waits for the barrier: had the loop waited for it, this would never end.
+        running.await.unwrap();
+        hangs.wait();
     }
 
     #[test]

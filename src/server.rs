@@ -80,6 +80,10 @@ pub struct Settings {
     pub body_limit: usize,
     /// Bodies in memory at once, in bytes; more get 503. Keeps the pod below its limit.
     pub body_budget: usize,
+    /// From so many bytes on a body is judged apart from the workers, which others wait for.
+    pub large_body: usize,
+    /// So many large bodies are judged at once; more wait for their turn.
+    pub large_bodies: usize,
     /// How long, once accepting has stopped, an idle connection stays open. A client that calls
     /// often sends another request in that time, and its answer says that it is the last; closing
     /// at once could cross that request, which Go would not send again.
@@ -123,6 +127,8 @@ struct Shared {
     gate: Arc<Gate>,
     /// Held by the one review of the policy that is being judged.
     guarding: Arc<Semaphore>,
+    /// Held by the large bodies that are being judged.
+    large: Arc<Semaphore>,
     failures: Failures,
 }
 
@@ -141,6 +147,7 @@ impl Server {
         let Parts { tls, judge, metrics } = parts;
         let listener = bind(address).await?;
         let gate = Arc::new(Gate::new(settings.requests, settings.body_budget));
+        let large = Arc::new(Semaphore::new(settings.large_bodies));
         let failures = Failures::new(Arc::clone(&metrics));
         Ok(Self {
             listener,
@@ -151,6 +158,7 @@ impl Server {
                 metrics,
                 gate,
                 guarding: Arc::new(Semaphore::new(1)),
+                large,
                 failures,
             }),
         })
@@ -210,6 +218,9 @@ impl Default for Settings {
             requests: 256,
             body_limit: 8 << 20,
             body_budget: 32 << 20,
+            // A review of a usual Job has a few kilobytes. Up to here one takes about two milliseconds.
+            large_body: 256 << 10,
+            large_bodies: 2,
             last_request_timeout: Duration::from_secs(1),
             // With the drain delay of 5 s below the 30 s that a pod is given by default.
             stop_timeout: Duration::from_secs(15),

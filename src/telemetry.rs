@@ -1,11 +1,24 @@
 //! Logs: lines of JSON or text to stderr, and panics among them.
 
-use std::io::IsTerminal;
+use std::collections::HashMap;
+use std::fmt::Write as _;
+use std::io::{self, IsTerminal};
+use std::sync::{Mutex, PoisonError};
+use std::time::{Duration, Instant};
 
 use tracing_subscriber::Layer;
 use tracing_subscriber::filter::{LevelFilter, Targets};
+use tracing_subscriber::fmt::MakeWriter;
 use tracing_subscriber::layer::SubscriberExt;
 use tracing_subscriber::util::SubscriberInitExt;
+
+/// Standard error, for texts that others wrote: no line can pass for another one.
+#[derive(Clone, Copy, Debug)]
+struct Plain;
+
+/// See [`Plain`]; each line comes in one piece.
+#[derive(Clone, Copy, Debug)]
+struct PlainWriter;
 
 /// How a log line looks.
 #[derive(Clone, Copy, Debug, Eq, PartialEq, clap::ValueEnum)]
@@ -29,6 +42,18 @@ pub enum LogLevel {
     Warn,
 }
 
+/// Lets a line of each kind through only now and then: who makes us log can do so a thousand times a
+/// second, and one line tells all of it.
+#[derive(Debug, Default)]
+pub struct Sparse(Mutex<HashMap<&'static str, Logged>>);
+
+/// When a kind was logged last, and how often it came up since.
+#[derive(Debug)]
+struct Logged {
+    at: Instant,
+    held_back: u64,
+}
+
 /// Logging was set up before, in this process.
 #[derive(Debug, thiserror::Error)]
 #[error("logging is set up already")]
@@ -39,9 +64,8 @@ pub struct AlreadySetUp;
 /// # Errors
 /// Where that was done before.
 pub fn start(format: LogFormat, level: LogLevel) -> Result<(), AlreadySetUp> {
-    let layer = tracing_subscriber::fmt::layer()
-        .with_writer(std::io::stderr)
-        .with_target(level == LogLevel::Trace);
+    let layer =
+        tracing_subscriber::fmt::layer().with_writer(Plain).with_target(level == LogLevel::Trace);
     let layer = match format {
         LogFormat::Json => layer.json().flatten_event(true).with_current_span(false).boxed(),
         LogFormat::Text => layer.with_ansi(LogFormat::colors()).boxed(),
@@ -73,6 +97,78 @@ pub fn chain(error: &(dyn std::error::Error + 'static)) -> String {
         next = cause.source();
     }
     text
+}
+
+// === impl Sparse ===
+
+impl Sparse {
+    /// Whether to log this kind now; then how often it was held back since the last time.
+    pub fn admit(&self, kind: &'static str, now: Instant) -> Option<u64> {
+        let mut logged = self.0.lock().unwrap_or_else(PoisonError::into_inner);
+        match logged.get_mut(kind) {
+            Some(last) if now < last.at + LOG_EVERY => {
+                last.held_back += 1;
+                None
+            }
+            Some(last) => {
+                last.at = now;
+                Some(std::mem::take(&mut last.held_back))
+            }
+            None => {
+                logged.insert(kind, Logged { at: now, held_back: 0 });
+                Some(0)
+            }
+        }
+    }
+}
+
+// === impl Plain ===
+
+impl<'w> MakeWriter<'w> for Plain {
+    type Writer = PlainWriter;
+
+    fn make_writer(&'w self) -> PlainWriter {
+        PlainWriter
+    }
+}
+
+impl io::Write for PlainWriter {
+    fn write(&mut self, line: &[u8]) -> io::Result<usize> {
+        let written = match std::str::from_utf8(line) {
+            Ok(text) if text.contains(misleads) => {
+                io::Write::write_all(&mut io::stderr(), plain(text).as_bytes())
+            }
+            _ => io::Write::write_all(&mut io::stderr(), line),
+        };
+        written.map(|()| line.len())
+    }
+
+    fn flush(&mut self) -> io::Result<()> {
+        io::Write::flush(&mut io::stderr())
+    }
+}
+
+/// The same text with what misleads a reader as JSON and people write it.
+fn plain(text: &str) -> String {
+    let mut shown = String::with_capacity(text.len() + 16);
+    for c in text.chars() {
+        if misleads(c) {
+            let _ = write!(shown, "\\u{:04x}", u32::from(c));
+        } else {
+            shown.push(c);
+        }
+    }
+    shown
+}
+
+/// Whether a character makes a line look like another one, or like two: what turns the direction of
+/// writing, and what some viewers take for the end of a line.
+const fn misleads(c: char) -> bool {
+    matches!(
+        c,
+        '\u{85}' | '\u{61c}' | '\u{200e}' | '\u{200f}' | '\u{2028}'..='\u{202e}'
+            | '\u{2066}'..='\u{2069}'
+    )
 }
 
 // === impl LogFormat ===
@@ -114,5 +210,30 @@ impl From<LogLevel> for LevelFilter {
             LogLevel::Trace => Self::TRACE,
             LogLevel::Warn => Self::WARN,
         }
+    }
+}
+
+/// A line of each kind in so long.
+const LOG_EVERY: Duration = Duration::from_secs(10);
+
+#[cfg(test)]
+mod tests {
+    use std::time::Duration;
+
+    use super::{Sparse, plain};
+    use crate::clock;
+
+    #[test]
+    fn one_line_in_ten_seconds_tells_of_all() {
+        let (sparse, now) = (Sparse::default(), clock::instant());
+        assert_eq!(sparse.admit("a", now), Some(0));
+        assert_eq!((sparse.admit("a", now), sparse.admit("b", now)), (None, Some(0)));
+        assert_eq!(sparse.admit("a", now + Duration::from_secs(9)), None);
+        assert_eq!(sparse.admit("a", now + Duration::from_secs(10)), Some(2));
+    }
+
+    #[test]
+    fn no_text_turns_a_line_around() {
+        assert_eq!(plain("a\u{202e}b\u{2028}c\u{85}é\n"), "a\\u202eb\\u2028c\\u0085é\n");
     }
 }

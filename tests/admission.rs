@@ -6,7 +6,7 @@ mod admission {
 
 use base64::Engine;
 use base64::engine::general_purpose::STANDARD;
-use curfew::admission::{Answer, BadReview, Site, admit};
+use curfew::admission::{Answer, BadReview, Report, Site, admit};
 use curfew::policy::{Policy, Source};
 use serde_json::{Value as Json, json};
 
@@ -257,4 +257,49 @@ fn audit_names_each_rule_once() {
     );
     let response = response(&ask(&policy, &recorded()[1].1).unwrap());
     assert_eq!(response["auditAnnotations"]["rule"], "aa,bb");
+}
+
+/// An answer must not cost more than the question: what came is quoted in part.
+#[rstest::rstest]
+#[case::version(r#"{"apiVersion":"LONG","kind":"AdmissionReview"}"#, "version")]
+#[case::kind(r#"{"apiVersion":"admission.k8s.io/v1","kind":"LONG"}"#, "kind")]
+#[case::wrong_type(
+    r#"{"apiVersion":"admission.k8s.io/v1","kind":"AdmissionReview","request":"LONG"}"#,
+    "json"
+)]
+#[case::uid(
+    r#"{"apiVersion":"admission.k8s.io/v1","kind":"AdmissionReview","request":{"uid":"LONG"}}"#,
+    "uid"
+)]
+fn what_is_long_is_quoted_in_part(#[case] body: &str, #[case] reason: &str) {
+    for long in ["x".repeat(1 << 20), "\u{1}é".repeat(1 << 18).replace('\u{1}', "\\u0001")] {
+        let bad = ask(&example(), body.replace("LONG", &long).as_bytes()).unwrap_err();
+        assert_eq!(bad.reason, reason);
+        assert!(bad.message.len() <= 210, "{}", bad.message.len());
+    }
+}
+
+/// The same of an object that is judged: what is logged, counted and answered stays short.
+#[test]
+fn what_an_object_is_called_is_told_in_part() {
+    let long = "x".repeat(1 << 20);
+    let object = json!({
+        "metadata": {"name": long, "ownerReferences": [
+            {"apiVersion": format!("{long}/v1"), "kind": long, "name": long, "uid": "u"}]},
+        "spec": {"ttlSecondsAfterFinished": 86_400},
+    });
+    let review = |object: &Json| {
+        json!({"apiVersion": "admission.k8s.io/v1", "kind": "AdmissionReview", "request": {
+            "uid": "u", "operation": "CREATE", "namespace": long, "name": long,
+            "kind": {"group": "batch", "version": "v1", "kind": "Job"}, "object": object,
+        }})
+    };
+    for object in
+        [object, json!({"spec": {"ttlSecondsAfterFinished": long}}), json!({"metadata": long})]
+    {
+        let answer = ask(&example(), review(&object).to_string().as_bytes()).unwrap();
+        let Report { name, namespace, unjudged, guarded, .. } = &answer.report;
+        let told = name.len() + namespace.len() + unjudged.as_ref().map_or(0, String::len);
+        assert!(told + guarded.len() + answer.body.len() < 3000, "{:?}", answer.report);
+    }
 }

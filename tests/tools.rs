@@ -2,18 +2,14 @@
 //! here touches them. `tests/fixtures/tools/stored.yaml` is what a real API server made of the tools'
 //! own requests; `tests/cluster/tools.rs` makes it, and tries admission there.
 
-#[path = "support/stored.rs"]
-mod stored;
-
 use std::path::{Path, PathBuf};
 
 use assert_cmd::Command;
 use curfew::admission::{Site, admit};
+use curfew::batch::{Kind, Object};
 use curfew::policy::{Policy, Source};
-use curfew::sweeper::{Action, Reason};
+use curfew::sweeper::{Action, Reason, View, decide};
 use serde_json::{Value as Json, json};
-
-use stored::{Case, policy};
 
 /// What would end each of them, were it not for a guard.
 const HARSH: &str = "\
@@ -44,6 +40,18 @@ fn finished() -> Vec<Json> {
         job
     })
     .collect()
+}
+
+/// A policy from the YAML of its `spec`.
+fn policy(spec: &str) -> Policy {
+    let source = Source { name: "test.yaml".to_owned(), text: text(spec) };
+    Policy::load(&[source]).unwrap().policy
+}
+
+fn text(spec: &str) -> String {
+    let spec = spec.lines().fold(String::new(), |text, line| text + "  " + line + "\n");
+    "apiVersion: curfew.dev/v1alpha1\nkind: JobPolicy\nmetadata: {name: x}\nspec:\n".to_owned()
+        + &spec
 }
 
 /// The default policy, of which no cluster should notice that it was installed.
@@ -110,12 +118,22 @@ fn the_sweeper_deletes_and_writes_none() {
         [policy(HARSH), bundled(), policy("stored: {action: Delete}\ndefaults: {ttl: 1h}\n")]
     {
         for job in finished() {
-            let case = Case { namespace: "shop".to_owned(), ..Case::new(job) };
-            let judgement = case.judge(&policy);
+            let object = Object::from_json(Kind::Job, &job).unwrap();
+            let view = View {
+                object: &object,
+                cronjob: None,
+                children: None,
+                namespace: "shop",
+                namespace_labels: None,
+                own_namespace: None,
+                flapping: false,
+                now: "2026-11-21T12:00:00Z".parse().unwrap(),
+            };
+            let judgement = decide(&policy, &view);
             let [Action::Count { reason: Reason::Guarded(_) | Reason::Withheld(_) }] =
                 judgement.actions[..]
             else {
-                panic!("{}: {:?}", case.object["metadata"]["name"], judgement.actions);
+                panic!("{}: {:?}", job["metadata"]["name"], judgement.actions);
             };
         }
     }
@@ -126,9 +144,7 @@ fn a_plan_ends_none() {
     let directory = tempfile::tempdir().unwrap();
     let dump = json!({"apiVersion": "v1", "kind": "List", "items": finished()}).to_string();
     let dump = file(&directory, "dump.json", &dump);
-    let spec = HARSH.lines().fold(String::new(), |text, line| text + "  " + line + "\n");
-    let head = "apiVersion: curfew.dev/v1alpha1\nkind: JobPolicy\nmetadata: {name: x}\nspec:\n";
-    let harsh = file(&directory, "policy.yaml", &(head.to_owned() + &spec));
+    let harsh = file(&directory, "policy.yaml", &text(HARSH));
     let now = ["--now", "2026-11-21T12:00:00Z", "-o", "json", "-f", &dump];
     for arguments in [&["--policy", &harsh][..], &["--older-than", "1d"]] {
         let (_, stdout) = curfew(&[&["plan"], &now[..], arguments].concat());

@@ -9,7 +9,7 @@ use serde::{Deserialize, Serialize};
 
 use crate::batch::Text;
 
-use super::BadReview;
+use super::{BadReview, shown};
 
 /// The request of a review.
 #[derive(Debug, Deserialize)]
@@ -163,17 +163,25 @@ fn request<O>(review: Review<'_, O>) -> Result<Request<'_, O>, BadReview> {
     if &*review.api_version != API_VERSION {
         return Err(BadReview::new(
             "version",
-            format!("apiVersion is {:?}: this server speaks {API_VERSION}", &*review.api_version),
+            format!(
+                "apiVersion is {:?}: this server speaks {API_VERSION}",
+                shown(&review.api_version)
+            ),
         ));
     }
     if &*review.kind != KIND {
-        return Err(BadReview::new("kind", format!("kind is {:?}: send an {KIND}", &*review.kind)));
+        let kind = shown(&review.kind);
+        return Err(BadReview::new("kind", format!("kind is {kind:?}: send an {KIND}")));
     }
     let request = review
         .request
         .ok_or_else(|| BadReview::new("request", "the review has no request to answer"))?;
     if request.uid.is_empty() {
         return Err(BadReview::new("uid", "the request has no uid to answer to"));
+    }
+    if request.uid.len() > LONGEST_UID {
+        let message = format!("the uid of the request has more than {LONGEST_UID} bytes");
+        return Err(BadReview::new("uid", message));
     }
     Ok(request)
 }
@@ -229,6 +237,9 @@ impl<'a> Reply<'a> {
 const API_VERSION: &str = "admission.k8s.io/v1";
 
 const KIND: &str = "AdmissionReview";
+
+/// An API server sends a UUID; the answer has it, too.
+const LONGEST_UID: usize = 256;
 
 /// Deeper than any Job or its managed fields; `serde_json` itself stops at 128 where it recurses.
 const DEEPEST: usize = 512;

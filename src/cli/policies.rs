@@ -6,7 +6,7 @@ use super::printer::Printer;
 use super::{Invalid, report};
 use crate::policy::load::{Loaded, Source};
 use crate::policy::rule::Policy;
-use crate::reload;
+use crate::reload::{self, Accept};
 
 /// Which policy, as the user said it.
 #[derive(Clone, Debug, Default, Eq, PartialEq, clap::Args)]
@@ -54,6 +54,7 @@ impl Policies {
         if self.policy.is_empty() {
             return Ok(reload::policy::bundled());
         }
-        reload::policy::read(&self.policy).map_err(|error| Invalid::new(error.to_string()))
+        reload::policy::read(&self.policy, Accept::Pipes)
+            .map_err(|error| Invalid::new(error.to_string()))
     }
 }

@@ -166,13 +166,16 @@ impl Serve {
         let plan = self.plan(log_format, printer)?;
         telemetry::start(log_format, log_level)?;
         let threads = std::thread::available_parallelism().map_or(1, NonZero::get);
-        tokio::runtime::Builder::new_multi_thread()
+        let runtime = tokio::runtime::Builder::new_multi_thread()
             .worker_threads(threads.min(WORKERS))
             .max_blocking_threads(BLOCKING)
             .enable_all()
             .build()
-            .context("cannot start the runtime")?
-            .block_on(run::run(plan, printer))
+            .context("cannot start the runtime")?;
+        let ended = runtime.block_on(run::run(plan, printer));
+        // Everything that matters has ended. A read that hangs never does, and is not waited for.
+        runtime.shutdown_background();
+        ended
     }
 
     fn plan(self, log_format: LogFormat, printer: &Printer) -> Result<Plan, Invalid> {

@@ -24,6 +24,7 @@ use tokio_util::sync::CancellationToken;
 pub use self::correlate::{Correlator, Verdict};
 use super::slim::Meta;
 use crate::batch::Kind;
+use crate::batch::text::cut;
 use crate::clock;
 
 /// Something to tell about an object.
@@ -167,7 +168,7 @@ impl Writer {
             type_: Some(if event.warning { "Warning" } else { "Normal" }.to_owned()),
             reason: Some(event.reason.to_owned()),
             action: Some(event.action.to_owned()),
-            note: Some(super::cut(note, LONGEST_NOTE).to_owned()),
+            note: Some(cut(note, LONGEST_NOTE).to_owned()),
             reporting_controller: Some(CONTROLLER.to_owned()),
             reporting_instance: Some(self.instance.clone()),
             regarding: Some(ObjectReference {

@@ -111,7 +111,7 @@ impl Starter {
             .header(header::CONTENT_TYPE, "application/json")
             .header(header::ACCEPT, "application/json")
             .body(Body::from(body))
-            .expect("names of stored objects are made of what a path may hold");
+            .expect("decisions name stored objects, and of a status only what can be a name");
         call(&self.client, request).await
     }
 }

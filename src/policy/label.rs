@@ -7,6 +7,7 @@ use super::code;
 use super::decode::{self, FromNode, Merge, Path};
 use super::finding::{At, Findings, Span};
 use super::node::{Entry, Node, Value};
+use crate::batch::name::is_subdomain;
 
 /// A key of a label.
 #[derive(Clone, Debug)]
@@ -27,18 +28,6 @@ pub(super) struct Labels(pub(super) Vec<(String, Vec<String>)>);
 /// Annotation keys, each with the values that are accepted.
 #[derive(Clone, Debug)]
 pub(super) struct Annotations(pub(super) Vec<(String, Vec<String>)>);
-
-/// Whether a text is a DNS-1123 subdomain.
-pub(super) fn is_subdomain(text: &str) -> bool {
-    let allowed = |c: char| c.is_ascii_lowercase() || c.is_ascii_digit() || c == '-';
-    let is_part = |part: &str| {
-        !part.is_empty()
-            && part.chars().all(allowed)
-            && !part.starts_with('-')
-            && !part.ends_with('-')
-    };
-    text.len() <= 253 && text.split('.').all(is_part)
-}
 
 /// Why a text is no key of a label.
 fn key_fault(key: &str) -> Option<&'static str> {

@@ -8,6 +8,7 @@
 
 use crate::batch::annotation::LAST_APPLIED;
 use crate::batch::object::Metadata;
+use crate::batch::text::cut;
 
 /// The marks of tools, each kind by itself.
 #[derive(Clone, Debug, Default)]
@@ -40,7 +41,7 @@ impl Marks {
         }
         let is_tool = |manager: &str| managers.iter().any(|tool| is_manager(manager, tool));
         if let Some(entry) = metadata.managers().iter().find(|entry| is_tool(&entry.manager)) {
-            return Some(format!("field manager {}", &*entry.manager));
+            return Some(format!("field manager {}", cut(&entry.manager, LONGEST_MANAGER)));
         }
         let applied = metadata.annotation(LAST_APPLIED).is_some();
         (applied && metadata.label(INSTANCE).is_some())
@@ -55,6 +56,9 @@ fn is_manager(manager: &str, tool: &str) -> bool {
     let rest = manager.strip_prefix(tool);
     rest.is_some_and(|rest| rest.is_empty() || rest.starts_with(SUFFIXES))
 }
+
+/// `FieldManagerMaxLength` of `k8s.io/apimachinery/pkg/apis/meta/v1/validation`.
+pub(super) const LONGEST_MANAGER: usize = 128;
 
 /// What may stand between the name of a tool and the suffix of its field manager.
 pub(crate) const SUFFIXES: [char; 2] = ['-', '/'];

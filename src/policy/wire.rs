@@ -8,11 +8,12 @@ use super::decode::{self, FromNode, Merge, Path};
 use super::document::Pair;
 use super::finding::{At, Findings};
 use super::glob::Glob;
-use super::marks::SUFFIXES;
+use super::marks::{LONGEST_MANAGER, SUFFIXES};
 use super::node::{Node, Value};
 use super::rule::{self, Action, GroupKind, Guard, Mode, Propagation, SchedulerMode};
 use super::value::{Seconds, ZoneName};
 use crate::batch::Kind;
+use crate::batch::name::is_subdomain;
 use crate::batch::zone::ZoneError;
 
 /// The version of the format.
@@ -343,7 +344,7 @@ impl FromNode for GroupKind {
                 && kind.chars().all(|c| c.is_ascii_alphanumeric())
         };
         if let [group, kind] = parts[..]
-            && super::label::is_subdomain(group)
+            && is_subdomain(group)
             && kind_like(kind)
         {
             return Some(Self { group: named(group), kind: kind.to_owned() });
@@ -396,9 +397,6 @@ pub(super) const API_VERSION: &str = "curfew.dev/v1alpha1";
 
 /// The kind of a policy.
 pub(super) const KIND: &str = "JobPolicy";
-
-/// `FieldManagerMaxLength` of `k8s.io/apimachinery/pkg/apis/meta/v1/validation`.
-const LONGEST_MANAGER: usize = 128;
 
 /// The word for no TTL on purpose.
 pub(super) const UNSET: &str = "unset";

@@ -5,7 +5,7 @@ use std::path::{Path, PathBuf};
 use jiff::Timestamp;
 use rustls::RootCertStore;
 
-use super::{Content, Digest, ReadError, Refusal, Started, Watched, read_file};
+use super::{Accept, Content, Digest, ReadError, Refusal, Started, Watched, read_file};
 use crate::pki::{Pair, PairError, roots};
 
 /// Certificate and key as they lie on disk.
@@ -40,7 +40,7 @@ pub fn watch_authorities(
     path: PathBuf,
     now: Timestamp,
 ) -> Result<Started<Bundle, RootCertStore, PairError>, Refusal<PairError>> {
-    let read = move || Ok(Bundle(read_file(&path, SIZE_LIMIT)?));
+    let read = move || Ok(Bundle(read_file(&path, SIZE_LIMIT, Accept::RegularFiles)?));
     Watched::start(read, |bundle: &Bundle, _| roots(&bundle.0), now)
 }
 
@@ -49,8 +49,8 @@ pub fn watch_authorities(
 impl PairFiles {
     fn read(certificate: &Path, key: &Path) -> Result<Self, ReadError> {
         Ok(Self {
-            certificate: read_file(certificate, SIZE_LIMIT)?,
-            key: read_file(key, SIZE_LIMIT)?,
+            certificate: read_file(certificate, SIZE_LIMIT, Accept::RegularFiles)?,
+            key: read_file(key, SIZE_LIMIT, Accept::RegularFiles)?,
         })
     }
 

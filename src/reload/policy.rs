@@ -7,7 +7,7 @@ use std::collections::BTreeMap;
 use std::fs;
 use std::path::{Path, PathBuf};
 
-use super::{Content, Digest, ReadError, read_file};
+use super::{Accept, Content, Digest, ReadError, read_file};
 use crate::policy::Source;
 use crate::policy::load::is_policy;
 
@@ -16,9 +16,9 @@ use crate::policy::load::is_policy;
 /// own) and without `*-test.yaml` (fixtures).
 ///
 /// # Errors
-/// Where a path is missing, cannot be read, is over [`SIZE_LIMIT`] or not UTF-8, and where a
+/// Where a path is missing, cannot be read, leads to what is not accepted, is over [`SIZE_LIMIT`] or not UTF-8, and where a
 /// folder holds no policy file.
-pub fn read(paths: &[PathBuf]) -> Result<Vec<Source>, ReadError> {
+pub fn read(paths: &[PathBuf], accept: Accept) -> Result<Vec<Source>, ReadError> {
     let mut files = Vec::new();
     for path in paths {
         let is_folder =
@@ -36,7 +36,7 @@ pub fn read(paths: &[PathBuf]) -> Result<Vec<Source>, ReadError> {
     files
         .into_iter()
         .map(|(name, path)| {
-            let text = text(&path)?;
+            let text = text(&path, accept)?;
             // Two folders may hold a `10-base.yaml` each, and a message must say which it means.
             let name = if counts[&name] > 1 { path.display().to_string() } else { name };
             Ok(Source { name, text })
@@ -70,8 +70,8 @@ fn folder(path: &Path) -> Result<Vec<(String, PathBuf)>, ReadError> {
     Ok(files)
 }
 
-fn text(path: &Path) -> Result<String, ReadError> {
-    String::from_utf8(read_file(path, SIZE_LIMIT)?).map_err(|error| ReadError::NotUtf8 {
+fn text(path: &Path, accept: Accept) -> Result<String, ReadError> {
+    String::from_utf8(read_file(path, SIZE_LIMIT, accept)?).map_err(|error| ReadError::NotUtf8 {
         path: path.to_owned(),
         offset: error.utf8_error().valid_up_to(),
     })
@@ -128,7 +128,7 @@ mod tests {
         ] {
             write(folder.path(), name, name);
         }
-        let sources = read(&[folder.path().to_owned()]).unwrap();
+        let sources = read(&[folder.path().to_owned()], Accept::RegularFiles).unwrap();
         assert_eq!(names(&sources), ["10-a.yml", "100-c.yaml", "20-b.yaml", "B.yaml", "a.yaml"]);
         assert_eq!(sources[0].text, "10-a.yml");
     }
@@ -137,7 +137,10 @@ mod tests {
     fn a_file_that_is_named_is_read_whatever_its_name() {
         let folder = tempfile::tempdir().unwrap();
         let path = write(folder.path(), ".policy-test.txt", "x");
-        assert_eq!(names(&read(std::slice::from_ref(&path)).unwrap()), [path.to_str().unwrap()]);
+        assert_eq!(
+            names(&read(std::slice::from_ref(&path), Accept::RegularFiles).unwrap()),
+            [path.to_str().unwrap()]
+        );
     }
 
     #[test]
@@ -147,7 +150,7 @@ mod tests {
         write(&z, "10-base.yaml", "z");
         write(&a, "10-base.yaml", "a");
         write(&a, "20-more.yaml", "a");
-        let sources = read(&[z.clone(), a.clone()]).unwrap();
+        let sources = read(&[z.clone(), a.clone()], Accept::RegularFiles).unwrap();
         assert_eq!(
             names(&sources),
             [
@@ -164,7 +167,7 @@ mod tests {
         write(folder.path(), "..2026_11_21/10-a.yaml", "one");
         std::os::unix::fs::symlink("..2026_11_21", folder.path().join("..data")).unwrap();
         std::os::unix::fs::symlink("..data/10-a.yaml", folder.path().join("10-a.yaml")).unwrap();
-        let sources = read(&[folder.path().to_owned()]).unwrap();
+        let sources = read(&[folder.path().to_owned()], Accept::RegularFiles).unwrap();
         assert_eq!((names(&sources), &*sources[0].text), (vec!["10-a.yaml"], "one"));
     }
 
@@ -196,7 +199,7 @@ mod tests {
         write(folder.path(), "tests/a-test.yaml", "x");
         write(folder.path(), "latin1.yaml", b"a:\xe9");
         write(folder.path(), "large.yaml", vec![b'#'; (1 << 20) + 1]);
-        let error = read(&[folder.path().join(name)]).unwrap_err();
+        let error = read(&[folder.path().join(name)], Accept::RegularFiles).unwrap_err();
         let folder = folder.path().to_str().unwrap();
         assert_eq!(error.to_string().replace(folder, "DIR"), message);
     }
@@ -210,9 +213,32 @@ mod tests {
         // The superuser may read anything, and then there is no error to look at.
         if let Err(error) = fs::read_dir(&path) {
             assert_eq!(error.kind(), std::io::ErrorKind::PermissionDenied);
-            let error = read(std::slice::from_ref(&path)).unwrap_err();
+            let error = read(std::slice::from_ref(&path), Accept::RegularFiles).unwrap_err();
             assert!(error.to_string().ends_with("cannot be read: permission denied"), "{error}");
         }
+    }
+
+    /// A pipe without a writer would stop reload, and the end of the process, for ever.
+    #[test]
+    fn what_is_read_again_and_again_must_be_a_file() {
+        let folder = tempfile::tempdir().unwrap();
+        let pipe = folder.path().join("pipe.yaml");
+        let made = std::process::Command::new("mkfifo").arg(&pipe).status().unwrap();
+        assert!(made.success());
+        for path in [pipe.clone(), PathBuf::from("/dev/zero"), folder.path().to_owned()] {
+            let error = read(std::slice::from_ref(&path), Accept::RegularFiles).unwrap_err();
+            assert!(matches!(error, ReadError::NotRegular { .. }), "{error}");
+        }
+        // A command reads what a shell gives it, and no more than a policy can have.
+        let writer = {
+            let pipe = pipe.clone();
+            std::thread::spawn(move || std::fs::write(pipe, "kind: JobPolicy\n"))
+        };
+        let sources = read(std::slice::from_ref(&pipe), Accept::Pipes).unwrap();
+        writer.join().unwrap().unwrap();
+        assert_eq!(sources[0].text, "kind: JobPolicy\n");
+        let endless = read(&[PathBuf::from("/dev/zero")], Accept::Pipes).unwrap_err();
+        assert!(matches!(endless, ReadError::TooLarge { .. }), "{endless}");
     }
 
     #[test]

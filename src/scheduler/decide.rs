@@ -19,6 +19,7 @@ use super::missed::{Missed, Since, next_look, next_start};
 use super::notice::Notice;
 use super::timetable::{Timetable, TimetableError};
 use super::view::{Active, Child, Concurrency, CronJob, Status};
+use crate::batch::name::is_subdomain;
 use crate::batch::zone::Zone;
 
 /// What is known when a pass is made.
@@ -126,6 +127,11 @@ pub fn decide<'a>(situation: &Situation<'_, 'a>) -> Step<'a> {
             continue;
         }
         match answers.jobs.get(&*entry.name) {
+            // No Job can be called that, and whoever may write a status can write anything.
+            _ if !is_subdomain(&entry.name) => {
+                notices.push(Notice::impossible(&entry.name));
+                missing.insert(entry.uid.clone());
+            }
             None => return Step::Ask(Question::Job(entry.name.to_string())),
             Some(true) => {}
             Some(false) => {

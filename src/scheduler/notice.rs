@@ -29,6 +29,18 @@ impl Notice {
         Self::normal("MissingJob", format!("Active job went missing: {job}"))
     }
 
+    pub(super) fn impossible(job: &str) -> Self {
+        let shown: String = job.chars().take(SHOWN).collect();
+        let note = format!("status.active lists {shown:?}, which is no name of a Job");
+        Self::warning("InvalidActiveJob", note)
+    }
+
+    /// A Job that the status lists is not to be replaced.
+    pub fn not_replaced(job: &str) -> Self {
+        let note = format!("Not replacing job {job}: this CronJob does not own it");
+        Self::warning("UnexpectedJob", note)
+    }
+
     pub(super) fn completed(job: &str, outcome: Outcome) -> Self {
         let condition = outcome.condition();
         let note = format!("Saw completed job: {job}, condition: {condition}");
@@ -108,6 +120,9 @@ impl Notice {
         Self::warning("FailedGet", format!("Get job: {why}"))
     }
 }
+
+/// So many characters of a text that may be anything are shown.
+const SHOWN: usize = 80;
 
 const DOCUMENTS: &str = "https://kubernetes.io/docs/concepts/workloads/controllers/cron-jobs/";
 

@@ -4,12 +4,10 @@ use std::sync::Arc;
 
 use axum::extract::Request;
 use axum::response::Response;
-use tokio::task::spawn_blocking;
 
 use super::Shared;
-use super::routes::{Rejection, admitted, json};
-use crate::admission::BadReview;
-use crate::guard::{self, Answer, Decision, Report};
+use super::routes::{Rejection, admitted, apart, json};
+use crate::guard::{self, Decision, Report};
 
 /// Answers a review of the policy.
 pub(super) async fn review(shared: &Shared, request: Request) -> Result<Response, Rejection> {
@@ -18,7 +16,6 @@ pub(super) async fn review(shared: &Shared, request: Request) -> Result<Response
     // waits here is bounded by the gate, and gone when its caller is. Nobody closes the semaphore.
     let alone = Arc::clone(&shared.guarding).acquire_owned().await.map_err(|_| Rejection::Busy)?;
     let answer = apart(move || {
-        // Given back when the work ends, and not when the caller has gone.
         let _held = (turn, alone);
         guard::review(env!("CARGO_PKG_VERSION"), &body)
     });
@@ -26,16 +23,6 @@ pub(super) async fn review(shared: &Shared, request: Request) -> Result<Response
     log(&answer.report);
     shared.metrics.policy_guarded(answer.report.decision);
     Ok(json(answer.body))
-}
-
-/// Judges on a thread of its own: a large policy takes part of a second, in which a worker could
-/// answer thousands of reviews. A panic ends there, and costs this request only.
-async fn apart<F>(judge: F) -> Result<Answer, Rejection>
-where
-    F: FnOnce() -> Result<Answer, BadReview> + Send + 'static,
-{
-    let judged = spawn_blocking(judge).await.map_err(|_| Rejection::Panic)?;
-    judged.map_err(Rejection::BadReview)
 }
 
 fn log(report: &Report) {
@@ -59,14 +46,3 @@ fn log(report: &Report) {
 
 /// So many findings fit in a log line.
 const SHOWN: usize = 3;
-
-#[cfg(test)]
-mod tests {
-    use super::{Rejection, apart};
-
-    #[tokio::test]
-    async fn a_panic_costs_one_request() {
-        let panicked = apart(|| panic!("asked for")).await;
-        assert!(matches!(panicked, Err(Rejection::Panic)), "{panicked:?}");
-    }
-}

@@ -4,12 +4,10 @@
 //! server does not trust the certificate, and says so in its own log, which few people can read.
 //! So each failure is counted by its reason, and logged, but not every time.
 
-use std::collections::HashMap;
 use std::fmt::Display;
 use std::io;
 use std::net::SocketAddr;
-use std::sync::{Arc, Mutex, PoisonError};
-use std::time::{Duration, Instant};
+use std::sync::Arc;
 
 use axum::Router;
 use rustls::{AlertDescription, CertificateError, PeerIncompatible};
@@ -26,17 +24,12 @@ use super::linger::Linger;
 use super::{Phase, Shared};
 use crate::clock;
 use crate::metrics::Metrics;
+use crate::telemetry::Sparse;
 
 /// Counts failures, and logs each reason once in a while.
 pub(super) struct Failures {
     metrics: Arc<Metrics>,
-    logged: Mutex<HashMap<&'static str, Logged>>,
-}
-
-/// When a reason was logged last, and how often it came up since.
-struct Logged {
-    at: Instant,
-    held_back: u64,
+    logged: Sparse,
 }
 
 /// Why a connection does not get as far as HTTP.
@@ -191,34 +184,14 @@ impl From<io::Error> for Failure {
 
 impl Failures {
     pub(super) fn new(metrics: Arc<Metrics>) -> Self {
-        Self { metrics, logged: Mutex::default() }
+        Self { metrics, logged: Sparse::default() }
     }
 
     /// A connection failed for this reason.
     pub(super) fn report(&self, reason: &'static str, peer: SocketAddr, error: &dyn Display) {
         self.metrics.handshake_failed(reason);
-        if let Some(held_back) = self.admit(reason, clock::instant()) {
+        if let Some(held_back) = self.logged.admit(reason, clock::instant()) {
             tracing::warn!(reason, %peer, held_back, "connection failed: {error}");
-        }
-    }
-
-    /// Whether to log this reason now, and how often it was held back since the last time: a
-    /// broken client calls many times a second, and one line tells all of it.
-    fn admit(&self, reason: &'static str, now: Instant) -> Option<u64> {
-        let mut logged = self.logged.lock().unwrap_or_else(PoisonError::into_inner);
-        match logged.get_mut(reason) {
-            Some(last) if now < last.at + LOG_EVERY => {
-                last.held_back += 1;
-                None
-            }
-            Some(last) => {
-                last.at = now;
-                Some(std::mem::take(&mut last.held_back))
-            }
-            None => {
-                logged.insert(reason, Logged { at: now, held_back: 0 });
-                Some(0)
-            }
         }
     }
 }
@@ -231,8 +204,6 @@ const PLAIN_ANSWER: &str = "HTTP/1.1 400 Bad Request\r\n\
     Connection: close\r\n\
     \r\n\
     this port speaks HTTPS: use https:// instead of http://\n";
-/// One line for each reason in so much time.
-const LOG_EVERY: Duration = Duration::from_secs(10);
 
 #[cfg(test)]
 mod tests {
@@ -242,18 +213,5 @@ mod tests {
     fn the_plain_answer_is_as_long_as_it_says() {
         let (head, body) = PLAIN_ANSWER.split_once("\r\n\r\n").unwrap();
         assert!(head.contains(&format!("Content-Length: {}\r\n", body.len())), "{}", body.len());
-    }
-
-    #[test]
-    fn a_reason_is_logged_once_in_ten_seconds_and_says_what_it_held_back() {
-        let failures = Failures::new(Arc::new(Metrics::new()));
-        let start = clock::instant();
-        let after = |seconds| start + Duration::from_secs(seconds);
-        assert_eq!(failures.admit("timeout", after(0)), Some(0));
-        assert_eq!(failures.admit("timeout", after(1)), None);
-        assert_eq!(failures.admit("closed", after(1)), Some(0), "another reason is its own");
-        assert_eq!(failures.admit("timeout", after(9)), None);
-        assert_eq!(failures.admit("timeout", after(10)), Some(2));
-        assert_eq!(failures.admit("timeout", after(20)), Some(0));
     }
 }

@@ -15,6 +15,7 @@ use axum::http::{Method, StatusCode, Uri};
 use axum::response::{IntoResponse, Response};
 use axum::routing::post;
 use http_body_util::BodyExt;
+use tokio::task::spawn_blocking;
 use tokio::time::timeout;
 
 use super::limits::Turn;
@@ -77,14 +78,38 @@ async fn guard(State(shared): State<Arc<Shared>>, request: Request) -> Response 
 
 async fn review(shared: &Shared, request: Request) -> Result<Response, Rejection> {
     let began = clock::instant();
-    let (body, _turn) = admitted(shared, request).await?;
-    // A panic must cost this request only. Nothing that the closure sees is left half-changed: it
-    // reads a policy, and counts.
-    let answer = catch_unwind(AssertUnwindSafe(|| shared.judge.judge(&body)))
-        .map_err(|_| Rejection::Panic)?
-        .map_err(Rejection::BadReview)?;
+    let (body, turn) = admitted(shared, request).await?;
+    let judged = if body.len() < shared.settings.large_body {
+        // A panic must cost this request only. Nothing that the closure sees is left half-changed:
+        // it reads a policy, and counts.
+        catch_unwind(AssertUnwindSafe(|| shared.judge.judge(&body)))
+            .map_err(|_| Rejection::Panic)?
+            .map_err(Rejection::BadReview)
+    } else {
+        // Whoever waits here is bounded by the gate. Nobody closes the semaphore.
+        let large = Arc::clone(&shared.large).acquire_owned().await.map_err(|_| Rejection::Busy)?;
+        let judge = Arc::clone(&shared.judge);
+        apart(move || {
+            let _held = (turn, large);
+            judge.judge(&body)
+        })
+        .await
+    };
+    let answer = judged?;
     shared.metrics.reviewed(&answer.report, began.elapsed());
     Ok(json(answer.body))
+}
+
+/// Judges on a thread of its own what takes so long that a worker could answer hundreds of others
+/// meanwhile. A panic ends there, and costs this request only. What the closure holds it gives back
+/// when the work ends, and not when the caller has gone.
+pub(super) async fn apart<A, F>(judge: F) -> Result<A, Rejection>
+where
+    A: Send + 'static,
+    F: FnOnce() -> Result<A, BadReview> + Send + 'static,
+{
+    let judged = spawn_blocking(judge).await.map_err(|_| Rejection::Panic)?;
+    judged.map_err(Rejection::BadReview)
 }
 
 /// The body of a request that is let in, with the turn that it takes for as long as it is held.
@@ -192,3 +217,15 @@ impl Rejection {
 
 const ROUTE: &str = "/mutate";
 const GUARD: &str = "/guard";
+
+#[cfg(test)]
+mod tests {
+    use super::{Rejection, apart};
+    use crate::admission::BadReview;
+
+    #[tokio::test]
+    async fn a_panic_costs_one_request() {
+        let panicked = apart(|| -> Result<(), BadReview> { panic!("asked for") }).await;
+        assert!(matches!(panicked, Err(Rejection::Panic)), "{panicked:?}");
+    }
+}

@@ -9,20 +9,73 @@ use super::Judge;
 use crate::admission::{Answer, BadReview, NO_ROOM, Report, Site, admit};
 use crate::clock;
 use crate::policy::rule::Policy;
+use crate::telemetry::Sparse;
 
 /// Answers reviews by the policy that is in use when they come.
 #[derive(Debug)]
 pub struct Webhook {
     policy: Arc<ArcSwap<Policy>>,
     site: Site,
+    logged: Sparse,
 }
 
 // === impl Webhook ===
 
 impl Webhook {
     /// Judges by whatever policy is in the slot.
-    pub const fn new(policy: Arc<ArcSwap<Policy>>, site: Site) -> Self {
-        Self { policy, site }
+    pub fn new(policy: Arc<ArcSwap<Policy>>, site: Site) -> Self {
+        Self { policy, site, logged: Sparse::default() }
+    }
+
+    /// At debug, because the API server's audit log has the same in its annotations, and a busy
+    /// cluster asks a thousand times a second.
+    fn log(&self, report: &Report, revision: &str, ms: f64) {
+        let Report {
+            uid,
+            operation,
+            kind,
+            namespace,
+            name,
+            decision,
+            rules,
+            dry_run,
+            unjudged,
+            ..
+        } = report;
+        let left = match unjudged {
+            Some(why) => Some(("cannot be judged", why.as_str())),
+            None if *decision == NO_ROOM => Some((
+                "left as it is",
+                "its annotations leave no room for the record curfew.dev/applied",
+            )),
+            None => None,
+        };
+        if let Some((what, why)) = left
+            && let Some(held_back) = self.logged.admit(what, clock::instant())
+        {
+            let ns = namespace;
+            tracing::warn!(uid, op = operation, kind, ns, name, why, held_back, "{what}");
+        }
+        if tracing::enabled!(tracing::Level::DEBUG) {
+            let rule = rules.iter().fold(String::new(), |mut text, (setting, rule)| {
+                let comma = if text.is_empty() { "" } else { "," };
+                write!(text, "{comma}{setting}={rule}").expect("writing to a string does not fail");
+                text
+            });
+            tracing::debug!(
+                uid,
+                op = operation,
+                kind,
+                ns = namespace,
+                name,
+                decision,
+                dry_run,
+                rule,
+                revision,
+                ms,
+                "review"
+            );
+        }
     }
 }
 
@@ -32,42 +85,7 @@ impl Judge for Webhook {
         // Once: a review that saw two policies would get a mix of both.
         let policy = self.policy.load();
         let answer = admit(&policy, &self.site, body, clock::now())?;
-        log(&answer.report, &policy.revision, began.elapsed().as_secs_f64() * 1e3);
+        self.log(&answer.report, &policy.revision, began.elapsed().as_secs_f64() * 1e3);
         Ok(answer)
-    }
-}
-
-/// At debug, because the API server's audit log has the same in its annotations, and a busy
-/// cluster asks a thousand times a second.
-fn log(report: &Report, revision: &str, ms: f64) {
-    let Report {
-        uid, operation, kind, namespace, name, decision, rules, dry_run, unjudged, ..
-    } = report;
-    if let Some(why) = unjudged {
-        tracing::warn!(uid, op = operation, kind, ns = namespace, name, why, "cannot be judged");
-    }
-    if *decision == NO_ROOM {
-        let why = "its annotations leave no room for the record curfew.dev/applied";
-        tracing::warn!(uid, op = operation, kind, ns = namespace, name, why, "left as it is");
-    }
-    if tracing::enabled!(tracing::Level::DEBUG) {
-        let rule = rules.iter().fold(String::new(), |mut text, (setting, rule)| {
-            let comma = if text.is_empty() { "" } else { "," };
-            write!(text, "{comma}{setting}={rule}").expect("writing to a string does not fail");
-            text
-        });
-        tracing::debug!(
-            uid,
-            op = operation,
-            kind,
-            ns = namespace,
-            name,
-            decision,
-            dry_run,
-            rule,
-            revision,
-            ms,
-            "review"
-        );
     }
 }

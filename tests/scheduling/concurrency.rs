@@ -155,6 +155,40 @@ fn replace_spares_a_job_that_only_has_the_name() {
     assert_eq!(scene.deletions(), []);
 }
 
+/// Whoever may write a status can list any Job in it, and any text: no other Job ends by that, and no
+/// pass breaks off.
+#[test]
+fn replace_ends_only_the_jobs_of_its_cronjob() {
+    let Some(plane) = plane() else { return };
+    let slot = some_minute();
+    let mut scene = Scheduling::own(plane, "replace", slot);
+    replace(&scene, slot);
+    scene.end();
+    let foreign = scene.space.create(&job("of-somebody-else", json!({}))).ok();
+    let mut active = scene.space.cron_job("one")["status"]["active"].clone();
+    let entry = |name: &str, uid: &Value| json!({"apiVersion": "batch/v1", "kind": "Job", "name": name, "uid": uid});
+    active.as_array_mut().expect("a list").extend([
+        entry("of-somebody-else", &foreign["metadata"]["uid"]),
+        entry("of-somebody-else?propagationPolicy=Orphan", &json!("no-uid")),
+        entry("../../pods/x", &json!("no-uid-either")),
+    ]);
+    scene.set_status("one", &json!({"active": active}));
+    let next = slot + 1.minute();
+    scene.put_clock(next);
+    scene.run();
+    let status = scene.wait_until_written("one", next, 1);
+    assert_eq!(status["active"][0]["name"], job_name("one", next).as_str());
+    let deletions = eventually("the audit log has it", LIMIT, || {
+        Some(scene.deletions()).filter(|deletions| !deletions.is_empty())
+    });
+    let deleted: Vec<&String> = deletions.iter().map(|(name, _)| name).collect();
+    assert_eq!(deleted, [&job_name("one", slot)]);
+    scene.wait_for_event("one", "InvalidActiveJob");
+    let told = scene.wait_for_event("one", "UnexpectedJob");
+    assert!(told.contains("Not replacing job of-somebody-else"), "{told}");
+    assert_eq!(scene.space.job("of-somebody-else")["metadata"]["uid"], foreign["metadata"]["uid"]);
+}
+
 /// The Pods of a Job may take their time: it is not deleted again, and the next one starts.
 #[test]
 fn replace_does_not_wait_for_what_is_being_deleted() {

@@ -1,10 +1,13 @@
 //! Requests that are no reviews, and more of them than fit.
 
-use curfew::server::Settings;
+use std::sync::atomic::{AtomicUsize, Ordering};
+use std::sync::{Arc, Barrier};
+
+use curfew::server::{Judge, Settings};
 use rstest::rstest;
 
 use crate::client::{Http1, PATIENCE, Response, post, post2};
-use crate::harness::{Harness, ms, until};
+use crate::harness::{Harness, With, echo, ms, until};
 
 const JSON: &str = "content-type: application/json";
 
@@ -215,4 +218,40 @@ async fn until_not(client: &mut Http1, body: &str, status: u16) -> Response {
         }
         assert!(start.elapsed() < PATIENCE, "always {status}");
     }
+}
+
+/// A body that takes long to judge holds no worker: here the only one answers others meanwhile. How
+/// many are judged at once is bounded, and the others wait.
+#[tokio::test]
+async fn a_large_body_keeps_nobody_waiting() {
+    let (begun, release) = (Arc::new(AtomicUsize::new(0)), Arc::new(Barrier::new(2)));
+    let judge = {
+        let (begun, release) = (Arc::clone(&begun), Arc::clone(&release));
+        move |body: &[u8]| {
+            if body.len() >= 1000 {
+                begun.fetch_add(1, Ordering::SeqCst);
+                release.wait();
+            }
+            echo(body)
+        }
+    };
+    let settings = Settings { large_body: 1000, large_bodies: 1, ..Settings::default() };
+    let judge: Option<Arc<dyn Judge>> = Some(Arc::new(judge));
+    let harness = Harness::with(With { settings, judge, ..With::default() }).await;
+    let send = || {
+        let connect = harness.connect.clone();
+        tokio::spawn(async move { connect.post(&"x".repeat(1000)).await.unwrap().status })
+    };
+    let (one, two) = (send(), send());
+    until("one is being judged", || begun.load(Ordering::SeqCst) == 1).await;
+    for _ in 0..20 {
+        assert_eq!(harness.connect.post(&"x".repeat(999)).await.unwrap().status, 200);
+    }
+    assert_eq!(begun.load(Ordering::SeqCst), 1, "the other one waits for its turn");
+    for _ in 0..2 {
+        let release = Arc::clone(&release);
+        tokio::task::spawn_blocking(move || release.wait()).await.unwrap();
+    }
+    assert_eq!((one.await.unwrap(), two.await.unwrap()), (200, 200));
+    assert_eq!(begun.load(Ordering::SeqCst), 2);
 }

@@ -30,6 +30,8 @@ pub(crate) struct With {
     pub(crate) settings: Settings,
     pub(crate) oldest: TlsVersion,
     pub(crate) authorities: Option<RootCertStore>,
+    /// An echo where there is none.
+    pub(crate) judge: Option<Arc<dyn Judge>>,
 }
 
 // === impl Harness ===
@@ -41,11 +43,11 @@ impl Harness {
     }
 
     pub(crate) async fn with(with: With) -> Self {
-        let With { settings, oldest, authorities } = with;
+        let With { settings, oldest, authorities, judge } = with;
         let issued = issued();
         let tls = Arc::new(Tls::new(pair(&issued), oldest, authorities).unwrap());
         let metrics = Arc::new(Metrics::new());
-        let judge: Arc<dyn Judge> = Arc::new(echo);
+        let judge = judge.unwrap_or_else(|| Arc::new(echo));
         let parts = Parts { tls: Arc::clone(&tls), judge, metrics: Arc::clone(&metrics) };
         let server = Server::bind("127.0.0.1:0".parse().unwrap(), settings, parts).await.unwrap();
         let connect = Connect::new(server.address().unwrap(), &issued.ca);
@@ -78,7 +80,7 @@ impl Drop for Harness {
 }
 
 /// Answers with what it was sent; a body `panic` panics, and `bad` is none.
-fn echo(body: &[u8]) -> Result<Answer, BadReview> {
+pub(crate) fn echo(body: &[u8]) -> Result<Answer, BadReview> {
     match body {
         b"panic" => panic!("asked for"),
         b"bad" => Err(BadReview { reason: "not_json", message: "line 1: no JSON".to_owned() }),

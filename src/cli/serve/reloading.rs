@@ -11,7 +11,7 @@ use crate::clock;
 use crate::metrics::{CertificateUse, Metrics};
 use crate::pki::{Pair, PairError};
 use crate::policy::{Diagnostic, Loaded, Policy, Source};
-use crate::reload::{self, Refusal, Started, Step, Watched};
+use crate::reload::{self, Accept, Refusal, Started, Step, Watched};
 use crate::server::tls::Tls;
 use crate::telemetry::chain;
 
@@ -36,7 +36,7 @@ pub(super) fn watch_policy(
     has_cluster: bool,
     now: Timestamp,
 ) -> Result<Started<PolicyFiles, Loaded, PolicyRefusal>, Refusal<PolicyRefusal>> {
-    let read = move || reload::policy::read(&paths);
+    let read = move || reload::policy::read(&paths, Accept::RegularFiles);
     Watched::start(read, move |sources: &PolicyFiles, _| load(sources, has_cluster), now)
 }
 

@@ -13,6 +13,7 @@ use crate::batch::object::{
     ManagedFields, Metadata, OwnedFields, OwnedSpec, OwnedTemplate, OwnedTemplateSpec,
 };
 use crate::batch::owner::OwnerReference;
+use crate::batch::text::cut;
 use crate::batch::{Kind, Map, Text};
 use crate::policy::record;
 
@@ -249,7 +250,7 @@ fn last_applied(kind: Kind, manifest: &str) -> Option<String> {
 /// An annotation of ours. A record longer than this is not read, and neither is a date; what is
 /// cut off must leave it too long.
 fn shortened(value: &str) -> &str {
-    crate::cluster::cut(value, LONGEST_OF_OURS)
+    cut(value, LONGEST_OF_OURS)
 }
 
 // === impl Owner ===

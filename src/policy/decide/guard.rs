@@ -1,5 +1,6 @@
 //! Guards: what shows that an object is somebody else's business (policy.md, point 4).
 
+use crate::batch::text::cut;
 use crate::batch::{Kind, Object};
 use crate::policy::resolve::Resolved;
 use crate::policy::rule::{GroupKind, Guard, GuardKind, Policy};
@@ -61,8 +62,11 @@ fn foreign_owner(policy: &Policy, object: &Object<'_>) -> Option<String> {
         .iter()
         .find(|owner| !owner.is_cronjob() && !allowed(owner.group(), &owner.kind))?;
     let kind = GroupKind { group: owner.group().to_owned(), kind: (*owner.kind).to_owned() };
-    Some(format!("owner {kind} {}", &*owner.name))
+    Some(cut(&format!("owner {kind} {}", &*owner.name), LONGEST_EVIDENCE).to_owned())
 }
+
+/// A name that somebody else chose may have any length.
+const LONGEST_EVIDENCE: usize = 300;
 
 /// Annotations that make a Job a step of a deployment.
 pub const HOOKS: [&str; 2] = ["helm.sh/hook", "argocd.argoproj.io/hook"];

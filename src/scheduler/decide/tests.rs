@@ -262,6 +262,24 @@ fn children(#[case] set: impl FnOnce(&mut Case), #[case] expected: &[&str]) {
     },
     &["Normal MissingJob: Active job went missing: a", "active b", STARTS, LOOKS]
 )]
+#[case::a_name_that_no_job_can_have(
+    |case: &mut Case| case.cronjob.status.active.push(Active::test("../../pods/a")),
+    &[
+        "Warning InvalidActiveJob: status.active lists \"../../pods/a\", which is no name of a Job",
+        "active nothing", STARTS, LOOKS,
+    ]
+)]
+#[case::a_name_with_a_query(
+    |case: &mut Case| {
+        case.cronjob.concurrency = Concurrency::Replace;
+        case.cronjob.status.active.push(Active::test("a?propagationPolicy=Orphan"));
+    },
+    &[
+        "Warning InvalidActiveJob: status.active lists \"a?propagationPolicy=Orphan\", which is no name \
+         of a Job",
+        "active nothing", STARTS, LOOKS,
+    ]
+)]
 #[case::children_come_first(
     |case: &mut Case| {
         case.cronjob.status.active.push(Active::test("a"));

@@ -73,6 +73,12 @@ impl Run {
                 pass.status.drop_active(&entry.uid);
                 continue;
             }
+            // Whoever may write a status must not be able to end any Job of the namespace.
+            if !child.ours {
+                self.hands.notify(&self.stored, &Notice::not_replaced(&entry.name));
+                pass.status.drop_active(&entry.uid);
+                continue;
+            }
             match self.delete(&child).await {
                 Outcome::Done => {
                     pass.status.drop_active(&entry.uid);
