@@ -360,7 +360,7 @@ fn holder(
     for Active { name, uid, .. } in &cronjob.status.active {
         match children.get(&**uid) {
             Some(child) if child.finish.is_some() => {}
-            Some(child) => return Holder::Job((name.to_string(), child.created)),
+            Some(child) => return Holder::Job((child.name.to_owned(), child.created)),
             None => match is_there(name) {
                 Some(true) => return Holder::Job((name.to_string(), None)),
                 Some(false) => {}

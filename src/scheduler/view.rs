@@ -148,6 +148,13 @@ impl Ending<'_> {
     /// Pods are.
     pub const CONDITIONS: [&'static str; 2] = ["FailureTarget", "SuccessCriteriaMet"];
 
+    /// What a condition says of why: its reason, or its type where that is none. Whoever may write
+    /// a status can write anything.
+    pub fn reason<'t>(reason: Option<&'t str>, kind: &'t str) -> &'t str {
+        let is_plain = |c: char| c.is_ascii_alphanumeric() || "_,:".contains(c);
+        reason.filter(|text| !text.is_empty() && text.chars().all(is_plain)).unwrap_or(kind)
+    }
+
     /// Somebody has asked for it to be deleted.
     pub const DELETED: &'static str = "deleted";
 }

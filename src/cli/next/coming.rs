@@ -11,6 +11,7 @@ use jiff::{SignedDuration, Timestamp, Zoned};
 use serde::{Serialize, Serializer};
 
 use super::subject::Subject;
+use crate::batch::name::is_subdomain;
 use crate::batch::schedule::Schedule;
 use crate::batch::schedule::daylight::{self, Disturbance, Kind};
 use crate::batch::zone::Zone;
@@ -155,7 +156,8 @@ fn pending(subject: &Subject, zone: &Zone, now: Timestamp) -> Option<(Timestamp,
     let timetable = Timetable::read(cronjob.schedule, cronjob.time_zone, zone).ok()?;
     let slot = observe::pending(&cronjob, &timetable, cronjob.since(), now)?;
     let forbids = cronjob.concurrency == Concurrency::Forbid;
-    let held = cronjob.status.active.first().filter(|_| forbids);
+    // A status may list anything.
+    let held = cronjob.status.active.iter().find(|entry| forbids && is_subdomain(&entry.name));
     Some((slot, held.map(|entry| entry.name.clone().into_owned())))
 }
 

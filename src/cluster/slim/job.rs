@@ -235,7 +235,7 @@ fn begun(said: Vec<Said<'_>>, decoder: &mut Decoder) -> Option<Box<Begun>> {
     let Said { r#type, reason, last_transition_time, .. } = said.into_iter().find(begins)?;
     Some(Box::new(Begun {
         since: last_transition_time.as_deref().and_then(Second::parse),
-        why: decoder.interner.intern(&reason.unwrap_or(r#type)),
+        why: decoder.interner.intern(Ending::reason(reason.as_deref(), &r#type)),
     }))
 }
 

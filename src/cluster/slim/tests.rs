@@ -235,6 +235,8 @@ fn a_cronjob_and_its_child_are_judged_as_they_came(#[case] overlay: Value) {
 #[case::fails(conditions("FailureTarget", &json!("2026-11-02T00:00:00Z")))]
 #[case::succeeds(json!({"status": {"conditions": [{"type": "SuccessCriteriaMet", "status": "True",
     "reason": "SuccessPolicy", "lastTransitionTime": "2026-11-02T00:00:00Z"}]}}))]
+#[case::for_no_reason(json!({"status": {"conditions": [{"type": "FailureTarget", "status": "True",
+    "reason": "a\nb", "lastTransitionTime": "2026-11-02T00:00:00Z"}]}}))]
 #[case::at_no_time(conditions("FailureTarget", &json!("soon")))]
 #[case::finished(conditions("Failed", &json!("2026-11-02T00:00:00Z")))]
 #[case::terminating(json!({"metadata": {"deletionTimestamp": "2026-11-03T00:00:00Z"}}))]

@@ -142,10 +142,11 @@ fn ending(job: &Json) -> Result<Option<Ending<'_>>, BadObject> {
     });
     if let Some(condition) = begun {
         let since = condition["lastTransitionTime"].as_str();
-        let why = condition["reason"].as_str().or(condition["type"].as_str());
+        let kind = condition["type"].as_str().unwrap_or_default();
+        let why = Ending::reason(condition["reason"].as_str(), kind);
         return Ok(Some(Ending {
             since: since.and_then(|since| since.parse().ok()),
-            why: why.unwrap_or_default().into(),
+            why: why.into(),
         }));
     }
     let deleted = time(job, "metadata.deletionTimestamp")?;
@@ -350,7 +351,8 @@ mod tests {
         Some("SuccessPolicy")
     )]
     #[case::does_not_fail(condition("FailureTarget", "False", "DeadlineExceeded"), None)]
-    #[case::without_a_reason(condition("FailureTarget", "True", ""), Some(""))]
+    #[case::without_a_reason(condition("FailureTarget", "True", ""), Some("FailureTarget"))]
+    #[case::no_reason(condition("FailureTarget", "True", "a\u{1b}[2J b"), Some("FailureTarget"))]
     #[case::deleted(json!({"metadata": {"deletionTimestamp": "2026-11-02T00:00:00Z"}}), Some("deleted"))]
     fn whether_it_is_being_ended(#[case] overlay: Json, #[case] expected: Option<&str>) {
         let json = job(&overlay);
