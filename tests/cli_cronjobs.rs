@@ -3,8 +3,9 @@
 use std::path::Path;
 
 use assert_cmd::Command;
+use curfew::scheduler::observe::{AS_MEANT, STATES};
 use insta::assert_snapshot;
-use serde_json::Value as Json;
+use serde_json::{Value as Json, json};
 
 /// What came of it: exit code and both streams.
 type Ended = (i32, String, String);
@@ -17,10 +18,14 @@ fn run(command: &mut Command) -> Ended {
 
 /// Under a frozen clock.
 fn command(arguments: &[&str]) -> Command {
+    as_of("2026-11-21T11:30:00Z", arguments)
+}
+
+fn as_of(now: &str, arguments: &[&str]) -> Command {
     let mut command = Command::cargo_bin("curfew").unwrap();
     let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/fixtures");
     command.current_dir(folder).env("NO_COLOR", "1");
-    command.args(["cronjobs", "--now", "2026-11-21T11:30:00Z"]).args(arguments);
+    command.args(["cronjobs", "--now", now]).args(arguments);
     command
 }
 
@@ -36,7 +41,7 @@ fn told_of(text: &str, arguments: &[&str]) -> Ended {
 fn cronjob(name: &str, members: &str) -> String {
     format!(
         "apiVersion: batch/v1\nkind: CronJob\nmetadata: {{name: {name}, namespace: shop, uid: c-{name}, \
-         creationTimestamp: \"2026-11-21T10:50:00Z\"}}\n{members}\n---\n"
+         generation: 1, creationTimestamp: \"2026-11-21T10:50:00Z\"}}\n{members}\n---\n"
     )
 }
 
@@ -45,17 +50,17 @@ fn a_table() {
     let (code, stdout, stderr) = cronjobs(&[]);
     assert_eq!(code, 1);
     assert_snapshot!(stdout, @r"
-    NAMESPACE   NAME             SCHEDULE                  ZONE            NEXT     LAST     LAST SUCCESS   LAG   MISSED   NOTES
-    shop        backup           30 2 * * *                Europe/Berlin   14h      10h      9h48m          2s    0        skipped on 2027-03-28 02:30
-    shop        import           */5 * * * *               UTC (assumed)   5m       3h5m     3h3m           -     36       missed for 3h: nobody has made a Job; no success for 3h3m
-    team-a      paused           @hourly                   UTC (assumed)   -        51d4h    51d4h          -     -        suspended
-    team-a      report           @hourly                   Etc/UTC         30m      4h30m    5h27m          1s    4        held back for 3h30m by job/report-29920740; no Pod has run of job/report-29920740; no success for 5h27m
-    team-a      weekly           @weekly                   Etc/UTC         12h30m   -        -              -     0        -
-    team-b      moon             0 2 * * *                 -               -        51d9h    -              -     -        spec.timeZone: unknown time zone `Europe/Berln`; use a name of the IANA database, such as `Europe/Berlin`; did you mean `Europe/Berlin`?
-    team-b      prefixed         TZ=Asia/Tokyo 0 9 * * *   Asia/Tokyo      12h30m   11h30m   11h29m         -     0        a time zone in the schedule is not supported; name it in spec.timeZone
-    team-b      short-deadline   15 * * * *                Etc/UTC         45m      1h15m    1h14m          -     1        missed for 15m: too late by startingDeadlineSeconds
-    team-b      thirtieth        0 0 30 2 *                Etc/UTC         -        -        -              -     0        it never starts: no two times within five calendar years fit the fields; look at day and month together
-    team-b      unborn           -                         -               -        -        -              -     -        metadata.creationTimestamp is missing, which every stored object has
+    NAMESPACE   NAME             SCHEDULE                  ZONE            NEXT      LAST     LAST SUCCESS   LAG   MISSED   NOTES
+    shop        backup           30 2 * * *                Europe/Berlin   14h       10h      9h48m          2s    0        skipped on 2027-03-28 02:30
+    shop        import           */5 * * * *               UTC (assumed)   due, 5m   3h5m     3h3m           -     36       missed for 3h: nobody has made a Job; no success for 3h3m
+    team-a      paused           @hourly                   UTC (assumed)   -         51d4h    51d4h          -     -        suspended
+    team-a      report           @hourly                   Etc/UTC         30m       4h30m    5h27m          1s    4        held back for 3h30m by job/report-29920740; no Pod is ready or has ended of job/report-29920740; no success for 5h27m
+    team-a      weekly           @weekly                   Etc/UTC         12h30m    -        -              -     0        -
+    team-b      moon             0 2 * * *                 -               -         51d9h    -              -     -        spec.timeZone: unknown time zone `Europe/Berln`; use a name of the IANA database, such as `Europe/Berlin`; did you mean `Europe/Berlin`?
+    team-b      prefixed         TZ=Asia/Tokyo 0 9 * * *   Asia/Tokyo      12h30m    11h30m   11h29m         -     0        a time zone in the schedule is not supported; name it in spec.timeZone
+    team-b      short-deadline   15 * * * *                Etc/UTC         45m       1h15m    1h14m          -     1        missed for 15m: too late by startingDeadlineSeconds
+    team-b      thirtieth        0 0 30 2 *                Etc/UTC         -         -        -              -     0        it never starts: no two times within five calendar years fit the fields; look at day and month together
+    team-b      unborn           -                         -               -         -        -              -     -        metadata.creationTimestamp is missing, which every stored object has
     ");
     assert_snapshot!(stderr, @r"
     note: skipped 1 of other kinds: 1 Pod
@@ -71,17 +76,17 @@ fn wide_has_whole_times_and_sentences() {
     let (code, stdout, _) = cronjobs(&["-o", "wide"]);
     assert_eq!(code, 1);
     assert_snapshot!(stdout, @r"
-    NAMESPACE   NAME             SCHEDULE                  ZONE            INTERVAL   CONCURRENCY   ACTIVE   NEXT                            LAST                            LAST SUCCESS                    LAG   MISSED   NOTES
-    shop        backup           30 2 * * *                Europe/Berlin   1d         Allow         0        2026-11-22T01:30:00Z (14h)      2026-11-21T01:30:00Z (10h)      2026-11-21T01:41:20Z (9h48m)    2s    0        the schedule does not start at 2027-03-28T02:30:00, which the clocks skip, but next at 2027-03-29T00:30:00Z
-    shop        import           */5 * * * *               UTC (assumed)   5m         Allow         0        2026-11-21T11:35:00Z (5m)       2026-11-21T08:25:00Z (3h5m)     2026-11-21T08:26:10Z (3h3m)     -     36       36 starts since 2026-11-21T08:30:00Z are missed: nobody has made a Job; no success since 2026-11-21T08:26:10Z
-    team-a      paused           @hourly                   UTC (assumed)   1h         Allow         0        -                               2026-10-01T07:00:00Z (51d4h)    2026-10-01T07:01:00Z (51d4h)    -     -        suspended
-    team-a      report           @hourly                   Etc/UTC         1h         Forbid        1        2026-11-21T12:00:00Z (30m)      2026-11-21T07:00:00Z (4h30m)    2026-11-21T06:03:00Z (5h27m)    1s    4        4 starts since 2026-11-21T08:00:00Z are held back by job/report-29920740, which is there since 2026-11-21T07:00:01Z; no Pod has run of job/report-29920740; no success since 2026-11-21T06:03:00Z
-    team-a      weekly           @weekly                   Etc/UTC         7d         Allow         0        2026-11-22T00:00:00Z (12h30m)   -                               -                               -     0        -
-    team-b      moon             0 2 * * *                 -               -          Allow         0        -                               2026-10-01T02:00:00Z (51d9h)    -                               -     -        spec.timeZone: unknown time zone `Europe/Berln`; use a name of the IANA database, such as `Europe/Berlin`; did you mean `Europe/Berlin`?
-    team-b      prefixed         TZ=Asia/Tokyo 0 9 * * *   Asia/Tokyo      1d         Allow         0        2026-11-22T00:00:00Z (12h30m)   2026-11-21T00:00:00Z (11h30m)   2026-11-21T00:00:30Z (11h29m)   -     0        a time zone in the schedule is not supported; name it in spec.timeZone
-    team-b      short-deadline   15 * * * *                Etc/UTC         1h         Allow         0        2026-11-21T12:15:00Z (45m)      2026-11-21T10:15:00Z (1h15m)    2026-11-21T10:15:20Z (1h14m)    -     1        the start at 2026-11-21T11:15:00Z is missed: too late by startingDeadlineSeconds
-    team-b      thirtieth        0 0 30 2 *                Etc/UTC         -          Allow         0        -                               -                               -                               -     0        it never starts: no two times within five calendar years fit the fields; look at day and month together
-    team-b      unborn           -                         -               -          -             -        -                               -                               -                               -     -        metadata.creationTimestamp is missing, which every stored object has
+    NAMESPACE   NAME             SCHEDULE                  ZONE            INTERVAL   CONCURRENCY   ACTIVE   NEXT                                                        LAST                            LAST SUCCESS                    LAG   MISSED   NOTES
+    shop        backup           30 2 * * *                Europe/Berlin   1d         Allow         0        2026-11-22T01:30:00Z (14h)                                  2026-11-21T01:30:00Z (10h)      2026-11-21T01:41:20Z (9h48m)    2s    0        the schedule does not start at 2027-03-28T02:30:00, which the clocks skip, but next at 2027-03-29T00:30:00Z
+    shop        import           */5 * * * *               UTC (assumed)   5m         Allow         0        due since 2026-11-21T11:30:00Z, 2026-11-21T11:35:00Z (5m)   2026-11-21T08:25:00Z (3h5m)     2026-11-21T08:26:10Z (3h3m)     -     36       36 starts since 2026-11-21T08:30:00Z are missed: nobody has made a Job; no success since 2026-11-21T08:26:10Z
+    team-a      paused           @hourly                   UTC (assumed)   1h         Allow         0        -                                                           2026-10-01T07:00:00Z (51d4h)    2026-10-01T07:01:00Z (51d4h)    -     -        suspended
+    team-a      report           @hourly                   Etc/UTC         1h         Forbid        1        2026-11-21T12:00:00Z (30m)                                  2026-11-21T07:00:00Z (4h30m)    2026-11-21T06:03:00Z (5h27m)    1s    4        4 starts since 2026-11-21T08:00:00Z are held back by job/report-29920740, which is there since 2026-11-21T07:00:01Z; no Pod is ready or has ended of job/report-29920740; no success since 2026-11-21T06:03:00Z
+    team-a      weekly           @weekly                   Etc/UTC         7d         Allow         0        2026-11-22T00:00:00Z (12h30m)                               -                               -                               -     0        -
+    team-b      moon             0 2 * * *                 -               -          Allow         0        -                                                           2026-10-01T02:00:00Z (51d9h)    -                               -     -        spec.timeZone: unknown time zone `Europe/Berln`; use a name of the IANA database, such as `Europe/Berlin`; did you mean `Europe/Berlin`?
+    team-b      prefixed         TZ=Asia/Tokyo 0 9 * * *   Asia/Tokyo      1d         Allow         0        2026-11-22T00:00:00Z (12h30m)                               2026-11-21T00:00:00Z (11h30m)   2026-11-21T00:00:30Z (11h29m)   -     0        a time zone in the schedule is not supported; name it in spec.timeZone
+    team-b      short-deadline   15 * * * *                Etc/UTC         1h         Allow         0        2026-11-21T12:15:00Z (45m)                                  2026-11-21T10:15:00Z (1h15m)    2026-11-21T10:15:20Z (1h14m)    -     1        the start at 2026-11-21T11:15:00Z is missed: too late by startingDeadlineSeconds; with startingDeadlineSeconds 5 a start is lost that is made later than that, as the built-in controller makes it where many CronJobs start together, or after it was away; give a minute or more
+    team-b      thirtieth        0 0 30 2 *                Etc/UTC         -          Allow         0        -                                                           -                               -                               -     0        it never starts: no two times within five calendar years fit the fields; look at day and month together
+    team-b      unborn           -                         -               -          -             -        -                                                           -                               -                               -     -        metadata.creationTimestamp is missing, which every stored object has
     ");
 }
 
@@ -105,7 +110,7 @@ fn json_is_for_scripts() {
         },
         {
           "code": "never-started",
-          "message": "no Pod has run of job/report-29920740"
+          "message": "no Pod is ready or has ended of job/report-29920740"
         },
         {
           "code": "overdue",
@@ -114,6 +119,7 @@ fn json_is_for_scripts() {
       ],
       "concurrencyPolicy": "Forbid",
       "heldBackBy": "report-29920740",
+      "inForceSince": "2026-08-01T00:00:00Z",
       "intervalSeconds": 3600,
       "lagSeconds": 1,
       "lastStart": "2026-11-21T07:00:00Z",
@@ -126,18 +132,23 @@ fn json_is_for_scripts() {
       },
       "name": "report",
       "namespace": "team-a",
+      "namespaceTerminating": false,
       "neverStarted": [
         "report-29920740"
       ],
       "nextStart": "2026-11-21T12:00:00Z",
       "notes": [],
       "overdueSince": "2026-11-21T06:03:00Z",
+      "pendingStart": "2026-11-21T11:00:00Z",
+      "perhapsMissed": null,
+      "perhapsOverdueSince": null,
       "schedule": "@hourly",
       "states": [
         "held-back",
         "never-started",
         "overdue"
       ],
+      "stuck": [],
       "suspended": false,
       "terminating": false,
       "timeZone": "Etc/UTC",
@@ -223,8 +234,253 @@ fn a_dump_without_jobs() {
     let (code, _, stderr) = told_of(&cronjob("hourly", members), &[]);
     assert_eq!(code, 0);
     assert_snapshot!(stderr, @r"
-    note: the dump has no Jobs of these CronJobs, from which lags, Jobs that never ran and what a status is behind with are known; add them to it
+    note: the dump has no Jobs of these CronJobs, from which lags, Jobs that wait for their Pods and what a status is behind with are known; add them to it
     ");
+}
+
+/// A dump of `field/`, as of a moment, as data.
+fn field(file: &str, now: &str) -> (Ended, Json) {
+    let path = format!("field/{file}.yaml");
+    let ended = run(&mut as_of(now, &["-f", &path, "-o", "json"]));
+    let report = serde_json::from_str(&ended.1).unwrap();
+    (ended, report)
+}
+
+/// The same with other words in place of some of its own.
+fn changed(file: &str, changes: &[(&str, &str)], now: &str) -> (i32, Json) {
+    let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/fixtures/field");
+    let mut text = std::fs::read_to_string(folder.join(format!("{file}.yaml"))).unwrap();
+    for (from, to) in changes {
+        assert!(text.contains(from), "{file} has no {from}");
+        text = text.replace(from, to);
+    }
+    let (code, stdout, stderr) =
+        run(as_of(now, &["-f", "-", "-o", "json"]).write_stdin(text.into_bytes()));
+    (code, serde_json::from_str(&stdout).unwrap_or_else(|_| panic!("{stderr}")))
+}
+
+/// Another schedule makes nothing missed that was not due under it.
+#[test]
+fn edits_make_nothing_missed() {
+    let now = "2026-11-19T12:30:00Z";
+    let ((code, _, stderr), report) = field("edited-schedule", now);
+    assert_eq!(code, 0, "{report:#}");
+    let items = report["items"].as_array().unwrap();
+    assert_eq!(items.len(), 3);
+    for item in items {
+        assert_eq!(item["states"], json!(["not-known"]), "{item:#}");
+        assert_eq!((&item["missed"], &item["attention"]), (&Json::Null, &json!([])));
+        assert_eq!((&item["overdueSince"], &item["inForceSince"]), (&Json::Null, &Json::Null));
+    }
+    assert_snapshot!(stderr, @r"
+    note: the dump has no Jobs of these CronJobs, from which lags, Jobs that wait for their Pods and what a status is behind with are known; add them to it
+    note: nothing tells since when 3 of 3 CronJobs have their schedule, and so not what they have missed; a dump by `kubectl get cronjobs,jobs,namespaces -A -o yaml --show-managed-fields` does
+    ");
+    let table = run(&mut as_of(now, &["-f", "field/edited-schedule.yaml"]));
+    assert_snapshot!(table.1, @r"
+    NAMESPACE   NAME                   SCHEDULE    ZONE      NEXT          LAST     LAST SUCCESS   LAG   MISSED   NOTES
+    shop        nightly-2300-to-0500   0 5 * * *   Etc/UTC   due, 16h30m   13h30m   13h30m         -     ?        not known whether missed or overdue
+    shop        weekly-to-hourly       0 * * * *   Etc/UTC   due, 30m      3d10h    3d10h          -     ?        not known whether missed or overdue
+    shop        yearly-to-daily        0 3 * * *   Etc/UTC   due, 14h30m   322d9h   322d9h         -     ?        not known whether missed or overdue
+    ");
+    let wide = run(&mut as_of(now, &["-f", "field/edited-schedule.yaml", "-o", "wide"]));
+    assert_snapshot!(wide.1, @r"
+    NAMESPACE   NAME                   SCHEDULE    ZONE      INTERVAL   CONCURRENCY   ACTIVE   NEXT                                                            LAST                            LAST SUCCESS                    LAG   MISSED   NOTES
+    shop        nightly-2300-to-0500   0 5 * * *   Etc/UTC   1d         Allow         0        due since 2026-11-19T05:00:00Z, 2026-11-20T05:00:00Z (16h30m)   2026-11-18T23:00:00Z (13h30m)   2026-11-18T23:00:00Z (13h30m)   -     ?        not known whether the start at 2026-11-19T05:00:00Z is missed: nothing tells since when it has this schedule
+    shop        weekly-to-hourly       0 * * * *   Etc/UTC   1h         Allow         0        due since 2026-11-19T12:00:00Z, 2026-11-19T13:00:00Z (30m)      2026-11-16T02:00:00Z (3d10h)    2026-11-16T02:00:00Z (3d10h)    -     ?        not known whether 82 starts since 2026-11-16T03:00:00Z are missed: nothing tells since when it has this schedule
+    shop        yearly-to-daily        0 3 * * *   Etc/UTC   1d         Allow         0        due since 2026-11-19T03:00:00Z, 2026-11-20T03:00:00Z (14h30m)   2026-01-01T03:00:00Z (322d9h)   2026-01-01T03:00:00Z (322d9h)   -     ?        not known whether more than 100 starts since 2026-01-02T03:00:00Z are missed: nothing tells since when it has this schedule
+    ");
+}
+
+/// What the object tells of its edits.
+#[rstest::rstest]
+#[case::never_edited("generation: 1", &["missed", "overdue"], Some(82))]
+#[case::edited_a_moment_ago("generation: 2, managedFields: [{manager: kubectl-edit, operation: Update, time: \"2026-11-19T12:10:00Z\", fieldsV1: {\"f:spec\": {\"f:schedule\": {}}}}]", &["fine"], None)]
+#[case::applied_an_hour_ago("generation: 2, managedFields: [{manager: flux, operation: Apply, time: \"2026-11-19T11:10:00Z\", fieldsV1: {\"f:spec\": {\"f:schedule\": {}}}}]", &["missed"], Some(1))]
+#[case::resumed("generation: 3, managedFields: [{manager: a, operation: Update, time: \"2026-01-05T00:00:00Z\", fieldsV1: {\"f:spec\": {\"f:schedule\": {}}}}, {manager: b, operation: Update, time: \"2026-11-19T12:10:00Z\", fieldsV1: {\"f:spec\": {\"f:suspend\": {}}}}]", &["fine"], None)]
+#[case::only_the_status_was_written("generation: 2, managedFields: [{manager: a, operation: Update, time: \"2026-11-19T11:10:00Z\", fieldsV1: {\"f:spec\": {\"f:schedule\": {}}}}, {manager: kube-controller-manager, subresource: status, operation: Update, time: \"2026-11-19T12:20:00Z\", fieldsV1: {\"f:status\": {}}}]", &["missed"], Some(1))]
+#[case::edited_and_hidden("generation: 2", &["not-known"], None)]
+fn edits_are_told_by_the_object(
+    #[case] metadata: &str,
+    #[case] states: &[&str],
+    #[case] missed: Option<i64>,
+) {
+    let uid = "uid: u-weekly-to-hourly";
+    let metadata = metadata.replace(", managedFields", "\n  managedFields");
+    let (_, report) = changed(
+        "edited-schedule",
+        &[(uid, &format!("{uid}\n  {metadata}"))],
+        "2026-11-19T12:30:00Z",
+    );
+    let items = report["items"].as_array().unwrap();
+    let item = items.iter().find(|item| item["name"] == "weekly-to-hourly").unwrap();
+    assert_eq!(item["states"], json!(states), "{item:#}");
+    assert_eq!(item["missed"]["count"].as_i64(), missed, "{item:#}");
+}
+
+/// A Job that is listed and gone holds nothing back.
+#[test]
+fn a_stale_entry_holds_nothing_back() {
+    let now = "2026-11-19T11:30:00Z";
+    let stale = |report: &Json| {
+        let mut items = report["items"].as_array().unwrap().iter();
+        items.find(|item| item["name"] == "stale").unwrap().clone()
+    };
+    let (_, report) = field("stale-active", now);
+    let item = stale(&report);
+    assert_eq!(item["perhapsMissed"]["why"], "not-started", "{item:#}");
+    assert_eq!((&item["heldBackBy"], &item["missed"]), (&Json::Null, &Json::Null));
+    let unedited = ("{name: stale,", "{generation: 1, name: stale,");
+    let (code, report) = changed("stale-active", &[unedited], now);
+    let item = stale(&report);
+    assert_eq!((code, &item["missed"]["why"]), (1, &json!("not-started")), "{item:#}");
+    assert_eq!(item["states"], json!(["missed", "overdue"]));
+    // Without any Job in the dump nobody knows.
+    let no_jobs = [unedited, ("kind: Job\nmetadata:\n  name", "kind: Pod\nmetadata:\n  name")];
+    let (code, report) = changed("stale-active", &no_jobs, now);
+    let item = stale(&report);
+    assert_eq!((code, &item["missed"]["why"]), (1, &json!("not-known")), "{item:#}");
+    // A Job of that name that is there, whoever controls it, stays on the list.
+    let (_, report) = changed("stale-active", &[unedited, ("name: other-1", "name: stale-1")], now);
+    let item = stale(&report);
+    assert_eq!(
+        (&item["missed"]["why"], &item["heldBackBy"]),
+        (&json!("forbid"), &json!("stale-1"))
+    );
+}
+
+#[test]
+fn a_pod_that_runs_may_never_be_ready() {
+    let now = "2026-11-19T12:00:00Z";
+    let ((code, _, _), report) = field("sidecar", now);
+    let item = &report["items"][0];
+    assert_eq!((code, &item["neverStarted"]), (1, &json!(["app-1"])), "{item:#}");
+    let told =
+        json!([{"code": "never-started", "message": "no Pod is ready or has ended of job/app-1"}]);
+    assert_eq!(item["attention"], told);
+    assert_eq!(
+        (&item["heldBackBy"], &item["perhapsMissed"]["why"]),
+        (&json!("app-1"), &json!("forbid"))
+    );
+    // Only the built-in Job controller counts Pods as is read here.
+    let managed = ("uid: j-1\n", "uid: j-1\n");
+    assert!(changed("sidecar", &[managed], now).0 == 1);
+    let foreign = (
+        "spec: {template: {spec: {restartPolicy: Never, containers: [{name: c, image: b}]}}}\n  status: {startTime",
+        "spec: {managedBy: kueue.x-k8s.io/multikueue}\n  status: {startTime",
+    );
+    let (code, report) = changed("sidecar", &[foreign], now);
+    assert_eq!((code, &report["items"][0]["neverStarted"]), (0, &json!([])));
+}
+
+#[test]
+fn a_job_whose_pods_do_not_end() {
+    let now = "2026-11-19T12:00:00Z";
+    let ((code, _, _), report) = field("wedged", now);
+    let item = &report["items"][0];
+    assert_eq!((code, &item["states"]), (1, &json!(["stuck", "not-known"])), "{item:#}");
+    let message = "job/wedged-1 is being ended since 2026-11-19T00:05:00Z (DeadlineExceeded)";
+    assert_eq!(item["attention"], json!([{"code": "stuck", "message": message}]));
+    let stuck = |changes: &[(&str, &str)]| {
+        let (_, report) = changed("wedged", changes, now);
+        report["items"][0]["stuck"].clone()
+    };
+    let met = [("FailureTarget", "SuccessCriteriaMet"), ("DeadlineExceeded", "SuccessPolicy")];
+    assert_eq!(stuck(&met)[0]["why"], "SuccessPolicy");
+    assert_eq!(stuck(&[("FailureTarget", "Failed")]), json!([]));
+    let deleted = [
+        ("FailureTarget", "Suspended"),
+        (
+            "uid: j-wedged-1\n  creation",
+            "uid: j-wedged-1\n  deletionTimestamp: \"2026-11-19T01:00:00Z\"\n  creation",
+        ),
+    ];
+    let deleted = stuck(&deleted);
+    assert_eq!(
+        (&deleted[0]["why"], &deleted[0]["since"]),
+        (&json!("deleted"), &json!("2026-11-19T01:00:00Z"))
+    );
+}
+
+#[test]
+fn a_last_start_that_lies_ahead() {
+    let now = "2026-11-19T12:00:00Z";
+    let ((code, _, _), report) = field("last-start-ahead", now);
+    let item = &report["items"][0];
+    assert_eq!((code, &item["states"]), (1, &json!(["last-start-ahead"])), "{item:#}");
+    assert_eq!(item["nextStart"], "2026-12-20T02:00:00Z");
+    let message = "its last start is written down as 2026-12-19T02:00:00Z, which lies ahead: \
+                   nothing starts before 2026-12-20T02:00:00Z";
+    assert_eq!(item["attention"][0]["message"], message);
+    let table = run(&mut as_of(now, &["-f", "field/last-start-ahead.yaml"]));
+    assert_snapshot!(table.1, @r"
+    NAMESPACE   NAME     SCHEDULE    ZONE      NEXT     LAST      LAST SUCCESS   LAG   MISSED   NOTES
+    shop        backup   0 2 * * *   Etc/UTC   30d14h   -29d14h   9h55m          -     0        last start lies 29d14h ahead, and nothing starts before
+    ");
+}
+
+/// What goes away with its namespace is missed by nobody.
+#[rstest::rstest]
+#[case::phase(
+    "{apiVersion: v1, kind: Namespace, metadata: {name: shop}, status: {phase: Terminating}}",
+    "namespace-terminating"
+)]
+#[case::timestamp(
+    "{apiVersion: v1, kind: Namespace, metadata: {name: shop, deletionTimestamp: \"2026-11-21T11:00:00Z\"}}",
+    "namespace-terminating"
+)]
+#[case::that_stays(
+    "{apiVersion: v1, kind: Namespace, metadata: {name: shop}, status: {phase: Active}}",
+    "missed overdue"
+)]
+#[case::another_one(
+    "{apiVersion: v1, kind: Namespace, metadata: {name: web}, status: {phase: Terminating}}",
+    "missed overdue"
+)]
+fn a_namespace_that_is_being_deleted(#[case] namespace: &str, #[case] states: &str) {
+    let members = "spec: {schedule: '*/5 * * * *', timeZone: Etc/UTC}\n";
+    let dump = format!("{}{namespace}\n", cronjob("busy", members));
+    let (code, stdout, stderr) = told_of(&dump, &["-o", "json"]);
+    let report: Json = serde_json::from_str(&stdout).unwrap();
+    let item = &report["items"][0];
+    assert_eq!(item["states"], json!(states.split(' ').collect::<Vec<_>>()), "{stderr}");
+    assert_eq!(code, i32::from(states != "namespace-terminating"));
+    let (_, table, _) = told_of(&dump, &[]);
+    assert_eq!(table.contains("its namespace is being deleted"), code == 0, "{table}");
+}
+
+/// What a schedule means is told where there is room.
+#[test]
+fn what_is_misread_is_in_the_wide_table() {
+    let members =
+        "spec: {schedule: '*/90 0 13 * FRI', timeZone: Etc/UTC, startingDeadlineSeconds: 30}\n";
+    let text = cronjob("odd", members);
+    let (code, wide, _) = told_of(&text, &["-o", "wide"]);
+    assert_eq!(code, 0, "{wide}");
+    for word in [
+        "`*/90` in the minute field is 0 of each hour",
+        "one of them suffices",
+        "startingDeadlineSeconds 30",
+    ] {
+        assert!(wide.contains(word), "{wide}");
+    }
+    let (_, table, _) = told_of(&text, &[]);
+    assert!(!table.contains("suffices"), "{table}");
+}
+
+/// In bold where somebody has to look.
+#[test]
+fn every_state_is_documented() {
+    let page = Path::new(env!("CARGO_MANIFEST_DIR")).join("docs/cronjobs.md");
+    let page = std::fs::read_to_string(page).unwrap();
+    let (_, table) = page.split_once("## States").unwrap();
+    let told = table.lines().filter_map(|line| line.strip_prefix("| "));
+    let told = told.filter_map(|row| row.split_once(" |").map(|(cell, _)| cell));
+    let told: Vec<&str> = told.take_while(|cell| !cell.contains("without")).skip(1).collect();
+    let expected = STATES.map(|state| {
+        if AS_MEANT.contains(&state) { format!("`{state}`") } else { format!("**`{state}`**") }
+    });
+    assert_eq!(told, expected);
 }
 
 /// Nothing is shown where anything of a dump has no place in the answer; each is named.

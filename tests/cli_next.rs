@@ -248,9 +248,115 @@ fn a_dump_of_a_cluster_from_stdin() {
     Sun 2026-11-22 02:00:00+00:00   2026-11-22T02:00:00Z   -     -
     "#);
     assert_snapshot!(stderr, @r"
-    note: skipped 6 of other kinds: 3 Job, 2 Namespace, 1 Pod
+    note: skipped 4 of other kinds: 3 Job, 1 Pod
     note: without a time zone the clocks of kube-controller-manager count, here taken to be UTC; --time-zone says what they are, and spec.timeZone leaves no doubt
     ");
+}
+
+/// What a schedule says, and not what it looks like.
+#[rstest::rstest]
+#[case::nothing_odd("*/15 2 * * 1-5", &[])]
+#[case::a_step_beyond_its_field("*/90 * * * *", &["step: `*/90` in the minute field is 0 of each hour, and not every 90 minutes, which is `@every 90m`, counted from the last start"])]
+#[case::a_step_that_begins_anew("*/45 * * * *", &["step: `*/45` in the minute field is 0 and 45 of each hour, and not every 45 minutes, which is `@every 45m`, counted from the last start"])]
+#[case::hours("0 */7 * * *", &["step: `*/7` in the hour field is 0, 7, 14 and 21 of each day, and not every 7 hours, which is `@every 7h`, counted from the last start"])]
+#[case::days("0 0 */2 * *", &["step: `*/2` in the day-of-month field is 1, 3 … 31 of each month, and not every 2 days, which is `@every 48h`, counted from the last start"])]
+#[case::weekdays("0 0 * * */2", &["step: `*/2` in the day-of-week field is 0, 2, 4 and 6 of each week"])]
+#[case::either_day("0 0 13 * FRI", &["either-day: a day of the month that fits `13` starts, and so does a day of the week that fits `FRI`: where both are given, one of them suffices"])]
+fn what_is_misread(#[case] schedule: &str, #[case] expected: &[&str]) {
+    let (code, stdout, _) = next(&[schedule, "--time-zone", "UTC"]);
+    assert_eq!(code, 0);
+    let notes: Vec<&str> = stdout
+        .lines()
+        .filter(|line| line.starts_with("step:") || line.starts_with("either-day:"))
+        .collect();
+    assert_eq!(notes, expected, "{stdout}");
+}
+
+/// One sentence for a deadline, whatever it is.
+#[rstest::rstest]
+#[case::nothing(0, "never")]
+#[case::below_ten(5, "W111")]
+#[case::ten(10, "short-deadline")]
+#[case::below_a_minute(59, "short-deadline")]
+#[case::a_minute(60, "")]
+fn a_short_deadline(#[case] seconds: u32, #[case] code: &str) {
+    let text = format!(
+        "apiVersion: batch/v1\nkind: CronJob\nmetadata: {{name: a}}\nspec: {{schedule: '@daily', \
+         timeZone: Etc/UTC, startingDeadlineSeconds: {seconds}, jobTemplate: {{spec: {{}}}}}}\n"
+    );
+    let mut command = command(&["-f", "-", "-o", "json", "--now", "2026-11-21T12:00:00Z"]);
+    let (_, stdout, _) = run(command.write_stdin(text));
+    let answer: serde_json::Value = serde_json::from_str(&stdout).unwrap();
+    let codes: Vec<&str> = answer["notes"]
+        .as_array()
+        .unwrap()
+        .iter()
+        .filter_map(|note| note["code"].as_str())
+        .collect();
+    let expected: Vec<&str> = Some(code).into_iter().filter(|code| !code.is_empty()).collect();
+    assert_eq!(codes, expected);
+}
+
+/// After an edit to an earlier hour the controller makes today's start, late as it is.
+#[test]
+fn a_start_that_is_due_and_pending() {
+    let arguments =
+        ["-f", "field/edited-schedule.yaml", "-c", "1", "--now", "2026-11-19T12:30:00Z"];
+    let (code, stdout, _) = run(&mut command(&arguments));
+    assert_eq!(code, 0);
+    assert_snapshot!(stdout, @r#"
+    cronjob/shop/weekly-to-hourly (field/edited-schedule.yaml:1: document 1)
+    "0 * * * *" in Etc/UTC, as of 2026-11-19T12:30:00Z: next in 30m
+
+    START                           UTC                    GAP   NOTE
+    Thu 2026-11-19 12:00:00+00:00   2026-11-19T12:00:00Z   -     due, pending: the controller makes it at its next look
+    Thu 2026-11-19 13:00:00+00:00   2026-11-19T13:00:00Z   -     -
+
+    pending: the start at 2026-11-19T12:00:00Z has come, and the status knows nothing of it: the built-in controller makes it at its next look, such as at a change of the CronJob or of one of its Jobs, unless the next start comes first and takes its place
+
+    cronjob/shop/nightly-2300-to-0500 (field/edited-schedule.yaml:21: document 2)
+    "0 5 * * *" in Etc/UTC, as of 2026-11-19T12:30:00Z: next in 16h30m
+
+    START                           UTC                    GAP   NOTE
+    Thu 2026-11-19 05:00:00+00:00   2026-11-19T05:00:00Z   -     due, pending: the controller makes it at its next look
+    Fri 2026-11-20 05:00:00+00:00   2026-11-20T05:00:00Z   -     -
+
+    pending: the start at 2026-11-19T05:00:00Z has come, and the status knows nothing of it: the built-in controller makes it at its next look, such as at a change of the CronJob or of one of its Jobs, unless the next start comes first and takes its place
+
+    cronjob/shop/yearly-to-daily (field/edited-schedule.yaml:41: document 3)
+    "0 3 * * *" in Etc/UTC, as of 2026-11-19T12:30:00Z: next in 14h30m
+
+    START                           UTC                    GAP   NOTE
+    Thu 2026-11-19 03:00:00+00:00   2026-11-19T03:00:00Z   -     due, pending: the controller makes it at its next look
+    Fri 2026-11-20 03:00:00+00:00   2026-11-20T03:00:00Z   -     -
+
+    pending: the start at 2026-11-19T03:00:00Z has come, and the status knows nothing of it: the built-in controller makes it at its next look, such as at a change of the CronJob or of one of its Jobs, unless the next start comes first and takes its place
+    "#);
+    let (_, stdout, _) = run(command(&arguments).args(["-o", "json"]));
+    let all: serde_json::Value = serde_json::from_str(&stdout).unwrap();
+    assert_eq!(all[1]["pending"]["utc"], "2026-11-19T05:00:00Z");
+    assert_eq!(all[1]["starts"][0]["utc"], "2026-11-20T05:00:00Z");
+    // A Job is on the list, and Forbid waits for it.
+    let arguments = ["-f", "field/sidecar.yaml", "-c", "1", "--now", "2026-11-19T12:00:00Z"];
+    let (_, stdout, _) = run(&mut command(&arguments));
+    assert!(stdout.contains("the controller makes it once job/app-1 is over or gone"), "{stdout}");
+}
+
+/// Nothing can be created there.
+#[rstest::rstest]
+#[case::goes_away("Terminating", true)]
+#[case::lives("Active", false)]
+fn a_namespace_that_is_being_deleted(#[case] phase: &str, #[case] expected: bool) {
+    let fixtures = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/fixtures/field");
+    let text = std::fs::read_to_string(fixtures.join("edited-schedule.yaml")).unwrap();
+    let text = format!(
+        "apiVersion: v1\nkind: Namespace\nmetadata: {{name: shop}}\nstatus: {{phase: {phase}}}\n{text}"
+    );
+    let mut command = command(&["-f", "-", "-o", "json", "--now", "2026-11-19T12:30:00Z"]);
+    let (_, stdout, _) = run(command.write_stdin(text));
+    let all: serde_json::Value = serde_json::from_str(&stdout).unwrap();
+    let told = all[1]["notes"][0]["code"] == "namespace-terminating";
+    assert_eq!((told, all[1]["pending"].is_null()), (expected, expected), "{stdout}");
 }
 
 /// With one broken document nothing is shown of the others; each is named.

@@ -56,7 +56,9 @@ impl Case {
             name: "x",
             uid: "c-1".into(),
             created: self.created,
+            in_force: None,
             terminating: self.terminating,
+            namespace_terminating: false,
             schedule: &self.schedule,
             time_zone: self.zone,
             suspended: self.suspended,
@@ -131,7 +133,8 @@ impl Job {
             terminating: self.terminating,
             held: self.held,
             suspended: false,
-            ran: true,
+            waits: false,
+            ending: None,
         }
     }
 

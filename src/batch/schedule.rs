@@ -3,11 +3,12 @@
 //! The grammar and the search for the next start are those of robfig/cron v3.0.1, which both the
 //! API server and the controller use, with its peculiarities: another reading would show people
 //! starts that never come. [`Schedule::parse`] is the entry point; `parse` holds the grammar, `next`
-//! the search, [`daylight`] what a change of the clocks does to a schedule, and [`interval`] how far
-//! apart the starts are. It must not know what a `CronJob` is, nor what time it is.
+//! the search, [`daylight`] what a change of the clocks does to a schedule, [`interval`] how far
+//! apart the starts are, and [`misread`] what starts other than it looks. It must not know what a `CronJob` is, nor what time it is.
 
 pub mod daylight;
 pub mod interval;
+pub mod misread;
 
 mod calendar;
 mod next;

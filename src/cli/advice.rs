@@ -3,8 +3,9 @@
 
 use jiff::{SignedDuration, Timestamp};
 
-use crate::batch::schedule::Schedule;
 use crate::batch::schedule::daylight::{self, Disturbance};
+use crate::batch::schedule::misread::{self, Misread};
+use crate::batch::schedule::{Field, Schedule};
 use crate::batch::zone::{self, Zone};
 use crate::batch::{Kind, Object};
 use crate::policy::code;
@@ -80,6 +81,65 @@ pub(super) fn disturbed(disturbance: &Disturbance) -> Lint {
         message: format!("the schedule {what}"),
         mend: "choose a time that no change of the clocks touches, or the time zone UTC".to_owned(),
     }
+}
+
+/// What people misread about a schedule, in a sentence each, with a stable code.
+pub(super) fn misread(text: &str) -> Vec<(&'static str, String)> {
+    let sentence = |found| match found {
+        Misread::EitherDay { month, week } => (
+            "either-day",
+            format!(
+                "a day of the month that fits `{month}` starts, and so does a day of the week that \
+                 fits `{week}`: where both are given, one of them suffices"
+            ),
+        ),
+        Misread::Step { field, member, step, numbers } => {
+            let (each, every) = match field {
+                Field::Minute => ("hour", Some(("minutes", 'm', 1))),
+                Field::Hour => ("day", Some(("hours", 'h', 1))),
+                Field::DayOfMonth => ("month", Some(("days", 'h', 24))),
+                Field::Month => ("year", None),
+                Field::DayOfWeek => ("week", None),
+            };
+            let otherwise = every.map_or_else(String::new, |(units, unit, times)| {
+                let every = step.saturating_mul(times);
+                format!(
+                    ", and not every {step} {units}, which is `@every {every}{unit}`, counted from \
+                     the last start"
+                )
+            });
+            let numbers = some(&numbers);
+            let message =
+                format!("`{member}` in the {field} field is {numbers} of each {each}{otherwise}");
+            ("step", message)
+        }
+    };
+    misread::misread(text).into_iter().map(sentence).collect()
+}
+
+/// A few numbers.
+fn some(numbers: &[i64]) -> String {
+    let told = |numbers: &[i64]| {
+        let all: Vec<String> = numbers.iter().map(ToString::to_string).collect();
+        all.join(", ")
+    };
+    match numbers {
+        [first, second, .., last] if numbers.len() > 5 => format!("{first}, {second} … {last}"),
+        [some @ .., last] if !some.is_empty() => format!("{} and {last}", told(some)),
+        all => told(all),
+    }
+}
+
+/// What a deadline below a minute comes to beside the built-in controller; nothing about 0, with
+/// which nothing starts at all.
+pub(super) fn short_deadline(deadline: Option<i64>) -> Option<(&'static str, String)> {
+    let seconds = deadline.filter(|seconds| (1..60).contains(seconds))?;
+    let message = format!(
+        "with startingDeadlineSeconds {seconds} a start is lost that is made later than that, as \
+         the built-in controller makes it where many CronJobs start together, or after it was away; \
+         give a minute or more"
+    );
+    Some(("short-deadline", message))
 }
 
 /// Enough to meet the densest part of any schedule that people write for a day or a week.

@@ -20,20 +20,23 @@ use super::clocks::{self, Assumption, ZoneFrom};
 use super::connection::Connection;
 use super::judge::to_json;
 use super::live::listing::Scope;
-use super::live::policy::cluster_time_zone;
+use super::live::policy;
 use super::live::{Live, block_on};
 use super::manifests::Inputs;
 use super::printer::Printer;
 use super::{Exit, Invalid, output};
 use crate::clock;
+use crate::policy::load::DEFAULT_GRACE;
 use crate::policy::value::Seconds;
+use crate::scheduler::observe::NOT_KNOWN;
 
 /// Show how the starts of all `CronJobs` are going: next, last, how late, how many missed
 ///
 /// Prints a line for each, with what needs looking at: starts that nobody made or that another Job
-/// holds back, no success for too long, Jobs whose Pods never ran, schedules and time zones that
-/// cannot be read. Exits with 1 where there is any of that. Reads the cluster of the kubeconfig, or
-/// with -f a dump such as `kubectl get cronjobs,jobs -A -o yaml`.
+/// holds back, no success for too long, Jobs whose Pods are never ready or never end, a last start
+/// that lies ahead, schedules and time zones that cannot be read. Exits with 1 where there is any of
+/// that. Reads the cluster of the kubeconfig, or with -f a dump such as `kubectl get
+/// cronjobs,jobs,namespaces -A -o yaml --show-managed-fields`.
 #[derive(Debug, clap::Args)]
 #[command(mut_arg("filename", |arg| arg.required(false).help(
     "Dump to read in place of the cluster: file, directory, or - for stdin; repeatable"
@@ -62,9 +65,9 @@ pub struct Cronjobs {
     #[arg(long, value_name = "IANA")]
     time_zone: Option<String>,
 
-    /// How late a start may be
-    #[arg(long, value_name = "DURATION", default_value = "30s")]
-    grace: Seconds,
+    /// How late a start may be [default: that of the policy in force, else 30s]
+    #[arg(long, value_name = "DURATION")]
+    grace: Option<Seconds>,
 
     /// As of this time [default: the API server's; with -f, the current time]
     #[arg(long, value_name = "RFC3339")]
@@ -107,6 +110,7 @@ struct Report {
 struct Read {
     families: Families,
     assumed: Assumption,
+    grace: Seconds,
     now: Timestamp,
 }
 
@@ -132,18 +136,19 @@ impl Cronjobs {
         let assumed = Assumption::typed(time_zone.as_deref())?;
         let read = if inputs.filename.is_empty() {
             let scope = Scope { namespace: namespace.as_deref(), selector: selector.as_deref() };
-            block_on(live(&connection, scope, assumed, now, printer))?
+            block_on(live(&connection, scope, (assumed, grace), now, printer))?
         } else {
             let families = dump(&inputs, namespace.as_deref().unwrap_or("default"))?;
             if families.lack_jobs() {
                 printer.talk(
-                    "note: the dump has no Jobs of these CronJobs, from which lags, Jobs that \
-                     never ran and what a status is behind with are known; add them to it",
+                    "note: the dump has no Jobs of these CronJobs, from which lags, Jobs that wait \
+                     for their Pods and what a status is behind with are known; add them to it",
                 )?;
             }
-            Read { families, assumed, now: now.unwrap_or_else(clock::now) }
+            let grace = grace.unwrap_or(DEFAULT_GRACE);
+            Read { families, assumed, grace, now: now.unwrap_or_else(clock::now) }
         };
-        let report = Report::new(&read, grace);
+        let report = Report::new(&read);
         printer.data(match format {
             Format::Json => output::json(&report)?,
             Format::Name => report.items.iter().map(|row| row.title() + "\n").collect(),
@@ -160,22 +165,23 @@ impl Cronjobs {
 async fn live(
     connection: &Connection,
     scope: Scope<'_>,
-    assumed: Assumption,
+    (assumed, grace): (Assumption, Option<Seconds>),
     now: Option<Timestamp>,
     printer: &mut Printer,
 ) -> Result<Read, anyhow::Error> {
     let live = Live::connect(connection).await?;
     let families = cluster::read(&live, scope, printer).await?;
-    let assumed = match assumed {
-        Assumption::Nothing if families.need_a_zone() => {
-            let found = cluster_time_zone(&live, scope.namespace).await;
-            found.map_or(Assumption::Nothing, Assumption::Policy)
-        }
-        other => other,
+    let asks = grace.is_none() || matches!(assumed, Assumption::Nothing) && families.need_a_zone();
+    let said = if asks { policy::starts(&live, scope.namespace).await } else { None };
+    let (zone, says) = said.map_or((None, None), |(zone, grace)| (zone, Some(grace)));
+    let assumed = match (assumed, zone) {
+        (Assumption::Nothing, Some(zone)) => Assumption::Policy(zone),
+        (assumed, _) => assumed,
     };
+    let grace = grace.or(says).unwrap_or(DEFAULT_GRACE);
     // After reading, which is what tells the API server's clock.
     let now = now.unwrap_or_else(|| live.now());
-    Ok(Read { families, assumed, now })
+    Ok(Read { families, assumed, grace, now })
 }
 
 /// Reads everything, or says all that is wrong.
@@ -196,10 +202,10 @@ fn dump(inputs: &Inputs, namespace: &str) -> Result<Families, Invalid> {
 // === impl Report ===
 
 impl Report {
-    fn new(read: &Read, grace: Seconds) -> Self {
-        let Read { families, assumed, now } = read;
+    fn new(read: &Read) -> Self {
+        let Read { families, assumed, grace, now } = read;
         let tolerated = SignedDuration::from_secs(grace.get());
-        let row = |(cronjob, jobs)| Row::new(cronjob, jobs, assumed, tolerated, *now);
+        let row = |family| Row::new(family, assumed, tolerated, *now);
         let items: Vec<Row> = families.iter().map(row).collect();
         let mut states = BTreeMap::new();
         for state in items.iter().flat_map(|row| &row.states) {
@@ -230,6 +236,18 @@ impl Report {
         if self.items.iter().any(Row::assumes_a_zone) {
             printer.talk(clocks::ASSUMED)?;
         }
+        if let Some(count) = self.states.get(NOT_KNOWN) {
+            let mend = if families.is_complete() {
+                String::new()
+            } else {
+                format!("; a dump by {DUMP} does")
+            };
+            printer.talk(format!(
+                "note: nothing tells since when {count} of {all} CronJobs have their schedule, and \
+                 so not what they have missed{mend}",
+                all = self.items.len()
+            ))?;
+        }
         let attention = self.items.iter().filter(|row| row.needs_attention()).count();
         if attention > 0 {
             let count = self.items.len();
@@ -246,3 +264,6 @@ impl Report {
         Ok(())
     }
 }
+
+/// By which everything is known that the API tells.
+const DUMP: &str = "`kubectl get cronjobs,jobs,namespaces -A -o yaml --show-managed-fields`";

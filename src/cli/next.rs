@@ -21,12 +21,13 @@ use super::clocks::{self, Assumption};
 use super::connection::Connection;
 use super::judge::to_json;
 use super::live::name::{Named, Place};
-use super::live::{Live, Unread, block_on};
+use super::live::{Live, NAMESPACES, Unread, block_on};
 use super::manifests::{Document, Inputs};
 use super::output::Format;
 use super::printer::Printer;
 use super::{Exit, Invalid, output};
 use crate::clock;
+use crate::scheduler::view::read::is_namespace_terminating;
 
 /// Show the next starts of schedules, as the cluster would compute them
 ///
@@ -129,7 +130,7 @@ async fn find(
     let mut subjects = Vec::with_capacity(asked.len());
     for asked in asked {
         subjects.push(match asked {
-            Asked::Schedule(subject) => subject,
+            Asked::Schedule(subject) => *subject,
             Asked::Stored(named) => {
                 let live = match &mut live {
                     Some(live) => live,
@@ -155,8 +156,13 @@ async fn stored(
         Err(Unread::Absent) => return Err(Invalid::new(format!("{place} is not there")).into()),
         Err(error) => return Err(error.about(&format!("cannot read {place}")).into()),
     };
-    let subject = Subject::stored(&place.to_string(), object);
-    subject.map_err(|problem| Invalid::new(format!("{place}: {problem}")).into())
+    // Who may not read its namespace goes without that.
+    let namespace = live.get(NAMESPACES, &place.namespace).await;
+    let namespace_terminating = namespace.is_ok_and(|found| is_namespace_terminating(&found));
+    match Subject::stored(&place.to_string(), object) {
+        Ok(subject) => Ok(Subject { namespace_terminating, ..subject }),
+        Err(problem) => Err(Invalid::new(format!("{place}: {problem}")).into()),
+    }
 }
 
 /// Every `CronJob` of the manifests, or all that is wrong with them.
@@ -167,6 +173,7 @@ fn from_manifests(
 ) -> Result<Vec<Subject>, anyhow::Error> {
     let mut subjects = Vec::new();
     let mut problems = Vec::new();
+    let mut terminating = Vec::<String>::new();
     let mut foreign = BTreeMap::<String, usize>::new();
     for document in &inputs.read().map_err(Invalid::from)? {
         match (document.api_version(), document.kind()) {
@@ -177,11 +184,21 @@ fn from_manifests(
                     problems.push(format!("{origin}: {title}: {problem}"));
                 }
             },
+            ("v1", "Namespace") => {
+                let namespace = to_json(&document.value).unwrap_or_default();
+                let name = namespace["metadata"]["name"].as_str();
+                terminating.extend(
+                    name.filter(|_| is_namespace_terminating(&namespace)).map(str::to_owned),
+                );
+            }
             (version, "CronJob") => {
                 *foreign.entry(format!("CronJob of {version:?}")).or_default() += 1;
             }
             (_, kind) => *foreign.entry(kind.to_owned()).or_default() += 1,
         }
+    }
+    for subject in &mut subjects {
+        subject.namespace_terminating = terminating.iter().any(|name| subject.is_in(name));
     }
     if !foreign.is_empty() {
         let kinds: Vec<String> =

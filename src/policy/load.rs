@@ -326,4 +326,4 @@ const DEFAULT_RATE: u32 = 50;
 const DEFAULT_BRAKE: u32 = 200;
 
 /// `scheduler.grace` where it is not given.
-const DEFAULT_GRACE: Seconds = Seconds::of(30);
+pub(crate) const DEFAULT_GRACE: Seconds = Seconds::of(30);

@@ -4,23 +4,25 @@
 //! one was, which starts nobody has made and why, and whether runs succeed as often as the schedule
 //! promises. What needs looking at are the [`Finding`]s of an [`Observation`].
 //!
-//! A start is missed when it is older than a grace and has no Job; which start the controller still
-//! makes up for is [`super::missed`]'s to say, and may be none of them. Nothing here knows when a
-//! spec was changed: right after an edit of the schedule, or the end of a suspension, the starts
-//! that would have been count as missed until the first one is made, and a success counts as
-//! missing until there is one.
+//! A start is missed when it came due under the spec in force, is older than a grace, and has no
+//! Job. An edit of the schedule or the end of a suspension therefore begins the count anew; where
+//! nobody knows since when the spec is in force, neither missed starts nor a missing success are
+//! claimed, and that this is not known is an answer of its own. Which start the controller still
+//! makes up for is another matter, and [`super::missed`]'s to say: it counts from the last start,
+//! whatever was edited since, and so [`pending`] may be a time at which nothing was due.
 
 mod finding;
 
-use std::collections::BTreeSet;
+use std::collections::BTreeMap;
 use std::iter;
 
 use jiff::{SignedDuration, Timestamp};
 
-pub use self::finding::{Finding, STATES};
-use super::missed::{NeverTwice, Since, most_recent};
+pub use self::finding::{AS_MEANT, Finding, NOT_KNOWN, STATES};
+use super::job;
+use super::missed::{NeverTwice, Since, most_recent, next_start};
 use super::timetable::{Timetable, TimetableError};
-use super::view::{Child, Concurrency, CronJob};
+use super::view::{Active, Child, Concurrency, CronJob};
 use crate::batch::schedule::interval::typical_interval;
 use crate::batch::zone::Zone;
 
@@ -29,6 +31,7 @@ use crate::batch::zone::Zone;
 pub struct Observation {
     pub suspended: bool,
     pub terminating: bool,
+    pub namespace_terminating: bool,
     /// Why it starts nothing, whatever the time.
     pub trouble: Option<Trouble>,
     /// Whose clocks it follows; `None` where it cannot be read.
@@ -37,20 +40,45 @@ pub struct Observation {
     pub next: Option<Timestamp>,
     /// The latest start that has come and has no Job yet, whatever the deadline.
     pub due: Option<Timestamp>,
+    /// The same where it is still within its deadline: the controller makes it at its next look.
+    pub pending: Option<Timestamp>,
     /// The last start that is written down.
     pub last: Option<Timestamp>,
+    /// That start, where it lies ahead: the controller starts nothing before it.
+    pub last_ahead: Option<Timestamp>,
     pub last_success: Option<Timestamp>,
     /// How long after its start the newest Job was created; the API has whole seconds.
     pub lag: Option<SignedDuration>,
     pub missed: Option<MissedStarts>,
+    /// What would be missed and overdue if the spec had been in force since the last start, which
+    /// nobody knows.
+    pub perhaps: Perhaps,
     /// How far apart its starts are, at most.
     pub interval: Option<SignedDuration>,
     /// Since when nothing has succeeded, if that is longer than twice the interval.
     pub overdue: Option<Timestamp>,
     /// What holds its starts back.
     pub blocked: Option<Blocked>,
-    /// The names of the Jobs of which no Pod has run for [`PATIENCE`].
+    /// The names of the Jobs of which for [`PATIENCE`] no Pod was ready, and none has ended.
     pub never_started: Vec<String>,
+    /// The Jobs that have been about to be over for [`PATIENCE`].
+    pub stuck: Vec<Stuck>,
+}
+
+/// What nobody knows, as it depends on when the spec was edited.
+#[derive(Clone, Copy, Debug, Default, Eq, PartialEq)]
+pub struct Perhaps {
+    pub missed: Option<MissedStarts>,
+    pub overdue: Option<Timestamp>,
+}
+
+/// A Job whose Pods are being ended and do not end.
+#[derive(Clone, Debug, Eq, PartialEq)]
+pub struct Stuck {
+    pub job: String,
+    pub since: Timestamp,
+    /// See [`super::view::Ending::why`].
+    pub why: String,
 }
 
 /// Why a `CronJob` starts nothing.
@@ -88,6 +116,8 @@ pub enum WhyMissed {
     Deadline,
     /// A Job runs that is to end before.
     Forbid,
+    /// Either of the other two: nobody has looked whether the Job is there that is listed.
+    NotKnown,
     /// The controller is slow, or away.
     NotStarted,
 }
@@ -102,44 +132,57 @@ pub struct Blocked {
     pub since: Timestamp,
 }
 
-/// Says how the starts of a `CronJob` are going. `zone` is that of `CronJob`s that name none, and a
-/// start is missed when it is older than `grace`.
+/// Says how the starts of a `CronJob` are going. `is_there` tells of a Job of its namespace, by
+/// name, whether there is one, where that is known. `zone` is that of `CronJob`s that name none,
+/// and a start is missed when it is older than `grace`.
 pub fn observe(
     cronjob: &CronJob<'_>,
     children: &[Child<'_>],
+    is_there: impl Fn(&str) -> Option<bool>,
     zone: &Zone,
     grace: SignedDuration,
     now: Timestamp,
 ) -> Observation {
+    let limit = earlier(now, grace);
     let mut seen = Observation {
         suspended: cronjob.suspended,
         terminating: cronjob.terminating,
+        namespace_terminating: cronjob.namespace_terminating,
         trouble: None,
         zone: None,
         next: None,
         due: None,
+        pending: None,
         last: cronjob.status.last_schedule,
+        last_ahead: None,
         last_success: last_success(cronjob, children),
         lag: lag(children, now),
         missed: None,
+        perhaps: Perhaps::default(),
         interval: None,
         overdue: None,
         blocked: None,
         never_started: Vec::new(),
+        stuck: Vec::new(),
     };
-    let timetable = match Timetable::read(cronjob.schedule, cronjob.time_zone, zone) {
+    let timetable = Timetable::read(cronjob.schedule, cronjob.time_zone, zone);
+    if cronjob.terminating || cronjob.namespace_terminating {
         // Its Jobs go with it, whatever they are like.
-        _ if cronjob.terminating => return seen,
+        return seen;
+    }
+    seen.never_started = never_started(children, now);
+    seen.stuck = stuck(children, now);
+    let timetable = match timetable {
         Ok(timetable) => timetable,
         Err(error) => {
             seen.trouble = Some(error.into());
-            seen.never_started = never_started(children, now);
             return seen;
         }
     };
     seen.zone = Some(timetable.zone().clone());
     seen.interval = typical_interval(timetable.schedule(), timetable.zone(), now);
-    seen.never_started = never_started(children, now);
+    // The controller's clock may be a little ahead of ours.
+    seen.last_ahead = seen.last.filter(|last| earlier(*last, grace) > now);
     if cronjob.suspended {
         return seen;
     }
@@ -155,26 +198,53 @@ pub fn observe(
     }
     if seen.trouble.is_none() {
         seen.next = next(&timetable, seen.due.unwrap_or(since.last.unwrap_or(since.created)), now);
+        seen.pending = pending(cronjob, &timetable, since, now);
     }
-    let limit = earlier(now, grace);
-    if let Some((count, first, latest)) = missed(&timetable, since, limit) {
-        let holder = holder(cronjob, children);
+    let in_force = cronjob.in_force.unwrap_or(Timestamp::MIN);
+    let mut missed_starts = None;
+    if let Some((count, first, latest)) = missed(&timetable, since, in_force, limit) {
+        let holder = holder(cronjob, children, is_there);
         let too_late = |deadline| latest <= earlier(now, SignedDuration::from_secs(deadline));
-        let why = match cronjob.deadline {
-            _ if holder.is_some() => WhyMissed::Forbid,
-            Some(deadline) if too_late(deadline) => WhyMissed::Deadline,
+        let why = match (&holder, cronjob.deadline) {
+            (Holder::Job(_), _) => WhyMissed::Forbid,
+            (_, Some(deadline)) if too_late(deadline) => WhyMissed::Deadline,
+            (Holder::Perhaps, _) => WhyMissed::NotKnown,
             _ => WhyMissed::NotStarted,
         };
-        seen.missed = Some(MissedStarts { count, since: first, latest, why });
-        seen.blocked = holder.map(|(job, created)| Blocked { job, created, since: first });
+        missed_starts = Some(MissedStarts { count, since: first, latest, why });
+        if let Holder::Job((job, created)) = holder {
+            seen.blocked = Some(Blocked { job, created, since: first });
+        }
     }
     let succeeded = seen.last_success.unwrap_or(cronjob.created);
-    if let Some(interval) = seen.interval
-        && is_overdue(&timetable, succeeded, interval, limit)
-    {
-        seen.overdue = Some(succeeded);
+    let overdue = seen
+        .interval
+        .filter(|interval| is_overdue(&timetable, succeeded.max(in_force), *interval, limit))
+        .map(|_| succeeded);
+    if cronjob.in_force.is_some() {
+        (seen.missed, seen.overdue) = (missed_starts, overdue);
+    } else {
+        seen.perhaps = Perhaps { missed: missed_starts, overdue };
     }
     seen
+}
+
+/// The start that the controller makes at its next look: the latest that has come since the last
+/// one, by the schedule of today, if its deadline allows. Where the schedule was edited to an
+/// earlier hour, this is a time at which nobody had anything to start.
+pub fn pending(
+    cronjob: &CronJob<'_>,
+    timetable: &Timetable,
+    since: Since,
+    now: Timestamp,
+) -> Option<Timestamp> {
+    if cronjob.suspended || cronjob.terminating || cronjob.namespace_terminating {
+        return None;
+    }
+    let slot = next_start(timetable, since, now).ok()?.slot?;
+    let job = job::name(cronjob.name, slot);
+    // What is listed was made, and only the last start is not written down.
+    cronjob.status.active.iter().all(|entry| *entry.name != *job).then_some(slot)
 }
 
 /// The starts that were made: each with its Job. What a Job says of the future was written by hand.
@@ -199,10 +269,23 @@ fn lag(children: &[Child<'_>], now: Timestamp) -> Option<SignedDuration> {
 fn never_started(children: &[Child<'_>], now: Timestamp) -> Vec<String> {
     let long_ago = earlier(now, PATIENCE);
     let stuck = children.iter().filter(|child| {
-        let waits = child.finish.is_none() && !child.suspended && !child.terminating && !child.ran;
+        let is_over = child.finish.is_some() || child.ending.is_some();
+        let waits = child.waits && !is_over && !child.suspended && !child.terminating;
         waits && child.created.is_some_and(|created| created < long_ago)
     });
     stuck.map(|child| child.name.to_owned()).collect()
+}
+
+fn stuck(children: &[Child<'_>], now: Timestamp) -> Vec<Stuck> {
+    let long_ago = earlier(now, PATIENCE);
+    let unfinished = children.iter().filter(|child| child.finish.is_none());
+    unfinished
+        .filter_map(|child| {
+            let ending = child.ending.as_ref()?;
+            let since = ending.since.filter(|since| *since < long_ago)?;
+            Some(Stuck { job: child.name.to_owned(), since, why: ending.why.clone().into_owned() })
+        })
+        .collect()
 }
 
 /// From which deadline on, in seconds, a start can be in time: a deadline of none excludes its own
@@ -218,14 +301,17 @@ fn next(timetable: &Timetable, from: Timestamp, now: Timestamp) -> Option<Timest
     next.or_else(|| timetable.next(now))
 }
 
-/// How many starts have come up to `limit` that nobody has made, with the first and the last.
+/// How many starts have come up to `limit` that nobody has made, with the first and the last. What
+/// came before the spec was in force is not among them.
 fn missed(
     timetable: &Timetable,
     since: Since,
+    in_force: Timestamp,
     limit: Timestamp,
 ) -> Option<(usize, Timestamp, Timestamp)> {
     let next = |after: Timestamp| timetable.next(after).filter(|start| *start <= limit);
-    let first = next(since.last.unwrap_or(since.created))?;
+    let base = since.last.unwrap_or(since.created);
+    let first = first_after(timetable, base, in_force).filter(|first| *first <= limit)?;
     let starts = iter::successors(Some(first), |start| next(*start)).take(MOST);
     let (count, last) = starts.fold((0, first), |(count, _), start| (count + 1, start));
     if count < MOST {
@@ -236,21 +322,57 @@ fn missed(
     Some((count, first, latest.unwrap_or(last)))
 }
 
-/// The Job for whose end a `Forbid` waits, and when it was created. One that is over is none: its
-/// end is only not written down, which is the controller's fault again.
-fn holder(cronjob: &CronJob<'_>, children: &[Child<'_>]) -> Option<(String, Option<Timestamp>)> {
-    if cronjob.concurrency != Concurrency::Forbid {
-        return None;
+/// The first start behind both `base`, from which the controller counts, and `floor`.
+fn first_after(timetable: &Timetable, base: Timestamp, floor: Timestamp) -> Option<Timestamp> {
+    match timetable.schedule().period() {
+        // It has no grid but the one that begins at the last start.
+        Some(period) if floor > base => {
+            let passed = floor.duration_since(base).as_secs() / period.as_secs();
+            base.checked_add(SignedDuration::from_secs((passed + 1) * period.as_secs())).ok()
+        }
+        _ => timetable.next(base.max(floor)),
     }
-    let over: BTreeSet<&str> =
-        children.iter().filter(|child| child.finish.is_some()).map(|child| &*child.uid).collect();
-    let entry = cronjob.status.active.iter().find(|entry| !over.contains(&*entry.uid))?;
-    let job = children.iter().find(|child| child.uid == entry.uid);
-    Some((entry.name.to_string(), job.and_then(|job| job.created)))
 }
 
-/// Whether a success is missing since `succeeded`. Two starts must have come since: a schedule for
-/// the summer is not overdue in winter.
+/// For whose end a `Forbid` waits.
+enum Holder {
+    Nobody,
+    /// With the time at which it was created, where that is known.
+    Job((String, Option<Timestamp>)),
+    /// For a Job that is listed, if there is one.
+    Perhaps,
+}
+
+/// A Job that is over holds nothing back: its end is only not written down, which is the
+/// controller's fault again. Neither does one that is not there: the controller takes it off its
+/// list at the next look, and starts. It leaves on it what is there and not among its children.
+fn holder(
+    cronjob: &CronJob<'_>,
+    children: &[Child<'_>],
+    is_there: impl Fn(&str) -> Option<bool>,
+) -> Holder {
+    if cronjob.concurrency != Concurrency::Forbid {
+        return Holder::Nobody;
+    }
+    let children: BTreeMap<&str, &Child<'_>> =
+        children.iter().map(|child| (&*child.uid, child)).collect();
+    let mut holder = Holder::Nobody;
+    for Active { name, uid, .. } in &cronjob.status.active {
+        match children.get(&**uid) {
+            Some(child) if child.finish.is_some() => {}
+            Some(child) => return Holder::Job((child.name.to_owned(), child.created)),
+            None => match is_there(name) {
+                Some(true) => return Holder::Job((name.to_string(), None)),
+                Some(false) => {}
+                None => holder = Holder::Perhaps,
+            },
+        }
+    }
+    holder
+}
+
+/// Whether a success is missing since `succeeded`, or since the spec is in force. Two starts must
+/// have come since: a schedule for the summer is not overdue in winter.
 fn is_overdue(
     timetable: &Timetable,
     succeeded: Timestamp,

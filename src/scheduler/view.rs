@@ -1,5 +1,6 @@
 //! What a decision reads of a `CronJob` and of its Jobs.
 
+pub mod edits;
 pub mod read;
 
 use std::borrow::Cow;
@@ -16,8 +17,13 @@ pub struct CronJob<'a> {
     pub name: &'a str,
     pub uid: Cow<'a, str>,
     pub created: Timestamp,
+    /// Since when what its starts depend on is as it is, or a moment later than that; `None` where
+    /// nobody knows ([`edits`]).
+    pub in_force: Option<Timestamp>,
     /// Somebody has asked for it to be deleted.
     pub terminating: bool,
+    /// Its namespace is being deleted, as far as that is known: no Job can be created there.
+    pub namespace_terminating: bool,
     pub schedule: &'a str,
     pub time_zone: Option<&'a str>,
     pub suspended: bool,
@@ -83,8 +89,19 @@ pub struct Child<'a> {
     pub held: bool,
     /// `spec.suspend`.
     pub suspended: bool,
-    /// Whether a Pod of it ever ran.
-    pub ran: bool,
+    /// Whether no Pod of it is ready or has ended, as the built-in Job controller tells.
+    pub waits: bool,
+    /// That its Pods are being ended, where it is not over yet.
+    pub ending: Option<Ending<'a>>,
+}
+
+/// Why a Job is about to be over.
+#[derive(Clone, Debug, Eq, PartialEq)]
+pub struct Ending<'a> {
+    /// `None` where that is no time.
+    pub since: Option<Timestamp>,
+    /// A reason of the Job controller, such as `DeadlineExceeded`, or [`Ending::DELETED`].
+    pub why: Cow<'a, str>,
 }
 
 // === impl CronJob ===
@@ -122,6 +139,24 @@ impl Concurrency {
             Self::Replace => "Replace",
         }
     }
+}
+
+// === impl Ending ===
+
+impl Ending<'_> {
+    /// The conditions with which the Job controller begins to end a Job: it is over only when its
+    /// Pods are.
+    pub const CONDITIONS: [&'static str; 2] = ["FailureTarget", "SuccessCriteriaMet"];
+
+    /// What a condition says of why: its reason, or its type where that is none. Whoever may write
+    /// a status can write anything.
+    pub fn reason<'t>(reason: Option<&'t str>, kind: &'t str) -> &'t str {
+        let is_plain = |c: char| c.is_ascii_alphanumeric() || "_,:".contains(c);
+        reason.filter(|text| !text.is_empty() && text.chars().all(is_plain)).unwrap_or(kind)
+    }
+
+    /// Somebody has asked for it to be deleted.
+    pub const DELETED: &'static str = "deleted";
 }
 
 // === impl Active ===

@@ -90,7 +90,7 @@ fn every_alert_has_a_runbook_and_tests() {
         .flat_map(|test| test["alert_rule_test"].as_array().unwrap())
         .collect();
     let alerts = alerts();
-    assert_eq!(alerts.len(), 13);
+    assert_eq!(alerts.len(), 16);
     for alert in alerts {
         let name = alert["alert"].as_str().unwrap();
         assert!(readme.contains(&format!("\n### {name}\n")), "no runbook for {name}");

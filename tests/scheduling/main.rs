@@ -11,6 +11,7 @@ mod history;
 mod jobs;
 mod leaving;
 mod missed;
+mod observing;
 mod obstacles;
 mod rivals;
 mod schedules;

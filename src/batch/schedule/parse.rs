@@ -71,9 +71,35 @@ pub(super) fn schedule(text: &str) -> Result<Schedule, ScheduleError> {
     Ok(Schedule { zone, plan })
 }
 
+/// The five fields as they are written; `None` of a macro.
+pub(super) fn members(text: &str) -> Option<[(Field, &str); 5]> {
+    let zone = text.strip_prefix("TZ=").or_else(|| text.strip_prefix("CRON_TZ="));
+    let rest = zone.map_or(Some(text), |rest| Some(rest.split_once(' ')?.1))?;
+    let parts: Vec<&str> = rest.split_whitespace().collect();
+    let [minutes, hours, days, months, weekdays] = parts[..] else { return None };
+    Some([
+        (Field::Minute, minutes),
+        (Field::Hour, hours),
+        (Field::DayOfMonth, days),
+        (Field::Month, months),
+        (Field::DayOfWeek, weekdays),
+    ])
+}
+
 // === impl Field ===
 
 impl Field {
+    /// How many numbers it has.
+    pub(super) const fn size(self) -> i64 {
+        let (least, greatest) = self.bounds();
+        (greatest - least + 1) as i64
+    }
+
+    /// The numbers of a member of its list, in ascending order; `None` where it is none.
+    pub(super) fn numbers(self, member: &str) -> Option<Vec<i64>> {
+        self.member(member).ok().map(|(set, _)| set.numbers().collect())
+    }
+
     /// The least and the greatest number of the field.
     const fn bounds(self) -> (u32, u32) {
         match self {

@@ -20,7 +20,7 @@ pub(super) async fn read(
     scope: Scope<'_>,
     printer: &mut Printer,
 ) -> Result<Families, anyhow::Error> {
-    let mut families = Families::default();
+    let mut families = Families::complete();
     let mut bad = Vec::new();
     let mut add = |json: Json| {
         let metadata = &json["metadata"];
@@ -38,20 +38,27 @@ pub(super) async fn read(
     if let Some(problem) = bad.pop() {
         return Err(OutOfReach(problem).into());
     }
-    if let (true, Some(name)) = (families.is_empty(), scope.namespace) {
-        exists(live, name).await?;
+    for namespace in namespaces(live, scope.namespace).await? {
+        families.add_namespace(&namespace);
     }
     Ok(families)
 }
 
-/// A slip in the name of a namespace must not look as if all were well.
-async fn exists(live: &Live, namespace: &str) -> Result<(), anyhow::Error> {
-    match live.get(NAMESPACES, namespace).await {
-        // Who may list its CronJobs and not read it knows its name.
-        Ok(_) | Err(Unread::NotPermitted(_)) => Ok(()),
-        Err(Unread::Absent) => {
-            Err(Invalid::new(format!("there is no namespace {namespace}")).into())
+/// The namespaces, which tell what goes away with them. A slip in the name of one must not look as
+/// if all were well.
+async fn namespaces(live: &Live, only: Option<&str>) -> Result<Vec<Json>, anyhow::Error> {
+    let read = match only {
+        Some(name) => live.get(NAMESPACES, name).await.map(|namespace| vec![namespace]),
+        None => live.all(NAMESPACES, &ListParams::default()).await,
+    };
+    match (read, only) {
+        (Ok(namespaces), _) => Ok(namespaces),
+        // Who may list its CronJobs and not read it knows its name; and what goes away shows a
+        // moment later, as the CronJobs do.
+        (Err(Unread::NotPermitted(_)), _) => Ok(Vec::new()),
+        (Err(Unread::Absent), Some(name)) => {
+            Err(Invalid::new(format!("there is no namespace {name}")).into())
         }
-        Err(error) => Err(error.about("cannot read the namespace").into()),
+        (Err(error), _) => Err(error.about("cannot read the namespaces").into()),
     }
 }

@@ -1,10 +1,10 @@
 //! `CronJob`s with their Jobs, as they were read.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, HashSet};
 
 use serde_json::Value as Json;
 
-use crate::scheduler::view::read::{child, owner};
+use crate::scheduler::view::read::{child, is_namespace_terminating, keep_edits, owner};
 
 /// Namespace and name.
 type Key = (String, String);
@@ -15,12 +15,32 @@ pub(super) struct Families {
     cronjobs: BTreeMap<Key, Json>,
     /// By the `CronJob` that their controller reference names, whose uid may be another.
     jobs: BTreeMap<Key, Vec<Json>>,
+    /// Every Job, whoever controls it.
+    there: HashSet<Key>,
+    /// Whether there are no other Jobs than these.
+    complete: bool,
+    /// The namespaces that are being deleted.
+    terminating: HashSet<String>,
     foreign: BTreeMap<String, usize>,
+}
+
+/// A `CronJob` with its Jobs, and what is known beside them.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct Family<'f> {
+    pub(super) cronjob: &'f Json,
+    pub(super) jobs: &'f [Json],
+    namespace: &'f str,
+    all: &'f Families,
 }
 
 // === impl Families ===
 
 impl Families {
+    /// None yet, and no Jobs beside those that are going to be added.
+    pub(super) fn complete() -> Self {
+        Self { complete: true, ..Self::default() }
+    }
+
     /// Adds an object, in this namespace where it names none. Other kinds are only counted.
     ///
     /// # Errors
@@ -29,6 +49,10 @@ impl Families {
         let field = |name: &str| json[name].as_str().unwrap_or_default();
         let kind = match (field("apiVersion"), field("kind")) {
             ("batch/v1", kind @ ("CronJob" | "Job")) => kind.to_owned(),
+            ("v1", "Namespace") => {
+                self.add_namespace(&json);
+                return Ok(());
+            }
             (version, kind @ ("CronJob" | "Job")) => {
                 *self.foreign.entry(format!("{kind} of {version:?}")).or_default() += 1;
                 return Ok(());
@@ -46,34 +70,52 @@ impl Families {
             return Err("it has no name; a stored object has one".to_owned());
         };
         if kind == "CronJob" {
+            keep_edits(&mut json);
             let cronjob = lean(json, "jobTemplate");
             if self.cronjobs.insert((namespace, name), cronjob).is_some() {
                 return Err("it is there twice".to_owned());
             }
             return Ok(());
         }
+        self.there.insert((namespace.clone(), name));
         if let Some(owner) = owner(&json) {
             child(&json, owner.uid).map_err(|bad| bad.to_string())?;
             let key = (namespace, owner.name.to_owned());
+            if let Some(metadata) = json["metadata"].as_object_mut() {
+                metadata.remove("managedFields");
+            }
             self.jobs.entry(key).or_default().push(lean(json, "template"));
         }
         Ok(())
     }
 
+    /// Whether they were read at a cluster, with everything that it tells.
+    pub(super) const fn is_complete(&self) -> bool {
+        self.complete
+    }
+
+    /// Takes note of a namespace that is being deleted.
+    pub(super) fn add_namespace(&mut self, namespace: &Json) {
+        if let (Some(name), true) =
+            (namespace["metadata"]["name"].as_str(), is_namespace_terminating(namespace))
+        {
+            self.terminating.insert(name.to_owned());
+        }
+    }
+
     /// Each `CronJob` with its Jobs.
-    pub(super) fn iter(&self) -> impl Iterator<Item = (&Json, &[Json])> {
-        let jobs = |key: &Key| self.jobs.get(key).map(Vec::as_slice).unwrap_or_default();
-        self.cronjobs.iter().map(move |(key, cronjob)| (cronjob, jobs(key)))
+    pub(super) fn iter(&self) -> impl Iterator<Item = Family<'_>> {
+        self.cronjobs.iter().map(|(key, cronjob)| Family {
+            cronjob,
+            jobs: self.jobs.get(key).map(Vec::as_slice).unwrap_or_default(),
+            namespace: &key.0,
+            all: self,
+        })
     }
 
     /// How many objects of other kinds there were.
     pub(super) const fn foreign(&self) -> &BTreeMap<String, usize> {
         &self.foreign
-    }
-
-    /// Whether there is none.
-    pub(super) fn is_empty(&self) -> bool {
-        self.cronjobs.is_empty()
     }
 
     /// Whether the zone of the cluster matters to any of them.
@@ -88,12 +130,26 @@ impl Families {
     }
 }
 
+// === impl Family ===
+
+impl Family<'_> {
+    /// Whether there is a Job of this name beside the `CronJob`. A dump without any Job was made
+    /// without them.
+    pub(super) fn is_there(&self, job: &str) -> Option<bool> {
+        let Families { there, complete, .. } = self.all;
+        let known = *complete || !there.is_empty();
+        known.then(|| there.contains(&(self.namespace.to_owned(), job.to_owned())))
+    }
+
+    pub(super) fn namespace_terminating(&self) -> bool {
+        self.all.terminating.contains(self.namespace)
+    }
+}
+
 /// Without what is large and not read: a cluster may hold a hundred thousand Jobs.
 fn lean(mut json: Json, template: &str) -> Json {
-    for (part, member) in [("metadata", "managedFields"), ("spec", template)] {
-        if let Some(members) = json[part].as_object_mut() {
-            members.remove(member);
-        }
+    if let Some(spec) = json["spec"].as_object_mut() {
+        spec.remove(template);
     }
     if let Some(annotations) = json["metadata"]["annotations"].as_object_mut() {
         annotations.retain(|key, _| key == crate::batch::annotation::SCHEDULED);

@@ -2,12 +2,14 @@
 
 use jiff::{SignedDuration, Timestamp};
 use serde::{Serialize, Serializer};
-use serde_json::Value as Json;
 
+use super::families::Family;
 use crate::batch::schedule::daylight::{self, Disturbance};
 use crate::cli::clocks::{self, Assumption, ZoneFrom};
 use crate::cli::{advice, schedules};
-use crate::scheduler::observe::{Finding, MissedStarts, Observation, Trouble, observe};
+use crate::scheduler::observe::{
+    Finding, MissedStarts, NOT_KNOWN, Observation, Stuck, Trouble, observe,
+};
 use crate::scheduler::timetable::{Timetable, TimetableError};
 use crate::scheduler::view::{Child, CronJob, read};
 
@@ -31,6 +33,7 @@ pub(super) struct Row {
 /// What is known of a `CronJob` that can be read.
 #[derive(Debug, Serialize)]
 #[serde(rename_all = "camelCase")]
+#[expect(clippy::struct_excessive_bools, reason = "facts of the object, each on its own")]
 pub(super) struct Known {
     pub(super) schedule: String,
     /// `None` where the schedule or the zone itself cannot be read.
@@ -41,9 +44,12 @@ pub(super) struct Known {
     by_the_clock: bool,
     pub(super) suspended: bool,
     pub(super) terminating: bool,
+    pub(super) namespace_terminating: bool,
     pub(super) concurrency_policy: &'static str,
     /// How many of its Jobs are not over.
     pub(super) active: usize,
+    /// A start that has come, and that the controller makes at its next look.
+    pub(super) pending_start: Option<Timestamp>,
     pub(super) next_start: Option<Timestamp>,
     pub(super) last_start: Option<Timestamp>,
     pub(super) last_success: Option<Timestamp>,
@@ -54,14 +60,29 @@ pub(super) struct Known {
     pub(super) interval: Option<SignedDuration>,
     #[serde(serialize_with = "missed")]
     pub(super) missed: Option<MissedStarts>,
+    /// Since when what its starts depend on is as it is, at the latest; `None` where nobody knows.
+    in_force_since: Option<Timestamp>,
+    /// What would be missed if that had been so since the last start.
+    #[serde(serialize_with = "missed")]
+    pub(super) perhaps_missed: Option<MissedStarts>,
+    perhaps_overdue_since: Option<Timestamp>,
     /// The Job for whose end the starts wait.
     held_back_by: Option<String>,
     never_started: Vec<String>,
+    stuck: Vec<StuckJob>,
     overdue_since: Option<Timestamp>,
     #[serde(skip)]
     pub(super) observation: Observation,
     #[serde(skip)]
     pub(super) daylight: Option<Disturbance>,
+}
+
+/// A Job whose Pods are being ended and do not end.
+#[derive(Debug, Serialize)]
+struct StuckJob {
+    job: String,
+    since: Timestamp,
+    why: String,
 }
 
 /// Something to know about a `CronJob`.
@@ -76,21 +97,27 @@ pub(super) struct Note {
 
 impl Row {
     pub(super) fn new(
-        cronjob: &Json,
-        jobs: &[Json],
+        family: Family<'_>,
         assumed: &Assumption,
         grace: SignedDuration,
         now: Timestamp,
     ) -> Self {
-        let read = read::cronjob(cronjob).and_then(|cronjob| {
+        let read = read::cronjob(family.cronjob).and_then(|cronjob| {
+            let namespace_terminating = family.namespace_terminating();
+            let cronjob = CronJob { namespace_terminating, ..cronjob };
             let children: Result<Vec<Child<'_>>, _> =
-                jobs.iter().map(|job| read::child(job, &cronjob.uid)).collect();
+                family.jobs.iter().map(|job| read::child(job, &cronjob.uid)).collect();
             Ok((cronjob, children?))
         });
         match read {
-            Ok((cronjob, children)) => Self::known(&cronjob, &children, assumed, grace, now),
+            Ok((cronjob, children)) => {
+                let is_there = |job: &str| family.is_there(job);
+                let cluster = assumed.zone();
+                let seen = observe(&cronjob, &children, is_there, &cluster, grace, now);
+                Self::known(&cronjob, &children, seen, assumed, now)
+            }
             Err(bad) => {
-                let field = |name| cronjob["metadata"][name].as_str().unwrap_or_default();
+                let field = |name| family.cronjob["metadata"][name].as_str().unwrap_or_default();
                 Self {
                     namespace: field("namespace").to_owned(),
                     name: field("name").to_owned(),
@@ -106,18 +133,17 @@ impl Row {
     fn known(
         cronjob: &CronJob<'_>,
         children: &[Child<'_>],
+        observation: Observation,
         assumed: &Assumption,
-        grace: SignedDuration,
         now: Timestamp,
     ) -> Self {
         let cluster = assumed.zone();
-        let observation = observe(cronjob, children, &cluster, grace, now);
         let timetable = Timetable::read(cronjob.schedule, cronjob.time_zone, &cluster).ok();
         let followed = timetable.as_ref().map(|timetable| {
             let spec = cronjob.time_zone.map(|_| timetable.zone());
             clocks::followed(timetable.schedule(), cronjob.schedule, spec, assumed)
         });
-        let starts = !cronjob.suspended && !cronjob.terminating;
+        let starts = !cronjob.suspended && !cronjob.terminating && !cronjob.namespace_terminating;
         let daylight = timetable.as_ref().filter(|_| starts).and_then(|timetable| {
             let found = daylight::disturbances(timetable.schedule(), timetable.zone(), now);
             found.first().copied()
@@ -128,6 +154,9 @@ impl Row {
         });
         let mut notes = Vec::new();
         let mut note = |code, message: String| notes.push(Note { code, message });
+        if let Some(doubt) = observation.doubt() {
+            note(NOT_KNOWN, doubt);
+        }
         if timetable.as_ref().is_some_and(|timetable| timetable.unsupported) {
             let message = "a time zone in the schedule is not supported; name it in spec.timeZone";
             note("time-zone-prefix", message.to_owned());
@@ -135,6 +164,16 @@ impl Row {
         if let Some(found) = &daylight {
             note(DAYLIGHT, advice::disturbed(found).message);
         }
+        if starts {
+            for (code, message) in advice::misread(cronjob.schedule) {
+                note(code, message);
+            }
+            if let Some((code, message)) = advice::short_deadline(cronjob.deadline) {
+                note(code, message);
+            }
+        }
+        let stuck = observation.stuck.iter().cloned();
+        let stuck = stuck.map(|Stuck { job, since, why }| StuckJob { job, since, why }).collect();
         Self {
             namespace: cronjob.namespace.to_owned(),
             name: cronjob.name.to_owned(),
@@ -149,16 +188,22 @@ impl Row {
                     .is_some_and(|timetable| timetable.schedule().period().is_none()),
                 suspended: cronjob.suspended,
                 terminating: cronjob.terminating,
+                namespace_terminating: cronjob.namespace_terminating,
                 concurrency_policy: cronjob.concurrency.as_str(),
                 active: children.iter().filter(|child| child.finish.is_none()).count(),
+                pending_start: observation.pending,
                 next_start: observation.next,
                 last_start: observation.last,
                 last_success: observation.last_success,
                 lag: observation.lag,
                 interval: observation.interval,
                 missed: observation.missed,
+                in_force_since: cronjob.in_force,
+                perhaps_missed: observation.perhaps.missed,
+                perhaps_overdue_since: observation.perhaps.overdue,
                 held_back_by: observation.blocked.as_ref().map(|blocked| blocked.job.clone()),
                 never_started: observation.never_started.clone(),
+                stuck,
                 overdue_since: observation.overdue,
                 observation,
                 daylight,
@@ -192,7 +237,8 @@ impl Known {
 
     /// Whether it is known of each start whether it was made.
     pub(super) fn watched(&self) -> bool {
-        self.time_zone.is_some() && !self.suspended && !self.terminating
+        let starts = !self.suspended && !self.terminating && !self.namespace_terminating;
+        self.time_zone.is_some() && starts
     }
 }
 
@@ -240,3 +286,8 @@ const UNREADABLE: &str = "unreadable";
 
 /// The code of what a change of the clocks does.
 pub(super) const DAYLIGHT: &str = "daylight";
+
+/// Whether a note is about what a schedule means and not about what has come of it.
+pub(super) fn is_for_reading(code: &str) -> bool {
+    ["either-day", "short-deadline", "step"].contains(&code)
+}

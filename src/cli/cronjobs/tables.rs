@@ -2,10 +2,10 @@
 
 use jiff::{SignedDuration, Timestamp};
 
-use super::row::{DAYLIGHT, Known, Note, Row};
+use super::row::{DAYLIGHT, Known, Note, Row, is_for_reading};
 use crate::batch::schedule::daylight::{Disturbance, Kind};
 use crate::cli::output::{self, Table};
-use crate::scheduler::observe::{Finding, MOST, Trouble};
+use crate::scheduler::observe::{Finding, MOST, NOT_KNOWN, Trouble};
 
 /// What fits a terminal.
 pub(super) fn short(rows: &[Row], now: Timestamp) -> String {
@@ -28,7 +28,7 @@ pub(super) fn short(rows: &[Row], now: Timestamp) -> String {
             row.name.clone(),
             cell(row, |known| Some(one_line(&known.schedule))),
             cell(row, zone),
-            cell(row, |known| Some(span(known.next_start?.duration_since(now)))),
+            cell(row, |known| next(known, |at| span(at.duration_since(now)), None)),
             cell(row, |known| known.last_start.map(ago)),
             cell(row, |known| known.last_success.map(ago)),
             cell(row, |known| known.lag.map(span)),
@@ -68,7 +68,7 @@ pub(super) fn wide(rows: &[Row], now: Timestamp) -> String {
             cell(row, |known| known.interval.map(span)),
             cell(row, |known| Some(known.concurrency_policy.to_owned())),
             cell(row, |known| Some(known.active.to_string())),
-            cell(row, |known| known.next_start.map(future)),
+            cell(row, |known| next(known, future, known.pending_start)),
             cell(row, |known| known.last_start.map(past)),
             cell(row, |known| known.last_success.map(past)),
             cell(row, |known| known.lag.map(span)),
@@ -93,10 +93,28 @@ fn zone(known: &Known) -> Option<String> {
     Some(if known.assumes_a_zone() { zone + " (assumed)" } else { zone })
 }
 
+/// When it starts next, and whether something is due that nothing holds back.
+fn next(
+    known: &Known,
+    shown: impl Fn(Timestamp) -> String,
+    pending: Option<Timestamp>,
+) -> Option<String> {
+    let next = known.next_start.map(shown);
+    if known.pending_start.is_none() || known.observation.blocked.is_some() {
+        return next;
+    }
+    let due = match pending {
+        Some(at) => format!("due since {at}"),
+        None => "due".to_owned(),
+    };
+    Some([Some(due), next].into_iter().flatten().collect::<Vec<_>>().join(", "))
+}
+
 fn missed(known: &Known) -> Option<String> {
     match known.missed.map(|missed| missed.count) {
         Some(MOST..) => Some(format!(">{}", MOST - 1)),
         Some(count) => Some(count.to_string()),
+        None if known.perhaps_missed.is_some() => Some("?".to_owned()),
         None => known.watched().then(|| "0".to_owned()),
     }
 }
@@ -104,7 +122,11 @@ fn missed(known: &Known) -> Option<String> {
 /// What somebody wanted to be so.
 fn meant(row: &Row) -> Vec<&'static str> {
     let Some(known) = &row.known else { return Vec::new() };
-    let all = [("being deleted", known.terminating), ("suspended", known.suspended)];
+    let all = [
+        ("being deleted", known.terminating),
+        ("its namespace is being deleted", known.namespace_terminating && !known.terminating),
+        ("suspended", known.suspended),
+    ];
     all.into_iter().filter(|(_, is)| *is).map(|(word, _)| word).collect()
 }
 
@@ -118,9 +140,13 @@ fn remarks(row: &Row, now: Timestamp) -> String {
     for (finding, note) in known.observation.findings().zip(&row.attention) {
         remarks.push(remark(&finding, &note.message, now));
     }
-    for Note { code, message } in &row.notes {
-        remarks.push(match &known.daylight {
-            Some(found) if *code == DAYLIGHT => disturbed(found),
+    for Note { code, message } in row.notes.iter().filter(|note| !is_for_reading(note.code)) {
+        remarks.push(match (*code, &known.daylight) {
+            (DAYLIGHT, Some(found)) => disturbed(found),
+            (NOT_KNOWN, _) => match &known.observation.blocked {
+                Some(blocked) => format!("not known whether held back by job/{}", blocked.job),
+                None => "not known whether missed or overdue".to_owned(),
+            },
             _ => message.clone(),
         });
     }
@@ -129,6 +155,7 @@ fn remarks(row: &Row, now: Timestamp) -> String {
 
 fn remark(finding: &Finding<'_>, sentence: &str, now: Timestamp) -> String {
     let ago = |at: Timestamp| span(now.duration_since(at));
+    let ahead = |at: Timestamp| span(at.duration_since(now));
     match finding {
         Finding::HeldBack(blocked, missed) => {
             format!("held back for {} by job/{}", ago(missed.since), blocked.job)
@@ -136,7 +163,11 @@ fn remark(finding: &Finding<'_>, sentence: &str, now: Timestamp) -> String {
         Finding::Missed(missed) => format!("missed for {}: {}", ago(missed.since), missed.why),
         Finding::Overdue { since, ever: true } => format!("no success for {}", ago(*since)),
         Finding::Overdue { since, ever: false } => format!("no success yet, {} old", ago(*since)),
+        Finding::LastStartAhead { last, next: _ } => {
+            format!("last start lies {} ahead, and nothing starts before", ahead(*last))
+        }
         Finding::NeverStarted(_)
+        | Finding::Stuck(_)
         | Finding::Trouble(Trouble::Never | Trouble::TooLate(_) | Trouble::Unreadable(_)) => {
             sentence.to_owned()
         }

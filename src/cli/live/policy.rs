@@ -15,6 +15,7 @@ use crate::cli::{Invalid, report};
 use crate::policy::load::Source;
 use crate::policy::load::is_policy;
 use crate::policy::rule::Policy;
+use crate::policy::value::Seconds;
 
 /// A policy, and where it was found.
 #[derive(Debug)]
@@ -100,13 +101,14 @@ pub async fn in_force(
     }
 }
 
-/// The zone of kube-controller-manager, as the one policy in force states it; `None` where there
-/// is none, or nobody says so to whoever asks.
-pub async fn cluster_time_zone(live: &Live, namespace: Option<&str>) -> Option<Zone> {
+/// What the one policy in force says of starts: the zone of kube-controller-manager, and how late
+/// one may be. `None` where there is none, or nobody says so to whoever asks.
+pub async fn starts(live: &Live, namespace: Option<&str>) -> Option<(Option<Zone>, Seconds)> {
     let found = maps(live, namespace).await.ok()?;
     let [map] = &found[..] else { return None };
-    let policy = Policy::load(&sources(map)).ok()?.policy;
-    zone::check(policy.scheduler.cluster_time_zone?.as_str()).ok()
+    let scheduler = Policy::load(&sources(map)).ok()?.policy.scheduler;
+    let zone = scheduler.cluster_time_zone.and_then(|name| zone::check(name.as_str()).ok());
+    Some((zone, scheduler.grace))
 }
 
 /// The `ConfigMap`s with a policy; those of one namespace where the others may not be read.

@@ -8,7 +8,7 @@ use crate::cli::live::name::Named;
 /// One of them.
 #[derive(Debug)]
 pub(super) enum Asked {
-    Schedule(Subject),
+    Schedule(Box<Subject>),
     Stored(Named),
 }
 
@@ -37,7 +37,7 @@ pub(super) fn read(texts: &[String]) -> Result<Vec<Asked>, Vec<String>> {
 impl Asked {
     fn new(text: &str) -> Result<Self, String> {
         if !names_an_object(text) {
-            return Subject::typed(text).map(Self::Schedule);
+            return Subject::typed(text).map(Box::new).map(Self::Schedule);
         }
         let named: Named = text.parse().map_err(|_| {
             format!(

@@ -11,11 +11,14 @@ use jiff::{SignedDuration, Timestamp, Zoned};
 use serde::{Serialize, Serializer};
 
 use super::subject::Subject;
+use crate::batch::name::is_subdomain;
 use crate::batch::schedule::Schedule;
 use crate::batch::schedule::daylight::{self, Disturbance, Kind};
 use crate::batch::zone::Zone;
 use crate::cli::clocks::ZoneFrom;
 use crate::cli::next::notes;
+use crate::scheduler::view::read;
+use crate::scheduler::{Concurrency, CronJob, Timetable, observe};
 
 /// The next starts of one schedule.
 #[derive(Debug, Serialize)]
@@ -34,6 +37,9 @@ pub(super) struct Coming {
     pub(super) by_the_clock: bool,
     pub(super) now: Timestamp,
     pub(super) suspended: bool,
+    /// A start that has come, and that the controller makes at its next look.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub(super) pending: Option<Start>,
     pub(super) starts: Vec<Start>,
     pub(super) skipped: Vec<Skipped>,
     pub(super) notes: Vec<Note>,
@@ -49,7 +55,7 @@ pub(super) struct Start {
     /// Since the start before; `None` of the first.
     #[serde(rename = "gapSeconds", serialize_with = "seconds")]
     pub(super) gap: Option<SignedDuration>,
-    /// What a change of the clocks does: `twice`, `extra` or `shifted`.
+    /// `pending`; or what a change of the clocks does: `twice`, `extra` or `shifted`.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub(super) mark: Option<&'static str>,
     #[serde(skip_serializing_if = "Option::is_none")]
@@ -101,6 +107,18 @@ impl Coming {
         let starts = starts(&times, &subject.schedule, zone, now, &found);
         let (skipped, ahead) = skipped(&times, zone, now, &found);
         let mut notes: Vec<Note> = never.into_iter().collect();
+        let pending = pending(subject, zone, now).filter(|_| notes.is_empty());
+        let pending = pending.map(|(slot, held)| {
+            let (until, note) = notes::pending(slot, held.as_deref());
+            notes.push(note);
+            Start {
+                local: slot.to_zoned(zone.time_zone().clone()),
+                utc: slot,
+                gap: None,
+                mark: Some("pending"),
+                note: Some(format!("due, pending: the controller makes it {until}")),
+            }
+        });
         notes.extend(notes::about(subject, (zone, from), now, (&times, count), ahead));
         Self {
             object: subject.object.clone(),
@@ -111,6 +129,7 @@ impl Coming {
             by_the_clock: subject.schedule.period().is_none(),
             now,
             suspended: subject.suspended,
+            pending,
             starts,
             skipped,
             notes,
@@ -126,6 +145,20 @@ impl Coming {
     pub(super) fn assumes_a_zone(&self) -> bool {
         self.by_the_clock && self.time_zone_from == ZoneFrom::Assumed
     }
+}
+
+/// The start that has come and is to be made, with the Job that a `Forbid` waits for. Only of what
+/// is stored.
+fn pending(subject: &Subject, zone: &Zone, now: Timestamp) -> Option<(Timestamp, Option<String>)> {
+    let cronjob = read::cronjob(&subject.json).ok()?;
+    let namespace_terminating = subject.namespace_terminating;
+    let cronjob = CronJob { namespace_terminating, ..cronjob };
+    let timetable = Timetable::read(cronjob.schedule, cronjob.time_zone, zone).ok()?;
+    let slot = observe::pending(&cronjob, &timetable, cronjob.since(), now)?;
+    let forbids = cronjob.concurrency == Concurrency::Forbid;
+    // A status may list anything.
+    let held = cronjob.status.active.iter().find(|entry| forbids && is_subdomain(&entry.name));
+    Some((slot, held.map(|entry| entry.name.clone().into_owned())))
 }
 
 /// The starts after `now`, as the controller finds them.

@@ -45,6 +45,10 @@ pub(super) fn about(
     if subject.terminating {
         note("terminating", "it is being deleted: nothing starts any more".to_owned());
     }
+    if subject.namespace_terminating {
+        let message = "its namespace is being deleted: no Job can be created there";
+        note("namespace-terminating", message.to_owned());
+    }
     if let Some(base) = subject.base.filter(|base| *base > now) {
         note("future", format!("its last start or creation lies ahead, and counts: {base}"));
     }
@@ -62,13 +66,21 @@ pub(super) fn about(
     for message in every(subject) {
         note("every", message);
     }
+    for (code, message) in advice::misread(&subject.text) {
+        note(code, message);
+    }
     if !times.is_empty() && times.len() < count {
         note("last", "there is no further start within five calendar years".to_owned());
     }
     if let Some(message) = ahead {
         note("daylight", message);
     }
-    for Lint { code, message, mend } in odd(subject, zone, now) {
+    let odd = odd(subject, zone, now);
+    let said = odd.iter().any(|lint| lint.code == code::SHORT_STARTING_DEADLINE);
+    if let Some((code, message)) = advice::short_deadline(subject.deadline).filter(|_| !said) {
+        note(code, message);
+    }
+    for Lint { code, message, mend } in odd {
         note(code, format!("{message}; {mend}"));
     }
     notes
@@ -93,6 +105,23 @@ pub(super) fn never(subject: &Subject, times: &[Timestamp]) -> Option<Note> {
         _ => return None,
     };
     Some(Note { code: NEVER, message })
+}
+
+/// When a start is made that has come, in short and in full. `held` is a Job on whose end a
+/// `Forbid` waits.
+pub(super) fn pending(slot: Timestamp, held: Option<&str>) -> (String, Note) {
+    let such = if held.is_none() {
+        ", such as at a change of the CronJob or of one of its Jobs"
+    } else {
+        ""
+    };
+    let until =
+        held.map_or("at its next look".to_owned(), |job| format!("once job/{job} is over or gone"));
+    let message = format!(
+        "the start at {slot} has come, and the status knows nothing of it: the built-in controller \
+         makes it {until}{such}, unless the next start comes first and takes its place"
+    );
+    (until, Note { code: "pending", message })
 }
 
 /// What a time zone in the schedule means.

@@ -15,6 +15,7 @@ use crate::cli::schedules;
 
 /// A schedule and what bears on it.
 #[derive(Clone, Debug)]
+#[expect(clippy::struct_excessive_bools, reason = "facts of the object, each on its own")]
 pub(super) struct Subject {
     /// `cronjob/NAMESPACE/NAME`; `None` for a schedule on the command line.
     pub(super) object: Option<String>,
@@ -27,6 +28,8 @@ pub(super) struct Subject {
     pub(super) time_zone: Option<Zone>,
     pub(super) suspended: bool,
     pub(super) terminating: bool,
+    /// Its namespace is being deleted, as far as that is known.
+    pub(super) namespace_terminating: bool,
     /// `spec.startingDeadlineSeconds`.
     pub(super) deadline: Option<i64>,
     /// The last start, or else the creation: from there the controller looks for the next one.
@@ -53,6 +56,7 @@ impl Subject {
             time_zone: None,
             suspended: false,
             terminating: false,
+            namespace_terminating: false,
             deadline: None,
             base: None,
             refused: false,
@@ -75,6 +79,12 @@ impl Subject {
     /// What keeps the controller from starting it.
     pub(super) fn stored(object: &str, json: Json) -> Result<Self, String> {
         Self::read(object, json, true)
+    }
+
+    /// Whether it is in this namespace.
+    pub(super) fn is_in(&self, namespace: &str) -> bool {
+        let object = self.object.as_deref().unwrap_or_default();
+        object.split('/').nth(1) == Some(namespace)
     }
 
     /// What starts come next.
@@ -133,6 +143,7 @@ impl Subject {
             time_zone,
             suspended,
             terminating: json["metadata"]["deletionTimestamp"].is_string(),
+            namespace_terminating: false,
             deadline,
             base: last.or_else(|| time(&json["metadata"]["creationTimestamp"])),
             refused: as_controller,

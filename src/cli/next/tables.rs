@@ -18,6 +18,7 @@ pub(super) fn render(coming: &Coming) -> String {
         by_the_clock,
         now,
         suspended: _,
+        pending,
         starts,
         skipped,
         notes,
@@ -43,8 +44,11 @@ pub(super) fn render(coming: &Coming) -> String {
         let _ = write!(text, ": next in {}", span(first.utc.duration_since(*now).as_secs()));
     }
     text.push('\n');
-    if !starts.is_empty() {
+    if pending.is_some() || !starts.is_empty() {
         let mut table = Table::new(["START", "UTC", "GAP", "NOTE"]);
+        if let Some(pending) = pending {
+            table.row(present(pending));
+        }
         let mut left = skipped.iter().peekable();
         for start in starts {
             while let Some(skipped) = left.next_if(|skipped| skipped.next <= start.utc) {

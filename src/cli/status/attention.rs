@@ -4,6 +4,7 @@ use serde::Serialize;
 
 use super::{Held, Part, Report, replicas, webhook};
 use crate::scheduler::Takeover;
+use crate::scheduler::observe::AS_MEANT;
 use crate::scheduler::status::Status as Scheduled;
 use crate::sweeper::Status as Said;
 use crate::sweeper::status::BuiltinTtl;
@@ -113,6 +114,3 @@ fn scheduling(said: &Scheduled) -> Vec<Attention> {
 
 /// A sweeper looks at everything every ten minutes at least.
 const LONGEST_BETWEEN_SWEEPS: jiff::SignedDuration = jiff::SignedDuration::from_mins(12);
-
-/// States of `CronJob`s that nobody needs to look at.
-const AS_MEANT: [&str; 3] = ["fine", "suspended", "terminating"];

@@ -6,6 +6,7 @@ use serde_json::value::RawValue;
 
 use super::{Decoder, Second, Symbol, Uid, Version};
 use crate::batch::Text;
+use crate::scheduler::view::edits::{self, Entry};
 
 /// What its starts depend on, beside the schedule, and what is written down of them.
 #[derive(Clone, Debug, Default, PartialEq)]
@@ -21,6 +22,8 @@ pub struct Scheduling {
     last_successful: Option<Second>,
     /// When kube-controller-manager last wrote the status.
     built_in_wrote: Option<Second>,
+    /// See [`edits::edited`].
+    edited: Option<Second>,
     /// `spec.jobTemplate` word for word, where `CronJob`s are started from what is kept: fields
     /// that this build does not know are the user's all the same.
     pub template: Option<Box<str>>,
@@ -50,17 +53,7 @@ struct Wire<'a> {
 struct MetadataWire<'a> {
     generation: Option<i64>,
     #[serde(borrow)]
-    managed_fields: Option<Vec<ManagerWire<'a>>>,
-}
-
-#[derive(Deserialize)]
-struct ManagerWire<'a> {
-    #[serde(borrow, default)]
-    manager: Text<'a>,
-    #[serde(borrow, default)]
-    subresource: Text<'a>,
-    #[serde(borrow)]
-    time: Option<Text<'a>>,
+    managed_fields: Option<Vec<Entry<'a>>>,
 }
 
 #[derive(Deserialize)]
@@ -103,7 +96,8 @@ impl Scheduling {
             serde_json::from_str(json).map_err(|error| error.to_string())?;
         let StatusWire { active, last_schedule_time, last_successful_time } =
             status.unwrap_or_default();
-        let built_in = metadata.managed_fields.iter().flatten().filter(|one| {
+        let managers = metadata.managed_fields.unwrap_or_default();
+        let built_in = managers.iter().filter(|one| {
             &*one.manager == "kube-controller-manager" && &*one.subresource == "status"
         });
         let listed = |one: ListedWire<'_>| Listed {
@@ -120,6 +114,7 @@ impl Scheduling {
             last_schedule: last_schedule_time.as_deref().and_then(Second::parse),
             last_successful: last_successful_time.as_deref().and_then(Second::parse),
             built_in_wrote: built_in.filter_map(|one| Second::parse(one.time.as_deref()?)).max(),
+            edited: edits::edited(&managers).map(Second::from),
             template: template.map(|template| template.get().into()),
         })
     }
@@ -132,6 +127,11 @@ impl Scheduling {
     /// `status.lastSuccessfulTime`.
     pub fn last_successful(&self) -> Option<Timestamp> {
         self.last_successful.map(Second::time)
+    }
+
+    /// Since when the spec of one that was created then has been in force, as far as it tells.
+    pub fn in_force(&self, created: Timestamp) -> Option<Timestamp> {
+        edits::in_force(Some(self.generation), created, self.edited.map(Second::time))
     }
 
     /// When kube-controller-manager last wrote the status.

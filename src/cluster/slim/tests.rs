@@ -8,6 +8,7 @@ use super::{CronJob, Decoder, Job, Keep, Namespace, Slim, Wire};
 use crate::batch::{Finish, Kind, Map, Object, Outcome};
 use crate::policy::decide::{Input, Operation};
 use crate::policy::{Policy, Source};
+use crate::scheduler::view::read;
 
 fn policy(spec: &str) -> Policy {
     let text = format!(
@@ -217,6 +218,53 @@ fn a_cronjob_and_its_child_are_judged_as_they_came(#[case] overlay: Value) {
     assert!(family.contains("Considered"), "{family}");
 }
 
+/// How starts are going is told alike of what is stored and of a dump.
+#[rstest]
+#[case::plain(json!({}))]
+#[case::no_status(json!({"status": null}))]
+#[case::waits(json!({"status": {"failed": null, "succeeded": null, "ready": 0, "terminating": 0}}))]
+#[case::ready(json!({"status": {"failed": null, "succeeded": null, "ready": 1}}))]
+#[case::uncounted(json!({"status": {"failed": null, "succeeded": null,
+    "uncountedTerminatedPods": {"succeeded": ["u"]}}}))]
+#[case::none_uncounted(json!({"status": {"failed": null, "succeeded": null,
+    "uncountedTerminatedPods": {"succeeded": [], "failed": []}}}))]
+#[case::managed_by_another(json!({"spec": {"managedBy": "kueue.x-k8s.io/multikueue"},
+    "status": {"failed": null, "succeeded": null}}))]
+#[case::managed_by_the_built_in(json!({"spec": {"managedBy": "kubernetes.io/job-controller"},
+    "status": {"failed": null, "succeeded": null}}))]
+#[case::fails(conditions("FailureTarget", &json!("2026-11-02T00:00:00Z")))]
+#[case::succeeds(json!({"status": {"conditions": [{"type": "SuccessCriteriaMet", "status": "True",
+    "reason": "SuccessPolicy", "lastTransitionTime": "2026-11-02T00:00:00Z"}]}}))]
+#[case::for_no_reason(json!({"status": {"conditions": [{"type": "FailureTarget", "status": "True",
+    "reason": "a\nb", "lastTransitionTime": "2026-11-02T00:00:00Z"}]}}))]
+#[case::at_no_time(conditions("FailureTarget", &json!("soon")))]
+#[case::finished(conditions("Failed", &json!("2026-11-02T00:00:00Z")))]
+#[case::terminating(json!({"metadata": {"deletionTimestamp": "2026-11-03T00:00:00Z"}}))]
+#[case::suspended(json!({"spec": {"suspend": true}}))]
+fn a_job_tells_the_same_of_its_pods(#[case] overlay: Value) {
+    let json = job(&overlay);
+    let stored = Job::decode(&json.to_string(), &mut Decoder::default()).unwrap();
+    let whole = read::child(&json, "").unwrap();
+    assert_eq!((stored.waits, stored.suspended), (whole.waits, whole.suspended));
+    // Of one that is over nobody asks.
+    let ending = whole.ending.filter(|_| whole.finish.is_none());
+    assert_eq!(stored.ending(), ending);
+    assert_eq!(stored.finish().map(|finish| finish.outcome), whole.finish);
+}
+
+#[rstest]
+#[case::plain(json!({}))]
+#[case::unedited(json!({"metadata": {"generation": 1}}))]
+#[case::edited(json!({"metadata": {"generation": 2, "managedFields": [
+    {"manager": "helm", "time": "2026-11-02T00:00:00Z", "fieldsV1": {"f:spec": {"f:schedule": {}}}}]}}))]
+#[case::no_entries(json!({"metadata": {"generation": 2, "managedFields": []}}))]
+fn a_cronjob_tells_the_same_of_its_edits(#[case] overlay: Value) {
+    let json = cronjob(&overlay);
+    let stored = CronJob::decode(&json.to_string(), &mut Decoder::default()).unwrap();
+    let whole = read::cronjob(&json).unwrap();
+    assert_eq!(stored.scheduling.in_force(whole.created), whole.in_force);
+}
+
 #[test]
 fn what_nobody_reads_is_not_kept() {
     let policy = policy("  defaults: {ttl: 1h}\n");
@@ -257,6 +305,16 @@ fn a_namespace_keeps_every_label() {
     let bare = json!({"metadata": {"name": "team-a", "uid": "u"}});
     let namespace = Namespace::decode(&bare.to_string(), &mut Decoder::default()).unwrap();
     assert!(namespace.labels.view().unwrap().is_empty());
+}
+
+#[rstest]
+#[case::lives(json!({"metadata": {"name": "a"}, "status": {"phase": "Active"}}))]
+#[case::goes_away(json!({"metadata": {"name": "a"}, "status": {"phase": "Terminating"}}))]
+#[case::was_deleted(json!({"metadata": {"name": "a", "deletionTimestamp": "2026-11-02T00:00:00Z"}}))]
+#[case::without_a_status(json!({"metadata": {"name": "a"}}))]
+fn a_namespace_that_goes_away(#[case] json: Value) {
+    let namespace = Namespace::decode(&json.to_string(), &mut Decoder::default()).unwrap();
+    assert_eq!(namespace.terminating, read::is_namespace_terminating(&json));
 }
 
 #[test]

@@ -214,7 +214,7 @@ impl<'s> Duty<'s> {
         let now = self.now();
         if now < self.latest.saturating_sub(TOLERANCE).unwrap_or(now) {
             (self.next_round, self.next_report, self.healed) = (now, now, now);
-            self.memory.clock_put_back();
+            self.memory.clock_put_back(now);
             self.everything();
             self.latest = now;
         }
@@ -286,14 +286,14 @@ impl<'s> Duty<'s> {
         let policy = Arc::clone(&self.policies.borrow_and_update());
         let before = self.mode();
         self.hands.keep = Arc::new(Keep::of(&policy));
-        self.hands.zone = cluster_zone(&policy);
+        let before_zone = std::mem::replace(&mut self.hands.zone, cluster_zone(&policy));
         self.policy = policy;
         if self.mode() != before {
             self.takeover = self.scheduler.takeover(self.now(), None);
             self.clear_line();
             self.say_mode();
         }
-        self.memory.begin_anew(self.now());
+        self.memory.begin_anew(self.now(), before_zone != self.hands.zone);
         self.next_report = Timestamp::MIN;
         self.everything();
     }

@@ -6,7 +6,7 @@ use std::sync::Arc;
 use jiff::Timestamp;
 
 use super::name::Name;
-use crate::cluster::slim::{CronJob, Version};
+use crate::cluster::slim::{CronJob, Second, Version};
 use crate::scheduler::view::Status;
 
 /// By name.
@@ -20,6 +20,9 @@ pub(super) struct Known {
     pub(super) seen: Arc<CronJob>,
     /// Since when this generation has been seen, with the policy in use.
     pub(super) since: Timestamp,
+    /// Since when its starts depend on what they do now, as far as anybody knows: what came due
+    /// before is not missed.
+    pub(super) in_force: Timestamp,
     /// Its schedule was edited, and no news have asked for a pass since: one that nothing but our
     /// own order asks for would make a start of the past.
     pub(super) edited: bool,
@@ -70,6 +73,9 @@ impl Memory {
         }
         let timetable = |cronjob: &CronJob| (cronjob.schedule.clone(), cronjob.time_zone.clone());
         known.edited = timetable(&before) != timetable(stored);
+        if known.edited || begins_anew(&before, stored) {
+            known.in_force = now;
+        }
         if known.edited { News::Rescheduled } else { News::Changed }
     }
 
@@ -103,17 +109,24 @@ impl Memory {
     }
 
     /// Another policy is in use: what came due before is not looked at by its light, and what was
-    /// known for certain was so in another capacity.
-    pub(super) fn begin_anew(&mut self, now: Timestamp) {
+    /// known for certain was so in another capacity. `by_other_clocks` says that the policy names
+    /// another zone for those that name none.
+    pub(super) fn begin_anew(&mut self, now: Timestamp, by_other_clocks: bool) {
         for known in self.0.values_mut() {
             known.since = now;
             known.verified = false;
+            if by_other_clocks && known.seen.time_zone.is_none() {
+                known.in_force = now;
+            }
         }
     }
 
     /// The clock was put back: nothing that is remembered lies in the future.
-    pub(super) fn clock_put_back(&mut self) {
-        self.0.values_mut().for_each(|known| known.passed = None);
+    pub(super) fn clock_put_back(&mut self, now: Timestamp) {
+        for known in self.0.values_mut() {
+            known.passed = None;
+            known.in_force = known.in_force.min(now);
+        }
     }
 }
 
@@ -121,9 +134,13 @@ impl Memory {
 
 impl Known {
     fn new(seen: Arc<CronJob>, now: Timestamp) -> Self {
+        let created = seen.meta.created.map(Second::time);
+        // Edits that were made before this term only the object tells of.
+        let in_force = created.and_then(|created| seen.scheduling.in_force(created));
         Self {
             seen,
             since: now,
+            in_force: in_force.unwrap_or(now),
             edited: false,
             written: None,
             unwritten: None,
@@ -141,11 +158,108 @@ impl Known {
     }
 }
 
+/// Whether what is missed is counted anew, beside an edit of the schedule or the zone.
+fn begins_anew(before: &CronJob, after: &CronJob) -> bool {
+    let what = |cronjob: &CronJob| {
+        let scheduling = &cronjob.scheduling;
+        (scheduling.suspended, scheduling.concurrency.clone(), cronjob.starting_deadline)
+    };
+    what(before) != what(after)
+}
+
 /// Whether one state of an object is newer than another. The versions of one object can be
 /// compared where they are numbers (KEP-5504); where they are not, the first is taken for newer.
 fn is_newer(one: &CronJob, other: &CronJob) -> bool {
     match (&one.meta.version, &other.meta.version) {
         (Version::Number(one), Version::Number(other)) => one > other,
         (one, other) => one != other,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::sync::Arc;
+
+    use jiff::Timestamp;
+    use rstest::rstest;
+    use serde_json::{Value as Json, json};
+
+    use super::{Memory, Name};
+    use crate::cluster::slim::{CronJob, Decoder, Slim};
+
+    fn at(time: &str) -> Timestamp {
+        format!("2026-11-21T{time}:00Z").parse().unwrap()
+    }
+
+    fn stored(overlay: &Json) -> Arc<CronJob> {
+        let mut json = json!({
+            "metadata": {
+                "name": "a", "namespace": "shop", "uid": "u-a", "resourceVersion": "7",
+                "creationTimestamp": "2026-11-21T08:00:00Z", "generation": 1,
+            },
+            "spec": {"schedule": "@daily", "suspend": false, "jobTemplate": {"spec": {}}},
+        });
+        json_patch::merge(&mut json, overlay);
+        Arc::new(CronJob::decode(&json.to_string(), &mut Decoder::default()).unwrap())
+    }
+
+    fn edited(time: &str) -> Json {
+        json!({"metadata": {"generation": 2, "managedFields": [
+            {"manager": "helm", "time": at(time), "fieldsV1": {"f:spec": {"f:schedule": {}}}},
+        ]}})
+    }
+
+    /// What is seen first has an age of its own, if it tells.
+    #[rstest]
+    #[case::never_edited(json!({}), "08:00")]
+    #[case::edited(edited("09:00"), "09:00")]
+    #[case::edited_nobody_knows_when(json!({"metadata": {"generation": 2}}), "11:00")]
+    #[case::no_creation(json!({"metadata": {"creationTimestamp": null}}), "11:00")]
+    fn since_when_a_spec_is_in_force(#[case] overlay: Json, #[case] expected: &str) {
+        let (stored, mut memory) = (stored(&overlay), Memory::default());
+        let name = Name::of(&stored.meta);
+        memory.see(&name, &stored, at("11:00"));
+        assert_eq!(memory.known(&name).unwrap().in_force, at(expected));
+    }
+
+    /// What is seen to be edited counts from then, whatever the object tells.
+    #[rstest]
+    #[case::nothing(json!({}), "08:00")]
+    #[case::image(json!({"spec": {"jobTemplate": {"spec": {"x": 1}}}, "metadata": {"generation": 2}}), "08:00")]
+    #[case::status(json!({"status": {"lastScheduleTime": "2026-11-21T10:00:00Z"}}), "08:00")]
+    #[case::schedule(json!({"spec": {"schedule": "@hourly"}}), "11:30")]
+    #[case::zone(json!({"spec": {"timeZone": "Asia/Tokyo"}}), "11:30")]
+    #[case::suspension(json!({"spec": {"suspend": true}}), "11:30")]
+    #[case::deadline(json!({"spec": {"startingDeadlineSeconds": 60}}), "11:30")]
+    #[case::concurrency(json!({"spec": {"concurrencyPolicy": "Forbid"}}), "11:30")]
+    #[case::another_of_its_name(json!({"metadata": {"uid": "u-b", "creationTimestamp": "2026-11-21T11:20:00Z"}}), "11:20")]
+    fn an_edit_begins_anew(#[case] overlay: Json, #[case] expected: &str) {
+        let (before, mut memory) = (stored(&json!({})), Memory::default());
+        let name = Name::of(&before.meta);
+        memory.see(&name, &before, at("11:00"));
+        memory.see(&name, &stored(&overlay), at("11:30"));
+        assert_eq!(memory.known(&name).unwrap().in_force, at(expected));
+    }
+
+    /// Another zone of the cluster is an edit of every schedule that names none.
+    #[test]
+    fn another_zone_of_the_cluster_begins_anew() {
+        let zoned = json!({"metadata": {"name": "b"}, "spec": {"timeZone": "Asia/Tokyo"}});
+        let mut memory = Memory::default();
+        let names = [stored(&json!({})), stored(&zoned)].map(|stored| {
+            let name = Name::of(&stored.meta);
+            memory.see(&name, &stored, at("11:00"));
+            name
+        });
+        let mut in_force = |anew: bool| {
+            memory.begin_anew(at("11:30"), anew);
+            names.each_ref().map(|name| memory.known(name).unwrap().in_force)
+        };
+        assert_eq!(in_force(false), [at("08:00"), at("08:00")]);
+        assert_eq!(in_force(true), [at("11:30"), at("08:00")]);
+        // Nothing has been in force since a time that is yet to come.
+        memory.clock_put_back(at("11:10"));
+        let in_force = names.each_ref().map(|name| memory.known(name).unwrap().in_force);
+        assert_eq!(in_force, [at("11:10"), at("08:00")]);
     }
 }

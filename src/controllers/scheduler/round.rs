@@ -57,8 +57,19 @@ impl Duty<'_> {
         let name = Name::of(&cronjob.meta);
         let jobs = self.jobs_of(cronjob);
         let children = views::children(jobs.iter().map(|job| &**job), cronjob, |_| false);
-        let view = views::cronjob(cronjob, None);
-        let observation = observe(&view, &children, &self.hands.zone, self.grace(), now);
+        let written = views::cronjob(cronjob, None);
+        let known = self.memory.known(&name).map(|known| known.in_force);
+        let store = &self.scheduler.footing.watches.store;
+        let namespace = store.namespaces.find(&cronjob.meta.namespace);
+        let view = crate::scheduler::CronJob {
+            in_force: Some(known.or(written.in_force).unwrap_or(now)),
+            // Only where the policy asks for namespaces. Elsewhere its deletion shows a moment
+            // later, as that of the CronJob.
+            namespace_terminating: namespace.is_some_and(|namespace| namespace.terminating),
+            ..written
+        };
+        let is_there = |job: &str| Some(store.jobs.find(&cronjob.meta.namespace, job).is_some());
+        let observation = observe(&view, &children, is_there, &self.hands.zone, self.grace(), now);
         for state in observation.states() {
             *round.counts.entry(state).or_default() += 1;
         }

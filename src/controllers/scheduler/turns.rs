@@ -61,7 +61,7 @@ impl Duty<'_> {
             tracing::info!("nobody else starts CronJobs: from now on this does");
             self.next_report = Timestamp::MIN;
             self.say_mode();
-            self.memory.begin_anew(now);
+            self.memory.begin_anew(now, false);
             self.everything();
         }
         while let Some((_, name)) = self.timers.pop_due(now) {

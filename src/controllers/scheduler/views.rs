@@ -25,13 +25,16 @@ pub(super) fn cronjob<'a>(
             ..unwritten.clone()
         },
     };
+    // What has no such time starts nothing.
+    let created = meta.created.map_or(Timestamp::MAX, slim::Second::time);
     CronJob {
         namespace: &meta.namespace,
         name: &meta.name,
         uid: Cow::Owned(meta.uid.to_string()),
-        // What has no such time starts nothing.
-        created: meta.created.map_or(Timestamp::MAX, slim::Second::time),
+        created,
+        in_force: scheduling.in_force(created),
         terminating: meta.ending.is_some(),
+        namespace_terminating: false,
         schedule: stored.schedule.as_deref().unwrap_or_default(),
         time_zone: stored.time_zone.as_deref(),
         suspended: scheduling.suspended,
@@ -89,7 +92,8 @@ pub(super) fn child<'a>(job: &'a slim::Job, cronjob: &slim::CronJob, held: bool)
         terminating: job.is_terminating(),
         held,
         suspended: job.suspended,
-        ran: job.ran,
+        waits: job.waits,
+        ending: job.ending(),
     }
 }
 

@@ -4,12 +4,17 @@ use std::fmt;
 
 use jiff::Timestamp;
 
-use super::{Blocked, MOST, MissedStarts, Observation, Trouble, WhyMissed};
+use super::{Blocked, MOST, MissedStarts, Observation, Perhaps, Stuck, Trouble, WhyMissed};
 
 /// Something that needs looking at.
 #[derive(Clone, Copy, Debug, Eq, PartialEq)]
 pub enum Finding<'o> {
     HeldBack(&'o Blocked, MissedStarts),
+    /// The last start lies ahead, and the next one behind that.
+    LastStartAhead {
+        last: Timestamp,
+        next: Option<Timestamp>,
+    },
     Missed(MissedStarts),
     NeverStarted(&'o [String]),
     /// Nothing has succeeded since then; `ever` says whether anything did before.
@@ -17,6 +22,7 @@ pub enum Finding<'o> {
         since: Timestamp,
         ever: bool,
     },
+    Stuck(&'o [Stuck]),
     Trouble(&'o Trouble),
 }
 
@@ -30,15 +36,32 @@ impl Observation {
             None => Finding::Missed(missed),
         });
         let ever = self.last_success.is_some();
-        let stuck = &self.never_started[..];
+        let (waiting, stuck) = (&self.never_started[..], &self.stuck[..]);
+        let ahead = self.last_ahead.map(|last| Finding::LastStartAhead { last, next: self.next });
         [
             self.trouble.as_ref().map(Finding::Trouble),
+            ahead,
             missed,
-            (!stuck.is_empty()).then_some(Finding::NeverStarted(stuck)),
+            (!waiting.is_empty()).then_some(Finding::NeverStarted(waiting)),
+            (!stuck.is_empty()).then_some(Finding::Stuck(stuck)),
             self.overdue.map(|since| Finding::Overdue { since, ever }),
         ]
         .into_iter()
         .flatten()
+    }
+
+    /// What a person is told who would like to know; `None` where everything is known.
+    pub fn doubt(&self) -> Option<String> {
+        let Perhaps { missed, overdue } = self.perhaps;
+        let what = match (missed, &self.blocked, overdue) {
+            (Some(missed), Some(Blocked { job, .. }), _) => {
+                format!("{} held back by job/{job}", Starts(missed))
+            }
+            (Some(missed), None, _) => format!("{} missed", Starts(missed)),
+            (None, _, Some(since)) => format!("a success is missing since {since}"),
+            (None, _, None) => return None,
+        };
+        Some(format!("not known whether {what}: nothing tells since when it has this schedule"))
     }
 
     /// Whether a person should look.
@@ -46,12 +69,17 @@ impl Observation {
         self.findings().next().is_some()
     }
 
-    /// The words of [`STATES`] that apply: those of the findings, and of what is meant to be so. A
-    /// `CronJob` is `fine` where no other word applies.
+    /// The words of [`STATES`] that apply: those of the findings, of what is meant to be so, and of
+    /// what nobody knows. A `CronJob` is `fine` where no other word applies.
     pub fn states(&self) -> Vec<&'static str> {
         let mut states: Vec<&'static str> = self.findings().map(Finding::state).collect();
-        let meant = [("suspended", self.suspended), ("terminating", self.terminating)];
-        states.extend(meant.into_iter().filter(|(_, is)| *is).map(|(state, _)| state));
+        let beside = [
+            ("namespace-terminating", self.namespace_terminating),
+            (NOT_KNOWN, self.perhaps != Perhaps::default()),
+            ("suspended", self.suspended),
+            ("terminating", self.terminating),
+        ];
+        states.extend(beside.into_iter().filter(|(_, is)| *is).map(|(state, _)| state));
         if states.is_empty() {
             states.push("fine");
         }
@@ -77,9 +105,11 @@ impl Finding<'_> {
     pub const fn state(self) -> &'static str {
         match self {
             Self::HeldBack(..) => "held-back",
+            Self::LastStartAhead { .. } => "last-start-ahead",
             Self::Missed(_) => "missed",
             Self::NeverStarted(_) => "never-started",
             Self::Overdue { .. } => "overdue",
+            Self::Stuck(_) => "stuck",
             Self::Trouble(Trouble::Never | Trouble::TooLate(_)) => "never-due",
             Self::Trouble(Trouble::Unreadable(_)) => "unreadable",
         }
@@ -96,23 +126,39 @@ impl fmt::Display for Finding<'_> {
                     None => Ok(()),
                 }
             }
+            Self::LastStartAhead { last, next } => {
+                write!(f, "its last start is written down as {last}, which lies ahead: ")?;
+                match next {
+                    Some(next) => write!(f, "nothing starts before {next}"),
+                    None => write!(f, "nothing starts until then"),
+                }
+            }
             Self::Missed(missed) => write!(f, "{} missed: {}", Starts(*missed), missed.why),
             Self::NeverStarted(jobs) => {
-                let shown: Vec<String> =
-                    jobs.iter().take(SHOWN).map(|job| format!("job/{job}")).collect();
-                write!(f, "no Pod has run of {}", shown.join(", "))?;
-                match jobs.len().saturating_sub(SHOWN) {
-                    0 => Ok(()),
-                    more => write!(f, " and {more} more"),
-                }
+                write!(f, "no Pod is ready or has ended of ")?;
+                listed(f, jobs.iter().map(|job| format!("job/{job}")))
             }
             Self::Overdue { since, ever: true } => write!(f, "no success since {since}"),
             Self::Overdue { since, ever: false } => {
                 write!(f, "no success since its creation, {since}")
             }
+            Self::Stuck(jobs) => listed(
+                f,
+                jobs.iter().map(|Stuck { job, since, why }| {
+                    format!("job/{job} is being ended since {since} ({why})")
+                }),
+            ),
             Self::Trouble(trouble) => trouble.fmt(f),
         }
     }
+}
+
+/// The first few, and how many more there are.
+fn listed(f: &mut fmt::Formatter<'_>, all: impl ExactSizeIterator<Item = String>) -> fmt::Result {
+    let more = all.len().saturating_sub(SHOWN);
+    let shown: Vec<String> = all.take(SHOWN).collect();
+    f.write_str(&shown.join(", "))?;
+    if more > 0 { write!(f, " and {more} more") } else { Ok(()) }
 }
 
 // === impl WhyMissed ===
@@ -123,6 +169,7 @@ impl WhyMissed {
         match self {
             Self::Deadline => "deadline",
             Self::Forbid => "forbid",
+            Self::NotKnown => NOT_KNOWN,
             Self::NotStarted => "not-started",
         }
     }
@@ -133,6 +180,10 @@ impl fmt::Display for WhyMissed {
         f.write_str(match self {
             Self::Deadline => "too late by startingDeadlineSeconds",
             Self::Forbid => "another Job runs, and concurrencyPolicy is Forbid",
+            Self::NotKnown => {
+                "nobody has made a Job, or one that its status lists is there and runs, and \
+                 concurrencyPolicy is Forbid"
+            }
             Self::NotStarted => "nobody has made a Job",
         })
     }
@@ -153,17 +204,28 @@ impl fmt::Display for Starts {
 }
 
 /// Every word of [`Observation::states`].
-pub const STATES: [&str; 9] = [
+pub const STATES: [&str; 13] = [
     "fine",
     "held-back",
+    "last-start-ahead",
     "missed",
+    "namespace-terminating",
     "never-due",
     "never-started",
+    NOT_KNOWN,
     "overdue",
+    "stuck",
     "suspended",
     "terminating",
     "unreadable",
 ];
+
+/// Those that nobody needs to look at.
+pub const AS_MEANT: [&str; 5] =
+    ["fine", "namespace-terminating", NOT_KNOWN, "suspended", "terminating"];
+
+/// The word for what nobody knows.
+pub const NOT_KNOWN: &str = "not-known";
 
 /// More names than these help nobody.
 const SHOWN: usize = 3;

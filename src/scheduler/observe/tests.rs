@@ -5,13 +5,13 @@ use proptest::prelude::*;
 use proptest::sample::select;
 use rstest::rstest;
 
-use super::{MOST, Observation, STATES, WhyMissed, observe};
+use super::{AS_MEANT, MOST, Observation, STATES, WhyMissed, observe};
 use crate::batch::Outcome;
 use crate::batch::zone::{Zone, check};
 use crate::scheduler::job;
 use crate::scheduler::missed::{AFTER_SLOT, next_look};
 use crate::scheduler::timetable::Timetable;
-use crate::scheduler::view::{Active, Child, Concurrency, CronJob, Status};
+use crate::scheduler::view::{Active, Child, Concurrency, CronJob, Ending, Status};
 
 /// A time of 2026-11-21 such as `08:29`, or a whole one.
 fn at(text: &str) -> Timestamp {
@@ -31,7 +31,9 @@ fn cronjob(schedule: &'static str, last: &str) -> CronJob<'static> {
         name: "a",
         uid: Cow::Borrowed("u-a"),
         created: at("2026-11-01T00:00:30Z"),
+        in_force: Some(at("2026-01-01T00:00:00Z")),
         terminating: false,
+        namespace_terminating: false,
         schedule,
         time_zone: None,
         suspended: false,
@@ -48,11 +50,22 @@ fn cronjob(schedule: &'static str, last: &str) -> CronJob<'static> {
 }
 
 fn unused(schedule: &'static str, created: &str) -> CronJob<'static> {
-    CronJob { created: at(created), status: Status::default(), ..cronjob(schedule, created) }
+    let created_at = at(created);
+    CronJob {
+        created: created_at,
+        in_force: Some(created_at),
+        status: Status::default(),
+        ..cronjob(schedule, created)
+    }
 }
 
 fn in_zone(zone: &'static str, schedule: &'static str, last: &str) -> CronJob<'static> {
     CronJob { time_zone: Some(zone), ..cronjob(schedule, last) }
+}
+
+/// Its spec has been in force since `edited`.
+fn edited(edited: &str, schedule: &'static str, last: &str) -> CronJob<'static> {
+    CronJob { in_force: Some(at(edited)), ..cronjob(schedule, last) }
 }
 
 fn with_deadline(seconds: i64, schedule: &'static str, last: &str) -> CronJob<'static> {
@@ -87,7 +100,8 @@ fn running(slot: &str, created: &str) -> Child<'static> {
         terminating: false,
         held: false,
         suspended: false,
-        ran: true,
+        waits: false,
+        ending: None,
     }
 }
 
@@ -97,16 +111,33 @@ fn succeeded(slot: &str, created: &str, completed: &str) -> Child<'static> {
 }
 
 fn pulling(slot: &str) -> Child<'static> {
-    Child { ran: false, ..running(slot, slot) }
+    Child { waits: true, ..running(slot, slot) }
+}
+
+/// Its Pods are being ended.
+fn ending(since: Option<&str>, why: &'static str) -> Child<'static> {
+    let ending = Some(Ending { since: since.map(at), why: why.into() });
+    Child { ending, ..running("10:00", "10:00") }
 }
 
 const GRACE: SignedDuration = SignedDuration::from_secs(30);
 
 fn seen(cronjob: &CronJob<'_>, children: &[Child<'_>], now: &str) -> Observation {
-    let seen = observe(cronjob, children, &Zone::UTC, GRACE, at(now));
+    seen_beside(cronjob, children, Some(false), now)
+}
+
+/// `is_there` says whether there are Jobs that are listed and not among the children.
+fn seen_beside(
+    cronjob: &CronJob<'_>,
+    children: &[Child<'_>],
+    is_there: Option<bool>,
+    now: &str,
+) -> Observation {
+    let seen = observe(cronjob, children, |_| is_there, &Zone::UTC, GRACE, at(now));
     let states = seen.states();
     assert!(states.iter().all(|state| STATES.contains(state)), "{states:?}");
     assert_eq!(seen.needs_attention(), !seen.to_string().is_empty());
+    assert_eq!(seen.needs_attention(), !states.iter().all(|state| AS_MEANT.contains(state)));
     seen
 }
 
@@ -211,7 +242,16 @@ fn due_and_next(
 #[case::endless_deadline(with_deadline(i64::MAX, "0 * * * *", "10:00"), &[], "11:30", Some((1, "11:00", "11:00", "not-started")))]
 #[case::held_back(forbidding(&[&running("10:00", "10:00")], "0 * * * *", "10:00"), &[running("10:00", "10:00")], "12:30", Some((2, "11:00", "12:00", "forbid")))]
 #[case::held_back_beyond_the_deadline(CronJob { deadline: Some(5), ..forbidding(&[&running("10:00", "10:00")], "0 * * * *", "10:00") }, &[running("10:00", "10:00")], "11:30", Some((1, "11:00", "11:00", "forbid")))]
-#[case::held_back_by_one_that_is_not_shown(forbidding(&[&running("10:00", "10:00")], "0 * * * *", "10:00"), &[], "11:30", Some((1, "11:00", "11:00", "forbid")))]
+#[case::forbid_with_a_job_that_is_not_there(forbidding(&[&running("10:00", "10:00")], "0 * * * *", "10:00"), &[], "11:30", Some((1, "11:00", "11:00", "not-started")))]
+#[case::forbid_with_one_that_is_there(forbidding(&[&running("09:00", "09:00"), &running("10:00", "10:00")], "0 * * * *", "10:00"), &[running("10:00", "10:00")], "11:30", Some((1, "11:00", "11:00", "forbid")))]
+#[case::rescheduled(edited("11:15", "0 * * * *", "2026-11-16T02:00:00Z"), &[], "11:30", None)]
+#[case::rescheduled_and_missed_since(edited("09:15", "0 * * * *", "2026-11-16T02:00:00Z"), &[], "11:30", Some((2, "10:00", "11:00", "not-started")))]
+#[case::edited_at_a_start(edited("11:00", "0 * * * *", "08:00"), &[], "11:30", None)]
+#[case::started_since_the_edit(edited("08:15", "0 * * * *", "10:00"), &[], "11:30", Some((1, "11:00", "11:00", "not-started")))]
+#[case::edited_to_every(edited("09:00", "@every 50m", "08:10"), &[], "11:30", Some((2, "09:50", "10:40", "not-started")))]
+#[case::held_back_since_an_edit(CronJob { in_force: Some(at("11:15")), ..forbidding(&[&running("08:00", "08:00")], "0 * * * *", "08:00") }, &[running("08:00", "08:00")], "12:30", Some((1, "12:00", "12:00", "forbid")))]
+#[case::last_start_ahead(cronjob("0 * * * *", "2026-12-21T08:00:00Z"), &[], "11:30", None)]
+#[case::namespace_terminating(CronJob { namespace_terminating: true, ..cronjob("0 * * * *", "08:00") }, &[], "11:30", None)]
 #[case::forbid_with_a_job_that_is_over(forbidding(&[&running("10:00", "10:00")], "0 * * * *", "10:00"), &[succeeded("10:00", "10:00", "10:05")], "11:30", Some((1, "11:00", "11:00", "not-started")))]
 #[case::forbid_with_nothing_active(forbidding(&[], "0 * * * *", "10:00"), &[], "11:30", Some((1, "11:00", "11:00", "not-started")))]
 #[case::replace_waits_for_nobody(CronJob { concurrency: Concurrency::Replace, ..forbidding(&[&running("10:00", "10:00")], "0 * * * *", "10:00") }, &[running("10:00", "10:00")], "11:30", Some((1, "11:00", "11:00", "not-started")))]
@@ -230,6 +270,121 @@ fn missed(
     assert_eq!(found, expected, "{seen:#?}");
     let held_back = seen.missed.is_some_and(|missed| missed.why == WhyMissed::Forbid);
     assert_eq!(seen.blocked.is_some(), held_back);
+}
+
+/// What is known of the Jobs that a status lists and that are no children.
+#[rstest]
+#[case::there(Some(true), "forbid")]
+#[case::not_there(Some(false), "not-started")]
+#[case::nobody_knows(None, "not-known")]
+fn a_listed_job_that_is_no_child(#[case] is_there: Option<bool>, #[case] why: &str) {
+    let cronjob = forbidding(&[&running("10:00", "10:00")], "0 * * * *", "10:00");
+    let seen = seen_beside(&cronjob, &[], is_there, "11:30");
+    assert_eq!(seen.missed.map(|missed| missed.why.as_str()), Some(why));
+    assert_eq!(seen.blocked.is_some(), why == "forbid");
+    let late = CronJob { deadline: Some(5), ..cronjob };
+    let seen = seen_beside(&late, &[], is_there, "11:30");
+    let why = if is_there == Some(true) { "forbid" } else { "deadline" };
+    assert_eq!(seen.missed.map(|missed| missed.why.as_str()), Some(why));
+}
+
+/// Where nobody knows since when the spec is as it is.
+#[rstest]
+#[case::nothing_since("0 * * * *", "11:00", "fine", None)]
+#[case::perhaps_missed("0 * * * *", "10:00", "not-known", Some((1, "not-started")))]
+#[case::perhaps_overdue("0 * * * *", "08:00", "not-known", Some((3, "not-started")))]
+#[case::perhaps_many("* * * * *", "2026-11-16T02:00:00Z", "not-known", Some((MOST, "not-started")))]
+fn nobody_knows_of_edits(
+    #[case] schedule: &'static str,
+    #[case] last: &str,
+    #[case] states: &str,
+    #[case] perhaps: Option<(usize, &str)>,
+) {
+    let cronjob = CronJob { in_force: None, ..cronjob(schedule, last) };
+    let seen = seen(&cronjob, &[], "11:30");
+    assert_eq!((seen.missed, seen.overdue, seen.needs_attention()), (None, None, false));
+    assert_eq!(seen.states(), [states]);
+    let found = seen.perhaps.missed.map(|missed| (missed.count, missed.why.as_str()));
+    assert_eq!(found, perhaps);
+    assert_eq!(seen.doubt().is_none(), perhaps.is_none());
+}
+
+#[test]
+fn what_is_not_known_is_told() {
+    let doubtful = |last, success| {
+        let mut cronjob = CronJob { in_force: None, ..cronjob("0 * * * *", last) };
+        cronjob.status.last_successful = Some(at(success));
+        seen(&cronjob, &[], "11:30").doubt().unwrap()
+    };
+    assert_eq!(
+        doubtful("09:00", "09:00"),
+        "not known whether 2 starts since 2026-11-21T10:00:00Z are missed: nothing tells since \
+         when it has this schedule"
+    );
+    assert_eq!(
+        doubtful("11:00", "08:00"),
+        "not known whether a success is missing since 2026-11-21T08:00:00Z: nothing tells since \
+         when it has this schedule"
+    );
+}
+
+#[test]
+fn who_perhaps_holds_back_is_told() {
+    let child = running("10:00", "10:00");
+    let cronjob = CronJob { in_force: None, ..forbidding(&[&child], "0 * * * *", "10:00") };
+    let told = seen(&cronjob, &[child], "11:30").doubt();
+    assert_eq!(
+        told.as_deref(),
+        Some(
+            "not known whether the start at 2026-11-21T11:00:00Z is held back by \
+             job/a-29920920: nothing tells since when it has this schedule"
+        )
+    );
+}
+
+/// What the controller makes at its next look.
+#[rstest]
+#[case::nothing(cronjob("0 * * * *", "11:00"), "-")]
+#[case::due(cronjob("0 * * * *", "09:00"), "11:00")]
+#[case::an_earlier_hour(edited("11:15", "0 5 * * *", "2026-11-20T23:00:00Z"), "05:00")]
+#[case::a_later_hour(edited("11:15", "0 23 * * *", "05:00"), "-")]
+#[case::in_time(with_deadline(1801, "0 * * * *", "09:00"), "11:00")]
+#[case::too_late(with_deadline(1800, "0 * * * *", "09:00"), "-")]
+#[case::suspended(CronJob { suspended: true, ..cronjob("0 * * * *", "09:00") }, "-")]
+#[case::namespace_terminating(CronJob { namespace_terminating: true, ..cronjob("0 * * * *", "09:00") }, "-")]
+#[case::made_and_not_written_down(forbidding(&[&running("11:00", "11:00")], "0 * * * *", "09:00"), "-")]
+#[case::never(with_deadline(0, "0 * * * *", "09:00"), "-")]
+fn pending(#[case] cronjob: CronJob<'_>, #[case] expected: &str) {
+    let expected = if expected == "-" { None } else { Some(at(expected)) };
+    assert_eq!(seen(&cronjob, &[], "11:30").pending, expected);
+}
+
+#[rstest]
+#[case::past("11:00", false)]
+#[case::a_clock_that_is_ahead("11:30:30", false)]
+#[case::ahead("11:30:31", true)]
+#[case::a_month_ahead("2026-12-21T02:00:00Z", true)]
+fn a_last_start_that_lies_ahead(#[case] last: &str, #[case] expected: bool) {
+    let mut cronjob = cronjob("0 * * * *", last);
+    for suspended in [false, true] {
+        cronjob.suspended = suspended;
+        let seen = seen(&cronjob, &[], "11:30");
+        assert_eq!(seen.states().contains(&"last-start-ahead"), expected, "{seen:#?}");
+    }
+}
+
+/// A Job that is about to be over and is not.
+#[rstest]
+#[case::long(ending(Some("11:19:59"), "DeadlineExceeded"), "stuck")]
+#[case::a_moment(ending(Some("11:20"), "DeadlineExceeded"), "fine")]
+#[case::since_no_time(ending(None, "DeadlineExceeded"), "fine")]
+#[case::over(Child { finish: Some(Outcome::Failure), ..ending(Some("11:00"), "DeadlineExceeded") }, "fine")]
+#[case::deleted(Child { terminating: true, ..ending(Some("11:00"), "deleted") }, "stuck")]
+#[case::that_never_ran(Child { waits: true, ..ending(Some("11:00"), "BackoffLimitExceeded") }, "stuck")]
+#[case::that_never_ran_a_moment(Child { waits: true, ..ending(Some("11:25"), "BackoffLimitExceeded") }, "fine")]
+fn a_job_that_does_not_end(#[case] child: Child<'_>, #[case] state: &str) {
+    let seen = seen(&cronjob("0 * * * *", "11:00"), &[child], "11:30");
+    assert_eq!(seen.states(), [state], "{seen:#?}");
 }
 
 #[rstest]
@@ -261,6 +416,8 @@ fn lag(#[case] children: &[Child<'_>], #[case] expected: Option<i64>) {
 #[case::suspended(CronJob { suspended: true, ..cronjob("0 * * * *", "08:00") }, &[], "11:30", false)]
 #[case::terminating(CronJob { terminating: true, ..cronjob("0 * * * *", "08:00") }, &[], "11:30", false)]
 #[case::every(cronjob("@every 30m", "10:29"), &[], "11:30", true)]
+#[case::rescheduled(edited("09:30", "0 * * * *", "2026-11-16T02:00:00Z"), &[], "11:30", false)]
+#[case::long_after_an_edit(edited("09:29", "0 * * * *", "2026-11-16T02:00:00Z"), &[], "11:30", true)]
 #[case::no_interval(cronjob("0 0 31 2 *", "08:00"), &[], "11:30", false)]
 fn overdue(
     #[case] cronjob: CronJob<'_>,
@@ -310,13 +467,21 @@ fn never_started(#[case] child: Child<'_>, #[case] now: &str, #[case] expected: 
      no success since its creation, 2026-11-21T00:00:00Z")]
 #[case::held_back(forbidding(&[&pulling("10:00")], "0 * * * *", "10:00"), &[pulling("10:00")], "held-back never-started",
     "the start at 2026-11-21T11:00:00Z is held back by job/a-29920920, which is there since \
-     2026-11-21T10:00:00Z; no Pod has run of job/a-29920920")]
-#[case::held_back_by_one_that_is_not_shown(forbidding(&[&pulling("09:00")], "0 * * * *", "09:00"), &[], "held-back overdue",
-    "2 starts since 2026-11-21T10:00:00Z are held back by job/a-29920860; \
+     2026-11-21T10:00:00Z; no Pod is ready or has ended of job/a-29920920")]
+#[case::held_back_by_one_that_does_not_end(forbidding(&[&running("10:00", "10:00")], "0 * * * *", "10:00"), &[ending(Some("10:05"), "DeadlineExceeded")], "held-back stuck",
+    "the start at 2026-11-21T11:00:00Z is held back by job/a-29920920, which is there since \
+     2026-11-21T10:00:00Z; job/a-29920920 is being ended since 2026-11-21T10:05:00Z \
+     (DeadlineExceeded)")]
+#[case::last_start_ahead(cronjob("0 2 * * *", "2026-12-19T02:00:00Z"), &[], "last-start-ahead",
+    "its last start is written down as 2026-12-19T02:00:00Z, which lies ahead: nothing starts \
+     before 2026-12-20T02:00:00Z")]
+#[case::namespace_terminating(CronJob { namespace_terminating: true, ..cronjob("nothing", "08:00") }, &[], "namespace-terminating", "")]
+#[case::held_back_by_one_that_is_not_there(forbidding(&[&pulling("09:00")], "0 * * * *", "09:00"), &[], "missed overdue",
+    "2 starts since 2026-11-21T10:00:00Z are missed: nobody has made a Job; \
      no success since 2026-11-21T09:00:00Z")]
 #[case::many_never_started(cronjob("0 * * * *", "11:00"),
     &[pulling("07:00"), pulling("08:00"), pulling("09:00"), pulling("10:00"), pulling("11:00")], "never-started",
-    "no Pod has run of job/a-29920740, job/a-29920800, job/a-29920860 and 2 more")]
+    "no Pod is ready or has ended of job/a-29920740, job/a-29920800, job/a-29920860 and 2 more")]
 #[case::unknown_zone(in_zone("Europe/Berln", "0 * * * *", "08:00"), &[], "unreadable",
     "invalid timeZone: \"Europe/Berln\": unknown time zone `Europe/Berln`; use a name of the IANA \
      database, such as `Europe/Berlin`")]
@@ -346,7 +511,7 @@ fn is_told(
 fn the_zone_that_is_followed() {
     let berlin = check("Europe/Berlin").unwrap();
     let followed = |cronjob: &CronJob<'_>| {
-        let seen = observe(cronjob, &[], &berlin, GRACE, at("11:30"));
+        let seen = observe(cronjob, &[], |_| None, &berlin, GRACE, at("11:30"));
         seen.zone.map(|zone| zone.name().to_owned())
     };
     assert_eq!(followed(&cronjob("0 * * * *", "11:00")).as_deref(), Some("Europe/Berlin"));
@@ -390,7 +555,7 @@ proptest! {
         let mut cronjob = in_zone(zone, schedule, "00:00");
         cronjob.status.last_schedule = Some(second(last));
         let now = second(last + passed);
-        let seen = observe(&cronjob, &[], &Zone::UTC, GRACE, now);
+        let seen = observe(&cronjob, &[], |_| None, &Zone::UTC, GRACE, now);
         let timetable = Timetable::read(schedule, Some(zone), &Zone::UTC).unwrap();
         let look = next_look(&timetable, cronjob.since(), now).unwrap();
         prop_assert_eq!(seen.next.map(|next| next + AFTER_SLOT), Some(look));

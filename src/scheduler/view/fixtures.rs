@@ -11,7 +11,9 @@ impl CronJob<'static> {
             name: "tidy",
             uid: "c-1".into(),
             created: "2016-05-19T08:59:00Z".parse().unwrap(),
+            in_force: None,
             terminating: false,
+            namespace_terminating: false,
             schedule: "0 * * * *",
             time_zone: None,
             suspended: false,
@@ -44,7 +46,8 @@ impl Child<'static> {
             terminating: false,
             held: false,
             suspended: false,
-            ran: true,
+            waits: false,
+            ending: None,
         }
     }
 

@@ -6,9 +6,11 @@
 use std::borrow::Cow;
 
 use jiff::Timestamp;
-use serde_json::Value as Json;
+use serde::Deserialize;
+use serde_json::{Value as Json, json};
 
-use super::{Active, Child, Concurrency, CronJob, Status};
+use super::edits::{self, Entry};
+use super::{Active, Child, Concurrency, CronJob, Ending, Status};
 use crate::batch::annotation::SCHEDULED;
 use crate::batch::{Kind, Object};
 
@@ -39,12 +41,17 @@ pub fn cronjob(json: &Json) -> Result<CronJob<'_>, BadObject> {
         Json::Array(entries) => entries,
         other => return Err(bad("status.active", "a list", other)),
     };
+    let created = time(json, "metadata.creationTimestamp")?;
+    let created = required(created, "metadata.creationTimestamp")?;
+    let generation = number(json, "metadata.generation")?;
     Ok(CronJob {
         namespace: required(text(json, "metadata.namespace")?, "metadata.namespace")?,
         name: required(text(json, "metadata.name")?, "metadata.name")?,
         uid: Cow::Borrowed(text(json, "metadata.uid")?.unwrap_or_default()),
-        created: required(time(json, "metadata.creationTimestamp")?, "metadata.creationTimestamp")?,
+        created,
+        in_force: edits::in_force(generation, created, edits::edited(&entries(json))),
         terminating: time(json, "metadata.deletionTimestamp")?.is_some(),
+        namespace_terminating: false,
         schedule: required(text(json, "spec.schedule")?, "spec.schedule")?,
         time_zone: text(json, "spec.timeZone")?,
         suspended: flag(json, "spec.suspend")?,
@@ -96,11 +103,58 @@ pub fn child<'a>(job: &'a Json, uid: &str) -> Result<Child<'a>, BadObject> {
         terminating: time(job, "metadata.deletionTimestamp")?.is_some(),
         held: false,
         suspended: flag(job, "spec.suspend")?,
-        ran: ran(&job["status"]),
+        waits: text(job, "spec.managedBy")?.is_none_or(|by| by == BUILT_IN) && !ran(&job["status"]),
+        ending: ending(job)?,
     })
 }
 
-/// Whether a Pod is ready or over. `status.active` also counts those that wait.
+/// Whether a namespace is being deleted.
+pub fn is_namespace_terminating(namespace: &Json) -> bool {
+    !namespace["metadata"]["deletionTimestamp"].is_null()
+        || namespace["status"]["phase"] == "Terminating"
+}
+
+/// What is left of `metadata.managedFields` for whoever asks for nothing but starts.
+pub fn keep_edits(json: &mut Json) {
+    if let Some(entries) = json["metadata"]["managedFields"].as_array_mut() {
+        entries.retain(|entry| Entry::deserialize(entry).is_ok_and(|entry| entry.edits()));
+        for entry in entries {
+            let spec = entry["fieldsV1"]["f:spec"].take();
+            entry["fieldsV1"] = json!({"f:spec": spec});
+            if let Some(spec) = entry["fieldsV1"]["f:spec"].as_object_mut() {
+                spec.remove("f:jobTemplate");
+            }
+        }
+    }
+}
+
+/// Entries that cannot be read tell nothing, and then none does.
+fn entries(json: &Json) -> Vec<Entry<'_>> {
+    Deserialize::deserialize(&json["metadata"]["managedFields"]).unwrap_or_default()
+}
+
+/// Whether a Job that is not over is about to be.
+fn ending(job: &Json) -> Result<Option<Ending<'_>>, BadObject> {
+    let conditions = job["status"]["conditions"].as_array();
+    let begun = conditions.into_iter().flatten().find(|condition| {
+        let kind = condition["type"].as_str();
+        condition["status"] == "True" && kind.is_some_and(|kind| Ending::CONDITIONS.contains(&kind))
+    });
+    if let Some(condition) = begun {
+        let since = condition["lastTransitionTime"].as_str();
+        let kind = condition["type"].as_str().unwrap_or_default();
+        let why = Ending::reason(condition["reason"].as_str(), kind);
+        return Ok(Some(Ending {
+            since: since.and_then(|since| since.parse().ok()),
+            why: why.into(),
+        }));
+    }
+    let deleted = time(job, "metadata.deletionTimestamp")?;
+    Ok(deleted.map(|since| Ending { since: Some(since), why: Ending::DELETED.into() }))
+}
+
+/// Whether a Pod is ready or over. `status.active` also counts those that wait, and those that run
+/// and are not ready.
 fn ran(status: &Json) -> bool {
     let some = |counter: &str| status[counter].as_u64().is_some_and(|count| count > 0);
     let uncounted = |outcome: &str| {
@@ -164,12 +218,16 @@ fn bad(field: &'static str, expected: &'static str, found: &Json) -> BadObject {
     BadObject::Type { field, expected, found: found.clone() }
 }
 
+/// The Job controller whose counters are known: what another one writes into a status, and when, is
+/// its own affair.
+pub const BUILT_IN: &str = "kubernetes.io/job-controller";
+
 #[cfg(test)]
 mod tests {
     use rstest::rstest;
     use serde_json::{Value as Json, json};
 
-    use super::{child, cronjob, owner};
+    use super::{child, cronjob, is_namespace_terminating, keep_edits, owner};
     use crate::batch::Outcome;
     use crate::scheduler::view::Concurrency;
 
@@ -257,7 +315,7 @@ mod tests {
         }));
         let read = child(&json, "u-a").unwrap();
         assert_eq!((read.name, &*read.uid, read.finish), ("a-1", "u-1", Some(Outcome::Success)));
-        assert!(read.ours && read.ran && !read.terminating && !read.suspended);
+        assert!(read.ours && !read.waits && !read.terminating && !read.suspended);
         assert_eq!(read.slot, Some("2026-11-01T15:00:00Z".parse().unwrap()));
         assert!(!child(&json, "u-b").unwrap().ours);
         let json = job(&json!({"metadata": {"name": null}}));
@@ -265,14 +323,73 @@ mod tests {
     }
 
     #[rstest]
-    #[case::no_pod(json!({}), false)]
-    #[case::waits(json!({"active": 1, "ready": 0, "uncountedTerminatedPods": {}}), false)]
-    #[case::ready(json!({"active": 1, "ready": 1}), true)]
-    #[case::failed(json!({"active": 1, "failed": 2}), true)]
-    #[case::about_to_be_counted(json!({"uncountedTerminatedPods": {"failed": ["u"]}}), true)]
-    fn whether_a_pod_ran(#[case] status: Json, #[case] expected: bool) {
-        let json = job(&json!({"status": status}));
-        assert_eq!(child(&json, "u-a").unwrap().ran, expected);
+    #[case::no_pod(json!({}), true)]
+    #[case::waits(json!({"status": {"active": 1, "ready": 0, "uncountedTerminatedPods": {}}}), true)]
+    #[case::goes_away(json!({"status": {"active": 0, "ready": 0, "terminating": 1}}), true)]
+    #[case::ready(json!({"status": {"active": 1, "ready": 1}}), false)]
+    #[case::failed(json!({"status": {"active": 1, "failed": 2}}), false)]
+    #[case::about_to_be_counted(json!({"status": {"uncountedTerminatedPods": {"failed": ["u"]}}}), false)]
+    #[case::of_the_built_in_controller(json!({"spec": {"managedBy": "kubernetes.io/job-controller"}}), true)]
+    #[case::of_another_controller(json!({"spec": {"managedBy": "kueue.x-k8s.io/multikueue"}}), false)]
+    fn whether_it_waits_for_a_pod(#[case] overlay: Json, #[case] expected: bool) {
+        assert_eq!(child(&job(&overlay), "u-a").unwrap().waits, expected);
+    }
+
+    fn condition(kind: &str, status: &str, reason: &str) -> Json {
+        json!({"status": {"conditions": [
+            {"type": "Suspended", "status": "False", "lastTransitionTime": "2026-11-01T00:00:00Z"},
+            {"type": kind, "status": status, "reason": reason,
+             "lastTransitionTime": "2026-11-02T00:00:00Z"},
+        ]}})
+    }
+
+    #[rstest]
+    #[case::nothing(json!({}), None)]
+    #[case::fails(condition("FailureTarget", "True", "DeadlineExceeded"), Some("DeadlineExceeded"))]
+    #[case::succeeds(
+        condition("SuccessCriteriaMet", "True", "SuccessPolicy"),
+        Some("SuccessPolicy")
+    )]
+    #[case::does_not_fail(condition("FailureTarget", "False", "DeadlineExceeded"), None)]
+    #[case::without_a_reason(condition("FailureTarget", "True", ""), Some("FailureTarget"))]
+    #[case::no_reason(condition("FailureTarget", "True", "a\u{1b}[2J b"), Some("FailureTarget"))]
+    #[case::deleted(json!({"metadata": {"deletionTimestamp": "2026-11-02T00:00:00Z"}}), Some("deleted"))]
+    fn whether_it_is_being_ended(#[case] overlay: Json, #[case] expected: Option<&str>) {
+        let json = job(&overlay);
+        let ending = child(&json, "u-a").unwrap().ending;
+        assert_eq!(ending.as_ref().map(|ending| &*ending.why), expected);
+        let since = "2026-11-02T00:00:00Z".parse().ok();
+        assert_eq!(ending.and_then(|ending| ending.since), since.filter(|_| expected.is_some()));
+    }
+
+    #[rstest]
+    #[case::lives(json!({"status": {"phase": "Active"}}), false)]
+    #[case::without_a_status(json!({}), false)]
+    #[case::phase(json!({"status": {"phase": "Terminating"}}), true)]
+    #[case::timestamp(json!({"metadata": {"deletionTimestamp": "2026-11-02T00:00:00Z"}}), true)]
+    fn whether_a_namespace_goes_away(#[case] namespace: Json, #[case] expected: bool) {
+        assert_eq!(is_namespace_terminating(&namespace), expected);
+    }
+
+    /// What is kept of the entries says the same as all of them.
+    #[test]
+    fn since_when_the_spec_is_in_force() {
+        let edited = json!({"metadata": {"generation": 2, "managedFields": [
+            {"manager": "helm", "operation": "Update", "time": "2026-11-03T00:00:00Z",
+             "fieldsV1": {"f:spec": {"f:schedule": {}, "f:suspend": {}}}},
+            {"manager": "kube-controller-manager", "operation": "Update", "subresource": "status",
+             "time": "2026-11-05T00:00:00Z", "fieldsV1": {"f:status": {"f:lastScheduleTime": {}}}},
+        ]}});
+        let mut json = stored(&edited);
+        let since = "2026-11-03T00:00:00Z".parse().ok();
+        assert_eq!(cronjob(&json).unwrap().in_force, since);
+        keep_edits(&mut json);
+        assert_eq!(json["metadata"]["managedFields"].as_array().map(Vec::len), Some(1));
+        assert_eq!(cronjob(&json).unwrap().in_force, since);
+        json["metadata"]["managedFields"] = json!([{"time": 5}]);
+        assert_eq!(cronjob(&json).unwrap().in_force, None);
+        let json = stored(&json!({"metadata": {"generation": 1}}));
+        assert_eq!(cronjob(&json).unwrap().in_force, Some(cronjob(&json).unwrap().created));
     }
 
     #[rstest]
