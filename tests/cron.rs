@@ -437,30 +437,25 @@ const UNBROKEN_MIDNIGHTS: &[&str] = &[
 /// Where the clocks go back within an hour, Go's search answers with a moment before the one that it
 /// was asked about, and a controller would start the past again. docs/cronjobs.md tells of it.
 #[rstest]
-#[case::chatham(
-    "Pacific/Chatham",
-    "2026-04-04T14:00:03Z",
-    "*/7 */3 * * *",
-    "2026-04-04T13:15:00Z",
-    "2026-04-04T14:15:00Z"
-)]
+#[case::chatham("Pacific/Chatham", "2026-04-04T14:00:03Z", "*/7 */3 * * *", "2026-04-04T14:15:00Z")]
 #[case::st_johns_until_2011(
     "America/St_Johns",
     "2010-11-07T02:31:02Z",
     "0 0 * * *",
-    "2010-11-07T02:30:00Z",
     "2010-11-07T03:30:00Z"
 )]
 fn a_search_never_goes_back(
     #[case] zone: &str,
-    #[case] after: Timestamp,
+    #[case] after: &str,
     #[case] schedule: &str,
-    #[case] of_go: Timestamp,
     #[case] expected: Timestamp,
 ) {
+    let of_go = format!("cron {zone} {after} {schedule:?} back");
+    assert!(CORPUS.lines().any(|line| line == of_go), "{of_go}");
+    let after = after.parse().unwrap();
     let next = Schedule::parse(schedule).unwrap().next(after, &bundled(zone));
     assert_eq!(next, Some(expected));
-    assert!(of_go < after && after < expected);
+    assert!(after < expected);
 }
 
 #[rstest]

@@ -39,8 +39,8 @@ fn what_tools_hold_is_stored_as_in_the_fixture_and_left_alone() {
     let path = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/fixtures/tools/stored.yaml");
     if std::env::var_os("CURFEW_WRITE_FIXTURES").is_some() {
         // JSON is YAML, and a line for each keeps the file short.
-        let lines: String = items.iter().map(|item| format!("- {item}\n")).collect();
-        fs::write(&path, HEAD.to_owned() + &lines).expect("the fixtures can be written");
+        let lines: Vec<String> = items.iter().map(|item| format!("- {item}\n")).collect();
+        fs::write(&path, HEAD.to_owned() + &lines.concat()).expect("the fixtures can be written");
     }
     let expected: Value =
         serde_yaml::from_str(&fs::read_to_string(&path).expect("it is there")).expect("it is YAML");

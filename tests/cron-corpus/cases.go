@@ -10,6 +10,12 @@ var zones = []string{
 	"Pacific/Chatham", "UTC",
 }
 
+// backwards are moments shortly after clocks went back within an hour.
+var backwards = []struct{ zone, start, schedule string }{
+	{"Pacific/Chatham", "2026-04-04T14:00:03Z", "*/7 */3 * * *"},
+	{"America/St_Johns", "2010-11-07T02:31:02Z", "0 0 * * *"},
+}
+
 // zonesByRule go on changing their clocks after the end of the tables.
 var zonesByRule = []string{"America/New_York", "Australia/Lord_Howe", "Europe/Berlin", "Pacific/Auckland"}
 

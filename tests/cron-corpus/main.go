@@ -42,6 +42,7 @@ func main() {
 	p.names()
 	p.grammar()
 	p.daylight()
+	p.backwards()
 	p.random(rand.New(rand.NewSource(20260301)))
 }
 
@@ -102,6 +103,17 @@ func parse(schedule string) (parsed cron.Schedule, err error) {
 		}
 	}()
 	return cron.ParseStandard(schedule)
+}
+
+// backwards prints cases in which the library answers with the past.
+func (p *printer) backwards() {
+	for _, c := range backwards {
+		start, err := time.Parse(time.RFC3339, c.start)
+		if err != nil {
+			panic(err)
+		}
+		p.cron(c.zone, start, c.schedule, start.AddDate(1, 0, 0))
+	}
 }
 
 // names prints what becomes of time zone names in the API server's validateTimeZone.

@@ -105,11 +105,11 @@ fn a_hold_that_cannot_be_recorded_raises_nothing() {
     let old =
         finished("Complete", padded(job(&json!({"spec": {"ttlSecondsAfterFinished": 60}})), 9));
     let free = MOST_BYTES - "curfew.dev/hold-until2026-11-23T00:00:00Z".len();
-    let held = finished("Complete", padded(job(&hold), free));
-    let outcome = Case::update(&policy, old.clone(), held).decide();
+    let kept = finished("Complete", padded(job(&hold), free));
+    let outcome = Case::update(&policy, old.clone(), kept).decide();
     assert!(!outcome.changed && outcome.warnings.contains(&WARNING.to_owned()), "{outcome:?}");
-    let held = finished("Complete", padded(job(&hold), free - 100));
-    assert!(Case::update(&policy, old, held).decide().changed);
+    let kept = finished("Complete", padded(job(&hold), free - 100));
+    assert!(Case::update(&policy, old, kept).decide().changed);
 }
 
 /// Told to whoever makes the annotations longer, and not to whoever touches a label.

@@ -78,14 +78,13 @@ impl Item {
         action: &Action,
         now: Timestamp,
     ) -> Self {
-        let mut why = action.reason().to_string();
+        let mut whys = vec![action.reason().to_string()];
         // What a guard keeps from the object is told whatever else is done with it.
         let about_itself = !matches!(action, Action::Delete { .. });
         if about_itself && !matches!(action.reason(), Reason::Withheld(_)) {
-            for withheld in &judgement.decision.withheld {
-                why += &format!("; {withheld}");
-            }
+            whys.extend(judgement.decision.withheld.iter().map(ToString::to_string));
         }
+        let why = whys.join("; ");
         match action {
             // A family's limit ends Jobs that are not the object itself.
             Action::Delete { deletion, .. } => {
