@@ -139,7 +139,7 @@ fn json_is_for_scripts() {
       "nextStart": "2026-11-21T12:00:00Z",
       "notes": [],
       "overdueSince": "2026-11-21T06:03:00Z",
-      "pendingStart": "2026-11-21T11:00:00Z",
+      "pendingStart": null,
       "perhapsMissed": null,
       "perhapsOverdueSince": null,
       "schedule": "@hourly",
@@ -274,21 +274,21 @@ fn edits_make_nothing_missed() {
     }
     assert_snapshot!(stderr, @r"
     note: the dump has no Jobs of these CronJobs, from which lags, Jobs that wait for their Pods and what a status is behind with are known; add them to it
-    note: nothing tells since when 3 of 3 CronJobs have their schedule, and so not what they have missed; a dump by `kubectl get cronjobs,jobs,namespaces -A -o yaml --show-managed-fields` does
+    note: nobody can tell since when 3 of 3 CronJobs have their schedule, and so not what they have missed; a dump by `kubectl get cronjobs,jobs,namespaces -A -o yaml --show-managed-fields` tells more
     ");
     let table = run(&mut as_of(now, &["-f", "field/edited-schedule.yaml"]));
     assert_snapshot!(table.1, @r"
     NAMESPACE   NAME                   SCHEDULE    ZONE      NEXT          LAST     LAST SUCCESS   LAG   MISSED   NOTES
-    shop        nightly-2300-to-0500   0 5 * * *   Etc/UTC   due, 16h30m   13h30m   13h30m         -     ?        not known whether missed or overdue
+    shop        nightly-2300-to-0500   0 5 * * *   Etc/UTC   due, 16h30m   13h30m   13h30m         -     ?        not known whether missed
     shop        weekly-to-hourly       0 * * * *   Etc/UTC   due, 30m      3d10h    3d10h          -     ?        not known whether missed or overdue
     shop        yearly-to-daily        0 3 * * *   Etc/UTC   due, 14h30m   322d9h   322d9h         -     ?        not known whether missed or overdue
     ");
     let wide = run(&mut as_of(now, &["-f", "field/edited-schedule.yaml", "-o", "wide"]));
     assert_snapshot!(wide.1, @r"
     NAMESPACE   NAME                   SCHEDULE    ZONE      INTERVAL   CONCURRENCY   ACTIVE   NEXT                                                            LAST                            LAST SUCCESS                    LAG   MISSED   NOTES
-    shop        nightly-2300-to-0500   0 5 * * *   Etc/UTC   1d         Allow         0        due since 2026-11-19T05:00:00Z, 2026-11-20T05:00:00Z (16h30m)   2026-11-18T23:00:00Z (13h30m)   2026-11-18T23:00:00Z (13h30m)   -     ?        not known whether the start at 2026-11-19T05:00:00Z is missed: nothing tells since when it has this schedule
-    shop        weekly-to-hourly       0 * * * *   Etc/UTC   1h         Allow         0        due since 2026-11-19T12:00:00Z, 2026-11-19T13:00:00Z (30m)      2026-11-16T02:00:00Z (3d10h)    2026-11-16T02:00:00Z (3d10h)    -     ?        not known whether 82 starts since 2026-11-16T03:00:00Z are missed: nothing tells since when it has this schedule
-    shop        yearly-to-daily        0 3 * * *   Etc/UTC   1d         Allow         0        due since 2026-11-19T03:00:00Z, 2026-11-20T03:00:00Z (14h30m)   2026-01-01T03:00:00Z (322d9h)   2026-01-01T03:00:00Z (322d9h)   -     ?        not known whether more than 100 starts since 2026-01-02T03:00:00Z are missed: nothing tells since when it has this schedule
+    shop        nightly-2300-to-0500   0 5 * * *   Etc/UTC   1d         Allow         0        due since 2026-11-19T05:00:00Z, 2026-11-20T05:00:00Z (16h30m)   2026-11-18T23:00:00Z (13h30m)   2026-11-18T23:00:00Z (13h30m)   -     ?        not known whether the start at 2026-11-19T05:00:00Z is missed: nobody can tell since when it has this schedule
+    shop        weekly-to-hourly       0 * * * *   Etc/UTC   1h         Allow         0        due since 2026-11-19T12:00:00Z, 2026-11-19T13:00:00Z (30m)      2026-11-16T02:00:00Z (3d10h)    2026-11-16T02:00:00Z (3d10h)    -     ?        not known whether 82 starts since 2026-11-16T03:00:00Z are missed: nobody can tell since when it has this schedule
+    shop        yearly-to-daily        0 3 * * *   Etc/UTC   1d         Allow         0        due since 2026-11-19T03:00:00Z, 2026-11-20T03:00:00Z (14h30m)   2026-01-01T03:00:00Z (322d9h)   2026-01-01T03:00:00Z (322d9h)   -     ?        not known whether more than 100 starts since 2026-01-02T03:00:00Z are missed: nobody can tell since when it has this schedule
     ");
 }
 
@@ -363,14 +363,17 @@ fn a_pod_that_runs_may_never_be_ready() {
         (&json!("app-1"), &json!("forbid"))
     );
     // Only the built-in Job controller counts Pods as is read here.
-    let managed = ("uid: j-1\n", "uid: j-1\n");
-    assert!(changed("sidecar", &[managed], now).0 == 1);
-    let foreign = (
-        "spec: {template: {spec: {restartPolicy: Never, containers: [{name: c, image: b}]}}}\n  status: {startTime",
-        "spec: {managedBy: kueue.x-k8s.io/multikueue}\n  status: {startTime",
-    );
-    let (code, report) = changed("sidecar", &[foreign], now);
-    assert_eq!((code, &report["items"][0]["neverStarted"]), (0, &json!([])));
+    for (by, code, expected) in [
+        ("kubernetes.io/job-controller", 1, json!(["app-1"])),
+        ("kueue.x-k8s.io/multikueue", 0, json!([])),
+    ] {
+        let managed = (
+            "spec: {template: {spec: {restartPolicy: Never, containers: [{name: c, image: b}]}}}\n  status: {startTime",
+            &format!("spec: {{managedBy: {by}}}\n  status: {{startTime")[..],
+        );
+        let (found, report) = changed("sidecar", &[managed], now);
+        assert_eq!((found, &report["items"][0]["neverStarted"]), (code, &expected));
+    }
 }
 
 #[test]
@@ -414,8 +417,8 @@ fn a_last_start_that_lies_ahead() {
     assert_eq!(item["attention"][0]["message"], message);
     let table = run(&mut as_of(now, &["-f", "field/last-start-ahead.yaml"]));
     assert_snapshot!(table.1, @r"
-    NAMESPACE   NAME     SCHEDULE    ZONE      NEXT     LAST      LAST SUCCESS   LAG   MISSED   NOTES
-    shop        backup   0 2 * * *   Etc/UTC   30d14h   -29d14h   9h55m          -     0        last start lies 29d14h ahead, and nothing starts before
+    NAMESPACE   NAME     SCHEDULE    ZONE      NEXT     LAST        LAST SUCCESS   LAG   MISSED   NOTES
+    shop        backup   0 2 * * *   Etc/UTC   30d14h   in 29d14h   9h55m          -     0        last start lies 29d14h ahead, and nothing starts before
     ");
 }
 

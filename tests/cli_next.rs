@@ -339,7 +339,10 @@ fn a_start_that_is_due_and_pending() {
     // A Job is on the list, and Forbid waits for it.
     let arguments = ["-f", "field/sidecar.yaml", "-c", "1", "--now", "2026-11-19T12:00:00Z"];
     let (_, stdout, _) = run(&mut command(&arguments));
-    assert!(stdout.contains("the controller makes it once job/app-1 is over or gone"), "{stdout}");
+    assert!(
+        stdout.contains("the controller makes it once job/app-1 is over, if it is still there"),
+        "{stdout}"
+    );
 }
 
 /// Nothing can be created there.

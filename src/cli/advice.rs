@@ -101,8 +101,10 @@ pub(super) fn misread(text: &str) -> Vec<(&'static str, String)> {
                 Field::Month => ("year", None),
                 Field::DayOfWeek => ("week", None),
             };
+            // Nobody means more than a year, and the longest that can be written is 292 of them.
+            let every = every.filter(|_| step <= 525_600);
             let otherwise = every.map_or_else(String::new, |(units, unit, times)| {
-                let every = step.saturating_mul(times);
+                let every = step * times;
                 format!(
                     ", and not every {step} {units}, which is `@every {every}{unit}`, counted from \
                      the last start"

@@ -237,14 +237,16 @@ impl Report {
             printer.talk(clocks::ASSUMED)?;
         }
         if let Some(count) = self.states.get(NOT_KNOWN) {
-            let mend = if families.is_complete() {
+            // Where the entries are there, they do not tell more.
+            let lacks = |row: &Row| row.states.contains(&NOT_KNOWN) && row.tells_of_no_edit();
+            let mend = if families.is_complete() || !self.items.iter().any(lacks) {
                 String::new()
             } else {
-                format!("; a dump by {DUMP} does")
+                format!("; a dump by {DUMP} tells more")
             };
             printer.talk(format!(
-                "note: nothing tells since when {count} of {all} CronJobs have their schedule, and \
-                 so not what they have missed{mend}",
+                "note: nobody can tell since when {count} of {all} CronJobs have their schedule, \
+                 and so not what they have missed{mend}",
                 all = self.items.len()
             ))?;
         }

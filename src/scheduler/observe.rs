@@ -5,9 +5,9 @@
 //! promises. What needs looking at are the [`Finding`]s of an [`Observation`].
 //!
 //! A start is missed when it came due under the spec in force, is older than a grace, and has no
-//! Job. An edit of the schedule or the end of a suspension therefore begins the count anew; where
-//! nobody knows since when the spec is in force, neither missed starts nor a missing success are
-//! claimed, and that this is not known is an answer of its own. Which start the controller still
+//! Job. An edit of the schedule or the end of a suspension therefore begins the count anew. What
+//! may have come due before an edit or after it, as nobody knows when that was, is not claimed to be
+//! missed, and that this is not known is an answer of its own. Which start the controller still
 //! makes up for is another matter, and [`super::missed`]'s to say: it counts from the last start,
 //! whatever was edited since, and so [`pending`] may be a time at which nothing was due.
 
@@ -22,6 +22,7 @@ pub use self::finding::{AS_MEANT, Finding, NOT_KNOWN, STATES};
 use super::job;
 use super::missed::{NeverTwice, Since, most_recent, next_start};
 use super::timetable::{Timetable, TimetableError};
+use super::view::edits::InForce;
 use super::view::{Active, Child, Concurrency, CronJob};
 use crate::batch::schedule::interval::typical_interval;
 use crate::batch::zone::Zone;
@@ -40,7 +41,8 @@ pub struct Observation {
     pub next: Option<Timestamp>,
     /// The latest start that has come and has no Job yet, whatever the deadline.
     pub due: Option<Timestamp>,
-    /// The same where it is still within its deadline: the controller makes it at its next look.
+    /// The same where it is still within its deadline and nothing holds it back: the controller makes
+    /// it at its next look.
     pub pending: Option<Timestamp>,
     /// The last start that is written down.
     pub last: Option<Timestamp>,
@@ -50,8 +52,8 @@ pub struct Observation {
     /// How long after its start the newest Job was created; the API has whole seconds.
     pub lag: Option<SignedDuration>,
     pub missed: Option<MissedStarts>,
-    /// What would be missed and overdue if the spec had been in force since the last start, which
-    /// nobody knows.
+    /// What would be missed and overdue if the spec had been in force since the last start, where
+    /// nobody knows whether it has, and nothing is missed or overdue for certain.
     pub perhaps: Perhaps,
     /// How far apart its starts are, at most.
     pub interval: Option<SignedDuration>,
@@ -59,7 +61,8 @@ pub struct Observation {
     pub overdue: Option<Timestamp>,
     /// What holds its starts back.
     pub blocked: Option<Blocked>,
-    /// The names of the Jobs of which for [`PATIENCE`] no Pod was ready, and none has ended.
+    /// The names of the Jobs that have been there for [`PATIENCE`], and none of whose Pods is ready
+    /// or has ended.
     pub never_started: Vec<String>,
     /// The Jobs that have been about to be over for [`PATIENCE`].
     pub stuck: Vec<Stuck>,
@@ -196,37 +199,53 @@ pub fn observe(
     if let Some(deadline) = cronjob.deadline.filter(|deadline| *deadline < soonest(&timetable)) {
         seen.trouble.get_or_insert(Trouble::TooLate(deadline));
     }
+    let holder = holder(cronjob, children, is_there);
     if seen.trouble.is_none() {
         seen.next = next(&timetable, seen.due.unwrap_or(since.last.unwrap_or(since.created)), now);
-        seen.pending = pending(cronjob, &timetable, since, now);
-    }
-    let in_force = cronjob.in_force.unwrap_or(Timestamp::MIN);
-    let mut missed_starts = None;
-    if let Some((count, first, latest)) = missed(&timetable, since, in_force, limit) {
-        let holder = holder(cronjob, children, is_there);
-        let too_late = |deadline| latest <= earlier(now, SignedDuration::from_secs(deadline));
-        let why = match (&holder, cronjob.deadline) {
-            (Holder::Job(_), _) => WhyMissed::Forbid,
-            (_, Some(deadline)) if too_late(deadline) => WhyMissed::Deadline,
-            (Holder::Perhaps, _) => WhyMissed::NotKnown,
-            _ => WhyMissed::NotStarted,
-        };
-        missed_starts = Some(MissedStarts { count, since: first, latest, why });
-        if let Holder::Job((job, created)) = holder {
-            seen.blocked = Some(Blocked { job, created, since: first });
-        }
+        let pending = pending(cronjob, &timetable, since, now);
+        seen.pending = pending.filter(|_| matches!(holder, Holder::Nobody));
     }
     let succeeded = seen.last_success.unwrap_or(cronjob.created);
-    let overdue = seen
-        .interval
-        .filter(|interval| is_overdue(&timetable, succeeded.max(in_force), *interval, limit))
-        .map(|_| succeeded);
-    if cronjob.in_force.is_some() {
-        (seen.missed, seen.overdue) = (missed_starts, overdue);
-    } else {
-        seen.perhaps = Perhaps { missed: missed_starts, overdue };
+    // What is missed and overdue if the spec has been in force since then.
+    let lacks = |in_force: Timestamp| {
+        let missed = missed(&timetable, since, in_force, limit).map(|(count, first, latest)| {
+            let why = why_missed(&holder, cronjob.deadline, latest, now);
+            MissedStarts { count, since: first, latest, why }
+        });
+        let overdue = seen
+            .interval
+            .filter(|interval| is_overdue(&timetable, succeeded.max(in_force), *interval, limit));
+        Perhaps { missed, overdue: overdue.map(|_| succeeded) }
+    };
+    // An edit that is yet to come says nothing.
+    let in_force = cronjob.in_force.filter(|in_force| earlier(in_force.latest(), grace) <= now);
+    let certain = in_force.map(|in_force| lacks(in_force.latest())).unwrap_or_default();
+    if !matches!(in_force, Some(InForce::Since(_))) && certain == Perhaps::default() {
+        seen.perhaps = lacks(Timestamp::MIN);
+    }
+    (seen.missed, seen.overdue) = (certain.missed, certain.overdue);
+    if let (Some(missed), Holder::Job((job, created))) =
+        (certain.missed.or(seen.perhaps.missed), holder)
+    {
+        seen.blocked = Some(Blocked { job, created, since: missed.since });
     }
     seen
+}
+
+/// Why nobody has made the starts of which that at `latest` is the last.
+fn why_missed(
+    holder: &Holder,
+    deadline: Option<i64>,
+    latest: Timestamp,
+    now: Timestamp,
+) -> WhyMissed {
+    let too_late = |deadline| latest <= earlier(now, SignedDuration::from_secs(deadline));
+    match (holder, deadline) {
+        (Holder::Job(_), _) => WhyMissed::Forbid,
+        (_, Some(deadline)) if too_late(deadline) => WhyMissed::Deadline,
+        (Holder::Perhaps, _) => WhyMissed::NotKnown,
+        (Holder::Nobody, _) => WhyMissed::NotStarted,
+    }
 }
 
 /// The start that the controller makes at its next look: the latest that has come since the last
@@ -271,7 +290,8 @@ fn never_started(children: &[Child<'_>], now: Timestamp) -> Vec<String> {
     let stuck = children.iter().filter(|child| {
         let is_over = child.finish.is_some() || child.ending.is_some();
         let waits = child.waits && !is_over && !child.suspended && !child.terminating;
-        waits && child.created.is_some_and(|created| created < long_ago)
+        // One that was suspended at first is as old as its start.
+        waits && child.created.max(child.started).is_some_and(|since| since < long_ago)
     });
     stuck.map(|child| child.name.to_owned()).collect()
 }

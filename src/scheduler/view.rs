@@ -7,8 +7,10 @@ use std::borrow::Cow;
 
 use jiff::Timestamp;
 
+use self::edits::InForce;
 use super::missed::Since;
 use crate::batch::Outcome;
+use crate::batch::text::cut;
 
 /// A `CronJob` as it is stored, or as it will be when what was started is written down.
 #[derive(Clone, Debug, PartialEq)]
@@ -17,9 +19,8 @@ pub struct CronJob<'a> {
     pub name: &'a str,
     pub uid: Cow<'a, str>,
     pub created: Timestamp,
-    /// Since when what its starts depend on is as it is, or a moment later than that; `None` where
-    /// nobody knows ([`edits`]).
-    pub in_force: Option<Timestamp>,
+    /// Since when what says when it is due is as it is; `None` where nobody knows.
+    pub in_force: Option<InForce>,
     /// Somebody has asked for it to be deleted.
     pub terminating: bool,
     /// Its namespace is being deleted, as far as that is known: no Job can be created there.
@@ -89,7 +90,8 @@ pub struct Child<'a> {
     pub held: bool,
     /// `spec.suspend`.
     pub suspended: bool,
-    /// Whether no Pod of it is ready or has ended, as the built-in Job controller tells.
+    /// Whether it wants Pods and none of them is ready or has ended, as the built-in Job controller
+    /// tells.
     pub waits: bool,
     /// That its Pods are being ended, where it is not over yet.
     pub ending: Option<Ending<'a>>,
@@ -152,7 +154,8 @@ impl Ending<'_> {
     /// a status can write anything.
     pub fn reason<'t>(reason: Option<&'t str>, kind: &'t str) -> &'t str {
         let is_plain = |c: char| c.is_ascii_alphanumeric() || "_,:".contains(c);
-        reason.filter(|text| !text.is_empty() && text.chars().all(is_plain)).unwrap_or(kind)
+        let reason = reason.filter(|text| !text.is_empty() && text.chars().all(is_plain));
+        cut(reason.unwrap_or(kind), LONGEST_REASON)
     }
 
     /// Somebody has asked for it to be deleted.
@@ -192,6 +195,9 @@ impl Status<'_> {
         self.active.len() < before
     }
 }
+
+/// The reasons of the Job controller are far shorter.
+const LONGEST_REASON: usize = 64;
 
 #[cfg(test)]
 mod fixtures;

@@ -1,10 +1,11 @@
 //! `CronJob`s with their Jobs, as they were read.
 
-use std::collections::{BTreeMap, HashSet};
+use std::collections::{BTreeMap, HashMap, HashSet};
 
 use serde_json::Value as Json;
 
-use crate::scheduler::view::read::{child, is_namespace_terminating, keep_edits, owner};
+use crate::scheduler::view::edits::InForce;
+use crate::scheduler::view::read::{self, child, is_namespace_terminating, owner};
 
 /// Namespace and name.
 type Key = (String, String);
@@ -12,11 +13,11 @@ type Key = (String, String);
 /// All `CronJob`s, by namespace and name, and their Jobs.
 #[derive(Debug, Default)]
 pub(super) struct Families {
-    cronjobs: BTreeMap<Key, Json>,
+    cronjobs: BTreeMap<Key, (Json, Option<InForce>)>,
     /// By the `CronJob` that their controller reference names, whose uid may be another.
     jobs: BTreeMap<Key, Vec<Json>>,
-    /// Every Job, whoever controls it.
-    there: HashSet<Key>,
+    /// Every Job, whoever controls it, by namespace.
+    there: HashMap<String, HashSet<String>>,
     /// Whether there are no other Jobs than these.
     complete: bool,
     /// The namespaces that are being deleted.
@@ -28,6 +29,8 @@ pub(super) struct Families {
 #[derive(Clone, Copy, Debug)]
 pub(super) struct Family<'f> {
     pub(super) cronjob: &'f Json,
+    /// Since when its spec is in force, as far as that is known.
+    pub(super) in_force: Option<InForce>,
     pub(super) jobs: &'f [Json],
     namespace: &'f str,
     all: &'f Families,
@@ -70,20 +73,19 @@ impl Families {
             return Err("it has no name; a stored object has one".to_owned());
         };
         if kind == "CronJob" {
-            keep_edits(&mut json);
+            let created = json["metadata"]["creationTimestamp"].as_str();
+            let created = created.and_then(|created| created.parse().ok());
+            let in_force = created.and_then(|created| read::in_force(&json, created));
             let cronjob = lean(json, "jobTemplate");
-            if self.cronjobs.insert((namespace, name), cronjob).is_some() {
+            if self.cronjobs.insert((namespace, name), (cronjob, in_force)).is_some() {
                 return Err("it is there twice".to_owned());
             }
             return Ok(());
         }
-        self.there.insert((namespace.clone(), name));
+        self.there.entry(namespace.clone()).or_default().insert(name);
         if let Some(owner) = owner(&json) {
             child(&json, owner.uid).map_err(|bad| bad.to_string())?;
             let key = (namespace, owner.name.to_owned());
-            if let Some(metadata) = json["metadata"].as_object_mut() {
-                metadata.remove("managedFields");
-            }
             self.jobs.entry(key).or_default().push(lean(json, "template"));
         }
         Ok(())
@@ -105,8 +107,9 @@ impl Families {
 
     /// Each `CronJob` with its Jobs.
     pub(super) fn iter(&self) -> impl Iterator<Item = Family<'_>> {
-        self.cronjobs.iter().map(|(key, cronjob)| Family {
+        self.cronjobs.iter().map(|(key, (cronjob, in_force))| Family {
             cronjob,
+            in_force: *in_force,
             jobs: self.jobs.get(key).map(Vec::as_slice).unwrap_or_default(),
             namespace: &key.0,
             all: self,
@@ -120,12 +123,12 @@ impl Families {
 
     /// Whether the zone of the cluster matters to any of them.
     pub(super) fn need_a_zone(&self) -> bool {
-        self.cronjobs.values().any(|cronjob| cronjob["spec"]["timeZone"].is_null())
+        self.cronjobs.values().any(|(cronjob, _)| cronjob["spec"]["timeZone"].is_null())
     }
 
     /// Whether there is no Job of any, although some were started.
     pub(super) fn lack_jobs(&self) -> bool {
-        let started = |cronjob: &Json| !cronjob["status"]["lastScheduleTime"].is_null();
+        let started = |(cronjob, _): &(Json, _)| !cronjob["status"]["lastScheduleTime"].is_null();
         self.jobs.is_empty() && self.cronjobs.values().any(started)
     }
 }
@@ -133,12 +136,14 @@ impl Families {
 // === impl Family ===
 
 impl Family<'_> {
-    /// Whether there is a Job of this name beside the `CronJob`. A dump without any Job was made
-    /// without them.
+    /// Whether there is a Job of this name beside the `CronJob`. A dump without any Job of the
+    /// namespace was made without them.
     pub(super) fn is_there(&self, job: &str) -> Option<bool> {
         let Families { there, complete, .. } = self.all;
-        let known = *complete || !there.is_empty();
-        known.then(|| there.contains(&(self.namespace.to_owned(), job.to_owned())))
+        match there.get(self.namespace) {
+            Some(jobs) => Some(jobs.contains(job)),
+            None => complete.then_some(false),
+        }
     }
 
     pub(super) fn namespace_terminating(&self) -> bool {
@@ -150,6 +155,9 @@ impl Family<'_> {
 fn lean(mut json: Json, template: &str) -> Json {
     if let Some(spec) = json["spec"].as_object_mut() {
         spec.remove(template);
+    }
+    if let Some(metadata) = json["metadata"].as_object_mut() {
+        metadata.remove("managedFields");
     }
     if let Some(annotations) = json["metadata"]["annotations"].as_object_mut() {
         annotations.retain(|key, _| key == crate::batch::annotation::SCHEDULED);

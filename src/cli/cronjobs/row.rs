@@ -11,6 +11,7 @@ use crate::scheduler::observe::{
     Finding, MissedStarts, NOT_KNOWN, Observation, Stuck, Trouble, observe,
 };
 use crate::scheduler::timetable::{Timetable, TimetableError};
+use crate::scheduler::view::edits::InForce;
 use crate::scheduler::view::{Child, CronJob, read};
 
 /// A `CronJob` and how its starts are going.
@@ -60,7 +61,7 @@ pub(super) struct Known {
     pub(super) interval: Option<SignedDuration>,
     #[serde(serialize_with = "missed")]
     pub(super) missed: Option<MissedStarts>,
-    /// Since when what its starts depend on is as it is, at the latest; `None` where nobody knows.
+    /// Since when what says when it is due is as it is, at the latest; `None` where nobody knows.
     in_force_since: Option<Timestamp>,
     /// What would be missed if that had been so since the last start.
     #[serde(serialize_with = "missed")]
@@ -104,7 +105,8 @@ impl Row {
     ) -> Self {
         let read = read::cronjob(family.cronjob).and_then(|cronjob| {
             let namespace_terminating = family.namespace_terminating();
-            let cronjob = CronJob { namespace_terminating, ..cronjob };
+            let in_force = family.in_force;
+            let cronjob = CronJob { in_force, namespace_terminating, ..cronjob };
             let children: Result<Vec<Child<'_>>, _> =
                 family.jobs.iter().map(|job| read::child(job, &cronjob.uid)).collect();
             Ok((cronjob, children?))
@@ -168,7 +170,9 @@ impl Row {
             for (code, message) in advice::misread(cronjob.schedule) {
                 note(code, message);
             }
-            if let Some((code, message)) = advice::short_deadline(cronjob.deadline) {
+            // Where nothing starts at all there is no start to lose.
+            let deadline = cronjob.deadline.filter(|_| observation.trouble.is_none());
+            if let Some((code, message)) = advice::short_deadline(deadline) {
                 note(code, message);
             }
         }
@@ -198,7 +202,7 @@ impl Row {
                 lag: observation.lag,
                 interval: observation.interval,
                 missed: observation.missed,
-                in_force_since: cronjob.in_force,
+                in_force_since: cronjob.in_force.map(InForce::latest),
                 perhaps_missed: observation.perhaps.missed,
                 perhaps_overdue_since: observation.perhaps.overdue,
                 held_back_by: observation.blocked.as_ref().map(|blocked| blocked.job.clone()),
@@ -219,6 +223,11 @@ impl Row {
     /// Whether a person should look.
     pub(super) fn needs_attention(&self) -> bool {
         !self.attention.is_empty()
+    }
+
+    /// Whether nothing at all says when it was edited.
+    pub(super) fn tells_of_no_edit(&self) -> bool {
+        self.known.as_ref().is_some_and(|known| known.in_force_since.is_none())
     }
 
     /// Whether the starts may be others where the controller's clocks are not UTC.

@@ -23,13 +23,17 @@ pub(super) fn short(rows: &[Row], now: Timestamp) -> String {
     ]);
     for row in rows {
         let ago = |at: Timestamp| span(now.duration_since(at));
+        // A last start may lie ahead.
+        let since = |at: Timestamp| {
+            if at > now { format!("in {}", span(at.duration_since(now))) } else { ago(at) }
+        };
         table.row([
             row.namespace.clone(),
             row.name.clone(),
             cell(row, |known| Some(one_line(&known.schedule))),
             cell(row, zone),
             cell(row, |known| next(known, |at| span(at.duration_since(now)), None)),
-            cell(row, |known| known.last_start.map(ago)),
+            cell(row, |known| known.last_start.map(since)),
             cell(row, |known| known.last_success.map(ago)),
             cell(row, |known| known.lag.map(span)),
             cell(row, missed),
@@ -57,7 +61,14 @@ pub(super) fn wide(rows: &[Row], now: Timestamp) -> String {
         "NOTES",
     ]);
     for row in rows {
-        let past = |at: Timestamp| format!("{at} ({})", span(now.duration_since(at)));
+        let past = |at: Timestamp| {
+            let (ahead, passed) = (at.duration_since(now), now.duration_since(at));
+            if at > now {
+                format!("{at} (in {})", span(ahead))
+            } else {
+                format!("{at} ({})", span(passed))
+            }
+        };
         let future = |at: Timestamp| format!("{at} ({})", span(at.duration_since(now)));
         let told = row.attention.iter().chain(&row.notes).map(|note| note.message.as_str());
         table.row([
@@ -100,7 +111,7 @@ fn next(
     pending: Option<Timestamp>,
 ) -> Option<String> {
     let next = known.next_start.map(shown);
-    if known.pending_start.is_none() || known.observation.blocked.is_some() {
+    if known.pending_start.is_none() {
         return next;
     }
     let due = match pending {
@@ -143,10 +154,16 @@ fn remarks(row: &Row, now: Timestamp) -> String {
     for Note { code, message } in row.notes.iter().filter(|note| !is_for_reading(note.code)) {
         remarks.push(match (*code, &known.daylight) {
             (DAYLIGHT, Some(found)) => disturbed(found),
-            (NOT_KNOWN, _) => match &known.observation.blocked {
-                Some(blocked) => format!("not known whether held back by job/{}", blocked.job),
-                None => "not known whether missed or overdue".to_owned(),
-            },
+            (NOT_KNOWN, _) => {
+                let perhaps = &known.observation.perhaps;
+                let what = match (&known.observation.blocked, perhaps.missed, perhaps.overdue) {
+                    (Some(blocked), Some(_), _) => format!("held back by job/{}", blocked.job),
+                    (None, Some(_), Some(_)) => "missed or overdue".to_owned(),
+                    (None, Some(_), None) => "missed".to_owned(),
+                    (_, None, _) => "overdue".to_owned(),
+                };
+                format!("not known whether {what}")
+            }
             _ => message.clone(),
         });
     }

@@ -115,8 +115,9 @@ pub(super) fn pending(slot: Timestamp, held: Option<&str>) -> (String, Note) {
     } else {
         ""
     };
-    let until =
-        held.map_or("at its next look".to_owned(), |job| format!("once job/{job} is over or gone"));
+    let until = held.map_or("at its next look".to_owned(), |job| {
+        format!("once job/{job} is over, if it is still there")
+    });
     let message = format!(
         "the start at {slot} has come, and the status knows nothing of it: the built-in controller \
          makes it {until}{such}, unless the next start comes first and takes its place"

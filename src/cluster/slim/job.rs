@@ -25,7 +25,8 @@ pub struct Job {
     completed: Option<Second>,
     /// `spec.suspend`.
     pub suspended: bool,
-    /// Whether no Pod of it is ready or has ended, as the built-in Job controller tells.
+    /// Whether it wants Pods and none of them is ready or has ended, as the built-in Job controller
+    /// tells.
     pub waits: bool,
     end: Option<End>,
     /// How many Pods its status counts, all of which go with it.
@@ -67,6 +68,7 @@ struct JobSpec<'a> {
     managed_by: Option<Text<'a>>,
     ttl_seconds_after_finished: Option<i32>,
     active_deadline_seconds: Option<i64>,
+    parallelism: Option<i32>,
     suspend: Option<bool>,
 }
 
@@ -131,8 +133,9 @@ impl Job {
     /// That its Pods are being ended, where it is not over yet.
     pub fn ending(&self) -> Option<Ending<'_>> {
         match (&self.end, &self.meta.ending) {
-            (Some(End::Begun(begun)), _) => {
+            (Some(End::Begun(begun)), deleted) => {
                 let Begun { since, why } = &**begun;
+                let since = since.or(deleted.as_ref().and_then(|deleted| deleted.since));
                 Some(Ending { since: since.map(Second::time), why: (&**why).into() })
             }
             (None, Some(deleted)) => {
@@ -204,8 +207,10 @@ impl Slim for Job {
         let conditions = Object { kind: Kind::Job, metadata, spec: Spec::default(), status };
         let over = Finish::of(&conditions)
             .map(|finish| End::Over(finish.outcome, finish.at.map(Second::from)));
-        let end = over.or_else(|| Some(End::Begun(begun(said?, decoder)?)));
         let is_built_in = spec.managed_by.as_deref().is_none_or(|by| by == BUILT_IN);
+        // What the conditions of another controller say before the end is its own affair.
+        let said = said.filter(|_| is_built_in);
+        let end = over.or_else(|| Some(End::Begun(begun(said?, decoder)?)));
         let Uncounted { succeeded: ok, failed: bad } = uncounted.unwrap_or_default();
         let ran = [ready, succeeded, failed].into_iter().flatten().any(|count| count > 0)
             || [ok, bad].into_iter().flatten().any(|pods| !pods.is_empty());
@@ -216,7 +221,7 @@ impl Slim for Job {
             started,
             completed: completion_time.as_deref().and_then(Second::parse),
             suspended: spec.suspend.unwrap_or_default(),
-            waits: is_built_in && !ran,
+            waits: is_built_in && spec.parallelism != Some(0) && !ran,
             end,
             pods: [active, succeeded, failed].into_iter().flatten().fold(0, u32::saturating_add),
             bytes: u32::try_from(json.len()).unwrap_or(u32::MAX),

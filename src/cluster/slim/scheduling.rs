@@ -6,7 +6,7 @@ use serde_json::value::RawValue;
 
 use super::{Decoder, Second, Symbol, Uid, Version};
 use crate::batch::Text;
-use crate::scheduler::view::edits::{self, Entry};
+use crate::scheduler::view::edits::{self, Entry, InForce};
 
 /// What its starts depend on, beside the schedule, and what is written down of them.
 #[derive(Clone, Debug, Default, PartialEq)]
@@ -23,7 +23,7 @@ pub struct Scheduling {
     /// When kube-controller-manager last wrote the status.
     built_in_wrote: Option<Second>,
     /// See [`edits::edited`].
-    edited: Option<Second>,
+    edited: Option<InForce>,
     /// `spec.jobTemplate` word for word, where `CronJob`s are started from what is kept: fields
     /// that this build does not know are the user's all the same.
     pub template: Option<Box<str>>,
@@ -114,7 +114,7 @@ impl Scheduling {
             last_schedule: last_schedule_time.as_deref().and_then(Second::parse),
             last_successful: last_successful_time.as_deref().and_then(Second::parse),
             built_in_wrote: built_in.filter_map(|one| Second::parse(one.time.as_deref()?)).max(),
-            edited: edits::edited(&managers).map(Second::from),
+            edited: edits::edited(&managers),
             template: template.map(|template| template.get().into()),
         })
     }
@@ -130,8 +130,8 @@ impl Scheduling {
     }
 
     /// Since when the spec of one that was created then has been in force, as far as it tells.
-    pub fn in_force(&self, created: Timestamp) -> Option<Timestamp> {
-        edits::in_force(Some(self.generation), created, self.edited.map(Second::time))
+    pub fn in_force(&self, created: Timestamp) -> Option<InForce> {
+        edits::in_force(self.generation == 1, created, self.edited)
     }
 
     /// When kube-controller-manager last wrote the status.

@@ -8,6 +8,7 @@ use jiff::Timestamp;
 use super::name::Name;
 use crate::cluster::slim::{CronJob, Second, Version};
 use crate::scheduler::view::Status;
+use crate::scheduler::view::edits::InForce;
 
 /// By name.
 #[derive(Debug, Default)]
@@ -20,9 +21,9 @@ pub(super) struct Known {
     pub(super) seen: Arc<CronJob>,
     /// Since when this generation has been seen, with the policy in use.
     pub(super) since: Timestamp,
-    /// Since when its starts depend on what they do now, as far as anybody knows: what came due
+    /// Since when what says when it is due is as it is, as far as anybody knows: what came due
     /// before is not missed.
-    pub(super) in_force: Timestamp,
+    pub(super) in_force: InForce,
     /// Its schedule was edited, and no news have asked for a pass since: one that nothing but our
     /// own order asks for would make a start of the past.
     pub(super) edited: bool,
@@ -71,10 +72,9 @@ impl Memory {
         if known.written.as_ref().is_some_and(|written| !is_newer(written, stored)) {
             known.written = None;
         }
-        let timetable = |cronjob: &CronJob| (cronjob.schedule.clone(), cronjob.time_zone.clone());
-        known.edited = timetable(&before) != timetable(stored);
-        if known.edited || begins_anew(&before, stored) {
-            known.in_force = now;
+        known.edited = before.schedule != stored.schedule || before.time_zone != stored.time_zone;
+        if known.edited || before.scheduling.suspended != stored.scheduling.suspended {
+            known.in_force = InForce::Since(now);
         }
         if known.edited { News::Rescheduled } else { News::Changed }
     }
@@ -116,7 +116,7 @@ impl Memory {
             known.since = now;
             known.verified = false;
             if by_other_clocks && known.seen.time_zone.is_none() {
-                known.in_force = now;
+                known.in_force = InForce::Since(now);
             }
         }
     }
@@ -125,7 +125,9 @@ impl Memory {
     pub(super) fn clock_put_back(&mut self, now: Timestamp) {
         for known in self.0.values_mut() {
             known.passed = None;
-            known.in_force = known.in_force.min(now);
+            if known.in_force.latest() > now {
+                known.in_force = InForce::AtLatest(now);
+            }
         }
     }
 }
@@ -140,7 +142,7 @@ impl Known {
         Self {
             seen,
             since: now,
-            in_force: in_force.unwrap_or(now),
+            in_force: in_force.unwrap_or(InForce::AtLatest(now)),
             edited: false,
             written: None,
             unwritten: None,
@@ -152,19 +154,17 @@ impl Known {
         }
     }
 
+    /// Since when the spec is in force that a look at this state of it goes by. A state that is not
+    /// the one of the last news was edited a moment ago, for all that anybody knows.
+    pub(super) fn in_force(&self, stored: &CronJob, now: Timestamp) -> InForce {
+        let is_seen = self.seen.scheduling.generation == stored.scheduling.generation;
+        if is_seen { self.in_force } else { InForce::Since(now) }
+    }
+
     /// The newest state that is known.
     pub(super) fn newest(&self) -> &Arc<CronJob> {
         self.written.as_ref().filter(|written| is_newer(written, &self.seen)).unwrap_or(&self.seen)
     }
-}
-
-/// Whether what is missed is counted anew, beside an edit of the schedule or the zone.
-fn begins_anew(before: &CronJob, after: &CronJob) -> bool {
-    let what = |cronjob: &CronJob| {
-        let scheduling = &cronjob.scheduling;
-        (scheduling.suspended, scheduling.concurrency.clone(), cronjob.starting_deadline)
-    };
-    what(before) != what(after)
 }
 
 /// Whether one state of an object is newer than another. The versions of one object can be
@@ -184,7 +184,7 @@ mod tests {
     use rstest::rstest;
     use serde_json::{Value as Json, json};
 
-    use super::{Memory, Name};
+    use super::{InForce, Memory, Name};
     use crate::cluster::slim::{CronJob, Decoder, Slim};
 
     fn at(time: &str) -> Timestamp {
@@ -211,15 +211,24 @@ mod tests {
 
     /// What is seen first has an age of its own, if it tells.
     #[rstest]
-    #[case::never_edited(json!({}), "08:00")]
-    #[case::edited(edited("09:00"), "09:00")]
-    #[case::edited_nobody_knows_when(json!({"metadata": {"generation": 2}}), "11:00")]
-    #[case::no_creation(json!({"metadata": {"creationTimestamp": null}}), "11:00")]
-    fn since_when_a_spec_is_in_force(#[case] overlay: Json, #[case] expected: &str) {
+    #[case::never_edited(json!({}), "08:00", true)]
+    #[case::edited(edited("09:00"), "09:00", true)]
+    #[case::edited_nobody_knows_when(json!({"metadata": {"generation": 2}}), "11:00", false)]
+    #[case::no_creation(json!({"metadata": {"creationTimestamp": null}}), "11:00", false)]
+    fn since_when_a_spec_is_in_force(
+        #[case] overlay: Json,
+        #[case] expected: &str,
+        #[case] exactly: bool,
+    ) {
         let (stored, mut memory) = (stored(&overlay), Memory::default());
         let name = Name::of(&stored.meta);
         memory.see(&name, &stored, at("11:00"));
-        assert_eq!(memory.known(&name).unwrap().in_force, at(expected));
+        let in_force = memory.known(&name).unwrap().in_force;
+        assert_eq!(in_force.latest(), at(expected));
+        assert_eq!(
+            in_force,
+            if exactly { InForce::Since(at(expected)) } else { InForce::AtLatest(at(expected)) }
+        );
     }
 
     /// What is seen to be edited counts from then, whatever the object tells.
@@ -230,15 +239,20 @@ mod tests {
     #[case::schedule(json!({"spec": {"schedule": "@hourly"}}), "11:30")]
     #[case::zone(json!({"spec": {"timeZone": "Asia/Tokyo"}}), "11:30")]
     #[case::suspension(json!({"spec": {"suspend": true}}), "11:30")]
-    #[case::deadline(json!({"spec": {"startingDeadlineSeconds": 60}}), "11:30")]
-    #[case::concurrency(json!({"spec": {"concurrencyPolicy": "Forbid"}}), "11:30")]
+    #[case::deadline(json!({"spec": {"startingDeadlineSeconds": 60}}), "08:00")]
+    #[case::concurrency(json!({"spec": {"concurrencyPolicy": "Forbid"}}), "08:00")]
     #[case::another_of_its_name(json!({"metadata": {"uid": "u-b", "creationTimestamp": "2026-11-21T11:20:00Z"}}), "11:20")]
     fn an_edit_begins_anew(#[case] overlay: Json, #[case] expected: &str) {
         let (before, mut memory) = (stored(&json!({})), Memory::default());
         let name = Name::of(&before.meta);
         memory.see(&name, &before, at("11:00"));
-        memory.see(&name, &stored(&overlay), at("11:30"));
-        assert_eq!(memory.known(&name).unwrap().in_force, at(expected));
+        let after = stored(&overlay);
+        memory.see(&name, &after, at("11:30"));
+        let known = memory.known(&name).unwrap();
+        assert_eq!(known.in_force(&after, at("11:40")), InForce::Since(at(expected)));
+        // A look that is ahead of the news.
+        let ahead = stored(&json!({"metadata": {"generation": 9}}));
+        assert_eq!(known.in_force(&ahead, at("11:40")), InForce::Since(at("11:40")));
     }
 
     /// Another zone of the cluster is an edit of every schedule that names none.
@@ -253,13 +267,13 @@ mod tests {
         });
         let mut in_force = |anew: bool| {
             memory.begin_anew(at("11:30"), anew);
-            names.each_ref().map(|name| memory.known(name).unwrap().in_force)
+            names.each_ref().map(|name| memory.known(name).unwrap().in_force.latest())
         };
         assert_eq!(in_force(false), [at("08:00"), at("08:00")]);
         assert_eq!(in_force(true), [at("11:30"), at("08:00")]);
         // Nothing has been in force since a time that is yet to come.
         memory.clock_put_back(at("11:10"));
-        let in_force = names.each_ref().map(|name| memory.known(name).unwrap().in_force);
+        let in_force = names.each_ref().map(|name| memory.known(name).unwrap().in_force.latest());
         assert_eq!(in_force, [at("11:10"), at("08:00")]);
     }
 }

@@ -58,11 +58,11 @@ impl Duty<'_> {
         let jobs = self.jobs_of(cronjob);
         let children = views::children(jobs.iter().map(|job| &**job), cronjob, |_| false);
         let written = views::cronjob(cronjob, None);
-        let known = self.memory.known(&name).map(|known| known.in_force);
+        let known = self.memory.known(&name).map(|known| known.in_force(cronjob, now));
         let store = &self.scheduler.footing.watches.store;
         let namespace = store.namespaces.find(&cronjob.meta.namespace);
         let view = crate::scheduler::CronJob {
-            in_force: Some(known.or(written.in_force).unwrap_or(now)),
+            in_force: known.or(written.in_force),
             // Only where the policy asks for namespaces. Elsewhere its deletion shows a moment
             // later, as that of the CronJob.
             namespace_terminating: namespace.is_some_and(|namespace| namespace.terminating),

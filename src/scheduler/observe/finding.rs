@@ -61,7 +61,7 @@ impl Observation {
             (None, _, Some(since)) => format!("a success is missing since {since}"),
             (None, _, None) => return None,
         };
-        Some(format!("not known whether {what}: nothing tells since when it has this schedule"))
+        Some(format!("not known whether {what}: nobody can tell since when it has this schedule"))
     }
 
     /// Whether a person should look.

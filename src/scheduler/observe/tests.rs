@@ -11,6 +11,7 @@ use crate::batch::zone::{Zone, check};
 use crate::scheduler::job;
 use crate::scheduler::missed::{AFTER_SLOT, next_look};
 use crate::scheduler::timetable::Timetable;
+use crate::scheduler::view::edits::InForce;
 use crate::scheduler::view::{Active, Child, Concurrency, CronJob, Ending, Status};
 
 /// A time of 2026-11-21 such as `08:29`, or a whole one.
@@ -31,7 +32,7 @@ fn cronjob(schedule: &'static str, last: &str) -> CronJob<'static> {
         name: "a",
         uid: Cow::Borrowed("u-a"),
         created: at("2026-11-01T00:00:30Z"),
-        in_force: Some(at("2026-01-01T00:00:00Z")),
+        in_force: Some(InForce::Since(at("2026-01-01T00:00:00Z"))),
         terminating: false,
         namespace_terminating: false,
         schedule,
@@ -53,7 +54,7 @@ fn unused(schedule: &'static str, created: &str) -> CronJob<'static> {
     let created_at = at(created);
     CronJob {
         created: created_at,
-        in_force: Some(created_at),
+        in_force: Some(InForce::Since(created_at)),
         status: Status::default(),
         ..cronjob(schedule, created)
     }
@@ -65,7 +66,7 @@ fn in_zone(zone: &'static str, schedule: &'static str, last: &str) -> CronJob<'s
 
 /// Its spec has been in force since `edited`.
 fn edited(edited: &str, schedule: &'static str, last: &str) -> CronJob<'static> {
-    CronJob { in_force: Some(at(edited)), ..cronjob(schedule, last) }
+    CronJob { in_force: Some(InForce::Since(at(edited))), ..cronjob(schedule, last) }
 }
 
 fn with_deadline(seconds: i64, schedule: &'static str, last: &str) -> CronJob<'static> {
@@ -249,7 +250,7 @@ fn due_and_next(
 #[case::edited_at_a_start(edited("11:00", "0 * * * *", "08:00"), &[], "11:30", None)]
 #[case::started_since_the_edit(edited("08:15", "0 * * * *", "10:00"), &[], "11:30", Some((1, "11:00", "11:00", "not-started")))]
 #[case::edited_to_every(edited("09:00", "@every 50m", "08:10"), &[], "11:30", Some((2, "09:50", "10:40", "not-started")))]
-#[case::held_back_since_an_edit(CronJob { in_force: Some(at("11:15")), ..forbidding(&[&running("08:00", "08:00")], "0 * * * *", "08:00") }, &[running("08:00", "08:00")], "12:30", Some((1, "12:00", "12:00", "forbid")))]
+#[case::held_back_since_an_edit(CronJob { in_force: Some(InForce::Since(at("11:15"))), ..forbidding(&[&running("08:00", "08:00")], "0 * * * *", "08:00") }, &[running("08:00", "08:00")], "12:30", Some((1, "12:00", "12:00", "forbid")))]
 #[case::last_start_ahead(cronjob("0 * * * *", "2026-12-21T08:00:00Z"), &[], "11:30", None)]
 #[case::namespace_terminating(CronJob { namespace_terminating: true, ..cronjob("0 * * * *", "08:00") }, &[], "11:30", None)]
 #[case::forbid_with_a_job_that_is_over(forbidding(&[&running("10:00", "10:00")], "0 * * * *", "10:00"), &[succeeded("10:00", "10:00", "10:05")], "11:30", Some((1, "11:00", "11:00", "not-started")))]
@@ -309,6 +310,41 @@ fn nobody_knows_of_edits(
     assert_eq!(seen.doubt().is_none(), perhaps.is_none());
 }
 
+/// Where the last edit was then or before: whoever owns the schedule has changed something.
+#[rstest]
+#[case::nothing_since("11:15", "11:00", "fine")]
+#[case::missed_before("11:15", "10:00", "not-known")]
+#[case::missed_since("10:15", "09:00", "missed")]
+#[case::edited_in_the_future("2027-11-21T00:00:00Z", "09:00", "not-known")]
+fn an_edit_that_was_then_or_before(
+    #[case] edited: &str,
+    #[case] last: &str,
+    #[case] expected: &str,
+) {
+    let in_force = Some(InForce::AtLatest(at(edited)));
+    let seen = seen(&CronJob { in_force, ..cronjob("0 * * * *", last) }, &[], "11:30");
+    assert_eq!(seen.states(), [expected]);
+}
+
+/// A start that waits for a Job is not due, and neither is one of which that is not known.
+#[rstest]
+#[case::runs(&[running("10:00", "10:00")], None, "-")]
+#[case::is_over(&[succeeded("10:00", "10:00", "10:05")], None, "11:00")]
+#[case::there(&[], Some(true), "-")]
+#[case::not_there(&[], Some(false), "11:00")]
+#[case::nobody_knows(&[], None, "-")]
+fn what_forbid_holds_back_is_not_due(
+    #[case] children: &[Child<'_>],
+    #[case] is_there: Option<bool>,
+    #[case] expected: &str,
+) {
+    let cronjob = forbidding(&[&running("10:00", "10:00")], "0 * * * *", "10:00");
+    let seen = seen_beside(&cronjob, children, is_there, "11:00:10");
+    let expected = if expected == "-" { None } else { Some(at(expected)) };
+    assert_eq!(seen.pending, expected);
+    assert_eq!(seen.missed, None);
+}
+
 #[test]
 fn what_is_not_known_is_told() {
     let doubtful = |last, success| {
@@ -318,12 +354,12 @@ fn what_is_not_known_is_told() {
     };
     assert_eq!(
         doubtful("09:00", "09:00"),
-        "not known whether 2 starts since 2026-11-21T10:00:00Z are missed: nothing tells since \
+        "not known whether 2 starts since 2026-11-21T10:00:00Z are missed: nobody can tell since \
          when it has this schedule"
     );
     assert_eq!(
         doubtful("11:00", "08:00"),
-        "not known whether a success is missing since 2026-11-21T08:00:00Z: nothing tells since \
+        "not known whether a success is missing since 2026-11-21T08:00:00Z: nobody can tell since \
          when it has this schedule"
     );
 }
@@ -337,7 +373,7 @@ fn who_perhaps_holds_back_is_told() {
         told.as_deref(),
         Some(
             "not known whether the start at 2026-11-21T11:00:00Z is held back by \
-             job/a-29920920: nothing tells since when it has this schedule"
+             job/a-29920920: nobody can tell since when it has this schedule"
         )
     );
 }
@@ -437,7 +473,8 @@ fn overdue(
 #[case::over_without_a_pod(Child { finish: Some(Outcome::Failure), ..pulling("11:00") }, "11:30", false)]
 #[case::suspended(Child { suspended: true, ..pulling("11:00") }, "11:30", false)]
 #[case::goes_away(Child { terminating: true, ..pulling("11:00") }, "11:30", false)]
-#[case::no_creation(Child { created: None, ..pulling("11:00") }, "11:30", false)]
+#[case::no_creation(Child { created: None, started: None, ..pulling("11:00") }, "11:30", false)]
+#[case::resumed(Child { started: Some(at("11:25")), ..pulling("11:00") }, "11:30", false)]
 fn never_started(#[case] child: Child<'_>, #[case] now: &str, #[case] expected: bool) {
     let children = [child];
     for cronjob in [

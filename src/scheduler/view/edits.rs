@@ -3,19 +3,29 @@
 //! No field says so. A `CronJob` of the first generation was never edited, and counts from its
 //! creation. Of any other, `metadata.managedFields` has the time of the last change by each manager
 //! for the fields that are its own; whoever changes a field owns it from then on. So the latest
-//! time among the owners of what starts depend on is that of the last edit, or a later one, where
-//! the same manager has changed something else since: starts between the two go uncounted, and
-//! none is counted that did not come due.
+//! time among the owners of what says when it is due is that of the last edit, or a later one,
+//! where the same manager owns something else beside and may have changed that.
 //!
 //! One edit leaves no trace: a field that is removed by a patch belongs to nobody afterwards, and
-//! the time of whoever removed it stays as it was. Of what starts depend on, `timeZone` and
-//! `startingDeadlineSeconds` can be removed. Whoever watches sees that too.
+//! the time of whoever removed it stays as it was. Of what says when it is due, `timeZone` can be
+//! removed. Whoever watches sees that too.
+
+use std::collections::BTreeMap;
 
 use jiff::Timestamp;
 use serde::Deserialize;
 use serde::de::IgnoredAny;
 
 use crate::batch::Text;
+
+/// Since when what says when a `CronJob` is due is as it is.
+#[derive(Clone, Copy, Debug, Eq, PartialEq)]
+pub enum InForce {
+    /// Since just then.
+    Since(Timestamp),
+    /// Since then at the latest: perhaps something else was edited then.
+    AtLatest(Timestamp),
+}
 
 /// What is read of an entry of `metadata.managedFields`.
 #[derive(Debug, Deserialize)]
@@ -26,65 +36,65 @@ pub struct Entry<'a> {
     pub subresource: Text<'a>,
     #[serde(borrow)]
     pub time: Option<Text<'a>>,
-    #[serde(rename = "fieldsV1", default)]
-    fields: Fields,
+    #[serde(borrow, rename = "fieldsV1", default)]
+    fields: Fields<'a>,
 }
 
 #[derive(Debug, Default, Deserialize)]
-struct Fields {
-    #[serde(rename = "f:spec")]
-    spec: Option<Owned>,
+#[expect(clippy::zero_sized_map_values, reason = "serde reads no set from a map")]
+struct Fields<'a> {
+    #[serde(rename = "f:metadata")]
+    metadata: Option<IgnoredAny>,
+    #[serde(borrow, rename = "f:spec", default)]
+    spec: BTreeMap<Text<'a>, IgnoredAny>,
 }
 
-/// What starts depend on; an owner of none of it has not edited it.
-#[derive(Debug, Deserialize)]
-struct Owned {
-    #[serde(rename = "f:concurrencyPolicy")]
-    concurrency: Option<IgnoredAny>,
-    #[serde(rename = "f:schedule")]
-    schedule: Option<IgnoredAny>,
-    #[serde(rename = "f:startingDeadlineSeconds")]
-    deadline: Option<IgnoredAny>,
-    #[serde(rename = "f:suspend")]
-    suspend: Option<IgnoredAny>,
-    #[serde(rename = "f:timeZone")]
-    time_zone: Option<IgnoredAny>,
-}
-
-/// When what starts depend on was last edited, or a moment later than that; `None` where the
-/// entries do not tell: somebody owns the schedule, which no `CronJob` lacks, and each owner has a
-/// time.
-pub fn edited(entries: &[Entry<'_>]) -> Option<Timestamp> {
+/// What is known of the last edit; `None` where the entries do not tell: somebody owns the schedule,
+/// which no `CronJob` lacks, and each owner has a time.
+pub fn edited(entries: &[Entry<'_>]) -> Option<InForce> {
     let editors = || entries.iter().filter(|entry| entry.edits());
-    if !editors().any(Entry::owns_schedule) {
+    if !editors().any(|entry| entry.owns(SCHEDULE)) {
         return None;
     }
-    let times: Option<Vec<Timestamp>> = editors().map(Entry::at).collect();
-    times?.into_iter().max()
+    let times: Option<Vec<(Timestamp, bool)>> =
+        editors().map(|entry| Some((entry.at()?, entry.owns_nothing_else()))).collect();
+    // Of two at one moment the one that tells more.
+    let (time, exactly) = times?.into_iter().max()?;
+    Some(if exactly { InForce::Since(time) } else { InForce::AtLatest(time) })
 }
 
-/// Since when a spec is in force that was last `edited` then, as far as its object tells.
-pub fn in_force(
-    generation: Option<i64>,
-    created: Timestamp,
-    edited: Option<Timestamp>,
-) -> Option<Timestamp> {
-    if generation == Some(FIRST) { Some(created) } else { edited }
+/// Since when the spec of a `CronJob` is in force, as far as its object tells. `is_first` says that
+/// its `metadata.generation` is 1, as that of what nobody has edited.
+pub fn in_force(is_first: bool, created: Timestamp, edited: Option<InForce>) -> Option<InForce> {
+    if is_first { Some(InForce::Since(created)) } else { edited }
+}
+
+// === impl InForce ===
+
+impl InForce {
+    /// The time from which on it is certainly as it is.
+    pub const fn latest(self) -> Timestamp {
+        match self {
+            Self::Since(time) | Self::AtLatest(time) => time,
+        }
+    }
 }
 
 // === impl Entry ===
 
 impl Entry<'_> {
-    /// Whether it is about what starts depend on. What is written through a subresource is not.
-    pub fn edits(&self) -> bool {
-        let Some(spec) = &self.fields.spec else { return false };
-        let Owned { concurrency, schedule, deadline, suspend, time_zone } = spec;
-        let owned = [concurrency, schedule, deadline, suspend, time_zone];
-        self.subresource.is_empty() && owned.into_iter().any(Option::is_some)
+    /// Whether it is about when a `CronJob` is due. What is written through a subresource is not.
+    fn edits(&self) -> bool {
+        self.subresource.is_empty() && DUE.into_iter().any(|field| self.owns(field))
     }
 
-    fn owns_schedule(&self) -> bool {
-        self.fields.spec.as_ref().is_some_and(|spec| spec.schedule.is_some())
+    fn owns(&self, field: &str) -> bool {
+        self.fields.spec.keys().any(|key| &**key == field)
+    }
+
+    fn owns_nothing_else(&self) -> bool {
+        let Fields { metadata, spec } = &self.fields;
+        metadata.is_none() && spec.keys().all(|key| DUE.contains(&&**key))
     }
 
     fn at(&self) -> Option<Timestamp> {
@@ -92,15 +102,18 @@ impl Entry<'_> {
     }
 }
 
-/// `metadata.generation` of what nobody has edited.
-const FIRST: i64 = 1;
+const SCHEDULE: &str = "f:schedule";
+
+/// What says when a `CronJob` is due. Which of these times are too late and which wait for a Job is
+/// said by other fields, and those of today count.
+const DUE: [&str; 3] = [SCHEDULE, "f:suspend", "f:timeZone"];
 
 #[cfg(test)]
 mod tests {
     use rstest::rstest;
     use serde_json::{Value as Json, json};
 
-    use super::{Entry, edited, in_force};
+    use super::{Entry, InForce, edited, in_force};
 
     fn entry(time: &str, spec: &Json) -> Json {
         json!({
@@ -118,30 +131,40 @@ mod tests {
     const LATE: &str = "2026-11-02T00:00:00Z";
 
     #[rstest]
-    #[case::nobody(json!([]), None)]
-    #[case::created(json!([entry(EARLY, &json!({"f:schedule": {}, "f:suspend": {}}))]), Some(EARLY))]
-    #[case::applied(json!([with(entry(EARLY, &json!({"f:schedule": {}})), &json!({"operation": "Apply"}))]), Some(EARLY))]
-    #[case::rescheduled(json!([entry(EARLY, &json!({"f:suspend": {}})), entry(LATE, &json!({"f:schedule": {}}))]), Some(LATE))]
-    #[case::resumed(json!([entry(EARLY, &json!({"f:schedule": {}})), entry(LATE, &json!({"f:suspend": {}}))]), Some(LATE))]
-    #[case::another_zone(json!([entry(EARLY, &json!({"f:schedule": {}})), entry(LATE, &json!({"f:timeZone": {}}))]), Some(LATE))]
-    #[case::another_deadline(json!([entry(EARLY, &json!({"f:schedule": {}})), entry(LATE, &json!({"f:startingDeadlineSeconds": {}}))]), Some(LATE))]
-    #[case::another_concurrency(json!([entry(EARLY, &json!({"f:schedule": {}})), entry(LATE, &json!({"f:concurrencyPolicy": {}}))]), Some(LATE))]
-    #[case::another_image(json!([entry(EARLY, &json!({"f:schedule": {}})), entry(LATE, &json!({"f:jobTemplate": {"f:spec": {}}}))]), Some(EARLY))]
-    #[case::a_label(json!([entry(EARLY, &json!({"f:schedule": {}})), with(entry(LATE, &Json::Null), &json!({"fieldsV1": {"f:metadata": {"f:labels": {}}}}))]), Some(EARLY))]
-    #[case::a_status(json!([entry(EARLY, &json!({"f:schedule": {}})), with(entry(LATE, &json!({"f:schedule": {}})), &json!({"subresource": "status"}))]), Some(EARLY))]
-    #[case::nobody_owns_the_schedule(json!([entry(LATE, &json!({"f:suspend": {}}))]), None)]
-    #[case::without_a_time(json!([entry(EARLY, &json!({"f:schedule": {}})), with(entry(LATE, &json!({"f:suspend": {}})), &json!({"time": null}))]), None)]
-    #[case::at_no_time(json!([entry("noon", &json!({"f:schedule": {}}))]), None)]
-    fn the_last_edit(#[case] entries: Json, #[case] expected: Option<&str>) {
+    #[case::nobody(json!([]), "-")]
+    #[case::created(json!([entry(EARLY, &json!({"f:schedule": {}, "f:suspend": {}}))]), "since 1")]
+    #[case::with_all_the_rest(json!([entry(EARLY, &json!({"f:schedule": {}, "f:jobTemplate": {}}))]), "at latest 1")]
+    #[case::with_labels(json!([with(entry(EARLY, &json!({"f:schedule": {}})), &json!({"fieldsV1": {"f:metadata": {"f:labels": {}}}}))]), "at latest 1")]
+    #[case::applied(json!([with(entry(EARLY, &json!({"f:schedule": {}})), &json!({"operation": "Apply"}))]), "since 1")]
+    #[case::rescheduled(json!([entry(EARLY, &json!({"f:suspend": {}, "f:jobTemplate": {}})), entry(LATE, &json!({"f:schedule": {}}))]), "since 2")]
+    #[case::resumed(json!([entry(EARLY, &json!({"f:schedule": {}})), entry(LATE, &json!({"f:suspend": {}}))]), "since 2")]
+    #[case::by_two_at_once(json!([entry(LATE, &json!({"f:schedule": {}, "f:jobTemplate": {}})), entry(LATE, &json!({"f:suspend": {}}))]), "since 2")]
+    #[case::another_zone(json!([entry(EARLY, &json!({"f:schedule": {}})), entry(LATE, &json!({"f:timeZone": {}}))]), "since 2")]
+    #[case::another_deadline(json!([entry(EARLY, &json!({"f:schedule": {}})), entry(LATE, &json!({"f:startingDeadlineSeconds": {}}))]), "since 1")]
+    #[case::another_concurrency(json!([entry(EARLY, &json!({"f:schedule": {}})), entry(LATE, &json!({"f:concurrencyPolicy": {}}))]), "since 1")]
+    #[case::another_image(json!([entry(EARLY, &json!({"f:schedule": {}})), entry(LATE, &json!({"f:jobTemplate": {"f:spec": {}}}))]), "since 1")]
+    #[case::a_label(json!([entry(EARLY, &json!({"f:schedule": {}})), with(entry(LATE, &json!({})), &json!({"fieldsV1": {"f:metadata": {"f:labels": {}}}}))]), "since 1")]
+    #[case::a_status(json!([entry(EARLY, &json!({"f:schedule": {}})), with(entry(LATE, &json!({"f:schedule": {}})), &json!({"subresource": "status"}))]), "since 1")]
+    #[case::nobody_owns_the_schedule(json!([entry(LATE, &json!({"f:suspend": {}}))]), "-")]
+    #[case::without_a_time(json!([entry(EARLY, &json!({"f:schedule": {}})), with(entry(LATE, &json!({"f:suspend": {}})), &json!({"time": null}))]), "-")]
+    #[case::at_no_time(json!([entry("noon", &json!({"f:schedule": {}}))]), "-")]
+    fn the_last_edit(#[case] entries: Json, #[case] expected: &str) {
         let entries: Vec<Entry<'_>> = serde::Deserialize::deserialize(&entries).unwrap();
-        assert_eq!(edited(&entries), expected.map(|time| time.parse().unwrap()));
+        let at = |time: &str| time.parse().unwrap();
+        let expected = match expected {
+            "since 1" => Some(InForce::Since(at(EARLY))),
+            "since 2" => Some(InForce::Since(at(LATE))),
+            "at latest 1" => Some(InForce::AtLatest(at(EARLY))),
+            _ => None,
+        };
+        assert_eq!(edited(&entries), expected);
     }
 
     #[test]
     fn what_was_never_edited_counts_from_its_creation() {
-        let (created, late) = (EARLY.parse().unwrap(), LATE.parse().ok());
-        assert_eq!(in_force(Some(1), created, late), Some(created));
-        assert_eq!(in_force(Some(2), created, late), late);
-        assert_eq!((in_force(Some(2), created, None), in_force(None, created, None)), (None, None));
+        let (created, late) = (EARLY.parse().unwrap(), LATE.parse().ok().map(InForce::AtLatest));
+        assert_eq!(in_force(true, created, late), Some(InForce::Since(created)));
+        assert_eq!(in_force(false, created, late), late);
+        assert_eq!(in_force(false, created, None), None);
     }
 }

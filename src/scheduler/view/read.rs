@@ -7,9 +7,9 @@ use std::borrow::Cow;
 
 use jiff::Timestamp;
 use serde::Deserialize;
-use serde_json::{Value as Json, json};
+use serde_json::Value as Json;
 
-use super::edits::{self, Entry};
+use super::edits::{self, Entry, InForce};
 use super::{Active, Child, Concurrency, CronJob, Ending, Status};
 use crate::batch::annotation::SCHEDULED;
 use crate::batch::{Kind, Object};
@@ -43,13 +43,12 @@ pub fn cronjob(json: &Json) -> Result<CronJob<'_>, BadObject> {
     };
     let created = time(json, "metadata.creationTimestamp")?;
     let created = required(created, "metadata.creationTimestamp")?;
-    let generation = number(json, "metadata.generation")?;
     Ok(CronJob {
         namespace: required(text(json, "metadata.namespace")?, "metadata.namespace")?,
         name: required(text(json, "metadata.name")?, "metadata.name")?,
         uid: Cow::Borrowed(text(json, "metadata.uid")?.unwrap_or_default()),
         created,
-        in_force: edits::in_force(generation, created, edits::edited(&entries(json))),
+        in_force: in_force(json, created),
         terminating: time(json, "metadata.deletionTimestamp")?.is_some(),
         namespace_terminating: false,
         schedule: required(text(json, "spec.schedule")?, "spec.schedule")?,
@@ -90,6 +89,7 @@ pub fn child<'a>(job: &'a Json, uid: &str) -> Result<Child<'a>, BadObject> {
     let object = Object::from_json(Kind::Job, job).ok();
     // Anybody can write the annotation: what is no time there is no start.
     let slot = job["metadata"]["annotations"][SCHEDULED].as_str();
+    let is_built_in = text(job, "spec.managedBy")?.is_none_or(|by| by == BUILT_IN);
     Ok(Child {
         name: required(text(job, "metadata.name")?, "metadata.name")?,
         uid: Cow::Borrowed(text(job, "metadata.uid")?.unwrap_or_default()),
@@ -103,8 +103,8 @@ pub fn child<'a>(job: &'a Json, uid: &str) -> Result<Child<'a>, BadObject> {
         terminating: time(job, "metadata.deletionTimestamp")?.is_some(),
         held: false,
         suspended: flag(job, "spec.suspend")?,
-        waits: text(job, "spec.managedBy")?.is_none_or(|by| by == BUILT_IN) && !ran(&job["status"]),
-        ending: ending(job)?,
+        waits: is_built_in && job["spec"]["parallelism"] != 0 && !ran(&job["status"]),
+        ending: ending(job, is_built_in)?,
     })
 }
 
@@ -114,42 +114,35 @@ pub fn is_namespace_terminating(namespace: &Json) -> bool {
         || namespace["status"]["phase"] == "Terminating"
 }
 
-/// What is left of `metadata.managedFields` for whoever asks for nothing but starts.
-pub fn keep_edits(json: &mut Json) {
-    if let Some(entries) = json["metadata"]["managedFields"].as_array_mut() {
-        entries.retain(|entry| Entry::deserialize(entry).is_ok_and(|entry| entry.edits()));
-        for entry in entries {
-            let spec = entry["fieldsV1"]["f:spec"].take();
-            entry["fieldsV1"] = json!({"f:spec": spec});
-            if let Some(spec) = entry["fieldsV1"]["f:spec"].as_object_mut() {
-                spec.remove("f:jobTemplate");
-            }
-        }
-    }
+/// Since when a `CronJob`'s spec is in force ([`edits`]), with all its entries at hand.
+pub fn in_force(json: &Json, created: Timestamp) -> Option<InForce> {
+    // A dump may say 1.0.
+    let generation = find(json, "metadata.generation").as_f64();
+    let is_first = generation.is_some_and(|generation| generation.total_cmp(&1.0).is_eq());
+    // Where one entry cannot be read, the others do not tell enough.
+    let entries: Vec<Entry<'_>> =
+        Deserialize::deserialize(find(json, "metadata.managedFields")).unwrap_or_default();
+    edits::in_force(is_first, created, edits::edited(&entries))
 }
 
-/// Entries that cannot be read tell nothing, and then none does.
-fn entries(json: &Json) -> Vec<Entry<'_>> {
-    Deserialize::deserialize(&json["metadata"]["managedFields"]).unwrap_or_default()
-}
-
-/// Whether a Job that is not over is about to be.
-fn ending(job: &Json) -> Result<Option<Ending<'_>>, BadObject> {
+/// Whether a Job that is not over is about to be. What its conditions say is known of the built-in
+/// controller.
+fn ending(job: &Json, is_built_in: bool) -> Result<Option<Ending<'_>>, BadObject> {
     let conditions = job["status"]["conditions"].as_array();
-    let begun = conditions.into_iter().flatten().find(|condition| {
+    let begun = conditions.into_iter().flatten().filter(|_| is_built_in).find(|condition| {
         let kind = condition["type"].as_str();
         condition["status"] == "True" && kind.is_some_and(|kind| Ending::CONDITIONS.contains(&kind))
     });
+    let deleted = time(job, "metadata.deletionTimestamp")?;
     if let Some(condition) = begun {
         let since = condition["lastTransitionTime"].as_str();
         let kind = condition["type"].as_str().unwrap_or_default();
         let why = Ending::reason(condition["reason"].as_str(), kind);
         return Ok(Some(Ending {
-            since: since.and_then(|since| since.parse().ok()),
+            since: since.and_then(|since| since.parse().ok()).or(deleted),
             why: why.into(),
         }));
     }
-    let deleted = time(job, "metadata.deletionTimestamp")?;
     Ok(deleted.map(|since| Ending { since: Some(since), why: Ending::DELETED.into() }))
 }
 
@@ -227,7 +220,7 @@ mod tests {
     use rstest::rstest;
     use serde_json::{Value as Json, json};
 
-    use super::{child, cronjob, is_namespace_terminating, keep_edits, owner};
+    use super::{InForce, child, cronjob, is_namespace_terminating, owner};
     use crate::batch::Outcome;
     use crate::scheduler::view::Concurrency;
 
@@ -331,6 +324,7 @@ mod tests {
     #[case::about_to_be_counted(json!({"status": {"uncountedTerminatedPods": {"failed": ["u"]}}}), false)]
     #[case::of_the_built_in_controller(json!({"spec": {"managedBy": "kubernetes.io/job-controller"}}), true)]
     #[case::of_another_controller(json!({"spec": {"managedBy": "kueue.x-k8s.io/multikueue"}}), false)]
+    #[case::wants_no_pod(json!({"spec": {"parallelism": 0}}), false)]
     fn whether_it_waits_for_a_pod(#[case] overlay: Json, #[case] expected: bool) {
         assert_eq!(child(&job(&overlay), "u-a").unwrap().waits, expected);
     }
@@ -353,7 +347,12 @@ mod tests {
     #[case::does_not_fail(condition("FailureTarget", "False", "DeadlineExceeded"), None)]
     #[case::without_a_reason(condition("FailureTarget", "True", ""), Some("FailureTarget"))]
     #[case::no_reason(condition("FailureTarget", "True", "a\u{1b}[2J b"), Some("FailureTarget"))]
+    #[case::of_another_controller(merged(condition("FailureTarget", "True", "x"), &json!({"spec": {"managedBy": "kueue.x-k8s.io/multikueue"}})), None)]
     #[case::deleted(json!({"metadata": {"deletionTimestamp": "2026-11-02T00:00:00Z"}}), Some("deleted"))]
+    #[case::deleted_with_a_condition_of_no_time(json!({
+        "metadata": {"deletionTimestamp": "2026-11-02T00:00:00Z"},
+        "status": {"conditions": [{"type": "FailureTarget", "status": "True"}]},
+    }), Some("FailureTarget"))]
     fn whether_it_is_being_ended(#[case] overlay: Json, #[case] expected: Option<&str>) {
         let json = job(&overlay);
         let ending = child(&json, "u-a").unwrap().ending;
@@ -371,7 +370,6 @@ mod tests {
         assert_eq!(is_namespace_terminating(&namespace), expected);
     }
 
-    /// What is kept of the entries says the same as all of them.
     #[test]
     fn since_when_the_spec_is_in_force() {
         let edited = json!({"metadata": {"generation": 2, "managedFields": [
@@ -381,15 +379,33 @@ mod tests {
              "time": "2026-11-05T00:00:00Z", "fieldsV1": {"f:status": {"f:lastScheduleTime": {}}}},
         ]}});
         let mut json = stored(&edited);
-        let since = "2026-11-03T00:00:00Z".parse().ok();
+        let since = "2026-11-03T00:00:00Z".parse().ok().map(InForce::Since);
         assert_eq!(cronjob(&json).unwrap().in_force, since);
-        keep_edits(&mut json);
-        assert_eq!(json["metadata"]["managedFields"].as_array().map(Vec::len), Some(1));
-        assert_eq!(cronjob(&json).unwrap().in_force, since);
-        json["metadata"]["managedFields"] = json!([{"time": 5}]);
+        // An entry that cannot be read may be the one that counts.
+        json["metadata"]["managedFields"][1] = json!({"manager": "n", "time": 5});
         assert_eq!(cronjob(&json).unwrap().in_force, None);
-        let json = stored(&json!({"metadata": {"generation": 1}}));
-        assert_eq!(cronjob(&json).unwrap().in_force, Some(cronjob(&json).unwrap().created));
+    }
+
+    #[rstest]
+    #[case::never_edited(json!(1), true)]
+    #[case::as_a_float(json!(1.0), true)]
+    #[case::edited(json!(2), false)]
+    #[case::as_text(json!("1"), false)]
+    fn what_was_never_edited(#[case] generation: Json, #[case] expected: bool) {
+        let json = stored(&json!({"metadata": {"generation": generation}}));
+        let read = cronjob(&json).unwrap();
+        assert_eq!(read.in_force, expected.then_some(InForce::Since(read.created)));
+    }
+
+    /// Whatever is written there, a dump is read.
+    #[rstest]
+    #[case::lists(json!([["m", "", "2026-11-19T00:00:00Z", {"f:spec": {"f:schedule": {}}}]]))]
+    #[case::list_of_fields(json!([{"manager": "m", "time": "2026-11-19T00:00:00Z", "fieldsV1": [{"f:schedule": {}}]}]))]
+    #[case::text(json!("helm"))]
+    #[case::null(json!([null]))]
+    fn entries_of_another_shape(#[case] entries: Json) {
+        let json = stored(&json!({"metadata": {"generation": 2, "managedFields": entries}}));
+        assert!(cronjob(&json).is_ok());
     }
 
     #[rstest]

@@ -122,7 +122,7 @@ fn what_is_no_plan_of_this_cluster_does_nothing() {
     for (arguments, said) in [
         (&["edited.yaml", "--yes"][..], "edited"),
         (&["other.json", "--yes"], "another cluster"),
-        (&["blind-plan.json", "--yes"], "made of a dump without managedFields"),
+        (&["blind-plan.json", "--yes"], "a dump in which objects have no managedFields"),
         (&["no.yaml", "--yes"], "it is no plan"),
         (&["missing.yaml", "--yes"], "no such file"),
         (&["plan.yaml"], "say --yes"),
