@@ -4,6 +4,7 @@
 //! borrowed view of a Job or a `CronJob` in which every field that nothing reads is skipped while
 //! decoding. It must not know what a policy is.
 
+pub mod decoding;
 pub mod defaulting;
 pub mod job;
 pub mod object;
