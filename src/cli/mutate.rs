@@ -6,7 +6,7 @@ use serde::Serialize;
 use serde_yaml::Value;
 
 use super::judge::{self, Judgeable, Question, World};
-use super::manifests::{Document, Inputs};
+use super::manifests::{Document, Inputs, Manifests};
 use super::policies::Policies;
 use super::printer::Printer;
 use super::{Exit, output, yaml};
@@ -17,7 +17,8 @@ use crate::policy::rule::{Mode, Policy};
 /// Apply the policy to manifests, as the webhook would to a `kubectl create` of them
 ///
 /// Only what curfew changes is changed: the API server's defaults are taken into account, and not
-/// written. Other kinds pass through. Comments and anchors are lost.
+/// written. Other kinds pass through. Comments and anchors are lost. Exits with 2 where a Job or a
+/// `CronJob` could not be judged; it passes through, and a warning says why.
 #[derive(Debug, clap::Args)]
 pub struct Mutate {
     #[command(flatten)]
@@ -59,8 +60,20 @@ enum Format {
 #[derive(Debug)]
 pub struct Outcome {
     pub document: Document,
-    pub changed: Value,
+    /// What the policy makes of it, where that is something else.
+    pub changed: Option<Value>,
     pub patch: Patch,
+}
+
+/// Documents, judged one after another as if each were created now.
+pub struct Outcomes<'p> {
+    manifests: Manifests,
+    world: World,
+    policy: &'p Policy,
+    namespace: String,
+    now: Timestamp,
+    /// How the command ends by what has been judged so far, if there is nothing else to tell.
+    pub exit: Exit,
 }
 
 /// A line of `-o patch`.
@@ -81,47 +94,42 @@ impl Mutate {
     pub fn run(self, printer: &mut Printer) -> Result<Exit, anyhow::Error> {
         let Self { inputs, context, output: format } = self;
         let policy = context.policies.load(printer)?;
-        let outcomes = outcomes(&inputs, &context, &policy, printer)?;
-        let text = match format {
-            Format::Json => {
-                let items: Vec<&Value> = outcomes.iter().map(|outcome| &outcome.changed).collect();
-                match items[..] {
-                    [item] => output::json(item)?,
-                    _ => output::json(&List { api_version: "v1", kind: "List", items })?,
+        let mut outcomes = Outcomes::read(&inputs, &context, &policy, printer)?;
+        let single = outcomes.manifests.len() == 1;
+        let mut first = true;
+        let begin = "{\n  \"apiVersion\": \"v1\",\n  \"kind\": \"List\",\n  \"items\": [";
+        if matches!(format, Format::Json) && !single {
+            printer.data(begin)?;
+        }
+        outcomes.each(printer, |outcome, printer| {
+            let Outcome { document, changed, patch } = outcome;
+            let value = changed.as_ref().unwrap_or(&document.value);
+            let text = match format {
+                Format::Json if single => output::json(value)?,
+                Format::Json => {
+                    let comma = if first { "" } else { "," };
+                    let item = serde_json::to_string_pretty(value)?;
+                    format!("{comma}\n    {}", item.replace('\n', "\n    "))
                 }
-            }
-            Format::Patch => {
-                let changing = outcomes.iter().filter(|outcome| !outcome.patch.0.is_empty());
-                let patched = |outcome: &Outcome| {
-                    let Outcome { document, changed: _, patch } = outcome;
+                Format::Patch if patch.0.is_empty() => String::new(),
+                Format::Patch => {
                     let namespace = document.metadata("namespace").unwrap_or(&context.namespace);
                     let object = document.title();
-                    serde_json::to_string(&Patched { object, namespace, patch })
-                };
-                let mut text = String::new();
-                for line in changing.map(patched) {
-                    text += &line?;
-                    text.push('\n');
+                    serde_json::to_string(&Patched { object, namespace, patch })? + "\n"
                 }
-                text
-            }
-            Format::Yaml => {
-                let texts: Vec<String> = outcomes.iter().map(|o| yaml::emit(&o.changed)).collect();
-                texts.join("---\n")
-            }
-        };
-        printer.data(text)?;
-        Ok(Exit::Fine)
+                Format::Yaml => {
+                    let mark = if first { "" } else { "---\n" };
+                    mark.to_owned() + &yaml::emit(value)
+                }
+            };
+            first = false;
+            Ok(printer.data(text)?)
+        })?;
+        if matches!(format, Format::Json) && !single {
+            printer.data(if first { "]\n}\n" } else { "\n  ]\n}\n" })?;
+        }
+        Ok(outcomes.exit)
     }
-}
-
-/// What kubectl prints for more than one object.
-#[derive(Debug, Serialize)]
-#[serde(rename_all = "camelCase")]
-struct List<'a> {
-    api_version: &'static str,
-    kind: &'static str,
-    items: Vec<&'a Value>,
 }
 
 // === impl Context ===
@@ -135,49 +143,82 @@ impl Context {
     }
 }
 
-/// Judges every document as if it were created now. What a client would be warned of is told as
-/// kubectl tells it.
-///
-/// # Errors
-/// [`super::Invalid`] where a manifest cannot be used.
-pub fn outcomes(
-    inputs: &Inputs,
-    context: &Context,
-    policy: &Policy,
-    printer: &mut Printer,
-) -> Result<Vec<Outcome>, anyhow::Error> {
-    let documents = inputs.read().map_err(super::Invalid::from)?;
-    let world = World::new(&documents, &context.namespace);
-    let now = context.now();
-    let mut outcomes = Vec::with_capacity(documents.len());
-    for document in documents {
-        let mut outcome =
-            Outcome { changed: document.value.clone(), document, patch: Patch(Vec::new()) };
-        if let Some(object) = Judgeable::new(&outcome.document, &context.namespace) {
-            let question =
-                Question { operation: Operation::Create, object: &object, old: None, now };
-            let title = outcome.document.title();
-            match world.judge(question, policy) {
-                Err(problem) => {
-                    let origin = &outcome.document.origin;
-                    printer.talk(format_args!(
-                        "Warning: {origin}: {title} is not judged: {problem}"
-                    ))?;
-                }
-                Ok(judged) => {
-                    if judged.decision.mode == Mode::Enforce {
-                        for warning in &judged.decision.warnings {
-                            printer.talk(format_args!("Warning: {warning}"))?;
-                        }
-                    }
-                    if let Some(note) = &judged.note {
-                        printer.talk(format_args!("{title}: {note}"))?;
-                    }
-                    outcome.patch = judge::apply(&judged.patch, &mut outcome.changed)?;
-                }
+// === impl Outcomes ===
+
+impl<'p> Outcomes<'p> {
+    /// Reads the manifests.
+    ///
+    /// # Errors
+    /// [`super::Invalid`] where a manifest cannot be used.
+    pub fn read(
+        inputs: &Inputs,
+        context: &Context,
+        policy: &'p Policy,
+        printer: &mut Printer,
+    ) -> Result<Self, anyhow::Error> {
+        let manifests = inputs.read(printer)?;
+        let world = World::of(&manifests, &context.namespace);
+        let exit = if manifests.lacking { Exit::Usage } else { Exit::Fine };
+        let (namespace, now) = (context.namespace.clone(), context.now());
+        Ok(Self { manifests, world, policy, namespace, now, exit })
+    }
+
+    /// Judges every document and hands each on. What a client would be warned of is told as
+    /// kubectl tells it, and of whom.
+    ///
+    /// # Errors
+    /// Those of `use_it`, and where something cannot be printed.
+    pub fn each(
+        &mut self,
+        printer: &mut Printer,
+        mut use_it: impl FnMut(&Outcome, &mut Printer) -> Result<(), anyhow::Error>,
+    ) -> Result<(), anyhow::Error> {
+        for document in self.manifests.documents() {
+            let mut outcome = Outcome { document, changed: None, patch: Patch(Vec::new()) };
+            match self.judge(&mut outcome, printer)? {
+                Exit::Fine => {}
+                worse => self.exit = worse,
+            }
+            use_it(&outcome, printer)?;
+        }
+        Ok(())
+    }
+
+    fn judge(&self, outcome: &mut Outcome, printer: &mut Printer) -> Result<Exit, anyhow::Error> {
+        let document = &outcome.document;
+        let Some(object) = Judgeable::new(document, &self.namespace) else {
+            let Some(problem) = document.misplaced() else { return Ok(Exit::Fine) };
+            printer.talk(format_args!("Warning: {problem}"))?;
+            return Ok(Exit::Usage);
+        };
+        let who = format!(
+            "{}: {} in namespace {}",
+            document.origin,
+            document.title(),
+            object.namespace()
+        );
+        let question =
+            Question { operation: Operation::Create, object: &object, old: None, now: self.now };
+        let judged = match self.world.judge(question, self.policy) {
+            Err(problem) => {
+                printer.talk(format_args!("Warning: {who} is not judged: {problem}"))?;
+                return Ok(Exit::Usage);
+            }
+            Ok(judged) => judged,
+        };
+        if judged.decision.mode == Mode::Enforce {
+            for warning in &judged.decision.warnings {
+                printer.talk(format_args!("Warning: {who}: {warning}"))?;
             }
         }
-        outcomes.push(outcome);
+        if let Some(note) = &judged.note {
+            printer.talk(format_args!("{who}: {note}"))?;
+        }
+        if !judged.patch.0.is_empty() {
+            let mut changed = document.value.clone();
+            outcome.patch = judge::apply(&judged.patch, &mut changed)?;
+            outcome.changed = Some(changed);
+        }
+        Ok(Exit::Fine)
     }
-    Ok(outcomes)
 }
