@@ -11,7 +11,7 @@
 pub mod read;
 mod scalar;
 
-use serde_yaml::Value;
+use serde_yaml::{Mapping, Value};
 
 /// What is wrong with a YAML or JSON text, and where; lines and columns count from 1.
 #[derive(Clone, Debug, Eq, PartialEq, thiserror::Error)]
@@ -40,12 +40,35 @@ pub fn emit(value: &Value) -> String {
         serde_saphyr::to_string_with_options(value, style)
             .expect("a tree of maps, lists and scalars can be written")
     };
-    let text = write(style);
-    // kubectl cuts files there, whatever stands behind it, and be it the name of a field.
-    if text.starts_with("---") || text.contains("\n---") {
-        return write(serde_saphyr::ser_options! { quote_all: true });
+    let mut text = write(style);
+    if begins_with_a_tab(&text) {
+        text = write(serde_saphyr::ser_options! { prefer_block_scalars: false });
+    }
+    // kubectl cuts files there, be it the name of a field.
+    let marks = value.as_mapping().into_iter().flat_map(Mapping::keys).filter_map(Value::as_str);
+    for key in marks.filter(|key| key.starts_with("---")) {
+        let quoted = format!("\n{}:", serde_json::Value::from(key));
+        text = format!("\n{text}").replacen(&format!("\n{key}:"), &quoted, 1).split_off(1);
     }
     text
+}
+
+/// Whether the lines of a string in a block begin with a tab, which kubectl does not read.
+fn begins_with_a_tab(text: &str) -> bool {
+    if !text.contains('\t') {
+        return false;
+    }
+    let mut in_header = false;
+    for line in text.lines() {
+        let content = line.trim_start_matches(' ');
+        if in_header && content.starts_with('\t') {
+            return true;
+        }
+        let is_header = [" |", " |-", " |+"].iter().any(|header| line.ends_with(header));
+        // Blank lines are a part of the string that do not settle how far it is indented.
+        in_header = is_header || (in_header && content.is_empty());
+    }
+    false
 }
 
 /// The number of line ends in a text.
@@ -107,6 +130,11 @@ spec:
     #[case::other_controls("\"\\x80\": \"\\u009f\"\n", "\"\\x80\": \"\\x9F\"\n")]
     #[case::separators("a: \"\\L\\P\"\n", "a: \"\\L\\P\"\n")]
     #[case::byte_order_mark("\"\\ufeff\": \"\\uffff\"\n", "\"\\uFEFF\": \"\\uFFFF\"\n")]
+    #[case::a_mark(
+        "\"---\\\"k\": 1\n\"---\": {\"---\": 1}\n",
+        "\"---\\\"k\": 1\n\"---\":\n  \"---\": 1\n"
+    )]
+    #[case::a_tab_in_front("a: \"\\tx\\ny\"\n", "a: \"\\tx\\ny\"\n")]
     #[case::odd_in_lines("a: \"x\\u0085\\ny\\n\"\n", "a: \"x\\N\\ny\\n\"\n")]
     #[case::no_line_end("a: |-\n  x\n  y\n", "a: |-\n  x\n  y\n")]
     #[case::two_line_ends("a: |+\n  x\n  y\n\nb: 1\n", "a: |+\n  x\n  y\n\nb: 1\n")]
@@ -148,11 +176,14 @@ e: [*d, *d, *d, *d, *d, *d, *d, *d, *d, *d]
         leaf.prop_recursive(4, 32, 4, |inner| {
             prop_oneof![
                 prop::collection::vec(inner.clone(), 0..4).prop_map(Value::Sequence),
-                prop::collection::vec((prop_oneof!["[ -~]{0,8}", any::<String>()], inner), 0..4)
-                    .prop_map(|entries| {
-                        let keep = |(key, value): (String, Value)| Some((Value::from(key), value));
-                        Value::Mapping(entries.into_iter().filter_map(keep).collect())
-                    }),
+                prop::collection::vec(
+                    (prop_oneof!["[ -~]{0,8}", "---[ -~]{0,4}", any::<String>()], inner),
+                    0..4
+                )
+                .prop_map(|entries| {
+                    let keep = |(key, value): (String, Value)| Some((Value::from(key), value));
+                    Value::Mapping(entries.into_iter().filter_map(keep).collect())
+                }),
             ]
         })
     }
@@ -162,7 +193,9 @@ e: [*d, *d, *d, *d, *d, *d, *d, *d, *d, *d]
         fn what_is_written_reads_back(value in tree()) {
             let text = emit(&value);
             prop_assert_eq!(parse(&text).map_err(|e| format!("{e}\n{text}")), Ok(value));
+            // What kubectl's parser does not take.
             prop_assert!(!text.lines().any(|line| line.starts_with("---")), "{}", text);
+            prop_assert!(!super::begins_with_a_tab(&text), "{}", text);
         }
     }
 }
