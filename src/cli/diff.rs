@@ -49,16 +49,19 @@ impl Diff {
         let policy = context.policies.load(printer)?;
         let mut outcomes = Outcomes::read(&inputs, &context, &policy, printer)?;
         let mut exit = Exit::Fine;
-        outcomes.each(printer, |outcome, printer| {
-            let Some(changed) = outcome.changed.as_ref().filter(|_| !outcome.patch.0.is_empty())
-            else {
-                return Ok(());
-            };
-            exit = Exit::Findings;
-            Ok(printer.data(match output {
+        let written = |outcome: &Outcome| {
+            let changed = outcome.changed.as_ref().filter(|_| !outcome.patch.0.is_empty());
+            Ok(changed.map_or_else(String::new, |changed| match output {
                 Format::Diff => unified(outcome, changed),
                 Format::Name => outcome.document.title() + "\n",
-            })?)
+            }))
+        };
+        outcomes.each(printer, written, |text, printer| {
+            if !text.is_empty() {
+                exit = Exit::Findings;
+                printer.data(text)?;
+            }
+            Ok(())
         })?;
         Ok(if outcomes.exit == Exit::Fine { exit } else { outcomes.exit })
     }

@@ -194,6 +194,11 @@ impl Manifests {
         self.kept.iter().filter(move |kept| &*kept.kind == kind).map(Kept::document)
     }
 
+    /// The document at an index.
+    pub fn document(&self, index: usize) -> Document {
+        self.kept[index].document()
+    }
+
     /// How many there are.
     pub fn len(&self) -> usize {
         self.kept.len()

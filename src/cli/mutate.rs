@@ -9,7 +9,7 @@ use super::judge::{self, Judgeable, Question, World};
 use super::manifests::{Document, Inputs, Manifests};
 use super::policies::Policies;
 use super::printer::Printer;
-use super::{Exit, output, yaml};
+use super::{Exit, output, shares, yaml};
 use crate::clock;
 use crate::policy::decide::Operation;
 use crate::policy::rule::{Mode, Policy};
@@ -76,6 +76,12 @@ pub struct Outcomes<'p> {
     pub exit: Exit,
 }
 
+/// What is to be said about a document.
+struct Told {
+    lines: Vec<String>,
+    exit: Exit,
+}
+
 /// A line of `-o patch`.
 #[derive(Debug, Serialize)]
 struct Patched<'a> {
@@ -101,15 +107,14 @@ impl Mutate {
         if matches!(format, Format::Json) && !single {
             printer.data(begin)?;
         }
-        outcomes.each(printer, |outcome, printer| {
+        let written = |outcome: &Outcome| {
             let Outcome { document, changed, patch } = outcome;
             let value = changed.as_ref().unwrap_or(&document.value);
-            let text = match format {
+            Ok(match format {
                 Format::Json if single => output::json(value)?,
                 Format::Json => {
-                    let comma = if first { "" } else { "," };
                     let item = serde_json::to_string_pretty(value)?;
-                    format!("{comma}\n    {}", item.replace('\n', "\n    "))
+                    format!("\n    {}", item.replace('\n', "\n    "))
                 }
                 Format::Patch if patch.0.is_empty() => String::new(),
                 Format::Patch => {
@@ -117,13 +122,18 @@ impl Mutate {
                     let object = document.title();
                     serde_json::to_string(&Patched { object, namespace, patch })? + "\n"
                 }
-                Format::Yaml => {
-                    let mark = if first { "" } else { "---\n" };
-                    mark.to_owned() + &yaml::emit(value)
-                }
+                Format::Yaml => yaml::emit(value),
+            })
+        };
+        outcomes.each(printer, written, |text, printer| {
+            let between = match format {
+                Format::Json => ",",
+                Format::Patch => "",
+                Format::Yaml => "---\n",
             };
+            printer.data(format_args!("{}{text}", if first { "" } else { between }))?;
             first = false;
-            Ok(printer.data(text)?)
+            Ok(())
         })?;
         if matches!(format, Format::Json) && !single {
             printer.data(if first { "]\n}\n" } else { "\n  ]\n}\n" })?;
@@ -163,62 +173,85 @@ impl<'p> Outcomes<'p> {
         Ok(Self { manifests, world, policy, namespace, now, exit })
     }
 
-    /// Judges every document and hands each on. What a client would be warned of is told as
-    /// kubectl tells it, and of whom.
+    /// Judges every document, writes what becomes of it, and hands on the texts in order. What a
+    /// client would be warned of is told as kubectl tells it, and of whom.
+    ///
+    /// Documents are independent of one another: all processors have a share of each batch.
     ///
     /// # Errors
-    /// Those of `use_it`, and where something cannot be printed.
+    /// Those of `write` and `print`, and where something cannot be printed.
     pub fn each(
         &mut self,
         printer: &mut Printer,
-        mut use_it: impl FnMut(&Outcome, &mut Printer) -> Result<(), anyhow::Error>,
+        write: impl Fn(&Outcome) -> Result<String, anyhow::Error> + Sync,
+        mut print: impl FnMut(&str, &mut Printer) -> Result<(), anyhow::Error>,
     ) -> Result<(), anyhow::Error> {
-        for document in self.manifests.documents() {
-            let mut outcome = Outcome { document, changed: None, patch: Patch(Vec::new()) };
-            match self.judge(&mut outcome, printer)? {
-                Exit::Fine => {}
-                worse => self.exit = worse,
+        let mut exit = self.exit;
+        let batch = BATCH * shares::workers();
+        for start in (0..self.manifests.len()).step_by(batch) {
+            let numbers = start..self.manifests.len().min(start + batch);
+            for one in shares::each(numbers, |number| self.one(number, &write)) {
+                let (text, Told { lines, exit: found }) = one?;
+                for line in lines {
+                    printer.talk(line)?;
+                }
+                if found != Exit::Fine {
+                    exit = found;
+                }
+                print(&text, printer)?;
             }
-            use_it(&outcome, printer)?;
         }
+        self.exit = exit;
         Ok(())
     }
 
-    fn judge(&self, outcome: &mut Outcome, printer: &mut Printer) -> Result<Exit, anyhow::Error> {
+    fn one(
+        &self,
+        index: usize,
+        write: impl Fn(&Outcome) -> Result<String, anyhow::Error>,
+    ) -> Result<(String, Told), anyhow::Error> {
+        let document = self.manifests.document(index);
+        let mut outcome = Outcome { document, changed: None, patch: Patch(Vec::new()) };
+        let told = self.judge(&mut outcome)?;
+        Ok((write(&outcome)?, told))
+    }
+
+    fn judge(&self, outcome: &mut Outcome) -> Result<Told, anyhow::Error> {
         let document = &outcome.document;
         let Some(object) = Judgeable::new(document, &self.namespace) else {
-            let Some(problem) = document.misplaced() else { return Ok(Exit::Fine) };
-            printer.talk(format_args!("Warning: {problem}"))?;
-            return Ok(Exit::Usage);
+            let lines: Vec<String> = document
+                .misplaced()
+                .map(|problem| format!("Warning: {problem}"))
+                .into_iter()
+                .collect();
+            let exit = if lines.is_empty() { Exit::Fine } else { Exit::Usage };
+            return Ok(Told { lines, exit });
         };
-        let who = format!(
-            "{}: {} in namespace {}",
-            document.origin,
-            document.title(),
-            object.namespace()
-        );
+        let (origin, title) = (&document.origin, document.title());
+        let who = format!("{origin}: {title} in namespace {}", object.namespace());
         let question =
             Question { operation: Operation::Create, object: &object, old: None, now: self.now };
         let judged = match self.world.judge(question, self.policy) {
             Err(problem) => {
-                printer.talk(format_args!("Warning: {who} is not judged: {problem}"))?;
-                return Ok(Exit::Usage);
+                let line = format!("Warning: {who} is not judged: {problem}");
+                return Ok(Told { lines: vec![line], exit: Exit::Usage });
             }
             Ok(judged) => judged,
         };
+        let mut lines = Vec::new();
         if judged.decision.mode == Mode::Enforce {
-            for warning in &judged.decision.warnings {
-                printer.talk(format_args!("Warning: {who}: {warning}"))?;
-            }
+            let warned = |warning: &String| format!("Warning: {who}: {warning}");
+            lines.extend(judged.decision.warnings.iter().map(warned));
         }
-        if let Some(note) = &judged.note {
-            printer.talk(format_args!("{who}: {note}"))?;
-        }
+        lines.extend(judged.note.map(|note| format!("{who}: {note}")));
         if !judged.patch.0.is_empty() {
             let mut changed = document.value.clone();
             outcome.patch = judge::apply(&judged.patch, &mut changed)?;
             outcome.changed = Some(changed);
         }
-        Ok(Exit::Fine)
+        Ok(Told { lines, exit: Exit::Fine })
     }
 }
+
+/// How many documents a processor judges before they are printed.
+const BATCH: usize = 512;

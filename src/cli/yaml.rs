@@ -58,15 +58,15 @@ fn begins_with_a_tab(text: &str) -> bool {
     if !text.contains('\t') {
         return false;
     }
-    let mut in_header = false;
+    let mut below = false;
     for line in text.lines() {
         let content = line.trim_start_matches(' ');
-        if in_header && content.starts_with('\t') {
+        if below && content.starts_with('\t') {
             return true;
         }
         let is_header = [" |", " |-", " |+"].iter().any(|header| line.ends_with(header));
         // Blank lines are a part of the string that do not settle how far it is indented.
-        in_header = is_header || (in_header && content.is_empty());
+        below = is_header || (below && content.is_empty());
     }
     false
 }
