@@ -5,6 +5,7 @@
 //! decoding. It must not know what a policy is.
 
 pub mod annotation;
+pub mod decoding;
 pub mod defaulting;
 pub mod job;
 pub mod name;

@@ -30,6 +30,7 @@ pub mod report;
 pub mod schedules;
 pub mod schema;
 pub mod serve;
+pub mod shares;
 pub mod status;
 pub mod sweep;
 pub mod test;

@@ -221,6 +221,7 @@ fn nothing_to_look_at() {
     let (code, stdout, stderr) = told_of(&beta, &[]);
     assert_eq!((code, stdout.as_str()), (0, ""));
     assert_snapshot!(stderr, @r#"
+    Warning: <stdin>:1: document 1: cronjob/fine: batch/v1beta1: gone since Kubernetes 1.25; write `apiVersion: batch/v1`
     note: skipped 1 of other kinds: 1 CronJob of "batch/v1beta1"
     note: there is no CronJob
     "#);
@@ -515,7 +516,7 @@ fn what_cannot_be_used() {
     error: <stdin>:5: document 2: cronjob: it has no name; a stored object has one
     error: <stdin>:10: document 3: job/fine-1: metadata.creationTimestamp must be a time such as 2026-12-01T00:00:00Z, and not "yesterday"
     error: <stdin>:5: document 2: cronjob/fine: it is there twice
-    error: <stdin>:2:1: document 1: did not find expected node content
+    error: <stdin>:1:7: document 1: unclosed bracket '['
     error: --time-zone: unknown time zone `Berlin`; use a name of the IANA database, such as `Europe/Berlin`; did you mean `Europe/Berlin`?
     error: invalid value 'soon' for '--grace <DURATION>': a number is missing before "soon"
 

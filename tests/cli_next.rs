@@ -224,6 +224,7 @@ fn every_cronjob_of_the_manifests() {
     W110: a TTL of 30s in the template can delete a Job before the CronJob controller has seen it succeed: lastSuccessfulTime may be lost; give Jobs of CronJobs 60s at least
     "#);
     assert_snapshot!(stderr, @r#"
+    Warning: cronjobs.yaml:56: document 8: cronjob/old: batch/v1beta1: gone since Kubernetes 1.25; write `apiVersion: batch/v1`
     note: skipped 2 of other kinds: 1 ConfigMap, 1 CronJob of "batch/v1beta1"
     note: without a time zone the clocks of kube-controller-manager count, here taken to be UTC; --time-zone says what they are, and spec.timeZone leaves no doubt
     "#);

@@ -7,6 +7,7 @@
 use serde::Deserialize;
 use serde::de::IgnoredAny;
 
+use super::decoding::decode;
 use super::owner::OwnerReference;
 use super::{Kind, Map, Text};
 
@@ -221,7 +222,7 @@ impl<'a> Object<'a> {
     /// # Errors
     /// A sentence for a person: which part has the wrong type, or what is missing.
     pub fn from_json(kind: Kind, value: &'a serde_json::Value) -> Result<Self, String> {
-        let wire = Wire::deserialize(value).map_err(|error| error.to_string())?;
+        let wire = decode(value).map_err(|refused| refused.to_string())?;
         Self::new(kind, wire).map_err(|error| error.to_string())
     }
 

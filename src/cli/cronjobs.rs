@@ -138,7 +138,7 @@ impl Cronjobs {
             let scope = Scope { namespace: namespace.as_deref(), selector: selector.as_deref() };
             block_on(live(&connection, scope, (assumed, grace), now, printer))?
         } else {
-            let families = dump(&inputs, namespace.as_deref().unwrap_or("default"))?;
+            let families = dump(&inputs, namespace.as_deref().unwrap_or("default"), printer)?;
             if families.lack_jobs() {
                 printer.talk(
                     "note: the dump has no Jobs of these CronJobs, from which lags, Jobs that wait \
@@ -185,10 +185,14 @@ async fn live(
 }
 
 /// Reads everything, or says all that is wrong.
-fn dump(inputs: &Inputs, namespace: &str) -> Result<Families, Invalid> {
+fn dump(
+    inputs: &Inputs,
+    namespace: &str,
+    printer: &mut Printer,
+) -> Result<Families, anyhow::Error> {
     let mut families = Families::default();
     let mut problems = Vec::new();
-    for document in inputs.read()? {
+    for document in inputs.whole(printer)?.documents() {
         let added = to_json(&document.value)
             .map_err(|error| error.to_string())
             .and_then(|json| families.add(json, namespace));
@@ -196,7 +200,7 @@ fn dump(inputs: &Inputs, namespace: &str) -> Result<Families, Invalid> {
             problems.push(format!("{}: {}: {problem}", document.origin, document.title()));
         }
     }
-    if problems.is_empty() { Ok(families) } else { Err(Invalid::Problems(problems)) }
+    if problems.is_empty() { Ok(families) } else { Err(Invalid::Problems(problems).into()) }
 }
 
 // === impl Report ===

@@ -2,16 +2,18 @@
 
 use std::fmt::Write as _;
 
+use serde_yaml::Value;
 use similar::{ChangeTag, TextDiff};
 
 use super::manifests::Inputs;
-use super::mutate::{Context, Outcome, outcomes};
+use super::mutate::{Context, Outcome, Outcomes};
 use super::printer::Printer;
 use super::{Exit, yaml};
 
 /// Show what the policy would change in manifests
 ///
-/// Exits with 1 where something would change. Both sides are written in one style, so that a
+/// Exits with 1 where something would change, and with 2 where a Job or a `CronJob` could not be
+/// judged. Both sides are written in one style, so that a
 /// difference is never one of layout.
 #[derive(Debug, clap::Args)]
 pub struct Diff {
@@ -45,21 +47,28 @@ impl Diff {
     pub fn run(self, printer: &mut Printer) -> Result<Exit, anyhow::Error> {
         let Self { inputs, context, output } = self;
         let policy = context.policies.load(printer)?;
-        let outcomes = outcomes(&inputs, &context, &policy, printer)?;
+        let mut outcomes = Outcomes::read(&inputs, &context, &policy, printer)?;
         let mut exit = Exit::Fine;
-        for outcome in outcomes.iter().filter(|outcome| !outcome.patch.0.is_empty()) {
-            exit = Exit::Findings;
-            printer.data(match output {
-                Format::Diff => unified(outcome),
+        let written = |outcome: &Outcome| {
+            let changed = outcome.changed.as_ref().filter(|_| !outcome.patch.0.is_empty());
+            Ok(changed.map_or_else(String::new, |changed| match output {
+                Format::Diff => unified(outcome, changed),
                 Format::Name => outcome.document.title() + "\n",
-            })?;
-        }
-        Ok(exit)
+            }))
+        };
+        outcomes.each(printer, written, |text, printer| {
+            if !text.is_empty() {
+                exit = Exit::Findings;
+                printer.data(text)?;
+            }
+            Ok(())
+        })?;
+        Ok(if outcomes.exit == Exit::Fine { exit } else { outcomes.exit })
     }
 }
 
-fn unified(outcome: &Outcome) -> String {
-    let Outcome { document, changed, patch: _ } = outcome;
+fn unified(outcome: &Outcome, changed: &Value) -> String {
+    let document = &outcome.document;
     let (before, after) = (yaml::emit(&document.value), yaml::emit(changed));
     let (origin, title) = (&document.origin, document.title());
     let diff = TextDiff::from_lines(&before, &after);

@@ -207,9 +207,13 @@ impl Explain {
             operation,
             output: format,
         } = self;
+        let mut unexplained = Vec::new();
         let explanations = if objects.is_empty() {
             let namespace = namespace.unwrap_or_else(|| "default".to_owned());
-            from_manifests(&inputs, &Context { policies, namespace, now }, operation, printer)?
+            let context = Context { policies, namespace, now };
+            let (explanations, problems) = from_manifests(&inputs, &context, operation, printer)?;
+            unexplained = problems;
+            explanations
         } else {
             let named = Asked { objects, policies, namespace, now, lease_name };
             block_on(named.explain(&connection, printer))?
@@ -227,7 +231,11 @@ impl Explain {
                 texts.join("\n")
             }
         })?;
-        Ok(Exit::Fine)
+        if unexplained.is_empty() {
+            Ok(Exit::Fine)
+        } else {
+            Err(Invalid::Problems(unexplained).into())
+        }
     }
 }
 
@@ -258,19 +266,27 @@ impl Asked {
     }
 }
 
+/// The explanations, and what cannot be explained.
 fn from_manifests(
     inputs: &Inputs,
     context: &Context,
     operation: Option<As>,
     printer: &mut Printer,
-) -> Result<Vec<Explanation>, anyhow::Error> {
+) -> Result<(Vec<Explanation>, Vec<String>), anyhow::Error> {
     let policy = context.policies.load(printer)?;
-    let documents = inputs.read().map_err(Invalid::from)?;
-    let world = World::new(&documents, &context.namespace);
+    let manifests = inputs.read(printer)?;
+    let world = World::of(&manifests, &context.namespace);
     let now = context.now();
     let mut explanations = Vec::new();
-    for document in &documents {
-        let Some(object) = Judgeable::new(document, &context.namespace) else { continue };
+    let mut problems = Vec::new();
+    if manifests.lacking {
+        problems.push("what was named is no manifest".to_owned());
+    }
+    for document in manifests.documents() {
+        let Some(object) = Judgeable::new(&document, &context.namespace) else {
+            problems.extend(document.misplaced());
+            continue;
+        };
         let operation = match operation {
             Some(As::Create) => Operation::Create,
             None if document.metadata("uid").is_none() => Operation::Create,
@@ -279,17 +295,22 @@ fn from_manifests(
         let question = Question { operation, object: &object, old: None, now };
         let explained = world
             .judge(question, &policy)
-            .and_then(|judged| Explanation::new(document, question, judged, &policy));
-        let origin = &document.origin;
-        explanations.push(explained.map_err(|problem| {
-            Invalid::new(format!("{origin}: {} cannot be judged: {problem}", document.title()))
-        })?);
+            .and_then(|judged| Explanation::new(&document, question, judged, &policy));
+        match explained {
+            Ok(explanation) => explanations.push(explanation),
+            Err(problem) => {
+                let (origin, title) = (&document.origin, document.title());
+                problems.push(format!("{origin}: {title} cannot be judged: {problem}"));
+            }
+        }
     }
     if explanations.is_empty() {
-        let problem = "there is no Job or CronJob of batch/v1 among the manifests";
-        return Err(Invalid::new(problem).into());
+        if problems.is_empty() {
+            problems.push("there is no Job or CronJob of batch/v1 among the manifests".to_owned());
+        }
+        return Err(Invalid::Problems(problems).into());
     }
-    Ok(explanations)
+    Ok((explanations, problems))
 }
 
 // === impl Explanation ===

@@ -6,15 +6,18 @@
 //! What a webhook finds out from the cluster comes from the other manifests: the `CronJob` of a
 //! Job's family, and the labels of a namespace.
 
-use std::collections::BTreeMap;
+use std::borrow::Borrow;
+use std::collections::{BTreeMap, HashMap};
 
 use jiff::Timestamp;
 use json_patch::{Patch, PatchOperation};
+use k8s_openapi::api::batch::v1 as api;
 use serde_json::json;
 use serde_yaml::{Mapping, Value};
 
-use super::manifests::Document;
+use super::manifests::{Document, Manifests};
 use crate::admission::patch;
+use crate::batch::decoding::decode;
 use crate::batch::{Kind, Map, Object, defaulting};
 use crate::policy::decide::{Decision, Input, Operation, Verdict};
 use crate::policy::matching::RuleTrace;
@@ -23,7 +26,8 @@ use crate::policy::rule::{Mode, Policy};
 /// Everything that one run knows about the cluster: the manifests, and nothing else.
 #[derive(Debug)]
 pub struct World {
-    objects: Vec<Judgeable>,
+    /// The `CronJob`s by namespace and name; of two alike both.
+    cronjobs: HashMap<String, HashMap<String, Vec<Judgeable>>>,
     /// The labels of the namespaces whose manifests are there.
     namespaces: BTreeMap<String, serde_json::Value>,
     /// That of an installation, which is left alone.
@@ -63,12 +67,20 @@ pub struct Judged<'p> {
 
 impl World {
     /// Learns from manifests; objects without a namespace are in `namespace`.
-    pub fn new<'d>(documents: impl IntoIterator<Item = &'d Document>, namespace: &str) -> Self {
+    pub fn new<D: Borrow<Document>>(
+        documents: impl IntoIterator<Item = D>,
+        namespace: &str,
+    ) -> Self {
         let mut world =
-            Self { objects: Vec::new(), namespaces: BTreeMap::new(), own_namespace: None };
+            Self { cronjobs: HashMap::new(), namespaces: BTreeMap::new(), own_namespace: None };
         for document in documents {
-            if let Some(object) = Judgeable::new(document, namespace) {
-                world.objects.push(object);
+            let document = document.borrow();
+            if document.kind() == Kind::CronJob.as_str()
+                && let Some(cronjob) = Judgeable::new(document, namespace)
+                && let Some(name) = document.metadata("name")
+            {
+                let named = world.cronjobs.entry(cronjob.namespace.clone()).or_default();
+                named.entry(name.to_owned()).or_default().push(cronjob);
             } else if let ("v1", "Namespace", Some(name)) =
                 (document.api_version(), document.kind(), document.metadata("name"))
             {
@@ -83,6 +95,12 @@ impl World {
     #[must_use]
     pub fn within(self, own_namespace: Option<&str>) -> Self {
         Self { own_namespace: own_namespace.map(str::to_owned), ..self }
+    }
+
+    /// Learns from what was read.
+    pub fn of(manifests: &Manifests, namespace: &str) -> Self {
+        let known = ["CronJob", "Namespace"];
+        Self::new(known.iter().flat_map(|kind| manifests.of_kind(kind)), namespace)
     }
 
     /// Learns the labels of a namespace, with the one that the API server adds.
@@ -103,6 +121,9 @@ impl World {
         policy: &'p Policy,
     ) -> Result<Judged<'p>, String> {
         let Question { operation, object: judgeable, old, now } = question;
+        if operation != Operation::Stored {
+            judgeable.refuse()?;
+        }
         let object = judgeable.object()?;
         let old = old.map(Judgeable::object).transpose()?;
         let cronjob = self.cronjob_of(&object, &judgeable.namespace);
@@ -130,15 +151,10 @@ impl World {
     /// uid, and then the name must do.
     fn cronjob_of(&self, job: &Object<'_>, namespace: &str) -> Option<Object<'_>> {
         let owner = job.cronjob_owner()?;
-        self.objects
-            .iter()
-            .filter(|object| object.kind == Kind::CronJob && object.namespace == namespace)
-            .filter_map(|cronjob| cronjob.object().ok())
-            .find(|cronjob| {
-                let metadata = &cronjob.metadata;
-                metadata.name.as_deref() == Some(&*owner.name)
-                    && metadata.uid.as_deref().is_none_or(|uid| uid == &*owner.uid)
-            })
+        let named = self.cronjobs.get(namespace)?.get(&*owner.name)?;
+        let mut readable = named.iter().filter_map(|cronjob| cronjob.object().ok());
+        readable
+            .find(|cronjob| cronjob.metadata.uid.as_deref().is_none_or(|uid| uid == &*owner.uid))
     }
 }
 
@@ -170,6 +186,18 @@ impl Judgeable {
     /// What a webhook would be sent.
     pub const fn filled(&self) -> &serde_json::Value {
         &self.filled
+    }
+
+    /// Refuses what the API server refuses, because a field has the wrong type.
+    ///
+    /// # Errors
+    /// A sentence that names the field.
+    pub fn refuse(&self) -> Result<(), String> {
+        let refused = match self.kind {
+            Kind::CronJob => decode::<api::CronJob>(&self.filled).err(),
+            Kind::Job => decode::<api::Job>(&self.filled).err(),
+        };
+        refused.map_or(Ok(()), |refused| Err(format!("an API server refuses it: {refused}")))
     }
 
     /// The object as the policy sees it.
@@ -233,9 +261,12 @@ pub fn to_json(value: &Value) -> Result<serde_json::Value, serde_json::Error> {
     serde_json::to_value(value)
 }
 
-fn label_map(labels: &serde_json::Value) -> Map<'_> {
+fn label_map<'l>(labels: &'l serde_json::Value) -> Map<'l> {
     let entries = labels.as_object().into_iter().flatten();
-    entries.filter_map(|(key, value)| Some((key.as_str(), value.as_str()?))).collect()
+    let text = |(key, value): (&'l String, &'l serde_json::Value)| {
+        Some((key.as_str(), if value.is_null() { "" } else { value.as_str()? }))
+    };
+    entries.filter_map(text).collect()
 }
 
 /// What a manifest alone cannot answer, and how to help.

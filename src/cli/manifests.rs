@@ -1,28 +1,57 @@
 //! Manifests, read the way kubectl reads `-f`: files, directories and stdin, YAML and JSON, many
 //! documents in one file, lists expanded.
 //!
-//! The entry point is [`Inputs::read`]. Every broken document of a run is reported, not just the
-//! first one, and with any of them nothing is returned: a part is never passed on as the whole.
-//! What a document means is not known here; see [`super::yaml`] for how it is read and written.
+//! The entry points are [`Inputs::read`] and [`Inputs::whole`]. Every broken document of a run is
+//! reported, not just the first one, and with any of them nothing is returned: a part is never
+//! passed on as the whole. What holds no object is another matter: a folder of a chart also has
+//! values and templates, which are named and passed over. What a document means is not known here;
+//! see [`super::yaml`] for how it is read and written.
+
+mod pieces;
 
 use std::fmt;
 use std::io::{ErrorKind, Read as _};
 use std::path::{Path, PathBuf};
 
+use serde::Deserialize;
 use serde_yaml::{Mapping, Value};
 
-use super::yaml::{self, BadText};
+use self::pieces::Piece;
+use super::Invalid;
+use super::printer::Printer;
+use super::yaml::BadText;
+use super::yaml::read::Tree;
+use crate::batch::Kind;
 
 /// Where manifests come from, as the user said it.
 #[derive(Clone, Debug, Eq, PartialEq, clap::Args)]
 pub struct Inputs {
     /// Manifest file, directory (its *.yaml, *.yml and *.json), or - for stdin; repeatable
+    ///
+    /// Of a directory, files that are no manifests are named and passed over, such as values and
+    /// templates of a chart; one that is given by its own name ends with exit code 2.
     #[arg(short, long, value_name = "PATH", required = true)]
     pub filename: Vec<PathBuf>,
 
     /// Read directories with everything below them
     #[arg(short = 'R', long)]
     pub recursive: bool,
+}
+
+/// Everything that was read. A cluster may hold a hundred thousand Jobs: objects are kept as
+/// compact JSON, and each is a tree only while somebody looks at it.
+#[derive(Clone, Debug, Default)]
+pub struct Manifests {
+    kept: Vec<Kept>,
+    /// Whether something that the user named is no manifest.
+    pub lacking: bool,
+}
+
+#[derive(Clone, Debug)]
+struct Kept {
+    origin: Origin,
+    kind: Box<str>,
+    json: Box<str>,
 }
 
 /// One object of a file, as its author wrote it.
@@ -50,37 +79,255 @@ pub struct Origin {
 #[derive(Debug, thiserror::Error)]
 pub struct BadManifests(pub Vec<String>);
 
+/// What became of one text.
+#[derive(Debug, Default)]
+struct Scanned {
+    kept: Vec<Kept>,
+    troubles: Vec<Trouble>,
+    /// What is odd, although kubectl takes it.
+    remarks: Vec<String>,
+}
+
+/// Why a document cannot be used.
+#[derive(Debug)]
+enum Trouble {
+    Broken(String),
+    /// It is no manifest.
+    Foreign(String),
+}
+
+/// What a list is expanded by.
+#[derive(Deserialize)]
+#[serde(rename_all = "camelCase")]
+struct Head {
+    api_version: Option<Value>,
+    kind: Option<Value>,
+}
+
 // === impl Inputs ===
 
 impl Inputs {
-    /// Reads every document of every input.
+    /// Reads every document of every input, and tells what is passed over.
     ///
     /// # Errors
-    /// Where a path cannot be read, or a document is broken; each with its place.
-    pub fn read(&self) -> Result<Vec<Document>, BadManifests> {
-        let mut documents = Vec::new();
+    /// [`Invalid`] where a path cannot be read, or a document is broken; each with its place.
+    pub fn read(&self, printer: &mut Printer) -> Result<Manifests, anyhow::Error> {
+        let mut all = Manifests::default();
         let mut problems = Vec::new();
+        let mut broken = false;
         for input in &self.filename {
             let files = match files(input, self.recursive) {
                 Ok(files) => files,
                 Err(problem) => {
+                    broken = true;
                     problems.push(problem);
                     continue;
                 }
             };
             for file in files {
+                let named = file == *input;
                 let name =
                     if is_stdin(&file) { STDIN.to_owned() } else { file.display().to_string() };
-                match text(&file) {
-                    Ok(text) => match parse(&name, &text) {
-                        Ok(mut found) => documents.append(&mut found),
-                        Err(BadManifests(mut found)) => problems.append(&mut found),
-                    },
-                    Err(problem) => problems.push(problem),
+                let mut scanned = match text(&file) {
+                    Ok(text) => Scanned::new(&name, &text, named),
+                    Err(problem) => {
+                        Scanned { troubles: vec![Trouble::Broken(problem)], ..Scanned::default() }
+                    }
+                };
+                for remark in scanned.remarks {
+                    printer.talk(format_args!("Warning: {remark}"))?;
                 }
+                for trouble in scanned.troubles {
+                    match trouble {
+                        Trouble::Foreign(problem) if !named => {
+                            printer.talk(format_args!("note: passed over {problem}"))?;
+                        }
+                        Trouble::Foreign(problem) => problems.push(problem),
+                        Trouble::Broken(problem) => {
+                            broken = true;
+                            problems.push(problem);
+                        }
+                    }
+                }
+                all.kept.append(&mut scanned.kept);
             }
         }
-        if problems.is_empty() { Ok(documents) } else { Err(BadManifests(problems)) }
+        if broken {
+            return Err(Invalid::Problems(problems).into());
+        }
+        all.lacking = !problems.is_empty();
+        for problem in problems {
+            printer.error(format_args!("error: {problem}"))?;
+        }
+        Ok(all)
+    }
+
+    /// Reads every document of every input, for an answer that is right only for the whole, and
+    /// warns of Jobs and `CronJob`s of a version that is gone.
+    ///
+    /// # Errors
+    /// As [`Inputs::read`], and where what was named is no manifest.
+    pub fn whole(&self, printer: &mut Printer) -> Result<Manifests, anyhow::Error> {
+        let all = self.read(printer)?;
+        if all.lacking {
+            return Err(Invalid::new("a part is not shown as if it were the whole").into());
+        }
+        for kind in [Kind::CronJob, Kind::Job] {
+            for problem in all.of_kind(kind.as_str()).filter_map(|document| document.misplaced()) {
+                printer.talk(format_args!("Warning: {problem}"))?;
+            }
+        }
+        Ok(all)
+    }
+}
+
+// === impl Manifests ===
+
+impl Manifests {
+    /// The documents, in the order of reading.
+    pub fn documents(&self) -> impl Iterator<Item = Document> {
+        self.kept.iter().map(Kept::document)
+    }
+
+    /// Those of one kind.
+    pub fn of_kind(&self, kind: &str) -> impl Iterator<Item = Document> {
+        self.kept.iter().filter(move |kept| &*kept.kind == kind).map(Kept::document)
+    }
+
+    /// The document at an index.
+    pub fn document(&self, index: usize) -> Document {
+        self.kept[index].document()
+    }
+
+    /// How many there are.
+    pub fn len(&self) -> usize {
+        self.kept.len()
+    }
+
+    /// Whether there is none.
+    pub fn is_empty(&self) -> bool {
+        self.kept.is_empty()
+    }
+}
+
+// === impl Kept ===
+
+impl Kept {
+    fn document(&self) -> Document {
+        let value = serde_json::from_str(&self.json).expect("it was written as JSON by us");
+        Document { origin: self.origin.clone(), value }
+    }
+}
+
+// === impl Scanned ===
+
+impl Scanned {
+    fn new(file: &str, text: &str, named: bool) -> Self {
+        let mut scanned = Self::default();
+        let normal = text.contains("\r\n").then(|| text.replace("\r\n", "\n"));
+        pieces::each(normal.as_deref().unwrap_or(text), |piece| {
+            let Piece { number, mark, start, text, read } = piece;
+            let origin = Origin { file: file.to_owned(), document: number, line: mark, item: None };
+            let placed = |BadText { line, column, message }: &BadText| {
+                format!("{file}:{}:{column}: document {number}: {message}", line + start - 1)
+            };
+            let trouble = match read {
+                Ok(tree) => {
+                    scanned.remarks.extend(tree.remarks.iter().map(placed));
+                    scanned.expand(&origin, tree).err()
+                }
+                Err(bad) => Some(match template(text) {
+                    Some(line) => {
+                        let line = line + start - 1;
+                        Trouble::Foreign(format!("{file}:{line}: document {number}: {TEMPLATE}"))
+                    }
+                    None if named || is_like_a_manifest(text) => Trouble::Broken(placed(&bad)),
+                    None => Trouble::Foreign(placed(&bad)),
+                }),
+            };
+            scanned.troubles.extend(trouble);
+        });
+        scanned
+    }
+
+    /// An object, or the objects of a list.
+    fn expand(&mut self, origin: &Origin, mut tree: Tree) -> Result<(), Trouble> {
+        let foreign = |what: &str| {
+            let must = "a manifest has `apiVersion` and `kind`";
+            Err(Trouble::Foreign(format!("{origin}: it {what}; {must}")))
+        };
+        if tree.value.is_null() {
+            return Ok(());
+        }
+        let Value::Mapping(map) = &mut tree.value else { return foreign("is no object") };
+        let text = |map: &Mapping, field: &str| {
+            map.get(field).and_then(Value::as_str).unwrap_or_default().to_owned()
+        };
+        let (version, kind) = (text(map, "apiVersion"), text(map, "kind"));
+        if kind.is_empty() {
+            return foreign("has no `kind`");
+        }
+        let Some(listed) = kind.strip_suffix("List").filter(|_| map.contains_key("items")) else {
+            let value = tree.whole().map_err(|bad| Trouble::Broken(format!("{origin}: {bad}")))?;
+            self.keep(origin.clone(), &kind, json(&value));
+            return Ok(());
+        };
+        let items = match map.shift_remove("items") {
+            None | Some(Value::Null) => Vec::new(),
+            Some(Value::Sequence(items)) if items.is_empty() => tree.items,
+            Some(Value::Sequence(items)) => items.iter().map(json).collect(),
+            Some(_) => {
+                let problem = format!("{origin}: `items` of a {kind} must be a list");
+                return Err(Trouble::Broken(problem));
+            }
+        };
+        for (index, item) in items.into_iter().enumerate() {
+            let origin = Origin { item: Some(index + 1), ..origin.clone() };
+            self.item(origin, item, &version, listed)?;
+        }
+        Ok(())
+    }
+
+    /// One entry of a list of that version, whose kind without `List` is `listed`.
+    fn item(
+        &mut self,
+        origin: Origin,
+        json: String,
+        version: &str,
+        listed: &str,
+    ) -> Result<(), Trouble> {
+        let bare = match serde_json::from_str(&json) {
+            Ok(Head { api_version: None, kind: None }) => !listed.is_empty(),
+            Ok(Head { kind: Some(Value::String(kind)), .. }) if !kind.ends_with("List") => {
+                self.keep(origin, &kind, json);
+                return Ok(());
+            }
+            _ => false,
+        };
+        let mut value: Value = serde_json::from_str(&json).expect("it was written as JSON by us");
+        // The API leaves both out of the items of a typed list.
+        if let Some(map) = value.as_mapping_mut().filter(|_| bare) {
+            let mut whole = Mapping::from_iter([
+                (Value::from("apiVersion"), Value::from(version)),
+                (Value::from("kind"), Value::from(listed)),
+            ]);
+            whole.extend(std::mem::take(map));
+            *map = whole;
+        }
+        let is_list =
+            value.get("kind").and_then(Value::as_str).is_some_and(|k| k.ends_with("List"));
+        if is_list && value.get("items").is_some_and(Value::is_sequence) {
+            let problem = "a list in a list, which kubectl does not read; take its items out";
+            return Err(Trouble::Broken(format!("{origin}: {problem}")));
+        }
+        // Of a list something is missing then, and it stands for the whole.
+        self.expand(&origin, Tree { value, ..Tree::default() }).map_err(|trouble| match trouble {
+            Trouble::Broken(problem) | Trouble::Foreign(problem) => Trouble::Broken(problem),
+        })
+    }
+
+    fn keep(&mut self, origin: Origin, kind: &str, json: String) {
+        self.kept.push(Kept { origin, kind: kind.into(), json: json.into() });
     }
 }
 
@@ -112,6 +359,27 @@ impl Document {
             (None, None) => kind,
         }
     }
+
+    /// Why a Job or a `CronJob` is none that an API server takes; `None` where it is one, or the
+    /// kind is another's.
+    pub fn misplaced(&self) -> Option<String> {
+        let kind = Kind::parse(self.kind())?;
+        let gone = match (self.api_version(), kind) {
+            ("batch/v1", _) => return None,
+            ("batch/v1beta1", Kind::CronJob) => "gone since Kubernetes 1.25",
+            ("batch/v2alpha1", Kind::CronJob) => "gone since Kubernetes 1.21",
+            ("extensions/v1beta1", Kind::Job) => "gone since Kubernetes 1.6",
+            ("", _) => "it has no `apiVersion`",
+            (version, _) if !version.contains('/') => "no such version",
+            (version, _) if version.starts_with("batch/") => "no such version",
+            (version, _) if version.starts_with("extensions/") => "no such version",
+            // A Job of Volcano, for example.
+            _ => return None,
+        };
+        let (origin, title, version) = (&self.origin, self.title(), self.api_version());
+        let of = if version.is_empty() { String::new() } else { format!("{version}: ") };
+        Some(format!("{origin}: {title}: {of}{gone}; write `apiVersion: batch/v1`"))
+    }
 }
 
 // === impl Origin ===
@@ -137,123 +405,56 @@ impl fmt::Display for BadManifests {
 /// Every broken document, with file, line, column and number.
 pub fn parse(file: &str, text: &str) -> Result<Vec<Document>, BadManifests> {
     let text = text.strip_prefix('\u{feff}').unwrap_or(text);
-    let mut problems = Vec::new();
-    let mut documents = Vec::new();
-    for (index, (line, parsed)) in split(text).into_iter().enumerate() {
-        let origin = Origin { file: file.to_owned(), document: index + 1, line, item: None };
-        match parsed {
-            Ok(Value::Null) => {}
-            Ok(value) => match expand(&origin, value) {
-                Ok(mut found) => documents.append(&mut found),
-                Err(problem) => problems.push(problem),
-            },
-            Err(BadText { line, column, message }) => {
-                problems.push(format!("{file}:{line}:{column}: document {}: {message}", index + 1));
-            }
-        }
+    let Scanned { kept, troubles, remarks: _ } = Scanned::new(file, text, true);
+    if troubles.is_empty() {
+        return Ok(kept.iter().map(Kept::document).collect());
     }
-    if problems.is_empty() { Ok(documents) } else { Err(BadManifests(problems)) }
-}
-
-/// The documents of a text, each with the line it starts on.
-fn split(text: &str) -> Vec<(usize, Result<Value, BadText>)> {
-    let mut documents = Vec::new();
-    for (start, piece) in pieces(text) {
-        let moved = |error: BadText| BadText { line: error.line + start - 1, ..error };
-        // As kubectl: what looks like JSON is tried as JSON, and as YAML if that fails, since a
-        // flow map such as `{"kind": Job}` starts alike.
-        let body = piece.strip_prefix("---").map_or(piece.clone(), |rest| format!("   {rest}"));
-        let json = body.trim_start().starts_with('{').then(|| yaml::parse_json(&body));
-        if let Some(Ok(values)) = json {
-            // Dumps are large, and reading them as YAML as well would take ten times as long.
-            let placed = |(line, value)| (line + start - 1, Ok(value));
-            documents.extend(values.into_iter().map(placed));
-            continue;
-        }
-        match (json, yaml::parse(&piece)) {
-            (_, Ok(value)) => documents.push((start, Ok(value))),
-            (Some(Err(error)), Err(_)) if body.trim_start()[1..].trim_start().starts_with('"') => {
-                documents.push((start, Err(moved(error))));
-            }
-            (_, Err(error)) => documents.push((start, Err(moved(error)))),
-        }
-    }
-    documents
-}
-
-/// Cuts at lines of `---`, like kubectl, so that one broken document does not hide the next.
-fn pieces(text: &str) -> Vec<(usize, String)> {
-    let mut pieces = vec![(1, String::new())];
-    for (index, line) in text.split_inclusive('\n').enumerate() {
-        let is_mark = line
-            .strip_prefix("---")
-            .is_some_and(|rest| rest.is_empty() || rest.starts_with([' ', '\t', '\r', '\n']));
-        let is_heading = |line: &str| line.trim().is_empty() || line.starts_with(['#', '%']);
-        let first = pieces.len() == 1;
-        let (start, piece) = pieces.last_mut().expect("there is always a piece");
-        if !is_mark {
-            piece.push_str(line);
-        } else if first && piece.lines().all(is_heading) {
-            // What stands before the first mark is a heading, or directives that belong to it.
-            if !piece.contains('%') {
-                piece.clear();
-                *start = index + 1;
-            }
-            piece.push_str(line);
-        } else {
-            pieces.push((index + 1, line.to_owned()));
-        }
-    }
-    pieces
-}
-
-/// An object, or the objects of a list.
-fn expand(origin: &Origin, value: Value) -> Result<Vec<Document>, String> {
-    let mut document = Document { origin: origin.clone(), value };
-    if !document.value.is_mapping() {
-        return Err(format!("{origin}: it is no object; a manifest has `apiVersion` and `kind`"));
-    }
-    let kind = document.kind().to_owned();
-    if kind.is_empty() {
-        return Err(format!("{origin}: it has no `kind`; a manifest has `apiVersion` and `kind`"));
-    }
-    let listed = match (document.api_version(), kind.as_str()) {
-        ("v1", "List") => None,
-        ("batch/v1", "CronJobList" | "JobList") => kind.strip_suffix("List"),
-        _ => return Ok(vec![document]),
+    let problem = |trouble| match trouble {
+        Trouble::Broken(problem) | Trouble::Foreign(problem) => problem,
     };
-    let list = document.value.as_mapping_mut();
-    let items = match list.and_then(|list| list.shift_remove("items")) {
-        None | Some(Value::Null) => return Ok(Vec::new()),
-        Some(Value::Sequence(items)) => items,
-        Some(_) => return Err(format!("{origin}: `items` of a {kind} must be a list")),
-    };
-    let mut documents = Vec::with_capacity(items.len());
-    for (index, mut item) in items.into_iter().enumerate() {
-        // The API leaves both out of the items of a typed list.
-        if let (Some(listed), Some(map)) = (listed, item.as_mapping_mut()) {
-            let mut whole = Mapping::from_iter([
-                (Value::from("apiVersion"), Value::from("batch/v1")),
-                (Value::from("kind"), Value::from(listed)),
-            ]);
-            whole.extend(std::mem::take(map));
-            *map = whole;
-        }
-        let origin = Origin { item: Some(index + 1), ..origin.clone() };
-        documents.append(&mut expand(&origin, item)?);
-    }
-    Ok(documents)
+    Err(BadManifests(troubles.into_iter().map(problem).collect()))
 }
 
+fn json(value: &Value) -> String {
+    serde_json::to_string(value).expect("keys are strings and numbers are finite")
+}
+
+/// The line of a text on which a template begins that has not been rendered.
+fn template(text: &str) -> Option<usize> {
+    let is_mark = |line: &str| {
+        line.contains("{{") || ["{%", "<%"].iter().any(|mark| line.trim_start().starts_with(mark))
+    };
+    text.lines().position(is_mark).map(|index| index + 1)
+}
+
+/// Whether a text that cannot be read was to be an object.
+fn is_like_a_manifest(text: &str) -> bool {
+    let mut lines = text.lines().map(|line| line.trim_start_matches(['{', '"', '\'', ' ', '-']));
+    lines.any(|line| line.starts_with("apiVersion") || line.starts_with("kind"))
+}
+
+/// The text of a file: in UTF-8, or in UTF-16 behind a byte order mark, as some shells write it.
 fn text(file: &Path) -> Result<String, String> {
-    if is_stdin(file) {
-        let mut text = String::new();
-        return match std::io::stdin().lock().read_to_string(&mut text) {
-            Ok(_) => Ok(text),
-            Err(error) => Err(unreadable(Path::new(STDIN), &error)),
-        };
-    }
-    std::fs::read_to_string(file).map_err(|error| unreadable(file, &error))
+    let read = if is_stdin(file) {
+        let mut bytes = Vec::new();
+        std::io::stdin().lock().read_to_end(&mut bytes).map(|_| bytes)
+    } else {
+        std::fs::read(file)
+    };
+    let shown = if is_stdin(file) { Path::new(STDIN) } else { file };
+    let bytes = read.map_err(|error| unreadable(shown, &error))?;
+    let wide = |rest: &[u8], unit: fn([u8; 2]) -> u16| {
+        let (pairs, odd) = rest.as_chunks();
+        let units: Vec<u16> = pairs.iter().copied().map(unit).collect();
+        if odd.is_empty() { String::from_utf16(&units).ok() } else { None }
+    };
+    let text = match &*bytes {
+        [0xff, 0xfe, rest @ ..] => wide(rest, u16::from_le_bytes),
+        [0xfe, 0xff, rest @ ..] => wide(rest, u16::from_be_bytes),
+        [0xef, 0xbb, 0xbf, rest @ ..] => String::from_utf8(rest.to_vec()).ok(),
+        _ => String::from_utf8(bytes).ok(),
+    };
+    text.ok_or_else(|| unreadable(shown, &ErrorKind::InvalidData.into()))
 }
 
 /// Says why a path cannot be read.
@@ -308,6 +509,7 @@ fn is_stdin(path: &Path) -> bool {
 }
 
 const STDIN: &str = "<stdin>";
+const TEMPLATE: &str = "it is no YAML: a template? render it first";
 const EXTENSIONS: [&str; 3] = ["json", "yaml", "yml"];
 
 #[cfg(test)]

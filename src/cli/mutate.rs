@@ -6,10 +6,10 @@ use serde::Serialize;
 use serde_yaml::Value;
 
 use super::judge::{self, Judgeable, Question, World};
-use super::manifests::{Document, Inputs};
+use super::manifests::{Document, Inputs, Manifests};
 use super::policies::Policies;
 use super::printer::Printer;
-use super::{Exit, output, yaml};
+use super::{Exit, output, shares, yaml};
 use crate::clock;
 use crate::policy::decide::Operation;
 use crate::policy::rule::{Mode, Policy};
@@ -17,7 +17,8 @@ use crate::policy::rule::{Mode, Policy};
 /// Apply the policy to manifests, as the webhook would to a `kubectl create` of them
 ///
 /// Only what curfew changes is changed: the API server's defaults are taken into account, and not
-/// written. Other kinds pass through. Comments and anchors are lost.
+/// written. Other kinds pass through. Comments and anchors are lost. Exits with 2 where a Job or a
+/// `CronJob` could not be judged; it passes through, and a warning says why.
 #[derive(Debug, clap::Args)]
 pub struct Mutate {
     #[command(flatten)]
@@ -59,8 +60,26 @@ enum Format {
 #[derive(Debug)]
 pub struct Outcome {
     pub document: Document,
-    pub changed: Value,
+    /// What the policy makes of it, where that is something else.
+    pub changed: Option<Value>,
     pub patch: Patch,
+}
+
+/// Documents, judged one after another as if each were created now.
+pub struct Outcomes<'p> {
+    manifests: Manifests,
+    world: World,
+    policy: &'p Policy,
+    namespace: String,
+    now: Timestamp,
+    /// How the command ends by what has been judged so far, if there is nothing else to tell.
+    pub exit: Exit,
+}
+
+/// What is to be said about a document.
+struct Told {
+    lines: Vec<String>,
+    exit: Exit,
 }
 
 /// A line of `-o patch`.
@@ -81,47 +100,46 @@ impl Mutate {
     pub fn run(self, printer: &mut Printer) -> Result<Exit, anyhow::Error> {
         let Self { inputs, context, output: format } = self;
         let policy = context.policies.load(printer)?;
-        let outcomes = outcomes(&inputs, &context, &policy, printer)?;
-        let text = match format {
-            Format::Json => {
-                let items: Vec<&Value> = outcomes.iter().map(|outcome| &outcome.changed).collect();
-                match items[..] {
-                    [item] => output::json(item)?,
-                    _ => output::json(&List { api_version: "v1", kind: "List", items })?,
+        let mut outcomes = Outcomes::read(&inputs, &context, &policy, printer)?;
+        let single = outcomes.manifests.len() == 1;
+        let mut first = true;
+        let begin = "{\n  \"apiVersion\": \"v1\",\n  \"kind\": \"List\",\n  \"items\": [";
+        if matches!(format, Format::Json) && !single {
+            printer.data(begin)?;
+        }
+        let written = |outcome: &Outcome| {
+            let Outcome { document, changed, patch } = outcome;
+            let value = changed.as_ref().unwrap_or(&document.value);
+            Ok(match format {
+                Format::Json if single => output::json(value)?,
+                Format::Json => {
+                    let item = serde_json::to_string_pretty(value)?;
+                    format!("\n    {}", item.replace('\n', "\n    "))
                 }
-            }
-            Format::Patch => {
-                let changing = outcomes.iter().filter(|outcome| !outcome.patch.0.is_empty());
-                let patched = |outcome: &Outcome| {
-                    let Outcome { document, changed: _, patch } = outcome;
+                Format::Patch if patch.0.is_empty() => String::new(),
+                Format::Patch => {
                     let namespace = document.metadata("namespace").unwrap_or(&context.namespace);
                     let object = document.title();
-                    serde_json::to_string(&Patched { object, namespace, patch })
-                };
-                let mut text = String::new();
-                for line in changing.map(patched) {
-                    text += &line?;
-                    text.push('\n');
+                    serde_json::to_string(&Patched { object, namespace, patch })? + "\n"
                 }
-                text
-            }
-            Format::Yaml => {
-                let texts: Vec<String> = outcomes.iter().map(|o| yaml::emit(&o.changed)).collect();
-                texts.join("---\n")
-            }
+                Format::Yaml => yaml::emit(value),
+            })
         };
-        printer.data(text)?;
-        Ok(Exit::Fine)
+        outcomes.each(printer, written, |text, printer| {
+            let between = match format {
+                Format::Json => ",",
+                Format::Patch => "",
+                Format::Yaml => "---\n",
+            };
+            printer.data(format_args!("{}{text}", if first { "" } else { between }))?;
+            first = false;
+            Ok(())
+        })?;
+        if matches!(format, Format::Json) && !single {
+            printer.data(if first { "]\n}\n" } else { "\n  ]\n}\n" })?;
+        }
+        Ok(outcomes.exit)
     }
-}
-
-/// What kubectl prints for more than one object.
-#[derive(Debug, Serialize)]
-#[serde(rename_all = "camelCase")]
-struct List<'a> {
-    api_version: &'static str,
-    kind: &'static str,
-    items: Vec<&'a Value>,
 }
 
 // === impl Context ===
@@ -135,49 +153,105 @@ impl Context {
     }
 }
 
-/// Judges every document as if it were created now. What a client would be warned of is told as
-/// kubectl tells it.
-///
-/// # Errors
-/// [`super::Invalid`] where a manifest cannot be used.
-pub fn outcomes(
-    inputs: &Inputs,
-    context: &Context,
-    policy: &Policy,
-    printer: &mut Printer,
-) -> Result<Vec<Outcome>, anyhow::Error> {
-    let documents = inputs.read().map_err(super::Invalid::from)?;
-    let world = World::new(&documents, &context.namespace);
-    let now = context.now();
-    let mut outcomes = Vec::with_capacity(documents.len());
-    for document in documents {
-        let mut outcome =
-            Outcome { changed: document.value.clone(), document, patch: Patch(Vec::new()) };
-        if let Some(object) = Judgeable::new(&outcome.document, &context.namespace) {
-            let question =
-                Question { operation: Operation::Create, object: &object, old: None, now };
-            let title = outcome.document.title();
-            match world.judge(question, policy) {
-                Err(problem) => {
-                    let origin = &outcome.document.origin;
-                    printer.talk(format_args!(
-                        "Warning: {origin}: {title} is not judged: {problem}"
-                    ))?;
+// === impl Outcomes ===
+
+impl<'p> Outcomes<'p> {
+    /// Reads the manifests.
+    ///
+    /// # Errors
+    /// [`super::Invalid`] where a manifest cannot be used.
+    pub fn read(
+        inputs: &Inputs,
+        context: &Context,
+        policy: &'p Policy,
+        printer: &mut Printer,
+    ) -> Result<Self, anyhow::Error> {
+        let manifests = inputs.read(printer)?;
+        let world = World::of(&manifests, &context.namespace);
+        let exit = if manifests.lacking { Exit::Usage } else { Exit::Fine };
+        let (namespace, now) = (context.namespace.clone(), context.now());
+        Ok(Self { manifests, world, policy, namespace, now, exit })
+    }
+
+    /// Judges every document, writes what becomes of it, and hands on the texts in order. What a
+    /// client would be warned of is told as kubectl tells it, and of whom.
+    ///
+    /// Documents are independent of one another: all processors have a share of each batch.
+    ///
+    /// # Errors
+    /// Those of `write` and `print`, and where something cannot be printed.
+    pub fn each(
+        &mut self,
+        printer: &mut Printer,
+        write: impl Fn(&Outcome) -> Result<String, anyhow::Error> + Sync,
+        mut print: impl FnMut(&str, &mut Printer) -> Result<(), anyhow::Error>,
+    ) -> Result<(), anyhow::Error> {
+        let mut exit = self.exit;
+        let batch = BATCH * shares::workers();
+        for start in (0..self.manifests.len()).step_by(batch) {
+            let numbers = start..self.manifests.len().min(start + batch);
+            for one in shares::each(numbers, |number| self.one(number, &write)) {
+                let (text, Told { lines, exit: found }) = one?;
+                for line in lines {
+                    printer.talk(line)?;
                 }
-                Ok(judged) => {
-                    if judged.decision.mode == Mode::Enforce {
-                        for warning in &judged.decision.warnings {
-                            printer.talk(format_args!("Warning: {warning}"))?;
-                        }
-                    }
-                    if let Some(note) = &judged.note {
-                        printer.talk(format_args!("{title}: {note}"))?;
-                    }
-                    outcome.patch = judge::apply(&judged.patch, &mut outcome.changed)?;
+                if found != Exit::Fine {
+                    exit = found;
                 }
+                print(&text, printer)?;
             }
         }
-        outcomes.push(outcome);
+        self.exit = exit;
+        Ok(())
     }
-    Ok(outcomes)
+
+    fn one(
+        &self,
+        index: usize,
+        write: impl Fn(&Outcome) -> Result<String, anyhow::Error>,
+    ) -> Result<(String, Told), anyhow::Error> {
+        let document = self.manifests.document(index);
+        let mut outcome = Outcome { document, changed: None, patch: Patch(Vec::new()) };
+        let told = self.judge(&mut outcome)?;
+        Ok((write(&outcome)?, told))
+    }
+
+    fn judge(&self, outcome: &mut Outcome) -> Result<Told, anyhow::Error> {
+        let document = &outcome.document;
+        let Some(object) = Judgeable::new(document, &self.namespace) else {
+            let lines: Vec<String> = document
+                .misplaced()
+                .map(|problem| format!("Warning: {problem}"))
+                .into_iter()
+                .collect();
+            let exit = if lines.is_empty() { Exit::Fine } else { Exit::Usage };
+            return Ok(Told { lines, exit });
+        };
+        let (origin, title) = (&document.origin, document.title());
+        let who = format!("{origin}: {title} in namespace {}", object.namespace());
+        let question =
+            Question { operation: Operation::Create, object: &object, old: None, now: self.now };
+        let judged = match self.world.judge(question, self.policy) {
+            Err(problem) => {
+                let line = format!("Warning: {who} is not judged: {problem}");
+                return Ok(Told { lines: vec![line], exit: Exit::Usage });
+            }
+            Ok(judged) => judged,
+        };
+        let mut lines = Vec::new();
+        if judged.decision.mode == Mode::Enforce {
+            let warned = |warning: &String| format!("Warning: {who}: {warning}");
+            lines.extend(judged.decision.warnings.iter().map(warned));
+        }
+        lines.extend(judged.note.map(|note| format!("{who}: {note}")));
+        if !judged.patch.0.is_empty() {
+            let mut changed = document.value.clone();
+            outcome.patch = judge::apply(&judged.patch, &mut changed)?;
+            outcome.changed = Some(changed);
+        }
+        Ok(Told { lines, exit: Exit::Fine })
+    }
 }
+
+/// How many documents a processor judges before they are printed.
+const BATCH: usize = 512;

@@ -175,9 +175,9 @@ fn from_manifests(
     let mut problems = Vec::new();
     let mut terminating = Vec::<String>::new();
     let mut foreign = BTreeMap::<String, usize>::new();
-    for document in &inputs.read().map_err(Invalid::from)? {
+    for document in inputs.whole(printer)?.documents() {
         match (document.api_version(), document.kind()) {
-            ("batch/v1", "CronJob") => match from_manifest(document, namespace) {
+            ("batch/v1", "CronJob") => match from_manifest(&document, namespace) {
                 Ok(subject) => subjects.push(subject),
                 Err(problem) => {
                     let (origin, title) = (&document.origin, document.title());

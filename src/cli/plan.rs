@@ -216,24 +216,29 @@ fn dump(
         }
         context.policies.load(printer)?
     };
-    let snapshot = read(inputs, &context.namespace)?;
+    let snapshot = read(inputs, &context.namespace, printer)?;
     tell_foreign(&snapshot, printer)?;
     Ok(Read { policy, own_namespace: None, snapshot, now: context.now(), live: false })
 }
 
 /// Reads everything, or says all that is wrong.
-fn read(inputs: &Inputs, namespace: &str) -> Result<Snapshot, Invalid> {
+fn read(
+    inputs: &Inputs,
+    namespace: &str,
+    printer: &mut Printer,
+) -> Result<Snapshot, anyhow::Error> {
     let mut snapshot = Snapshot::new();
     let mut problems = Vec::new();
-    for document in inputs.read()? {
+    for document in inputs.whole(printer)?.documents() {
         let added = to_json(&document.value)
             .map_err(|error| error.to_string())
             .and_then(|json| snapshot.add(json, namespace).map_err(|error| error.to_string()));
         if let Err(problem) = added {
             problems.push(format!("{}: {problem}", document.origin));
         }
+        problems.extend(document.misplaced());
     }
-    if problems.is_empty() { Ok(snapshot) } else { Err(Invalid::Problems(problems)) }
+    if problems.is_empty() { Ok(snapshot) } else { Err(Invalid::Problems(problems).into()) }
 }
 
 fn tell_foreign(snapshot: &Snapshot, printer: &mut Printer) -> std::io::Result<()> {

@@ -12,10 +12,8 @@ fn titles(text: &str) -> Vec<String> {
 )]
 #[case::marks_all_over("---\n# a heading\n---\nkind: Job\n---\n---\n", &["job"])]
 #[case::heading_before_the_first_mark("# heading\n---\nkind: Job\n", &["job"])]
-#[case::directive("%YAML 1.2\n---\nkind: Job\n", &["job"])]
 #[case::windows_line_ends("kind: Job\r\n---\r\nkind: CronJob\r\n", &["job", "cronjob"])]
 #[case::byte_order_mark("\u{feff}kind: Job\n", &["job"])]
-#[case::content_behind_the_mark("--- {kind: Job}\n", &["job"])]
 #[case::dashes_inside_a_string("kind: Job\nmetadata: {name: a---b}\n", &["job/a---b"])]
 #[case::generated_name("kind: Job\nmetadata: {generateName: a-}\n", &["job/a-*"])]
 #[case::json("{\"kind\": \"Job\"}", &["job"])]
@@ -31,15 +29,11 @@ fn titles(text: &str) -> Vec<String> {
     "apiVersion: batch/v1\nkind: JobList\nitems: [{metadata: {name: a}}]\n",
     &["job/a"]
 )]
-#[case::list_in_a_list(
-    "apiVersion: v1\nkind: List\nitems: [{apiVersion: v1, kind: List, items: [{kind: Job}]}]\n",
-    &["job"]
-)]
 #[case::empty_list("apiVersion: v1\nkind: List\nitems: []\n", &[])]
-#[case::other_lists_are_objects(
-    "apiVersion: v1\nkind: PodList\nitems: [{kind: Pod}]\n",
-    &["podlist"]
-)]
+#[case::other_lists("apiVersion: v1\nkind: PodList\nitems: [{metadata: {name: a}}]\n", &["pod/a"])]
+#[case::no_list("apiVersion: v1\nkind: PodList\n", &["podlist"])]
+#[case::items_of_another("kind: Pod\nitems: [1, 2]\n", &["pod"])]
+#[case::end_of_a_document("kind: Job\n...\n---\nkind: CronJob\n", &["job", "cronjob"])]
 #[case::nothing("", &[])]
 fn reads(#[case] text: &str, #[case] expected: &[&str]) {
     assert_eq!(titles(text), expected);
@@ -50,7 +44,7 @@ fn every_broken_document_is_named() {
     let text =
         "kind: Job\n---\nkind: [\n---\nkind: Job\n---\na: b: c\n---\n- 1\n---\nmetadata: {}\n";
     insta::assert_snapshot!(parse("jobs.yaml", text).unwrap_err(), @r"
-    jobs.yaml:4:1: document 2: did not find expected node content
+    jobs.yaml:3:7: document 2: unclosed bracket '['
     jobs.yaml:7:5: document 4: mapping values are not allowed in this context
     jobs.yaml:8: document 5: it is no object; a manifest has `apiVersion` and `kind`
     jobs.yaml:10: document 6: it has no `kind`; a manifest has `apiVersion` and `kind`
@@ -65,6 +59,20 @@ fn every_broken_document_is_named() {
     "a.yaml:1: document 1, item 2: "
 )]
 #[case::items("apiVersion: v1\nkind: List\nitems: 3\n", "a.yaml:1: document 1: `items`")]
+#[case::list_in_a_list(
+    "apiVersion: v1\nkind: List\nitems: [{apiVersion: v1, kind: List, items: [{kind: Job}]}]\n",
+    "a.yaml:1: document 1, item 1: a list in a list"
+)]
+#[case::content_behind_the_mark("--- {kind: Job}\n", "a.yaml:1:4: document 1: nothing may stand")]
+#[case::directive("%YAML 1.2\n---\nkind: Job\n", "a.yaml:1:1: document 1: kubectl reads no")]
+#[case::mark_in_the_middle(
+    "kind: Job\na: b\n\u{feff}c: d\n",
+    "a.yaml:3:1: document 1: a byte order mark in the middle"
+)]
+#[case::template(
+    "a: 1\n{{- if b }}\n",
+    "a.yaml:2: document 1: it is no YAML: a template? render it first"
+)]
 #[case::second("kind: Job\n---\nkind: Job\n  x: 1\n", "a.yaml:4:")]
 fn names_the_place(#[case] text: &str, #[case] expected: &str) {
     let error = parse("a.yaml", text).unwrap_err().to_string();

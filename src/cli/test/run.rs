@@ -13,7 +13,7 @@ use crate::batch::{Finish, Outcome};
 use crate::cli::judge::{self, Judgeable, Judged, Question, World};
 use crate::cli::manifests::{self, Document, Origin};
 use crate::cli::policies::{Policies, Read};
-use crate::cli::{Invalid, advice};
+use crate::cli::{Invalid, advice, yaml};
 use crate::policy::decide::{Operation, Verdict};
 use crate::policy::rule::{Action, Mode, Policy};
 use crate::policy::setting::Setting;
@@ -73,7 +73,9 @@ pub fn run(file: &Path, color: bool) -> Result<Suite, Invalid> {
             None => problem(message.to_owned()),
         }
     })?;
-    let Fixture { api_version, kind, metadata: _, spec } = fixture;
+    let Fixture { api_version, kind, metadata: _, mut spec } = fixture;
+    // A manifest is one here, too, and read as such.
+    manifests_of(&mut spec, &yaml::parse(&text).map_err(|bad| problem(bad.to_string()))?);
     if (&*api_version, &*kind) != ("curfew.dev/v1alpha1", "JobPolicyTest") {
         return Err(problem(format!(
             "it is a {kind} of {api_version}, and not a JobPolicyTest of curfew.dev/v1alpha1"
@@ -122,6 +124,20 @@ impl Suite {
     /// How many of its cases failed.
     pub fn failed(&self) -> usize {
         self.cases.iter().filter(|case| !case.passed).count()
+    }
+}
+
+/// Puts manifests in the place of what YAML 1.2 makes of them.
+fn manifests_of(spec: &mut Spec, tree: &Value) {
+    let Spec { policy: _, now: _, resources: _, objects, lint: _, cases } = spec;
+    let spec = &tree["spec"];
+    for (index, object) in objects.iter_mut().enumerate() {
+        *object = spec["objects"][index].clone();
+    }
+    for (index, case) in cases.iter_mut().enumerate() {
+        let read = &spec["cases"][index];
+        case.object = read["object"].clone();
+        case.old = case.old.as_ref().map(|_| read["old"].clone());
     }
 }
 
