@@ -19,6 +19,7 @@ use serde_yaml::{Mapping, Value};
 use self::pieces::Piece;
 use super::Invalid;
 use super::printer::Printer;
+use super::shares;
 use super::yaml::BadText;
 use super::yaml::read::Tree;
 use crate::batch::Kind;
@@ -223,30 +224,39 @@ impl Kept {
 
 impl Scanned {
     fn new(file: &str, text: &str, named: bool) -> Self {
-        let mut scanned = Self::default();
         let normal = text.contains("\r\n").then(|| text.replace("\r\n", "\n"));
-        pieces::each(normal.as_deref().unwrap_or(text), |piece| {
-            let Piece { number, mark, start, text, read } = piece;
-            let origin = Origin { file: file.to_owned(), document: number, line: mark, item: None };
-            let placed = |BadText { line, column, message }: &BadText| {
-                format!("{file}:{}:{column}: document {number}: {message}", line + start - 1)
-            };
-            let trouble = match read {
-                Ok(tree) => {
-                    scanned.remarks.extend(tree.remarks.iter().map(placed));
-                    scanned.expand(&origin, tree).err()
+        let pieces = pieces::cut(normal.as_deref().unwrap_or(text));
+        let mut all = Self::default();
+        for mut one in shares::each(0..pieces.len(), |at| Self::of(&pieces[at], file, named)) {
+            all.kept.append(&mut one.kept);
+            all.troubles.append(&mut one.troubles);
+            all.remarks.append(&mut one.remarks);
+        }
+        all
+    }
+
+    fn of(piece: &Piece<'_>, file: &str, named: bool) -> Self {
+        let Piece { number, mark, start, text, .. } = *piece;
+        let origin = Origin { file: file.to_owned(), document: number, line: mark, item: None };
+        let placed = |BadText { line, column, message }: &BadText| {
+            format!("{file}:{}:{column}: document {number}: {message}", line + start - 1)
+        };
+        let mut scanned = Self::default();
+        let trouble = match piece.read() {
+            Ok(tree) => {
+                scanned.remarks.extend(tree.remarks.iter().map(placed));
+                scanned.expand(&origin, tree).err()
+            }
+            Err(bad) => Some(match template(text) {
+                Some(line) => {
+                    let line = line + start - 1;
+                    Trouble::Foreign(format!("{file}:{line}: document {number}: {TEMPLATE}"))
                 }
-                Err(bad) => Some(match template(text) {
-                    Some(line) => {
-                        let line = line + start - 1;
-                        Trouble::Foreign(format!("{file}:{line}: document {number}: {TEMPLATE}"))
-                    }
-                    None if named || is_like_a_manifest(text) => Trouble::Broken(placed(&bad)),
-                    None => Trouble::Foreign(placed(&bad)),
-                }),
-            };
-            scanned.troubles.extend(trouble);
-        });
+                None if named || is_like_a_manifest(text) => Trouble::Broken(placed(&bad)),
+                None => Trouble::Foreign(placed(&bad)),
+            }),
+        };
+        scanned.troubles.extend(trouble);
         scanned
     }
 

@@ -1,6 +1,6 @@
 //! A text, cut into documents as kubectl cuts it.
 //!
-//! The entry point is [`each`]. What begins like JSON is read as JSON values that follow one another;
+//! The entry point is [`cut`]. What begins like JSON is read as JSON values that follow one another;
 //! where that fails after one of them at most, and for all else, the rest is cut at lines of `---`.
 //! So one broken document does not hide the next.
 
@@ -9,7 +9,7 @@ use serde_json::value::RawValue;
 use crate::cli::yaml::read::{self, Tree};
 use crate::cli::yaml::{BadText, newlines};
 
-/// A document, and what became of reading it. Lines count from 1.
+/// A document that is not read yet. Lines count from 1.
 pub(super) struct Piece<'t> {
     /// Counted from 1.
     pub(super) number: usize,
@@ -18,21 +18,25 @@ pub(super) struct Piece<'t> {
     /// The line on which its text starts.
     pub(super) start: usize,
     pub(super) text: &'t str,
-    /// Its places count from `start`.
-    pub(super) read: Result<Tree, BadText>,
+    kind: Kind,
+}
+
+enum Kind {
+    Json,
+    /// Where it failed as JSON, with what was wrong.
+    Yaml(Option<BadText>),
+    /// Neither.
+    Broken(BadText),
 }
 
 /// What cuts a text.
-struct Cutter<F> {
-    /// How many there were.
-    number: usize,
-    visit: F,
+struct Cutter<'t> {
+    pieces: Vec<Piece<'t>>,
 }
 
-/// Cuts a text, whose lines end without carriage returns, reads the pieces, and hands on each: all
-/// their trees together could fill the memory.
-pub(super) fn each<'t>(text: &'t str, visit: impl FnMut(Piece<'t>)) {
-    let mut cutter = Cutter { number: 0, visit };
+/// Cuts a text, whose lines end without carriage returns.
+pub(super) fn cut(text: &str) -> Vec<Piece<'_>> {
+    let mut cutter = Cutter { pieces: Vec::new() };
     let mut beginning = text.len().min(LOOKS_AT);
     while !text.is_char_boundary(beginning) {
         beginning -= 1;
@@ -42,11 +46,28 @@ pub(super) fn each<'t>(text: &'t str, visit: impl FnMut(Piece<'t>)) {
     } else {
         cutter.yaml(text, 1, None);
     }
+    cutter.pieces
+}
+
+// === impl Piece ===
+
+impl Piece<'_> {
+    /// Reads it; places count from `start`.
+    ///
+    /// # Errors
+    /// Where kubectl would refuse it.
+    pub(super) fn read(&self) -> Result<Tree, BadText> {
+        match &self.kind {
+            Kind::Json => read::json(self.text).map_err(|error| placed(&error)),
+            Kind::Yaml(bad) => read_yaml(self.text, bad.as_ref()),
+            Kind::Broken(bad) => Err(bad.clone()),
+        }
+    }
 }
 
 // === impl Cutter ===
 
-impl<'t, F: FnMut(Piece<'t>)> Cutter<F> {
+impl<'t> Cutter<'t> {
     fn json(&mut self, text: &'t str) {
         let mut stream = serde_json::Deserializer::from_str(text).into_iter::<&RawValue>();
         // Counted once for the whole: a stream may hold a hundred thousand values.
@@ -63,16 +84,15 @@ impl<'t, F: FnMut(Piece<'t>)> Cutter<F> {
                 Some(Ok(raw)) => {
                     let end = stream.byte_offset();
                     let line = line_at(end - raw.get().len());
-                    let read = read::json(raw.get()).map_err(|error| placed(&error));
-                    self.push(line, line, raw.get(), read);
+                    self.push(line, line, raw.get(), Kind::Json);
                 }
                 Some(Err(error)) => {
                     let rest = &text[consumed..];
                     let line = line_at(consumed);
                     let bad = placed(&error);
-                    if self.number > 1 {
+                    if self.pieces.len() > 1 {
                         let bad = BadText { line: (bad.line + 1).saturating_sub(line), ..bad };
-                        self.push(line, line, rest, Err(bad));
+                        self.push(line, line, rest, Kind::Broken(bad));
                         return;
                     }
                     // What is blank after the value belongs to its line.
@@ -100,12 +120,13 @@ impl<'t, F: FnMut(Piece<'t>)> Cutter<F> {
                 if !behind.is_empty() && !behind.starts_with('#') {
                     let message = format!("nothing may stand behind ---, and there is {behind:?}");
                     self.close(mark, start, &text[from..offset], &mut bad);
-                    self.push(at, at, content, Err(BadText { line: 1, column: 4, message }));
+                    let bad = BadText { line: 1, column: 4, message };
+                    self.push(at, at, content, Kind::Broken(bad));
                     (mark, start, from) = (at, at + 1, end);
                 } else if from < offset {
                     self.close(mark, start, &text[from..offset], &mut bad);
                     (mark, start, from) = (at, at + 1, end);
-                } else if self.number == 0 && start == line {
+                } else if self.pieces.is_empty() && start == line {
                     // The mark of the first document.
                     mark = at;
                 }
@@ -118,33 +139,36 @@ impl<'t, F: FnMut(Piece<'t>)> Cutter<F> {
     fn close(&mut self, mark: usize, start: usize, text: &'t str, bad: &mut Option<BadText>) {
         let json = bad.take();
         let heading = |line: &str| line.trim().is_empty() || line.starts_with('#');
-        if self.number == 0 && text.lines().all(heading) {
+        if self.pieces.is_empty() && text.lines().all(heading) {
             // A heading in front of the first mark is no document.
             return;
         }
-        let (content, marked) = match text.strip_prefix('\u{feff}') {
-            Some(content) => (content, true),
-            None => (text, false),
-        };
-        let mut read = read::yaml(content);
-        if let (Ok(tree), true) = (&mut read, marked) {
-            let message = "a byte order mark in the middle; kubectl reads over it, remove it for \
-                           other tools"
-                .to_owned();
-            tree.remarks.push(BadText { line: 1, column: 1, message });
-        }
-        // Whoever wrote `{"` meant JSON.
-        let meant = text.trim_start().strip_prefix('{').map(str::trim_start);
-        if let (Err(_), Some(json), Some(true)) = (&read, json, meant.map(|t| t.starts_with('"'))) {
-            read = Err(json);
-        }
-        self.push(mark, start, text, read);
+        self.push(mark, start, text, Kind::Yaml(json));
     }
 
-    fn push(&mut self, mark: usize, start: usize, text: &'t str, read: Result<Tree, BadText>) {
-        self.number += 1;
-        (self.visit)(Piece { number: self.number, mark, start, text, read });
+    fn push(&mut self, mark: usize, start: usize, text: &'t str, kind: Kind) {
+        let number = self.pieces.len() + 1;
+        self.pieces.push(Piece { number, mark, start, text, kind });
     }
+}
+
+/// Reads a piece between two marks. Where it failed as JSON, `json` says how.
+fn read_yaml(text: &str, json: Option<&BadText>) -> Result<Tree, BadText> {
+    let (content, marked) = match text.strip_prefix('\u{feff}') {
+        Some(content) => (content, true),
+        None => (text, false),
+    };
+    // Whoever wrote `{"` meant JSON.
+    let meant = text.trim_start().strip_prefix('{').map(str::trim_start);
+    let json = json.filter(|_| meant.is_some_and(|rest| rest.starts_with('"')));
+    let mut tree = read::yaml(content).map_err(|bad| json.cloned().unwrap_or(bad))?;
+    if marked {
+        let message = "a byte order mark in the middle; kubectl reads over it, remove it for \
+                       other tools"
+            .to_owned();
+        tree.remarks.push(BadText { line: 1, column: 1, message });
+    }
+    Ok(tree)
 }
 
 fn placed(error: &serde_json::Error) -> BadText {
