@@ -9,6 +9,7 @@ pub mod decoding;
 pub mod defaulting;
 pub mod job;
 pub mod name;
+pub mod namespace;
 pub mod object;
 pub mod owner;
 pub mod schedule;

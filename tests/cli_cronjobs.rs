@@ -219,9 +219,9 @@ fn nothing_to_look_at() {
     assert_eq!((code, stdout.as_str(), stderr.as_str()), (0, "", "note: there is no CronJob\n"));
     let beta = fine.replace("batch/v1", "batch/v1beta1");
     let (code, stdout, stderr) = told_of(&beta, &[]);
-    assert_eq!((code, stdout.as_str()), (0, ""));
+    assert_eq!((code, stdout.as_str()), (2, ""));
     assert_snapshot!(stderr, @r#"
-    Warning: <stdin>:1: document 1: cronjob/fine: batch/v1beta1: gone since Kubernetes 1.25; write `apiVersion: batch/v1`
+    error: <stdin>:1: document 1: cronjob/fine: batch/v1beta1: gone since Kubernetes 1.25; write `apiVersion: batch/v1`
     note: skipped 1 of other kinds: 1 CronJob of "batch/v1beta1"
     note: there is no CronJob
     "#);

@@ -327,3 +327,137 @@ spec:
     let (code, stdout, stderr) = curfew(files.path(), "test .", b"");
     assert_eq!(code, 0, "{stdout}{stderr}");
 }
+
+const STORED: &str = "apiVersion: batch/v1\nkind: Job\nmetadata: {name: a, namespace: NS, uid: u-1, \
+    resourceVersion: '7', creationTimestamp: '2026-11-01T00:00:00Z'}\nspec: {template: {}}\n\
+    status: {completionTime: '2026-11-01T00:01:00Z', conditions: [{type: Complete, status: 'True', \
+    lastTransitionTime: '2026-11-01T00:01:00Z'}]}\n";
+
+const SELECTS: &str = "apiVersion: curfew.dev/v1alpha1\nkind: JobPolicy\nmetadata: {name: a}\nspec:\n  \
+    stored: {action: Delete}\n  rules:\n  - name: short\n    match: {namespaceSelector: \
+    {matchExpressions: [{key: keep, operator: DoesNotExist}]}}\n    ttl: 5m\n";
+
+/// What keeps a Job may be a label of its namespace.
+#[rstest]
+#[case::none("{}", "", 1, "delete")]
+#[case::text("{keep: '1'}", "", 0, "")]
+#[case::null("{keep: null}", "", 0, "")]
+#[case::number("{keep: 1}", "", 2, "metadata.labels.keep must be a string")]
+#[case::boolean("{keep: yes}", "", 2, "metadata.labels.keep must be a string")]
+#[case::list("[keep]", "", 2, "metadata.labels must be a map")]
+#[case::twice(
+    "{keep: '1'}",
+    "---\napiVersion: v1\nkind: Namespace\nmetadata: {name: shop}\n",
+    2,
+    "it stands there twice, with different labels"
+)]
+fn labels_of_a_namespace_are_known_or_nothing_is_planned(
+    #[case] labels: &str,
+    #[case] more: &str,
+    #[case] code: i32,
+    #[case] said: &str,
+) {
+    let namespace = format!(
+        "apiVersion: v1\nkind: Namespace\nmetadata: {{name: shop, labels: {labels}}}\n{more}"
+    );
+    let text = format!("{namespace}---\n{}", STORED.replace("NS", "shop"));
+    let files = directory(&[("policy.yaml", SELECTS), ("dump.yaml", &text)]);
+    let plan = "plan -f dump.yaml --policy policy.yaml -o wide --now 2026-11-19T12:00:00Z";
+    let (found, stdout, stderr) = curfew(files.path(), plan, b"");
+    let all = format!("{stdout}{stderr}");
+    assert!(found == code && all.contains(said), "{found}: {all}");
+    assert_eq!(stdout.contains("delete"), said == "delete", "{stdout}");
+    if code == 2 {
+        let (found, _, stderr) =
+            curfew(files.path(), "mutate -f dump.yaml --policy policy.yaml", b"");
+        assert!(found == 2 && stderr.contains(said), "{found}: {stderr}");
+    }
+}
+
+/// `namespace: ""` is no namespace, as for the API server.
+#[test]
+fn an_empty_namespace_is_that_of_the_command() {
+    let policy = "apiVersion: curfew.dev/v1alpha1\nkind: JobPolicy\nmetadata: {name: a}\nspec:\n  \
+                  stored: {action: Delete}\n  defaults: {ttl: 5m}\n";
+    let files = directory(&[("policy.yaml", policy), ("dump.yaml", &STORED.replace("NS", "''"))]);
+    let plan = |namespace: &str| {
+        let arguments = format!("plan -f dump.yaml --policy policy.yaml -o name -n {namespace}");
+        curfew(files.path(), &arguments, b"").1
+    };
+    assert_eq!((plan("shop").as_str(), plan("kube-system").as_str()), ("job/shop/a\n", ""));
+}
+
+/// What is printed says the same as what was read, in any format.
+#[rstest]
+#[case::yaml("")]
+#[case::json("-o json")]
+fn no_character_is_lost(#[case] format: &str) {
+    let text = "{\"apiVersion\":\"v1\",\"kind\":\"ConfigMap\",\"metadata\":{\"name\":\"x\"},\
+                \"data\":{\"a\u{7f}\":\"x\u{7f}y\u{85}\u{9b}z\"}}";
+    let (code, stdout, _) =
+        curfew(Path::new("."), &format!("mutate -f - {format}"), text.as_bytes());
+    let read: serde_json::Value = serde_yaml::from_str(&stdout).unwrap();
+    assert_eq!((code, read["data"]["a\u{7f}"].as_str()), (0, Some("x\u{7f}y\u{85}\u{9b}z")));
+}
+
+#[rstest]
+#[case::deep_json("{", "[", "]", "}")]
+#[case::deep_yaml("", "[", "]", "")]
+fn deep_nesting_is_refused(
+    #[case] open: &str,
+    #[case] down: &str,
+    #[case] up: &str,
+    #[case] close: &str,
+) {
+    for depth in [100, 125, 126, 127, 128, 129, 200, 5_000] {
+        let deep = down.repeat(depth) + &up.repeat(depth);
+        let quote = if open.is_empty() { "" } else { "\"" };
+        let between = if open.is_empty() { "\n" } else { "," };
+        let text = format!(
+            "{open}{quote}kind{quote}: {quote}ConfigMap{quote}{between}{quote}x{quote}: {deep}{close}"
+        );
+        let (code, _, stderr) = curfew(Path::new("."), "mutate -f -", text.as_bytes());
+        assert_eq!(code, if depth < 127 { 0 } else { 2 }, "{depth}: {stderr}");
+    }
+}
+
+#[rstest]
+#[case::null_item(
+    "kind: List\napiVersion: v1\nitems: [null]\n",
+    "an item of a list must be an object"
+)]
+#[case::list_item(
+    "kind: List\napiVersion: v1\nitems: [[batch/v1, Job]]\n",
+    "an item of a list must be an object"
+)]
+#[case::item_without_a_kind(
+    "kind: List\napiVersion: v1\nitems: [{apiVersion: batch/v1}]\n",
+    "has no `kind`"
+)]
+#[case::no_kind("apiVersion: batch/v1\nKind: Job\n", "it has no `kind`, and is of batch/v1")]
+#[case::bare_list("- {apiVersion: batch/v1, kind: Job}\n", "must stand in the `items`")]
+#[case::another_case(
+    "apiVersion: batch/v1\nkind: Cronjob\n",
+    "no such kind; write `apiVersion: batch/v1` and `kind: CronJob`"
+)]
+#[case::another_group("apiVersion: apps/v1\nkind: Job\n", "no such version")]
+#[case::braces_in_a_string(
+    "apiVersion: batch/v1\nkind: Job\nspec: {args: [\"{{.x}}\"\n",
+    "bracket"
+)]
+#[case::braces_in_a_comment("apiVersion: batch/v1 # {{ hint }}\nkind: Job\nspec: [\n", "bracket")]
+#[case::json_without_its_end("{\"metadata\":{},\"kind\":\"Job\",\"apiVersion\":\"batch/v1\"", "")]
+fn no_object_is_lost_in_a_folder(#[case] text: &str, #[case] said: &str) {
+    let files = directory(&[("a.yaml", JOB), ("b.yaml", text)]);
+    for command in ["mutate", "plan"] {
+        let (code, _, stderr) = curfew(files.path(), &format!("{command} -f ."), b"");
+        assert!(code == 2 && stderr.contains(said), "{command}: {code}: {stderr}");
+    }
+}
+
+#[test]
+fn a_name_makes_no_lines() {
+    let text = JOB.replace("name: a", "name: \"a\\njob/b\"");
+    let (_, stdout, _) = curfew(Path::new("."), "diff -o name -f -", text.as_bytes());
+    assert_eq!(stdout, "job/a\\njob/b\n");
+}

@@ -112,6 +112,8 @@ struct Read {
     assumed: Assumption,
     grace: Seconds,
     now: Timestamp,
+    /// Whether something is not among them that was to be.
+    lacking: bool,
 }
 
 // === impl Cronjobs ===
@@ -138,7 +140,8 @@ impl Cronjobs {
             let scope = Scope { namespace: namespace.as_deref(), selector: selector.as_deref() };
             block_on(live(&connection, scope, (assumed, grace), now, printer))?
         } else {
-            let families = dump(&inputs, namespace.as_deref().unwrap_or("default"), printer)?;
+            let (families, lacking) =
+                dump(&inputs, namespace.as_deref().unwrap_or("default"), printer)?;
             if families.lack_jobs() {
                 printer.talk(
                     "note: the dump has no Jobs of these CronJobs, from which lags, Jobs that wait \
@@ -146,7 +149,7 @@ impl Cronjobs {
                 )?;
             }
             let grace = grace.unwrap_or(DEFAULT_GRACE);
-            Read { families, assumed, grace, now: now.unwrap_or_else(clock::now) }
+            Read { families, assumed, grace, now: now.unwrap_or_else(clock::now), lacking }
         };
         let report = Report::new(&read);
         printer.data(match format {
@@ -158,7 +161,11 @@ impl Cronjobs {
         })?;
         report.tell(&read.families, printer)?;
         let attention = report.items.iter().any(Row::needs_attention);
-        Ok(if attention { Exit::Findings } else { Exit::Fine })
+        Ok(match (read.lacking, attention) {
+            (true, _) => Exit::Usage,
+            (false, true) => Exit::Findings,
+            (false, false) => Exit::Fine,
+        })
     }
 }
 
@@ -181,18 +188,20 @@ async fn live(
     let grace = grace.or(says).unwrap_or(DEFAULT_GRACE);
     // After reading, which is what tells the API server's clock.
     let now = now.unwrap_or_else(|| live.now());
-    Ok(Read { families, assumed, grace, now })
+    Ok(Read { families, assumed, grace, now, lacking: false })
 }
 
-/// Reads everything, or says all that is wrong.
+/// Reads everything, or says all that is wrong; with whether something is no `CronJob` or Job that
+/// was to be one.
 fn dump(
     inputs: &Inputs,
     namespace: &str,
     printer: &mut Printer,
-) -> Result<Families, anyhow::Error> {
+) -> Result<(Families, bool), anyhow::Error> {
     let mut families = Families::default();
     let mut problems = Vec::new();
-    for document in inputs.whole(printer)?.documents() {
+    let manifests = inputs.whole(printer)?;
+    for document in manifests.documents() {
         let added = to_json(&document.value)
             .map_err(|error| error.to_string())
             .and_then(|json| families.add(json, namespace));
@@ -200,14 +209,18 @@ fn dump(
             problems.push(format!("{}: {}: {problem}", document.origin, document.title()));
         }
     }
-    if problems.is_empty() { Ok(families) } else { Err(Invalid::Problems(problems).into()) }
+    if problems.is_empty() {
+        Ok((families, manifests.lacking))
+    } else {
+        Err(Invalid::Problems(problems).into())
+    }
 }
 
 // === impl Report ===
 
 impl Report {
     fn new(read: &Read) -> Self {
-        let Read { families, assumed, grace, now } = read;
+        let Read { families, assumed, grace, now, lacking: _ } = read;
         let tolerated = SignedDuration::from_secs(grace.get());
         let row = |family| Row::new(family, assumed, tolerated, *now);
         let items: Vec<Row> = families.iter().map(row).collect();

@@ -13,8 +13,7 @@ use super::{Exit, yaml};
 /// Show what the policy would change in manifests
 ///
 /// Exits with 1 where something would change, and with 2 where a Job or a `CronJob` could not be
-/// judged. Both sides are written in one style, so that a
-/// difference is never one of layout.
+/// judged. Both sides are written in one style, so that a difference is never one of layout.
 #[derive(Debug, clap::Args)]
 pub struct Diff {
     #[command(flatten)]

@@ -18,7 +18,8 @@ use serde_yaml::{Mapping, Value};
 use super::manifests::{Document, Manifests};
 use crate::admission::patch;
 use crate::batch::decoding::decode;
-use crate::batch::{Kind, Map, Object, defaulting};
+use crate::batch::namespace::{self as namespaces, Labels};
+use crate::batch::{Kind, Object, defaulting};
 use crate::policy::decide::{Decision, Input, Operation, Verdict};
 use crate::policy::matching::RuleTrace;
 use crate::policy::rule::{Mode, Policy};
@@ -28,8 +29,8 @@ use crate::policy::rule::{Mode, Policy};
 pub struct World {
     /// The `CronJob`s by namespace and name; of two alike both.
     cronjobs: HashMap<String, HashMap<String, Vec<Judgeable>>>,
-    /// The labels of the namespaces whose manifests are there.
-    namespaces: BTreeMap<String, serde_json::Value>,
+    /// The labels of the namespaces whose manifests are there, or why nobody knows them.
+    namespaces: BTreeMap<String, Result<Labels, String>>,
     /// That of an installation, which is left alone.
     own_namespace: Option<String>,
 }
@@ -84,8 +85,15 @@ impl World {
             } else if let ("v1", "Namespace", Some(name)) =
                 (document.api_version(), document.kind(), document.metadata("name"))
             {
-                let labels = document.value.get("metadata").and_then(|m| m.get("labels"));
-                world.learn_namespace(name, labels.and_then(|labels| to_json(labels).ok()));
+                let labels = to_json(&document.value)
+                    .map_err(|error| error.to_string())
+                    .and_then(|json| namespaces::labels(&json));
+                let same = |before: &Result<Labels, String>| *before == labels;
+                let labels = match world.namespaces.get(name).map(same) {
+                    Some(false) => Err("it stands there twice, with different labels".to_owned()),
+                    Some(true) | None => labels,
+                };
+                world.namespaces.insert(name.to_owned(), labels);
             }
         }
         world
@@ -104,10 +112,17 @@ impl World {
     }
 
     /// Learns the labels of a namespace, with the one that the API server adds.
-    pub fn learn_namespace(&mut self, name: &str, labels: Option<serde_json::Value>) {
-        let mut labels = labels.filter(serde_json::Value::is_object).unwrap_or_else(|| json!({}));
-        labels["kubernetes.io/metadata.name"] = name.into();
-        self.namespaces.insert(name.to_owned(), labels);
+    ///
+    /// # Errors
+    /// Which of them is none.
+    pub fn learn_namespace(
+        &mut self,
+        name: &str,
+        labels: &serde_json::Value,
+    ) -> Result<(), String> {
+        let labels = namespaces::labels(&json!({"metadata": {"name": name, "labels": labels}}))?;
+        self.namespaces.insert(name.to_owned(), Ok(labels));
+        Ok(())
     }
 
     /// Judges one object.
@@ -127,7 +142,13 @@ impl World {
         let object = judgeable.object()?;
         let old = old.map(Judgeable::object).transpose()?;
         let cronjob = self.cronjob_of(&object, &judgeable.namespace);
-        let labels = self.namespaces.get(&judgeable.namespace).map(label_map);
+        let labels = match self.namespaces.get(&judgeable.namespace) {
+            None => None,
+            Some(Ok(labels)) => Some(namespaces::view(labels)),
+            Some(Err(problem)) => {
+                return Err(format!("namespace/{}: {problem}", judgeable.namespace));
+            }
+        };
         let input = Input {
             operation,
             object: &object,
@@ -259,14 +280,6 @@ pub fn apply(patch: &Patch, author: &mut Value) -> Result<Patch, anyhow::Error> 
 /// Where YAML holds what JSON cannot; [`super::yaml::parse`] lets no such document through.
 pub fn to_json(value: &Value) -> Result<serde_json::Value, serde_json::Error> {
     serde_json::to_value(value)
-}
-
-fn label_map<'l>(labels: &'l serde_json::Value) -> Map<'l> {
-    let entries = labels.as_object().into_iter().flatten();
-    let text = |(key, value): (&'l String, &'l serde_json::Value)| {
-        Some((key.as_str(), if value.is_null() { "" } else { value.as_str()? }))
-    };
-    entries.filter_map(text).collect()
 }
 
 /// What a manifest alone cannot answer, and how to help.

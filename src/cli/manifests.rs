@@ -44,7 +44,8 @@ pub struct Inputs {
 #[derive(Clone, Debug, Default)]
 pub struct Manifests {
     kept: Vec<Kept>,
-    /// Whether something that the user named is no manifest.
+    /// Whether something is no manifest that the user named, or is to be one and no API server takes
+    /// it.
     pub lacking: bool,
 }
 
@@ -103,6 +104,7 @@ enum Trouble {
 struct Head {
     api_version: Option<Value>,
     kind: Option<Value>,
+    items: Option<Value>,
 }
 
 // === impl Inputs ===
@@ -163,21 +165,23 @@ impl Inputs {
         Ok(all)
     }
 
-    /// Reads every document of every input, for an answer that is right only for the whole, and
-    /// warns of Jobs and `CronJob`s of a version that is gone.
+    /// Reads every document of every input, for an answer that is right only for the whole. Jobs
+    /// and `CronJob`s of a version that is gone are told, and [`Manifests::lacking`] says so.
     ///
     /// # Errors
     /// As [`Inputs::read`], and where what was named is no manifest.
     pub fn whole(&self, printer: &mut Printer) -> Result<Manifests, anyhow::Error> {
-        let all = self.read(printer)?;
+        let mut all = self.read(printer)?;
         if all.lacking {
             return Err(Invalid::new("a part is not shown as if it were the whole").into());
         }
-        for kind in [Kind::CronJob, Kind::Job] {
-            for problem in all.of_kind(kind.as_str()).filter_map(|document| document.misplaced()) {
-                printer.talk(format_args!("Warning: {problem}"))?;
-            }
+        let is_one = |kept: &&Kept| ["cronjob", "job"].contains(&&*kept.kind.to_ascii_lowercase());
+        let suspects = all.kept.iter().filter(is_one).map(Kept::document);
+        let problems: Vec<String> = suspects.filter_map(|found| found.misplaced()).collect();
+        for problem in &problems {
+            printer.error(format_args!("error: {problem}"))?;
         }
+        all.lacking = !problems.is_empty();
         Ok(all)
     }
 }
@@ -247,7 +251,7 @@ impl Scanned {
                 scanned.remarks.extend(tree.remarks.iter().map(placed));
                 scanned.expand(&origin, tree).err()
             }
-            Err(bad) => Some(match template(text) {
+            Err(bad) => Some(match template(text, bad.line) {
                 Some(line) => {
                     let line = line + start - 1;
                     Trouble::Foreign(format!("{file}:{line}: document {number}: {TEMPLATE}"))
@@ -269,19 +273,36 @@ impl Scanned {
         if tree.value.is_null() {
             return Ok(());
         }
-        let Value::Mapping(map) = &mut tree.value else { return foreign("is no object") };
+        let Value::Mapping(map) = &mut tree.value else {
+            let is_object =
+                |item: &Value| item.get("apiVersion").is_some() && item.get("kind").is_some();
+            let items = tree.value.as_sequence();
+            return if items.is_some_and(|items| items.iter().any(is_object)) {
+                let problem = "a list of manifests must stand in the `items` of a `kind: List`";
+                Err(Trouble::Broken(format!("{origin}: {problem}")))
+            } else {
+                foreign("is no object")
+            };
+        };
         let text = |map: &Mapping, field: &str| {
             map.get(field).and_then(Value::as_str).unwrap_or_default().to_owned()
         };
         let (version, kind) = (text(map, "apiVersion"), text(map, "kind"));
+        if kind.is_empty() && version.starts_with("batch/") {
+            return Err(Trouble::Broken(format!(
+                "{origin}: it has no `kind`, and is of {version}"
+            )));
+        }
         if kind.is_empty() {
             return foreign("has no `kind`");
         }
-        let Some(listed) = kind.strip_suffix("List").filter(|_| map.contains_key("items")) else {
+        // kubectl knows a list by its items, whatever its kind.
+        if !map.get("items").is_some_and(|items| !items.is_null() || kind.ends_with("List")) {
             let value = tree.whole().map_err(|bad| Trouble::Broken(format!("{origin}: {bad}")))?;
             self.keep(origin.clone(), &kind, json(&value));
             return Ok(());
-        };
+        }
+        let listed = kind.strip_suffix("List").unwrap_or(&kind);
         let items = match map.shift_remove("items") {
             None | Some(Value::Null) => Vec::new(),
             Some(Value::Sequence(items)) if items.is_empty() => tree.items,
@@ -306,34 +327,35 @@ impl Scanned {
         version: &str,
         listed: &str,
     ) -> Result<(), Trouble> {
-        let bare = match serde_json::from_str(&json) {
-            Ok(Head { api_version: None, kind: None }) => !listed.is_empty(),
-            Ok(Head { kind: Some(Value::String(kind)), .. }) if !kind.ends_with("List") => {
-                self.keep(origin, &kind, json);
-                return Ok(());
-            }
-            _ => false,
+        let broken = |problem: &str| Err(Trouble::Broken(format!("{origin}: {problem}")));
+        if !json.starts_with('{') {
+            return broken("an item of a list must be an object");
+        }
+        let Head { api_version, kind, items } =
+            serde_json::from_str(&json).expect("it was written as JSON by us");
+        if items.is_some_and(|items| !items.is_null()) {
+            return broken("a list in a list, which kubectl does not read; take its items out");
+        }
+        let given = |field: Option<Value>| {
+            field.filter(|value| !value.is_null() && value.as_str() != Some(""))
         };
-        let mut value: Value = serde_json::from_str(&json).expect("it was written as JSON by us");
-        // The API leaves both out of the items of a typed list.
-        if let Some(map) = value.as_mapping_mut().filter(|_| bare) {
-            let mut whole = Mapping::from_iter([
-                (Value::from("apiVersion"), Value::from(version)),
-                (Value::from("kind"), Value::from(listed)),
-            ]);
-            whole.extend(std::mem::take(map));
-            *map = whole;
+        match (given(api_version), given(kind)) {
+            (_, Some(Value::String(kind))) => self.keep(origin, &kind, json),
+            // The API leaves both out of the items of a typed list.
+            (None, None) if !listed.is_empty() => {
+                let mut map: Mapping =
+                    serde_json::from_str(&json).expect("it was written as JSON by us");
+                let mut whole = Mapping::from_iter([
+                    (Value::from("apiVersion"), Value::from(version)),
+                    (Value::from("kind"), Value::from(listed)),
+                ]);
+                map.retain(|key, _| !whole.contains_key(key));
+                whole.extend(map);
+                self.keep(origin, listed, self::json(&Value::Mapping(whole)));
+            }
+            _ => return broken("it has no `kind`; a manifest has `apiVersion` and `kind`"),
         }
-        let is_list =
-            value.get("kind").and_then(Value::as_str).is_some_and(|k| k.ends_with("List"));
-        if is_list && value.get("items").is_some_and(Value::is_sequence) {
-            let problem = "a list in a list, which kubectl does not read; take its items out";
-            return Err(Trouble::Broken(format!("{origin}: {problem}")));
-        }
-        // Of a list something is missing then, and it stands for the whole.
-        self.expand(&origin, Tree { value, ..Tree::default() }).map_err(|trouble| match trouble {
-            Trouble::Broken(problem) | Trouble::Foreign(problem) => Trouble::Broken(problem),
-        })
+        Ok(())
     }
 
     fn keep(&mut self, origin: Origin, kind: &str, json: String) {
@@ -362,10 +384,10 @@ impl Document {
     /// What the document is called on the command line: `job/backup`, with `generateName` as
     /// `job/backup-*`.
     pub fn title(&self) -> String {
-        let kind = self.kind().to_ascii_lowercase();
+        let kind = plain(&self.kind().to_ascii_lowercase());
         match (self.metadata("name"), self.metadata("generateName")) {
-            (Some(name), _) => format!("{kind}/{name}"),
-            (None, Some(prefix)) => format!("{kind}/{prefix}*"),
+            (Some(name), _) => format!("{kind}/{}", plain(name)),
+            (None, Some(prefix)) => format!("{kind}/{}*", plain(prefix)),
             (None, None) => kind,
         }
     }
@@ -373,22 +395,29 @@ impl Document {
     /// Why a Job or a `CronJob` is none that an API server takes; `None` where it is one, or the
     /// kind is another's.
     pub fn misplaced(&self) -> Option<String> {
-        let kind = Kind::parse(self.kind())?;
-        let gone = match (self.api_version(), kind) {
-            ("batch/v1", _) => return None,
+        let (version, written) = (self.api_version(), self.kind());
+        let kinds = [Kind::CronJob, Kind::Job];
+        let kind = kinds.into_iter().find(|kind| kind.as_str().eq_ignore_ascii_case(written))?;
+        let gone = match (version, kind) {
+            ("batch/v1", _) if kind.as_str() == written => return None,
+            ("batch/v1", _) => "no such kind",
             ("batch/v1beta1", Kind::CronJob) => "gone since Kubernetes 1.25",
             ("batch/v2alpha1", Kind::CronJob) => "gone since Kubernetes 1.21",
             ("extensions/v1beta1", Kind::Job) => "gone since Kubernetes 1.6",
-            ("", _) => "it has no `apiVersion`",
-            (version, _) if !version.contains('/') => "no such version",
-            (version, _) if version.starts_with("batch/") => "no such version",
-            (version, _) if version.starts_with("extensions/") => "no such version",
+            ("", _) => "it has no `apiVersion` that is a string",
+            (version, _) if is_built_in(version) => "no such version",
             // A Job of Volcano, for example.
             _ => return None,
         };
-        let (origin, title, version) = (&self.origin, self.title(), self.api_version());
-        let of = if version.is_empty() { String::new() } else { format!("{version}: ") };
-        Some(format!("{origin}: {title}: {of}{gone}; write `apiVersion: batch/v1`"))
+        let (origin, title) = (&self.origin, self.title());
+        let is_kind = kind.as_str() == written;
+        let of = match (version, is_kind) {
+            ("", _) => String::new(),
+            (_, true) => format!("{version}: "),
+            (_, false) => format!("{version} {written}: "),
+        };
+        let right = if is_kind { String::new() } else { format!(" and `kind: {}`", kind.as_str()) };
+        Some(format!("{origin}: {title}: {of}{gone}; write `apiVersion: batch/v1`{right}"))
     }
 }
 
@@ -429,18 +458,40 @@ fn json(value: &Value) -> String {
     serde_json::to_string(value).expect("keys are strings and numbers are finite")
 }
 
-/// The line of a text on which a template begins that has not been rendered.
-fn template(text: &str) -> Option<usize> {
+/// The line of a template that has not been rendered, where that is why a text could not be read on
+/// this line. A string or a comment may hold the same marks.
+fn template(text: &str, line: usize) -> Option<usize> {
     let is_mark = |line: &str| {
-        line.contains("{{") || ["{%", "<%"].iter().any(|mark| line.trim_start().starts_with(mark))
+        let front = line.find("{{").map(|at| &line[..at]);
+        let is_open = |front: &str| {
+            let quoted = ['"', '\''].iter().any(|quote| front.matches(*quote).count() % 2 == 1);
+            !quoted && !front.trim_start().starts_with('#') && !front.contains(" #")
+        };
+        front.is_some_and(is_open)
+            || ["{%", "<%"].iter().any(|mark| line.trim_start().starts_with(mark))
     };
-    text.lines().position(is_mark).map(|index| index + 1)
+    // What begins on one line may be found out on the next.
+    let lines = text.lines().zip(1..).take(line).skip(line.saturating_sub(2));
+    lines.filter(|(line, _)| is_mark(line)).map(|(_, number)| number).next()
 }
 
 /// Whether a text that cannot be read was to be an object.
 fn is_like_a_manifest(text: &str) -> bool {
-    let mut lines = text.lines().map(|line| line.trim_start_matches(['{', '"', '\'', ' ', '-']));
-    lines.any(|line| line.starts_with("apiVersion") || line.starts_with("kind"))
+    let mut lines = text.lines().map(|line| line.trim_start_matches(['{', ' ', '-', '\t']));
+    let is_kind = |line: &str| ["kind:", "\"kind\"", "'kind'"].iter().any(|k| line.starts_with(k));
+    text.contains("apiVersion") || text.contains("\"kind\"") || lines.any(is_kind)
+}
+
+/// Whether a version is that of a group that comes with Kubernetes.
+fn is_built_in(version: &str) -> bool {
+    let group = version.split_once('/').map_or("", |(group, _)| group).to_ascii_lowercase();
+    ["", "apps", "batch", "extensions"].contains(&&*group)
+}
+
+/// A name that makes no lines of its own.
+fn plain(name: &str) -> String {
+    let escaped = |c: char| c.is_control().then(|| c.escape_default().to_string());
+    name.chars().map(|c| escaped(c).unwrap_or_else(|| c.to_string())).collect()
 }
 
 /// The text of a file: in UTF-8, or in UTF-16 behind a byte order mark, as some shells write it.

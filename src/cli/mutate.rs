@@ -113,14 +113,15 @@ impl Mutate {
             Ok(match format {
                 Format::Json if single => output::json(value)?,
                 Format::Json => {
-                    let item = serde_json::to_string_pretty(value)?;
+                    let item = output::escaped(&serde_json::to_string_pretty(value)?);
                     format!("\n    {}", item.replace('\n', "\n    "))
                 }
                 Format::Patch if patch.0.is_empty() => String::new(),
                 Format::Patch => {
                     let namespace = document.metadata("namespace").unwrap_or(&context.namespace);
                     let object = document.title();
-                    serde_json::to_string(&Patched { object, namespace, patch })? + "\n"
+                    let patched = serde_json::to_string(&Patched { object, namespace, patch })?;
+                    output::escaped(&patched) + "\n"
                 }
                 Format::Yaml => yaml::emit(value),
             })

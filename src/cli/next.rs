@@ -89,9 +89,12 @@ impl Next {
         let Self { what, inputs, connection, namespace, time_zone, count, now, output: format } =
             self;
         let assumed = Assumption::typed(time_zone.as_deref())?;
+        let mut lacking = false;
         let (subjects, now) = if what.is_empty() {
             let namespace = namespace.as_deref().unwrap_or("default");
-            (from_manifests(&inputs, namespace, printer)?, now.unwrap_or_else(clock::now))
+            let subjects;
+            (subjects, lacking) = from_manifests(&inputs, namespace, printer)?;
+            (subjects, now.unwrap_or_else(clock::now))
         } else {
             let asked = asked::read(&what).map_err(Invalid::Problems)?;
             block_on(find(asked, &connection, namespace.as_deref(), now))?
@@ -115,7 +118,11 @@ impl Next {
             printer.talk(clocks::ASSUMED)?;
         }
         let never = answers.iter().any(Coming::never_starts);
-        Ok(if never { Exit::Findings } else { Exit::Fine })
+        Ok(match (lacking, never) {
+            (true, _) => Exit::Usage,
+            (false, true) => Exit::Findings,
+            (false, false) => Exit::Fine,
+        })
     }
 }
 
@@ -165,17 +172,19 @@ async fn stored(
     }
 }
 
-/// Every `CronJob` of the manifests, or all that is wrong with them.
+/// Every `CronJob` of the manifests, or all that is wrong with them; with whether something is none
+/// that was to be one.
 fn from_manifests(
     inputs: &Inputs,
     namespace: &str,
     printer: &mut Printer,
-) -> Result<Vec<Subject>, anyhow::Error> {
+) -> Result<(Vec<Subject>, bool), anyhow::Error> {
     let mut subjects = Vec::new();
     let mut problems = Vec::new();
     let mut terminating = Vec::<String>::new();
     let mut foreign = BTreeMap::<String, usize>::new();
-    for document in inputs.whole(printer)?.documents() {
+    let manifests = inputs.whole(printer)?;
+    for document in manifests.documents() {
         match (document.api_version(), document.kind()) {
             ("batch/v1", "CronJob") => match from_manifest(&document, namespace) {
                 Ok(subject) => subjects.push(subject),
@@ -213,7 +222,7 @@ fn from_manifests(
         let problem = "there is no CronJob of batch/v1 among the manifests";
         return Err(Invalid::new(problem).into());
     }
-    Ok(subjects)
+    Ok((subjects, manifests.lacking))
 }
 
 fn from_manifest(document: &Document, namespace: &str) -> Result<Subject, String> {

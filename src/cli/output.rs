@@ -1,5 +1,7 @@
 //! Shapes of output that several commands share: kubectl's tables, and JSON or YAML of a value.
 
+use std::fmt::Write as _;
+
 use serde::Serialize;
 
 use super::yaml;
@@ -72,7 +74,22 @@ pub fn short(seconds: i64) -> String {
 /// # Errors
 /// Where the value cannot be JSON, which is ours to mend.
 pub fn json(value: &impl Serialize) -> Result<String, serde_json::Error> {
-    Ok(serde_json::to_string_pretty(value)? + "\n")
+    Ok(escaped(&serde_json::to_string_pretty(value)?) + "\n")
+}
+
+/// JSON without characters that a terminal takes for an order: whoever prints drops them, and they
+/// are not ours to drop.
+pub fn escaped(json: &str) -> String {
+    let mut text = String::with_capacity(json.len());
+    let mut rest = json;
+    while let Some(at) = rest.find(|character| ('\u{7f}'..='\u{9f}').contains(&character)) {
+        text.push_str(&rest[..at]);
+        let mut after = rest[at..].chars();
+        let number = after.next().map_or(0, u32::from);
+        let _ = write!(text, "\\u{number:04x}");
+        rest = after.as_str();
+    }
+    text + rest
 }
 
 /// A value as YAML, in the order of its fields.

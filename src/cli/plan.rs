@@ -229,14 +229,17 @@ fn read(
 ) -> Result<Snapshot, anyhow::Error> {
     let mut snapshot = Snapshot::new();
     let mut problems = Vec::new();
-    for document in inputs.whole(printer)?.documents() {
+    let manifests = inputs.whole(printer)?;
+    if manifests.lacking {
+        return Err(Invalid::new("a part is not planned for as if it were the whole").into());
+    }
+    for document in manifests.documents() {
         let added = to_json(&document.value)
             .map_err(|error| error.to_string())
             .and_then(|json| snapshot.add(json, namespace).map_err(|error| error.to_string()));
         if let Err(problem) = added {
             problems.push(format!("{}: {problem}", document.origin));
         }
-        problems.extend(document.misplaced());
     }
     if problems.is_empty() { Ok(snapshot) } else { Err(Invalid::Problems(problems).into()) }
 }

@@ -65,7 +65,7 @@ impl Families {
                 return Ok(());
             }
         };
-        if json["metadata"]["namespace"].is_null() {
+        if json["metadata"]["namespace"].as_str().is_none_or(str::is_empty) {
             json["metadata"]["namespace"] = namespace.into();
         }
         let text = |field: &str| json["metadata"][field].as_str().map(str::to_owned);

@@ -7,7 +7,7 @@ use serde_json::Value as Json;
 
 use super::name::{Place, collection};
 use super::{Live, NAMESPACES, OutOfReach, Unread};
-use crate::batch::{Kind, Map, Object};
+use crate::batch::{Kind, Object, namespace};
 use crate::cli::Invalid;
 use crate::cli::printer::Printer;
 use crate::sweeper::View;
@@ -104,11 +104,8 @@ impl Surrounded {
         let family = self.family.iter().map(|json| read(Kind::Job, json));
         let family: Vec<Object<'_>> = family.collect::<Result<_, _>>()?;
         let family: Vec<&Object<'_>> = family.iter().collect();
-        let labels: Option<Map<'_>> = self.namespace.as_ref().map(|namespace| {
-            let labels = namespace["metadata"]["labels"].as_object();
-            let pairs = labels.into_iter().flatten();
-            pairs.filter_map(|(key, value)| Some((key.as_str(), value.as_str()?))).collect()
-        });
+        let labels = self.namespace.as_ref().map(namespace::labels).transpose()?;
+        let labels = labels.as_ref().map(namespace::view);
         Ok(look(&View {
             object: &seen,
             cronjob: cronjob.as_ref(),

@@ -32,7 +32,8 @@ fn titles(text: &str) -> Vec<String> {
 #[case::empty_list("apiVersion: v1\nkind: List\nitems: []\n", &[])]
 #[case::other_lists("apiVersion: v1\nkind: PodList\nitems: [{metadata: {name: a}}]\n", &["pod/a"])]
 #[case::no_list("apiVersion: v1\nkind: PodList\n", &["podlist"])]
-#[case::items_of_another("kind: Pod\nitems: [1, 2]\n", &["pod"])]
+#[case::items_of_another("apiVersion: v1\nkind: Pod\nitems: [{metadata: {name: a}}]\n", &["pod/a"])]
+#[case::items_without_a_name_of_their_kind("apiVersion: batch/v1\nkind: JobList\nitems: [{apiVersion: '', kind: null, metadata: {name: a}}]\n", &["job/a"])]
 #[case::end_of_a_document("kind: Job\n...\n---\nkind: CronJob\n", &["job", "cronjob"])]
 #[case::nothing("", &[])]
 fn reads(#[case] text: &str, #[case] expected: &[&str]) {

@@ -169,7 +169,7 @@ fn try_case(
     };
     let (object, old) = (judgeable(&document)?, old.as_ref().map(judgeable).transpose()?);
     if let Some(labels) = namespace_labels {
-        world.learn_namespace(object.namespace(), Some(json!(labels)));
+        world.learn_namespace(object.namespace(), &json!(labels))?;
     }
     let operation = match operation {
         As::Create => Operation::Create,

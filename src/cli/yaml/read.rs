@@ -49,6 +49,7 @@ pub fn yaml(text: &str) -> Result<Tree, BadText> {
         end: 0,
         anchors: HashMap::new(),
         flows: 0,
+        depth: 0,
         covered: Vec::new(),
         decoded: 0,
         aliased: 0,
@@ -103,6 +104,8 @@ struct Reader<'t> {
     anchors: HashMap<usize, Option<Anchored>>,
     /// How many lists and maps in brackets are open.
     flows: usize,
+    /// How many lists and maps are open.
+    depth: usize,
     /// Where tabs are no indentation: strings of several lines, and what is in brackets.
     covered: Vec<Range<usize>>,
     /// How many nodes there are, aliases counted as what they stand for.
@@ -189,6 +192,16 @@ impl<'t> Reader<'t> {
     /// The node that begins with an event; `top` is that of a document.
     fn node(&mut self, event: Event<'t>, span: Span, top: bool) -> Result<Node, BadText> {
         self.count(1, 0, span.start)?;
+        if self.depth > DEEPEST {
+            return Err(bad(span.start, "it is nested too deeply"));
+        }
+        self.depth += 1;
+        let node = self.open_node(event, span, top);
+        self.depth -= 1;
+        node
+    }
+
+    fn open_node(&mut self, event: Event<'t>, span: Span, top: bool) -> Result<Node, BadText> {
         let before = self.decoded;
         let (anchor, node) = match event {
             Event::Alias(anchor) => {
@@ -276,10 +289,16 @@ impl<'t> Reader<'t> {
 
     /// Refuses tabs in front of what begins a node: kubectl's parser knows them for blanks only
     /// behind one.
-    fn refuse_tabs(&self) -> Result<(), BadText> {
+    fn refuse_tabs(&mut self) -> Result<(), BadText> {
         if !self.text.contains('\t') {
             return Ok(());
         }
+        // None of them overlap.
+        self.covered.sort_unstable_by_key(|range| range.start);
+        let is_covered = |at: usize| {
+            let behind = self.covered.partition_point(|range| range.start <= at);
+            self.covered[..behind].last().is_some_and(|range| range.contains(&at))
+        };
         let mut offset = 0;
         for line in self.text.split_inclusive('\n') {
             let front = line.trim_start_matches([' ', '-', '?']);
@@ -288,7 +307,7 @@ impl<'t> Reader<'t> {
             // A dash is a mark before a blank only.
             let marks = self.text[offset - line.len()..at].trim_start();
             let begins = front.starts_with('\t') && marks.split(' ').all(|mark| mark.len() < 2);
-            if begins && !self.covered.iter().any(|range| range.contains(&at)) {
+            if begins && !is_covered(at) {
                 let message = "indent with spaces: kubectl takes no tab here";
                 return Err(at_offset(self.text, at, message.to_owned()));
             }
@@ -355,7 +374,7 @@ impl<'t> Reader<'t> {
             }
             if is_merge(&event) {
                 let (event, span) = self.next()?;
-                self.merge(event, span, &mut map, &mut merged)?;
+                self.merge(event, span, &mut map, &mut merged, top)?;
                 continue;
             }
             let key = match self.node(event, span, false)? {
@@ -413,6 +432,7 @@ impl<'t> Reader<'t> {
         span: Span,
         map: &mut Mapping,
         merged: &mut HashSet<String>,
+        top: bool,
     ) -> Result<(), BadText> {
         let is_list = matches!(event, Event::SequenceStart(..));
         let maps = match self.node(event, span, false)? {
@@ -430,6 +450,9 @@ impl<'t> Reader<'t> {
         for (key, value) in maps.into_iter().rev().flatten() {
             if let Some(key) = key.as_str() {
                 merged.insert(key.to_owned());
+                if top && key == ITEMS {
+                    self.items.clear();
+                }
             }
             map.insert(key, value);
         }
@@ -634,6 +657,9 @@ const ANCHOR: &str = "kubectl takes only letters, digits, - and _ in the name of
 const BYTE_ORDER_MARK: &str = "a byte order mark in the middle; remove the invisible character, which \
                                joining files leaves behind";
 const ITEMS: &str = "items";
+
+/// As deep as JSON is read that we keep of it.
+const DEEPEST: usize = 126;
 const REST: &str =
     "what follows is not read, as kubectl does not: begin documents with a line of ---";
 const WANTS_A_MAP: &str = "`<<` takes a map, or a list of maps";

@@ -6,6 +6,7 @@ use serde_json::Value as Json;
 
 use super::super::decide::View;
 use super::Options;
+use crate::batch::namespace::{self, Labels};
 use crate::batch::{Kind, Map, Object};
 
 /// The objects of a dump or of a reading of the API.
@@ -15,7 +16,7 @@ pub struct Snapshot {
     cronjobs: Vec<Held>,
     /// Position of each object, by kind, namespace and name.
     places: HashMap<(Kind, String, String), usize>,
-    namespaces: BTreeMap<String, Json>,
+    namespaces: BTreeMap<String, Labels>,
     cluster: Option<String>,
     foreign: BTreeMap<String, usize>,
 }
@@ -77,16 +78,14 @@ impl Snapshot {
     /// Adds an object; one without a namespace is in `namespace`. Other kinds are only counted.
     ///
     /// # Errors
-    /// Where a Job or a `CronJob` cannot be judged, or stands there twice with different contents.
+    /// Where a Job or a `CronJob` cannot be judged, a Namespace has labels that cannot be, or any of
+    /// them stands there twice with different contents.
     pub fn add(&mut self, json: Json, namespace: &str) -> Result<(), BadObject> {
         let field = |name: &str| json.get(name).and_then(Json::as_str).unwrap_or_default();
         let (version, kind) = (field("apiVersion").to_owned(), field("kind").to_owned());
         match (version.as_str(), Kind::parse(&kind)) {
             ("batch/v1", Some(kind)) => self.add_object(kind, json, namespace, true),
-            ("v1", None) if kind == "Namespace" => {
-                self.add_namespace(&json);
-                Ok(())
-            }
+            ("v1", None) if kind == "Namespace" => self.add_namespace(&json),
             _ => {
                 *self.foreign.entry(kind).or_default() += 1;
                 Ok(())
@@ -122,19 +121,19 @@ impl Snapshot {
         self.len() == 0
     }
 
-    fn add_namespace(&mut self, json: &Json) {
+    fn add_namespace(&mut self, json: &Json) -> Result<(), BadObject> {
         let metadata = &json["metadata"];
         let name = metadata["name"].as_str().unwrap_or_default();
         if name == "kube-system" {
             self.cluster = metadata["uid"].as_str().map(str::to_owned);
         }
-        let mut labels = metadata["labels"].clone();
-        if !labels.is_object() {
-            labels = Json::Object(serde_json::Map::new());
+        let bad = |problem| BadObject { title: format!("namespace/{name}"), problem };
+        let labels = namespace::labels(json).map_err(bad)?;
+        if self.namespaces.get(name).is_some_and(|before| *before != labels) {
+            return Err(bad("it stands there twice, with different labels".to_owned()));
         }
-        // As the API server does; manifests lack it.
-        labels["kubernetes.io/metadata.name"] = name.into();
         self.namespaces.insert(name.to_owned(), labels);
+        Ok(())
     }
 
     fn add_object(
@@ -146,7 +145,8 @@ impl Snapshot {
     ) -> Result<(), BadObject> {
         let metadata = &json["metadata"];
         let name = metadata["name"].as_str().unwrap_or_default().to_owned();
-        let namespace = metadata["namespace"].as_str().unwrap_or(namespace).to_owned();
+        let own = metadata["namespace"].as_str().filter(|namespace| !namespace.is_empty());
+        let namespace = own.unwrap_or(namespace).to_owned();
         let bad = |problem: String| {
             let kind = kind.as_str().to_ascii_lowercase();
             BadObject { title: format!("{kind}/{namespace}/{name}"), problem }
@@ -193,7 +193,7 @@ impl<'a> Objects<'a> {
     fn new(
         jobs: Vec<Stored<'a>>,
         cronjobs: Vec<Stored<'a>>,
-        namespaces: &'a BTreeMap<String, Json>,
+        namespaces: &'a BTreeMap<String, Labels>,
     ) -> Self {
         let by_uid = |stored: &[Stored<'a>]| -> HashMap<&'a str, usize> {
             let uid = |stored: &Stored<'a>| stored.json["metadata"]["uid"].as_str();
@@ -206,7 +206,7 @@ impl<'a> Objects<'a> {
         let mut objects = Self {
             jobs_by_uid: by_uid(&jobs),
             cronjobs_by_uid: by_uid(&cronjobs),
-            labels: namespaces.iter().map(|(n, json)| (n.as_str(), label_map(json))).collect(),
+            labels: namespaces.iter().map(|(n, l)| (n.as_str(), namespace::view(l))).collect(),
             jobs,
             cronjobs,
         };
@@ -317,11 +317,6 @@ fn slim(job: &mut Json) {
             spec.remove("f:template");
         }
     }
-}
-
-fn label_map(labels: &Json) -> Map<'_> {
-    let entries = labels.as_object().into_iter().flatten();
-    entries.filter_map(|(key, value)| Some((key.as_str(), value.as_str()?))).collect()
 }
 
 /// What a finished Pod holds beside its template: metadata, status, managed fields.
