@@ -8,6 +8,8 @@ mod live;
 mod supplied;
 mod tables;
 
+use std::io;
+
 use jiff::Timestamp;
 use serde::Serialize;
 
@@ -24,7 +26,7 @@ use super::manifests::{Document, Inputs};
 use super::mutate::Context;
 use super::policies::Policies;
 use super::printer::Printer;
-use super::{Exit, Invalid, output};
+use super::{Exit, Invalid, output, shares};
 use crate::policy::decide::{Decision, GuardHit, Operation, Origin, Verdict};
 use crate::policy::lint::Lint;
 use crate::policy::matching::{Matched, Missed, RuleTrace};
@@ -187,6 +189,14 @@ struct Decided {
     origin: Option<String>,
 }
 
+/// Explanations, printed one after another as one document.
+struct Series {
+    format: Format,
+    /// The first one, where nobody knows yet whether there are more.
+    held: Option<String>,
+    count: usize,
+}
+
 // === impl Explain ===
 
 impl Explain {
@@ -207,36 +217,77 @@ impl Explain {
             operation,
             output: format,
         } = self;
-        let mut unexplained = Vec::new();
-        let explanations = if objects.is_empty() {
+        let mut series = Series { format, held: None, count: 0 };
+        if objects.is_empty() {
             let namespace = namespace.unwrap_or_else(|| "default".to_owned());
             let context = Context { policies, namespace, now };
-            let (explanations, problems) = from_manifests(&inputs, &context, operation, printer)?;
-            unexplained = problems;
-            explanations
+            let mut unexplained =
+                from_manifests(&inputs, &context, operation, &mut series, printer)?;
+            if series.count == 0 && unexplained.is_empty() {
+                let problem = "there is no Job or CronJob of batch/v1 among the manifests";
+                unexplained.push(problem.to_owned());
+            }
+            series.end(printer)?;
+            if !unexplained.is_empty() {
+                return Err(Invalid::Problems(unexplained).into());
+            }
         } else {
             let named = Asked { objects, policies, namespace, now, lease_name };
-            block_on(named.explain(&connection, printer))?
-        };
-        printer.data(match (format, &explanations[..]) {
-            (Format::Json, [one]) => output::json(one)?,
-            (Format::Json, all) => output::json(&all)?,
-            (Format::Yaml, all) => {
-                let texts: Vec<String> = all.iter().map(output::yaml).collect::<Result<_, _>>()?;
-                texts.join("---\n")
+            for explanation in block_on(named.explain(&connection, printer))? {
+                series.add(format.text(&explanation)?, printer)?;
             }
-            (Format::Table | Format::Wide, all) => {
-                let wide = format == Format::Wide;
-                let texts: Vec<String> = all.iter().map(|one| tables::render(one, wide)).collect();
-                texts.join("\n")
+            series.end(printer)?;
+        }
+        Ok(Exit::Fine)
+    }
+}
+
+// === impl Format ===
+
+impl Format {
+    /// An explanation as it is printed alone.
+    fn text(self, explanation: &Explanation) -> Result<String, anyhow::Error> {
+        Ok(match self {
+            Self::Json => output::json(explanation)?,
+            Self::Yaml => output::yaml(explanation)?,
+            Self::Table | Self::Wide => tables::render(explanation, self == Self::Wide),
+        })
+    }
+}
+
+// === impl Series ===
+
+impl Series {
+    fn add(&mut self, text: String, printer: &mut Printer) -> io::Result<()> {
+        let first = self.count == 0;
+        self.count += 1;
+        match self.format {
+            Format::Json if first => self.held = Some(text),
+            Format::Json => {
+                if let Some(held) = self.held.take() {
+                    printer.data(format_args!("[\n  {}", item(&held)))?;
+                }
+                printer.data(format_args!(",\n  {}", item(&text)))?;
             }
-        })?;
-        if unexplained.is_empty() {
-            Ok(Exit::Fine)
-        } else {
-            Err(Invalid::Problems(unexplained).into())
+            _ if first => printer.data(text)?,
+            Format::Yaml => printer.data(format_args!("---\n{text}"))?,
+            Format::Table | Format::Wide => printer.data(format_args!("\n{text}"))?,
+        }
+        Ok(())
+    }
+
+    fn end(self, printer: &mut Printer) -> io::Result<()> {
+        match (self.format, self.held) {
+            (Format::Json, Some(held)) => printer.data(held),
+            (Format::Json, None) if self.count > 0 => printer.data("\n]\n"),
+            _ => Ok(()),
         }
     }
+}
+
+/// JSON of its own as an item of a list.
+fn item(json: &str) -> String {
+    json.trim_end().replace('\n', "\n  ")
 }
 
 // === impl Asked ===
@@ -266,26 +317,27 @@ impl Asked {
     }
 }
 
-/// The explanations, and what cannot be explained.
+/// Prints the explanations, and tells what cannot be explained.
 fn from_manifests(
     inputs: &Inputs,
     context: &Context,
     operation: Option<As>,
+    series: &mut Series,
     printer: &mut Printer,
-) -> Result<(Vec<Explanation>, Vec<String>), anyhow::Error> {
+) -> Result<Vec<String>, anyhow::Error> {
     let policy = context.policies.load(printer)?;
     let manifests = inputs.read(printer)?;
     let world = World::of(&manifests, &context.namespace);
     let now = context.now();
-    let mut explanations = Vec::new();
     let mut problems = Vec::new();
     if manifests.lacking {
         problems.push("what was named is no manifest".to_owned());
     }
-    for document in manifests.documents() {
+    let format = series.format;
+    let explained = |number| -> Result<Option<String>, String> {
+        let document = manifests.document(number);
         let Some(object) = Judgeable::new(&document, &context.namespace) else {
-            problems.extend(document.misplaced());
-            continue;
+            return document.misplaced().map_or(Ok(None), Err);
         };
         let operation = match operation {
             Some(As::Create) => Operation::Create,
@@ -293,24 +345,23 @@ fn from_manifests(
             None | Some(As::Stored) => Operation::Stored,
         };
         let question = Question { operation, object: &object, old: None, now };
-        let explained = world
-            .judge(question, &policy)
-            .and_then(|judged| Explanation::new(&document, question, judged, &policy));
-        match explained {
-            Ok(explanation) => explanations.push(explanation),
-            Err(problem) => {
-                let (origin, title) = (&document.origin, document.title());
-                problems.push(format!("{origin}: {title} cannot be judged: {problem}"));
-            }
+        let judged = world.judge(question, &policy);
+        let explanation =
+            judged.and_then(|judged| Explanation::new(&document, question, judged, &policy));
+        let (origin, title) = (&document.origin, document.title());
+        let explanation = explanation
+            .map_err(|problem| format!("{origin}: {title} cannot be judged: {problem}"))?;
+        format.text(&explanation).map(Some).map_err(|error| error.to_string())
+    };
+    shares::batches(manifests.len(), explained, |one| {
+        match one {
+            Ok(Some(text)) => series.add(text, printer)?,
+            Ok(None) => {}
+            Err(problem) => problems.push(problem),
         }
-    }
-    if explanations.is_empty() {
-        if problems.is_empty() {
-            problems.push("there is no Job or CronJob of batch/v1 among the manifests".to_owned());
-        }
-        return Err(Invalid::Problems(problems).into());
-    }
-    Ok((explanations, problems))
+        Ok::<(), io::Error>(())
+    })?;
+    Ok(problems)
 }
 
 // === impl Explanation ===

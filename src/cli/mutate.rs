@@ -188,20 +188,17 @@ impl<'p> Outcomes<'p> {
         mut print: impl FnMut(&str, &mut Printer) -> Result<(), anyhow::Error>,
     ) -> Result<(), anyhow::Error> {
         let mut exit = self.exit;
-        let batch = BATCH * shares::workers();
-        for start in (0..self.manifests.len()).step_by(batch) {
-            let numbers = start..self.manifests.len().min(start + batch);
-            for one in shares::each(numbers, |number| self.one(number, &write)) {
-                let (text, Told { lines, exit: found }) = one?;
-                for line in lines {
-                    printer.talk(line)?;
-                }
-                if found != Exit::Fine {
-                    exit = found;
-                }
-                print(&text, printer)?;
+        let one = |number| self.one(number, &write);
+        shares::batches(self.manifests.len(), one, |one| {
+            let (text, Told { lines, exit: found }) = one?;
+            for line in lines {
+                printer.talk(line)?;
             }
-        }
+            if found != Exit::Fine {
+                exit = found;
+            }
+            print(&text, printer)
+        })?;
         self.exit = exit;
         Ok(())
     }
@@ -253,6 +250,3 @@ impl<'p> Outcomes<'p> {
         Ok(Told { lines, exit: Exit::Fine })
     }
 }
-
-/// How many documents a processor judges before they are printed.
-const BATCH: usize = 512;

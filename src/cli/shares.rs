@@ -1,6 +1,6 @@
 //! Work that all processors have a share of: one document is judged whatever becomes of another.
 //!
-//! The entry point is [`each`].
+//! The entry points are [`each`] and [`batches`].
 
 use std::ops::Range;
 use std::thread;
@@ -25,14 +25,45 @@ pub fn each<T: Send>(numbers: Range<usize>, work: impl Fn(usize) -> T + Sync) ->
     })
 }
 
+/// Does the work for each number below `count`, some at a time, and hands on the results in their
+/// order: all of them together could fill the memory.
+///
+/// # Errors
+/// The first of `take`.
+pub fn batches<T: Send, E>(
+    count: usize,
+    work: impl Fn(usize) -> T + Sync,
+    take: impl FnMut(T) -> Result<(), E>,
+) -> Result<(), E> {
+    let batch = BATCH * workers();
+    let starts = (0..count).step_by(batch);
+    let mut results = starts.flat_map(|start| each(start..count.min(start + batch), &work));
+    results.try_for_each(take)
+}
+
 /// How many can work at a time.
-pub fn workers() -> usize {
+fn workers() -> usize {
     thread::available_parallelism().map_or(1, usize::from)
 }
 
+/// For how many numbers one works before the results are handed on.
+const BATCH: usize = 512;
+
 #[cfg(test)]
 mod tests {
-    use super::each;
+    use super::{batches, each};
+
+    #[test]
+    fn batches_are_in_order() {
+        let mut seen = Vec::new();
+        let mut take = |n| {
+            seen.push(n);
+            if n < 4_000 { Ok(()) } else { Err(n) }
+        };
+        assert_eq!(batches(5_000, |n| n, &mut take), Err(4_000));
+        assert_eq!(batches(0, |n| n, &mut take), Ok(()));
+        assert_eq!(seen, (0..=4_000).collect::<Vec<_>>());
+    }
 
     #[rstest::rstest]
     #[case::none(3..3)]
