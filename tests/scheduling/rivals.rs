@@ -42,7 +42,7 @@ fn whoever_makes_a_start_is_a_rival() {
     let key = "batch.kubernetes.io/cronjob-scheduled-timestamp";
     start["metadata"]["annotations"][key] = json!(second(next));
     again(&scene, &job_name("one", next), &start);
-    eventually("it gives up", Duration::from_secs(20), || (!owns(&scene)).then_some(()));
+    eventually("it gives up", Duration::from_secs(60), || (!owns(&scene)).then_some(()));
     let later = slot + 2.minutes();
     scene.put_clock(later);
     scene.still(&[job_name("one", slot), job_name("one", next)]);
