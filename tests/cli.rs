@@ -12,8 +12,12 @@ use insta::assert_snapshot;
 
 #[path = "cli/agreement.rs"]
 mod agreement;
+#[path = "cli/directory.rs"]
+mod directory;
 #[path = "cli/export.rs"]
 mod export;
+
+use directory::directory;
 
 /// The binary, as it runs in a directory, without anything of the surroundings.
 fn curfew(directory: impl AsRef<Path>) -> Command {
@@ -58,17 +62,6 @@ fn shown(command: &mut Command) -> String {
         }
     }
     shown
-}
-
-/// A directory with these files.
-fn directory(files: &[(&str, &str)]) -> tempfile::TempDir {
-    let directory = tempfile::tempdir().unwrap();
-    for (name, text) in files {
-        let path = directory.path().join(name);
-        fs::create_dir_all(path.parent().unwrap()).unwrap();
-        fs::write(path, text).unwrap();
-    }
-    directory
 }
 
 const JOB: &str = "apiVersion: batch/v1\nkind: Job\nmetadata: {name: a}\nspec: {}\n";

@@ -1,12 +1,16 @@
 //! Manifests as people have them, through the real binary: what YAML 1.1 makes of them, what an API
 //! server refuses, and folders that also hold other files.
 
-use std::fs;
 use std::path::Path;
 
 use assert_cmd::Command;
 use rstest::rstest;
 use serde_json::Value;
+
+#[path = "cli/directory.rs"]
+mod directory;
+
+use directory::directory;
 
 /// Exit code, stdout, stderr.
 type Told = (i32, String, String);
@@ -29,16 +33,6 @@ fn json(arguments: &str) -> Value {
     let (code, stdout, stderr) = field(arguments);
     assert_eq!(code, 0, "{stderr}");
     serde_json::from_str(&stdout).unwrap()
-}
-
-fn directory(files: &[(&str, &str)]) -> tempfile::TempDir {
-    let directory = tempfile::tempdir().unwrap();
-    for (name, text) in files {
-        let path = directory.path().join(name);
-        fs::create_dir_all(path.parent().unwrap()).unwrap();
-        fs::write(path, text).unwrap();
-    }
-    directory
 }
 
 #[test]

@@ -74,21 +74,25 @@ impl serde::de::Error for Refused {
 
 impl Decoder<'_> {
     fn wrong<T>(self, expected: &str) -> Result<T, Refused> {
-        let (found, mend) = match self.0 {
-            Value::Array(_) => ("a list".to_owned(), ""),
-            Value::Bool(flag) => (format!("the boolean {flag}"), "; put it in quotes"),
-            Value::Null => ("null".to_owned(), ""),
-            Value::Number(number) => (format!("the number {number}"), "; put it in quotes"),
-            Value::Object(_) => ("a map".to_owned(), ""),
+        let found = match self.0 {
+            Value::Array(_) => "a list".to_owned(),
+            Value::Bool(flag) => format!("the boolean {flag}"),
+            Value::Null => "null".to_owned(),
+            Value::Number(number) => format!("the number {number}"),
+            Value::Object(_) => "a map".to_owned(),
             Value::String(text) => {
                 let short: String = text.chars().take(40).collect();
-                (format!("the string {short:?}"), "; leave the quotes away")
+                format!("the string {short:?}")
             }
         };
-        let mend = match (self.0, expected) {
-            (Value::Bool(_) | Value::Number(_), STRING) => mend,
-            (Value::String(text), BOOLEAN) if matches!(&**text, "true" | "false") => mend,
-            (Value::String(text), NUMBER) if text.parse::<i64>().is_ok() => mend,
+        let is_quoted = |text: &str| match expected {
+            BOOLEAN => matches!(text, "true" | "false"),
+            NUMBER => text.parse::<i64>().is_ok(),
+            _ => false,
+        };
+        let mend = match self.0 {
+            Value::Bool(_) | Value::Number(_) if expected == STRING => "; put it in quotes",
+            Value::String(text) if is_quoted(text) => "; leave the quotes away",
             _ => "",
         };
         Err(Refused {

@@ -4,7 +4,8 @@
 //! API server and the controller use, with its peculiarities: another reading would show people
 //! starts that never come. [`Schedule::parse`] is the entry point; `parse` holds the grammar, `next`
 //! the search, [`daylight`] what a change of the clocks does to a schedule, [`interval`] how far
-//! apart the starts are, and [`misread`] what starts other than it looks. It must not know what a `CronJob` is, nor what time it is.
+//! apart the starts are, and [`misread`] what starts other than it looks. It must not know what a
+//! `CronJob` is, nor what time it is.
 
 pub mod daylight;
 pub mod interval;

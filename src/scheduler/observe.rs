@@ -371,7 +371,8 @@ fn holder(
     children: &[Child<'_>],
     is_there: impl Fn(&str) -> Option<bool>,
 ) -> Holder {
-    if cronjob.concurrency != Concurrency::Forbid {
+    // Each round asks this of every CronJob, and most list nothing.
+    if cronjob.concurrency != Concurrency::Forbid || cronjob.status.active.is_empty() {
         return Holder::Nobody;
     }
     let children: BTreeMap<&str, &Child<'_>> =
