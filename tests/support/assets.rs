@@ -1,5 +1,7 @@
 //! Where the binaries of the control plane come from: `KUBEBUILDER_ASSETS`, or `go build` of the
 //! modules in `tests/controlplane`, kept under `target/` by the checksum of what they pin.
+//!
+//! Kubernetes is built in the version that `CURFEW_KUBERNETES` names, or else in the newest.
 
 use std::{
     fs::{self, File},
@@ -13,7 +15,7 @@ use std::{
 use curfew::clock;
 use sha2::{Digest, Sha256};
 
-use super::process::Child;
+use super::{process::Child, versions};
 
 /// A directory that holds the binaries of one module.
 #[derive(Clone, Debug)]
@@ -26,9 +28,15 @@ pub struct Assets {
 #[derive(Clone, Debug)]
 pub struct Absent(String);
 
-/// One of the Go modules.
+/// What is built of one of the Go modules.
 struct Module {
-    name: &'static str,
+    /// How the directory of the binaries is called, before the checksum.
+    name: String,
+    /// The directory of the module.
+    source: &'static str,
+    /// The file beside it that pins the versions, without `.mod`.
+    pins: String,
+    flags: String,
     /// Import path and binary, in the order of `go build`'s arguments.
     packages: &'static [(&'static str, &'static str)],
     minutes: u32,
@@ -39,7 +47,7 @@ struct Module {
 impl Assets {
     /// Looks for the binaries, builds them if need be.
     pub fn find() -> Result<Self, Absent> {
-        if let Some(directory) = std::env::var_os("KUBEBUILDER_ASSETS").map(PathBuf::from) {
+        if let Some(directory) = ready_made() {
             for binary in ["kube-apiserver", "etcd", "kubectl"] {
                 if !directory.join(binary).is_file() {
                     let directory = directory.display();
@@ -48,7 +56,8 @@ impl Assets {
             }
             return Ok(Self { kubernetes: directory.clone(), etcd: directory });
         }
-        Ok(Self { kubernetes: build(&KUBERNETES)?, etcd: build(&ETCD)? })
+        let kubernetes = build(&Module::of_kubernetes("kubernetes", CONTROL_PLANE, 8)?)?;
+        Ok(Self { kubernetes, etcd: build(&Module::pinned("etcd", ETCD, 1))? })
     }
 
     pub fn etcd(&self) -> PathBuf {
@@ -76,18 +85,98 @@ impl Assets {
 
 /// Helm, built on the first demand.
 pub fn helm() -> Result<PathBuf, Absent> {
-    if let Some(directory) = std::env::var_os("KUBEBUILDER_ASSETS").map(PathBuf::from)
+    if let Some(directory) = ready_made()
         && directory.join("helm").is_file()
     {
         return Ok(directory.join("helm"));
     }
-    Ok(build(&HELM)?.join("helm"))
+    Ok(build(&Module::pinned("helm", HELM, 4))?.join("helm"))
 }
 
 /// The end-to-end suites of Kubernetes and Ginkgo's command, which runs them, built on the first
 /// demand.
 pub fn suites() -> Result<PathBuf, Absent> {
-    build(&E2E)
+    build(&Module::of_kubernetes("e2e", SUITES, 3)?)
+}
+
+/// The version that is built, such as `1.37`.
+///
+/// # Panics
+/// Where `CURFEW_KUBERNETES` names one that is not pinned.
+fn version() -> String {
+    let versions = versions::versions();
+    let Some(asked) = std::env::var_os(CHOICE) else {
+        return versions.last().expect("some are pinned").clone();
+    };
+    let found = versions.iter().find(|version| asked == version.as_str()).cloned();
+    found.unwrap_or_else(|| {
+        let (asked, all) = (asked.display(), versions.join(", "));
+        panic!("{CHOICE}={asked}: tests/controlplane/{KUBERNETES} pins {all}")
+    })
+}
+
+/// The release that is pinned for a version, such as `v1.37.2`.
+fn release(version: &str) -> Result<String, Absent> {
+    let path = versions::module().join(format!("{version}.mod"));
+    let text = fs::read_to_string(&path);
+    let text = text.map_err(|error| Absent(format!("{}: {error}", path.display())))?;
+    let mut words = text.split_whitespace().skip_while(|word| *word != "k8s.io/kubernetes");
+    let found = words.nth(1).map(str::to_owned);
+    found.ok_or_else(|| Absent(format!("{} pins no k8s.io/kubernetes", path.display())))
+}
+
+/// The directory that `KUBEBUILDER_ASSETS` names.
+///
+/// # Panics
+/// Where `CURFEW_KUBERNETES` is set beside it.
+fn ready_made() -> Option<PathBuf> {
+    let directory = std::env::var_os("KUBEBUILDER_ASSETS").map(PathBuf::from)?;
+    assert!(
+        std::env::var_os(CHOICE).is_none(),
+        "KUBEBUILDER_ASSETS={} says which Kubernetes to take, and so does {CHOICE}: unset one",
+        directory.display()
+    );
+    Some(directory)
+}
+
+fn modules() -> PathBuf {
+    Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/controlplane")
+}
+
+// === impl Module ===
+
+impl Module {
+    /// Of a module that has one version of everything.
+    fn pinned(
+        source: &'static str,
+        packages: &'static [(&'static str, &'static str)],
+        minutes: u32,
+    ) -> Self {
+        let (name, pins) = (source.to_owned(), "go".to_owned());
+        Self { name, source, pins, flags: "-s -w".to_owned(), packages, minutes }
+    }
+
+    fn of_kubernetes(
+        name: &str,
+        packages: &'static [(&'static str, &'static str)],
+        minutes: u32,
+    ) -> Result<Self, Absent> {
+        let pins = version();
+        let release = release(&pins)?;
+        let minor = pins.trim_start_matches("1.");
+        // A build from the sources alone is of no version, and Helm would believe it.
+        let told = "-X k8s.io/component-base/version";
+        let flags =
+            format!("-s -w {told}.gitVersion={release} {told}.gitMajor=1 {told}.gitMinor={minor}");
+        Ok(Self {
+            name: format!("{name}-{pins}"),
+            source: KUBERNETES,
+            flags,
+            pins,
+            packages,
+            minutes,
+        })
+    }
 }
 
 // === impl Absent ===
@@ -110,11 +199,11 @@ impl Absent {
 }
 
 fn build(module: &Module) -> Result<PathBuf, Absent> {
-    let Module { name, packages, minutes } = module;
-    let source = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/controlplane").join(name);
+    let Module { name, source, packages, minutes, .. } = module;
+    let source = modules().join(source);
     let target = Path::new(env!("CARGO_TARGET_TMPDIR")).parent().expect("tmp lies in target");
     let root = target.join("controlplane");
-    let directory = root.join(format!("{name}-{}", checksum(&source)?));
+    let directory = root.join(format!("{name}-{}", checksum(&source, module)?));
     if directory.is_dir() {
         return Ok(directory);
     }
@@ -130,23 +219,25 @@ fn build(module: &Module) -> Result<PathBuf, Absent> {
     }
     let binaries: Vec<&str> = packages.iter().map(|(_, binary)| *binary).collect();
     let binaries = binaries.join(", ");
-    say(&format!("building {binaries} with go; the first time takes about {minutes} min"));
+    say(&format!("building {binaries} ({name}) with go; the first time takes about {minutes} min"));
     // Into another name first: a build that is broken off must not look like a finished one.
     let partial = root.join(format!("{name}.partial"));
     let _ = fs::remove_dir_all(&partial);
     fs::create_dir_all(&partial).map_err(|error| Absent(error.to_string()))?;
     for (package, binary) in *packages {
-        go_build(&source, package, &partial.join(binary))?;
+        go_build(&source, module, package, &partial.join(binary))?;
     }
     fs::rename(&partial, &directory).map_err(|error| Absent(error.to_string()))?;
     Ok(directory)
 }
 
-fn go_build(source: &Path, package: &str, output: &Path) -> Result<(), Absent> {
+fn go_build(source: &Path, module: &Module, package: &str, output: &Path) -> Result<(), Absent> {
+    let Module { pins, flags, .. } = module;
     let log = output.with_extension("log");
     let mut command = Command::new("go");
     command
-        .args(["build", "-trimpath", "-ldflags=-s -w", "-o"])
+        .args(["build", "-trimpath", &format!("-modfile={pins}.mod"), &format!("-ldflags={flags}")])
+        .arg("-o")
         .arg(output)
         .arg(package)
         .current_dir(source)
@@ -175,16 +266,15 @@ fn go_build(source: &Path, package: &str, output: &Path) -> Result<(), Absent> {
     Err(Absent(format!("go build {package} failed: {}", end.join("; "))))
 }
 
-fn checksum(source: &Path) -> Result<String, Absent> {
+fn checksum(source: &Path, module: &Module) -> Result<String, Absent> {
+    let Module { pins, flags, packages, .. } = module;
     let mut hash = Sha256::new();
-    for file in ["go.mod", "go.sum"] {
+    hash.update(flags);
+    let own = packages.iter().any(|(package, _)| *package == OWN).then(|| "main.go".to_owned());
+    for file in [format!("{pins}.mod"), format!("{pins}.sum")].into_iter().chain(own) {
         let path = source.join(file);
         let bytes =
             fs::read(&path).map_err(|error| Absent(format!("{}: {error}", path.display())))?;
-        hash.update(bytes);
-    }
-    // Most have no code of their own.
-    if let Ok(bytes) = fs::read(source.join("main.go")) {
         hash.update(bytes);
     }
     let bytes: [u8; 32] = hash.finalize().into();
@@ -197,27 +287,24 @@ fn say(line: &str) {
     let _ = writeln!(io::stderr(), "{line}");
 }
 
-const KUBERNETES: Module = Module {
-    name: "kubernetes",
-    packages: &[
-        ("k8s.io/kubernetes/cmd/kube-apiserver", "kube-apiserver"),
-        ("k8s.io/kubernetes/cmd/kube-controller-manager", "kube-controller-manager"),
-        ("k8s.io/kubernetes/cmd/kubectl", "kubectl"),
-    ],
-    minutes: 8,
-};
+/// Chooses a version of Kubernetes.
+const CHOICE: &str = "CURFEW_KUBERNETES";
 
-const ETCD: Module =
-    Module { name: "etcd", packages: &[("go.etcd.io/etcd/server/v3", "etcd")], minutes: 1 };
+/// The module of Kubernetes, which is pinned in several versions.
+const KUBERNETES: &str = "kubernetes";
 
-const HELM: Module =
-    Module { name: "helm", packages: &[("helm.sh/helm/v4/cmd/helm", "helm")], minutes: 4 };
+const CONTROL_PLANE: &[(&str, &str)] = &[
+    ("k8s.io/kubernetes/cmd/kube-apiserver", "kube-apiserver"),
+    ("k8s.io/kubernetes/cmd/kube-controller-manager", "kube-controller-manager"),
+    ("k8s.io/kubernetes/cmd/kubectl", "kubectl"),
+];
 
-const E2E: Module = Module {
-    name: "e2e",
-    packages: &[
-        ("github.com/onsi/ginkgo/v2/ginkgo", "ginkgo"),
-        ("curfew.dev/tests/controlplane/e2e", "e2e.test"),
-    ],
-    minutes: 3,
-};
+const SUITES: &[(&str, &str)] =
+    &[("github.com/onsi/ginkgo/v2/ginkgo", "ginkgo"), (OWN, "e2e.test")];
+
+/// The program whose source lies in the module.
+const OWN: &str = ".";
+
+const ETCD: &[(&str, &str)] = &[("go.etcd.io/etcd/server/v3", "etcd")];
+
+const HELM: &[(&str, &str)] = &[("helm.sh/helm/v4/cmd/helm", "helm")];

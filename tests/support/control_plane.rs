@@ -42,7 +42,9 @@ pub struct ControlPlane {
     /// Its gateway for JSON.
     etcd: Api,
     assets: Assets,
-    url: String,
+    pub url: String,
+    /// The second part of the version of Kubernetes, 37 of 1.37: by the API server itself.
+    pub minor: u32,
     controllers: Mutex<Vec<Child>>,
     namespaces: AtomicU32,
     // In the order in which they are to go.
@@ -93,11 +95,20 @@ impl ControlPlane {
 
     /// The same with further flags of the API server.
     pub fn start_with(flags: &[String]) -> Result<Self, Absent> {
+        Self::start_in(ROOM, flags)
+    }
+
+    /// One whose etcd is full with so many bytes.
+    pub fn start_small(room: u64) -> Result<Self, Absent> {
+        Self::start_in(room, &[])
+    }
+
+    fn start_in(room: u64, flags: &[String]) -> Result<Self, Absent> {
         let assets = Assets::find()?;
         let mut log = String::new();
         // A port can be taken between the moment we found it free and the moment it is used.
         for _ in 0..3 {
-            match Self::try_start(&assets, flags) {
+            match Self::try_start(&assets, room, flags) {
                 Ok(plane) => return Ok(plane),
                 Err(why) => log = why,
             }
@@ -140,6 +151,9 @@ impl ControlPlane {
     }
 
     /// Starts a kube-controller-manager with these controllers and no others.
+    ///
+    /// # Panics
+    /// Where it refuses a flag, or this version of it has no controller of such a name.
     pub fn run_controllers(&self, names: &[&str]) -> Result<(), Absent> {
         self.run_controllers_with(names, &[])
     }
@@ -161,8 +175,20 @@ impl ControlPlane {
             .args(["--secure-port=0", "--v=2"])
             .args(flags)
             .env("HOME", self.scratch.path());
-        let child = Child::start(&command, &self.scratch.join("kube-controller-manager.log"))
+        let mut child = Child::start(&command, &self.scratch.join("kube-controller-manager.log"))
             .expect("kube-controller-manager starts");
+        // It says so once it has understood its flags. Which controllers there are depends on its
+        // version, and one that has ended would only be missed by what it does not do.
+        eventually("kube-controller-manager has read its flags", READY, || {
+            let minor = self.minor;
+            if let Some(status) = child.ended() {
+                panic!(
+                    "kube-controller-manager of Kubernetes 1.{minor} ended, {status}: {}",
+                    tail(&child.log())
+                );
+            }
+            child.log().contains(r#"] "Starting" version="#).then_some(())
+        });
         self.controllers.lock().expect("no test panics in here").push(child);
         Ok(())
     }
@@ -196,7 +222,7 @@ impl ControlPlane {
         let plural = object["kind"].as_str().unwrap_or_default().to_lowercase() + "s";
         let key = format!("/registry/{plural}/{}/{}", place("namespace"), place("name"));
         let value = STANDARD.encode(object.to_string());
-        self.etcd.post("/v3/kv/put", &json!({"key": STANDARD.encode(key), "value": value})).ok();
+        self.ask_etcd("kv/put", &json!({"key": STANDARD.encode(key), "value": value}));
     }
 
     /// Removes all objects of a kind in a namespace past the API server.
@@ -204,7 +230,13 @@ impl ControlPlane {
         let key = |end: char| STANDARD.encode(format!("/registry/{plural}/{namespace}{end}"));
         // Up to the character that follows the slash.
         let range = json!({"key": key('/'), "range_end": key('0')});
-        self.etcd.post("/v3/kv/deleterange", &range).ok();
+        self.ask_etcd("kv/deleterange", &range);
+    }
+
+    /// A call to etcd's gateway for JSON, such as `maintenance/alarm`.
+    #[track_caller]
+    pub fn ask_etcd(&self, call: &str, body: &Value) -> Value {
+        self.etcd.post(&format!("/v3/{call}"), body).ok()
     }
 
     /// Ends everything, where a test had to give the plane away for ever.
@@ -220,7 +252,7 @@ impl ControlPlane {
         controllers.iter().map(Child::log).collect()
     }
 
-    fn try_start(assets: &Assets, flags: &[String]) -> Result<Self, String> {
+    fn try_start(assets: &Assets, room: u64, flags: &[String]) -> Result<Self, String> {
         let scratch = Scratch::new().expect("a scratch directory can be made");
         let authority = Authority::new();
         let etcd_url = format!("http://127.0.0.1:{}", free_port());
@@ -229,7 +261,7 @@ impl ControlPlane {
         let admin = authority.client("admin", Some("system:masters"));
         let admin = by_certificate(&admin);
         let kubeconfig = write_kubeconfig(&scratch, "admin.kubeconfig", &url, &authority, &admin);
-        let mut etcd = start_etcd(assets, &scratch, &etcd_url);
+        let mut etcd = start_etcd(assets, &scratch, &etcd_url, room);
         let mut apiserver_command =
             apiserver_command(assets, &scratch, &authority, &etcd_url, port);
         apiserver_command.args(flags);
@@ -242,9 +274,13 @@ impl ControlPlane {
             if answer.is_ok_and(|reply| reply.status == 200) {
                 break;
             }
-            for (child, name) in [(&mut etcd, "etcd"), (&mut apiserver, "kube-apiserver")] {
+            for (child, program) in
+                [(&mut etcd, assets.etcd()), (&mut apiserver, assets.kube_apiserver())]
+            {
                 if let Some(status) = child.ended() {
-                    return Err(format!("{name} ended, {status}: {}", tail(&child.log())));
+                    // By its path, which says of which version it is.
+                    let (program, log) = (program.display(), tail(&child.log()));
+                    return Err(format!("{program} ended, {status}: {log}"));
                 }
             }
             if start.elapsed() > READY {
@@ -252,7 +288,12 @@ impl ControlPlane {
             }
             std::thread::sleep(Duration::from_millis(100));
         }
+        let version = api.get("/version").ok();
+        let minor = version["minor"].as_str().unwrap_or_default();
+        // A build from a branch calls itself `37+`.
+        let minor = minor.trim_end_matches('+').parse();
         Ok(Self {
+            minor: minor.unwrap_or_else(|_| panic!("of which version is this: {version}")),
             api,
             audit: Audit::new(scratch.join("audit.log")),
             authority,
@@ -270,7 +311,7 @@ impl ControlPlane {
     }
 }
 
-fn start_etcd(assets: &Assets, scratch: &Scratch, url: &str) -> Child {
+fn start_etcd(assets: &Assets, scratch: &Scratch, url: &str, room: u64) -> Child {
     let peer = format!("http://127.0.0.1:{}", free_port());
     let mut command = Command::new(assets.etcd());
     command
@@ -280,6 +321,7 @@ fn start_etcd(assets: &Assets, scratch: &Scratch, url: &str) -> Child {
         .arg(format!("--listen-peer-urls={peer}"))
         .arg(format!("--initial-advertise-peer-urls={peer}"))
         .arg(format!("--initial-cluster=default={peer}"))
+        .arg(format!("--quota-backend-bytes={room}"))
         .args(["--unsafe-no-fsync", "--log-level=warn"]);
     Child::start(&command, &scratch.join("etcd.log")).expect("etcd starts")
 }
@@ -362,6 +404,9 @@ fn tail(log: &str) -> String {
 
 // On a machine with other work it can take much longer than the usual five seconds.
 const READY: Duration = Duration::from_secs(90);
+
+// For what a tenant can bring: a gigabyte of Jobs.
+const ROOM: u64 = 8 << 30;
 
 const AUDIT_POLICY: &str = r#"
 apiVersion: audit.k8s.io/v1

@@ -88,6 +88,24 @@ impl Child {
         None
     }
 
+    /// The most bytes that it ever had in memory; `None` where the kernel does not say.
+    pub fn peak_memory(&self) -> Option<u64> {
+        let text = |pid: &str, file: &str| fs::read_to_string(format!("/proc/{pid}/{file}")).ok();
+        let watchdog = self.process.id().to_string();
+        // The shell has two children: it, and a copy of the shell.
+        let children = fs::read_dir("/proc").ok()?.filter_map(|entry| {
+            let pid = entry.ok()?.file_name().into_string().ok()?;
+            let status = text(&pid, "status")?;
+            let value = |name: &str| {
+                status.lines().find_map(|line| Some(line.strip_prefix(name)?.trim().to_owned()))
+            };
+            let is_it = value("PPid:")? == watchdog && value("Name:")? != "sh";
+            is_it.then(|| value("VmHWM:"))?
+        });
+        let kibibytes = children.last()?;
+        Some(kibibytes.split(' ').next()?.parse::<u64>().ok()? * 1024)
+    }
+
     /// Everything it has written so far.
     pub fn log(&self) -> String {
         fs::read(&self.log).map_or_else(
