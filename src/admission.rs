@@ -8,6 +8,7 @@ pub mod neighbours;
 pub mod patch;
 pub(crate) mod review;
 
+use std::fmt::{self, Write};
 use std::sync::Arc;
 
 use base64::Engine;
@@ -15,7 +16,7 @@ use base64::engine::general_purpose::STANDARD;
 use jiff::Timestamp;
 
 use crate::batch::text::cut;
-use crate::batch::{Kind, Object, Wire};
+use crate::batch::{Kind, Object, Wire, room};
 use crate::policy::decide::{Decision, Input, Operation, Verdict};
 use crate::policy::{Guard, Mode, Policy};
 
@@ -53,7 +54,8 @@ pub struct Report {
     /// The `decision` label of metrics: `patched`, `unchanged`, `dry-run`, `exempt`, `guarded`,
     /// `untouched`, `never-considered`, `off`, `unjudged`; `no-room` where the annotations are too
     /// long for the record of a change; `unknown-cronjob` and `unknown-namespace` where the answer
-    /// depends on an object that we do not know.
+    /// depends on an object that we do not know, whether an entry is left or not;
+    /// `too-many-entries` where reading it would take far more memory than it has bytes.
     pub decision: &'static str,
     /// Setting and the name of the rule, or reserved word, that supplied its value.
     pub rules: Vec<(&'static str, String)>,
@@ -99,7 +101,7 @@ pub fn admit(
             let mut report = Report::new(&request);
             // Only what we would judge is missed.
             if subject_kind(&request).is_some() {
-                report.unjudged = Some(shown(&error));
+                report.unjudged = Some(error);
             }
             Ok(left_alone(policy, report))
         }
@@ -121,7 +123,7 @@ fn decide<'a>(
     let object = match object.map(|wire| Object::new(kind, *wire)) {
         Some(Ok(object)) => object,
         Some(Err(error)) => {
-            report.unjudged = Some(shown(&error.to_string()));
+            report.unjudged = Some(error.to_string());
             return left_alone(policy, report);
         }
         None => {
@@ -184,9 +186,14 @@ fn subject_kind<O>(request: &Request<'_, O>) -> Option<(Kind, Operation)> {
 
 /// Allows an object as it is; the client is told only where it should have been judged.
 fn left_alone(policy: &Policy, mut report: Report) -> Answer {
-    report.decision = if report.unjudged.is_some() { "unjudged" } else { "never-considered" };
+    let (decision, why) = match &report.unjudged {
+        None => ("never-considered", ""),
+        Some(why) if room::is_full(why) => (TOO_MANY_ENTRIES, room::FULL),
+        Some(_) => ("unjudged", "it cannot be read"),
+    };
+    report.decision = decision;
     let told = report.unjudged.is_some() && policy.mode == Mode::Enforce;
-    let warning = format!("curfew left this {} as it is: it cannot be read", report.kind);
+    let warning = format!("curfew left this {} as it is: {why}", report.kind);
     respond(policy, report, None, if told { std::slice::from_ref(&warning) } else { &[] })
 }
 
@@ -239,6 +246,10 @@ impl Report {
         self.decision = match (&decision.verdict, decision.mode, decision.changes()) {
             (Verdict::Off, ..) => "off",
             _ if decision.no_room => NO_ROOM,
+            // What they are left with is no decision of the policy.
+            (verdict @ (Verdict::UnknownCronJob | Verdict::UnknownNamespace), ..) => {
+                verdict.as_str()
+            }
             (_, Mode::DryRun, true) => "dry-run",
             (Verdict::Considered, _, true) => "patched",
             (Verdict::Considered, _, false) => "unchanged",
@@ -280,15 +291,27 @@ fn list<T: std::fmt::Display>(items: impl IntoIterator<Item = T>) -> String {
 
 impl BadReview {
     /// The message may quote what came; an answer must not cost more than the question.
-    fn new(reason: &'static str, message: impl AsRef<str>) -> Self {
-        Self { reason, message: shown(message.as_ref()) }
+    fn new(reason: &'static str, message: impl fmt::Display) -> Self {
+        Self { reason, message: shown(&message) }
     }
 }
 
-/// The beginning of a text that somebody else wrote, for a message or a log line.
-pub(crate) fn shown(text: &str) -> String {
-    let start = cut(text, LONGEST_SHOWN);
-    if start.len() == text.len() { start.to_owned() } else { format!("{start}…") }
+/// The beginning of a text that somebody else wrote, for a message or a log line. No more of it is
+/// written out: an error that quotes megabytes would take them twice.
+pub(crate) fn shown(text: &(impl fmt::Display + ?Sized)) -> String {
+    struct Start(String);
+
+    impl fmt::Write for Start {
+        fn write_str(&mut self, piece: &str) -> fmt::Result {
+            let start = cut(piece, LONGEST_SHOWN - self.0.len());
+            self.0.push_str(start);
+            if start.len() == piece.len() { Ok(()) } else { Err(fmt::Error) }
+        }
+    }
+
+    let mut start = Start(String::new());
+    let whole = write!(start, "{text}").is_ok();
+    if whole { start.0 } else { start.0 + "…" }
 }
 
 /// As long as a sentence, in bytes.
@@ -299,6 +322,9 @@ const LONGEST_NAME: usize = 253;
 
 /// The `decision` of an object whose annotations leave no room for a record.
 pub const NO_ROOM: &str = "no-room";
+
+/// The `decision` of an object that has more entries than there is room for.
+const TOO_MANY_ENTRIES: &str = "too-many-entries";
 
 /// The operations that a label may hold.
 const OPERATIONS: [&str; 4] = ["CREATE", "UPDATE", "DELETE", "CONNECT"];
@@ -340,7 +366,7 @@ spec:
         COMPARISONS.set(0);
         let now = "2026-11-21T18:00:00Z".parse().unwrap();
         let answer = admit(&policy, &Site::default(), review.to_string().as_bytes(), now).unwrap();
-        assert_ne!(answer.report.decision, "unjudged");
+        assert_eq!(answer.report.unjudged, None);
         COMPARISONS.get()
     }
 

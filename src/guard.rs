@@ -70,7 +70,7 @@ struct Verdict {
 /// # Errors
 /// Where the body is no `AdmissionReview` of `admission.k8s.io/v1` with a request and a uid.
 pub fn review(version: &str, body: &[u8]) -> Result<Answer, BadReview> {
-    match Reading::<ConfigMap>::new(body)? {
+    match Reading::<ConfigMap<'_>>::new(body)? {
         Reading::Objects(mut request) => {
             let (object, old) = (request.object.take(), request.old_object.take());
             let verdict = judge(version, &request, object.as_deref(), old.as_deref());
@@ -87,8 +87,8 @@ pub fn review(version: &str, body: &[u8]) -> Result<Answer, BadReview> {
 fn judge<O>(
     version: &str,
     request: &Request<'_, O>,
-    object: Option<&ConfigMap>,
-    old: Option<&ConfigMap>,
+    object: Option<&ConfigMap<'_>>,
+    old: Option<&ConfigMap<'_>>,
 ) -> Verdict {
     if !is_edit(request) {
         return Decision::NotConsidered.into();
@@ -113,7 +113,7 @@ fn judge<O>(
 }
 
 /// Says so where the label is lost in an edit: nobody would look at the map from then on.
-fn other_version(version: &str, object: &ConfigMap, old: Option<&ConfigMap>) -> Verdict {
+fn other_version(version: &str, object: &ConfigMap<'_>, old: Option<&ConfigMap<'_>>) -> Verdict {
     let was_ours = old.is_some_and(|old| old.version() == Some(version));
     let lost = was_ours && object.version().is_none();
     let warning = || format!("curfew checks a policy only if it has the label {}", map::VERSION);
@@ -121,7 +121,7 @@ fn other_version(version: &str, object: &ConfigMap, old: Option<&ConfigMap>) -> 
     Verdict { warnings, ..Decision::OtherVersion.into() }
 }
 
-fn unchanged(object: &ConfigMap) -> Verdict {
+fn unchanged(object: &ConfigMap<'_>) -> Verdict {
     match load(object) {
         Ok(loaded) => Verdict { revision: loaded.policy.revision, ..Decision::Unchanged.into() },
         Err(problems) => {
@@ -133,7 +133,7 @@ fn unchanged(object: &ConfigMap) -> Verdict {
     }
 }
 
-fn accepted(loaded: Loaded, old: Option<&ConfigMap>) -> Verdict {
+fn accepted(loaded: Loaded, old: Option<&ConfigMap<'_>>) -> Verdict {
     let Loaded { policy, warnings } = loaded;
     // What was broken was not in use, and says nothing about what is.
     let old = old.and_then(|old| load(old).ok());
@@ -147,7 +147,7 @@ fn accepted(loaded: Loaded, old: Option<&ConfigMap>) -> Verdict {
     }
 }
 
-fn load(map: &ConfigMap) -> Result<Loaded, Vec<Problem>> {
+fn load(map: &ConfigMap<'_>) -> Result<Loaded, Vec<Problem>> {
     let sources = map.sources()?;
     Policy::load(&sources).map_err(|found| refusal::problems(&found))
 }

@@ -9,6 +9,7 @@ mod decision {
     mod guards;
     mod history;
     mod holds;
+    mod nowhere;
     mod outcome;
     mod room;
     mod updates;

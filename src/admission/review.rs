@@ -2,12 +2,13 @@
 //!
 //! What comes in borrows from the body and skips what nothing reads. An object of the wrong shape
 //! must not make the review unreadable, so it is read a second time without its objects where the
-//! first reading fails on types; that path is rare and may be slow.
+//! first reading fails on types; that path is rare and may be slow. The same becomes of objects that
+//! would take far more memory than the body has bytes.
 
 use serde::de::IgnoredAny;
 use serde::{Deserialize, Serialize};
 
-use crate::batch::Text;
+use crate::batch::{Text, room};
 
 use super::{BadReview, shown};
 
@@ -148,11 +149,16 @@ impl<'a, O: Deserialize<'a>> Reading<'a, O> {
         // Once for the whole body, which is far cheaper than once for each string in it.
         let text = std::str::from_utf8(body)
             .map_err(|error| BadReview::new("json", format!("the body is not UTF-8: {error}")))?;
-        match serde_json::from_str(text) {
+        let room = body.len() * ROOM + FREE_ROOM;
+        match room::within(room, || serde_json::from_str(text)) {
             Ok(review) => request(review).map(Self::Objects),
             Err(error) if error.is_data() => {
-                let review = serde_json::from_str(text).map_err(|error| bad_json(&error))?;
-                request(review).map(|request| Self::Unreadable(request, error.to_string()))
+                // The error may quote megabytes: it goes before anything else is read.
+                let shown = shown(&error);
+                drop(error);
+                let review = room::within(room, || serde_json::from_str(text))
+                    .map_err(|error| bad_json(&error))?;
+                request(review).map(|request| Self::Unreadable(request, shown))
             }
             Err(error) => Err(bad_json(&error)),
         }
@@ -165,12 +171,12 @@ fn request<O>(review: Review<'_, O>) -> Result<Request<'_, O>, BadReview> {
             "version",
             format!(
                 "apiVersion is {:?}: this server speaks {API_VERSION}",
-                shown(&review.api_version)
+                shown(&*review.api_version)
             ),
         ));
     }
     if &*review.kind != KIND {
-        let kind = shown(&review.kind);
+        let kind = shown(&*review.kind);
         return Err(BadReview::new("kind", format!("kind is {kind:?}: send an {KIND}")));
     }
     let request = review
@@ -188,7 +194,7 @@ fn request<O>(review: Review<'_, O>) -> Result<Request<'_, O>, BadReview> {
 
 fn bad_json(error: &serde_json::Error) -> BadReview {
     let reason = if error.is_eof() { "truncated" } else { "json" };
-    BadReview::new(reason, format!("the body is not an AdmissionReview: {error}"))
+    BadReview::new(reason, format!("the body is not an AdmissionReview: {}", shown(error)))
 }
 
 /// Refuses what no API server sends, before a parser goes down there.
@@ -240,6 +246,13 @@ const KIND: &str = "AdmissionReview";
 
 /// An API server sends a UUID; the answer has it, too.
 const LONGEST_UID: usize = 256;
+
+/// What is read of a review may take so many times its bytes, beside the body itself. An API server
+/// stores sixty thousand labels, with 23 bytes each: read, they have 48, and room to grow.
+const ROOM: usize = 3;
+
+/// In bytes, what every review has beside: a small one may be made of nothing but short entries.
+const FREE_ROOM: usize = 2 << 20;
 
 /// Deeper than any Job or its managed fields; `serde_json` itself stops at 128 where it recurses.
 const DEEPEST: usize = 512;

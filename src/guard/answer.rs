@@ -1,12 +1,13 @@
 //! The answer on the wire.
 
+use super::warnings::cut;
 use super::{Answer, Report, Verdict, refusal};
 use crate::admission::review::{AuditAnnotations, Reply, Request, Response};
 
 pub(super) fn of<O>(request: &Request<'_, O>, verdict: Verdict) -> Answer {
     let Verdict { decision, revision, warnings, problems } = verdict;
-    let name = request.name.as_deref().unwrap_or_default();
-    let status = (!problems.is_empty()).then(|| refusal::status(name, &problems));
+    let name = cut(request.name.as_deref().unwrap_or_default(), LONGEST_NAME);
+    let status = (!problems.is_empty()).then(|| refusal::status(&name, &problems));
     let reply = Reply::new(Response {
         uid: &request.uid,
         allowed: status.is_none(),
@@ -24,8 +25,8 @@ pub(super) fn of<O>(request: &Request<'_, O>, verdict: Verdict) -> Answer {
     let told = problems.iter().map(refusal::Problem::line).chain(warnings).collect();
     let report = Report {
         uid: request.uid.to_string(),
-        namespace: request.namespace.as_deref().unwrap_or_default().to_owned(),
-        name: name.to_owned(),
+        namespace: cut(request.namespace.as_deref().unwrap_or_default(), LONGEST_NAME),
+        name,
         decision,
         revision,
         dry_run: request.dry_run.unwrap_or_default(),
@@ -33,3 +34,7 @@ pub(super) fn of<O>(request: &Request<'_, O>, verdict: Verdict) -> Answer {
     };
     Answer { body, report }
 }
+
+/// `DNS1123SubdomainMaxLength` of `k8s.io/apimachinery/pkg/util/validation`: what is longer is no
+/// name, and is shown in part.
+const LONGEST_NAME: usize = 253;

@@ -1,37 +1,39 @@
 //! What is read of a `ConfigMap`, and the policy files in it.
 
-use std::collections::BTreeMap;
-
 use serde::Deserialize;
 use serde::de::IgnoredAny;
 
 use super::refusal::Problem;
+use crate::batch::Map;
 use crate::policy::load::is_policy;
 use crate::policy::{Source, code};
 
-/// A `ConfigMap`. Maps that are ordered by name give files in the order in which a folder gives
-/// them.
+/// A `ConfigMap`.
 #[derive(Debug, Default, Deserialize)]
 #[serde(rename_all = "camelCase")]
-pub(super) struct ConfigMap {
-    metadata: Option<Metadata>,
-    data: Option<BTreeMap<String, String>>,
-    binary_data: Option<BTreeMap<String, String>>,
+pub(super) struct ConfigMap<'a> {
+    #[serde(borrow)]
+    metadata: Option<Metadata<'a>>,
+    #[serde(borrow)]
+    data: Option<Map<'a>>,
+    #[serde(borrow)]
+    binary_data: Option<Map<'a>>,
 }
 
 #[derive(Debug, Default, Deserialize)]
 #[serde(rename_all = "camelCase")]
-struct Metadata {
-    labels: Option<BTreeMap<String, String>>,
+struct Metadata<'a> {
+    #[serde(borrow)]
+    labels: Option<Map<'a>>,
     deletion_timestamp: Option<IgnoredAny>,
 }
 
 // === impl ConfigMap ===
 
-impl ConfigMap {
+impl ConfigMap<'_> {
     /// The version of curfew that it is for.
     pub(super) fn version(&self) -> Option<&str> {
-        self.metadata.as_ref()?.labels.as_ref()?.get(VERSION).map(String::as_str)
+        self.metadata.as_ref()?.labels.as_ref()?.get(VERSION)
     }
 
     pub(super) fn is_being_deleted(&self) -> bool {
@@ -39,28 +41,38 @@ impl ConfigMap {
     }
 
     /// Whether another map holds the same files.
-    pub(super) fn same_files(&self, other: &Self) -> bool {
-        let binary = |map: &Self| map.binary_data.iter().flatten().count();
-        self.data == other.data && binary(self) == 0 && binary(other) == 0
+    pub(super) fn same_files(&self, other: &ConfigMap<'_>) -> bool {
+        let binary = |map: &ConfigMap<'_>| map.binary_data.iter().any(|files| !files.is_empty());
+        let same = match (&self.data, &other.data) {
+            (Some(ours), Some(theirs)) => ours.same_as(theirs),
+            (None, None) => true,
+            _ => false,
+        };
+        same && !binary(self) && !binary(other)
     }
 
-    /// The files of the policy, as a folder into which the map is mounted would hold them.
+    /// The files of the policy, as a folder into which the map is mounted would hold them, and in
+    /// the order in which a folder gives them.
     pub(super) fn sources(&self) -> Result<Vec<Source>, Vec<Problem>> {
+        let files = || self.data.iter().flat_map(Map::by_key);
+        let binaries = self.binary_data.iter().flat_map(Map::by_key);
         let mut problems: Vec<Problem> =
-            self.binary_data.iter().flatten().map(|(name, _)| binary(name)).collect();
-        let files = || self.data.iter().flatten();
+            binaries.take(SHOWN).map(|(name, _)| binary(name)).collect();
         let bytes: usize = files().map(|(name, text)| name.len() + text.len()).sum();
         if bytes > LARGEST {
             problems.push(too_large(bytes));
         }
-        let sources: Vec<Source> = files()
-            .filter(|(name, _)| is_policy(name))
-            .map(|(name, text)| Source { name: name.clone(), text: text.clone() })
-            .collect();
-        if sources.is_empty() && problems.is_empty() {
-            problems.push(empty(files().map(|(name, _)| name.as_str())));
+        if !problems.is_empty() {
+            return Err(problems);
         }
-        if problems.is_empty() { Ok(sources) } else { Err(problems) }
+        let policies = files().filter(|(name, _)| is_policy(name));
+        let sources: Vec<Source> = policies
+            .map(|(name, text)| Source { name: name.to_owned(), text: text.to_owned() })
+            .collect();
+        if sources.is_empty() {
+            return Err(vec![empty(files().map(|(name, _)| name))]);
+        }
+        Ok(sources)
     }
 }
 

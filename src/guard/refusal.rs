@@ -69,7 +69,7 @@ impl Problem {
     /// An error in a file, or in the map.
     pub(super) fn error(place: &str, code: &str, message: impl AsRef<str>) -> Self {
         let message = format!("error[{code}] {}", message.as_ref());
-        let place = place.to_owned();
+        let place = cut(place, LONGEST);
         Self { place, message, mend: None, severity: Severity::Error, counts: false }
     }
 
@@ -85,13 +85,9 @@ impl Problem {
 
     fn of(finding: &Diagnostic) -> Self {
         let Diagnostic { severity, code, file, line, column, span: _, message, mend } = finding;
-        let word = match severity {
-            Severity::Error => "error",
-            Severity::Warning => "warning",
-        };
         Self {
-            place: format!("{file}:{line}:{column}"),
-            message: format!("{word}[{code}] {message}"),
+            place: format!("{}:{line}:{column}", cut(file, LONGEST)),
+            message: format!("{}[{code}] {message}", severity.as_str()),
             mend: mend.clone(),
             severity: *severity,
             counts: *code == code::MORE,

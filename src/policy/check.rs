@@ -61,7 +61,7 @@ pub(super) fn same_policy(
 
 /// Everything that can be wrong between values.
 pub(super) fn spec(spec: &Spec, findings: &mut Findings<'_>) {
-    let top = spec.limits.as_ref().map(|limits| &limits.value);
+    let top = spec.limits.as_ref().map(|limits| &*limits.value);
     if let Some(limits) = top {
         crossed_limits(limits, "", findings);
     }
@@ -77,7 +77,7 @@ pub(super) fn spec(spec: &Spec, findings: &mut Findings<'_>) {
     for (position, At { key, value: rule, .. }) in rules.iter().enumerate() {
         let Rule { ttl, history, limits, enforce, .. } = rule;
         let title = title(rule);
-        let limits = limits.as_ref().map(|limits| &limits.value);
+        let limits = limits.as_ref().map(|limits| &*limits.value);
         if let Some(limits) = limits {
             crossed_limits(limits, &format!(" in {title}"), findings);
         }
@@ -184,7 +184,7 @@ fn crossed_limits(limits: &Limits, place: &str, findings: &mut Findings<'_>) {
 fn values(
     owner: &str,
     ttl: Option<&At<Ttl>>,
-    history: Option<&At<History>>,
+    history: Option<&At<Box<History>>>,
     limits: Option<&Limits>,
     findings: &mut Findings<'_>,
 ) {
@@ -212,7 +212,7 @@ fn values(
         }
     }
     let max = history_limits.as_ref().and_then(|at| at.value.max.as_ref());
-    let (Some(History { successful, failed, .. }), Some(max)) = (history.map(|at| &at.value), max)
+    let (Some(History { successful, failed, .. }), Some(max)) = (history.map(|at| &*at.value), max)
     else {
         return;
     };

@@ -108,3 +108,5 @@ pub const SHORT_STARTING_DEADLINE: &str = "W111";
 pub const DAYLIGHT: &str = "W112";
 /// `Backstop` without a selector helps no `CronJob`.
 pub const BACKSTOP_SELECTOR: &str = "W113";
+/// So much to compare that not all that might be odd was looked for.
+pub const NOT_ALL_CHECKED: &str = "W114";

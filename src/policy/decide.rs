@@ -11,6 +11,7 @@ mod filled;
 mod guard;
 mod history;
 mod hold;
+mod nowhere;
 mod ttl;
 mod warning;
 
@@ -19,11 +20,12 @@ use jiff::Timestamp;
 use crate::batch::object::Metadata;
 use crate::batch::{Finish, Kind, Map, Object, annotation};
 
+pub use self::author::last_applied;
 use self::author::{Known, Side};
-pub use self::guard::{GuardHit, HOOKS};
+pub use self::guard::{GuardHit, HOOKS, LONGEST_EVIDENCE};
 use super::matching::{RuleTrace, namespace_holds};
-use super::record::{Entry, Record};
-use super::resolve::{Resolved, Supplier};
+use super::record::{self, Entry, Record};
+use super::resolve::{NamespaceUnknown, Resolved, Supplier};
 use super::rule::{Guard, GuardKind, Mode, Policy, Rule};
 use super::setting::{Setting, Value};
 use super::subject::Subject;
@@ -111,7 +113,8 @@ pub enum Verdict {
     Off,
     /// A family's Job whose `CronJob` is not known keeps what it inherited, value and record.
     UnknownCronJob,
-    /// A rule asks for labels of a namespace that nobody knows.
+    /// A rule asks for labels of a namespace that nobody knows. A new Job gets the entry that makes
+    /// it ours, and nothing else.
     UnknownNamespace,
     /// The update changed nothing that the policy looks at.
     Untouched,
@@ -174,7 +177,7 @@ struct Case<'p, 'a> {
     guards: Vec<GuardHit>,
     /// Whether a GitOps tool tracks this very `CronJob`: then nothing its author wrote changes.
     tracked: bool,
-    /// The end of a Job, where it counts: nobody is born finished.
+    /// As [`Input::finish`].
     finish: Option<Finish>,
     own: Side<'a>,
     template: Side<'a>,
@@ -200,21 +203,20 @@ impl Policy {
             return Decision::none(self.mode, Verdict::Untouched);
         }
         if object.cronjob_owner().is_some() && input.cronjob.is_none() {
-            let own_record = author::put_back(input);
-            let no_room = !fits(&own_record, Some(&object.metadata), 0);
-            let none = Decision::none(self.mode, Verdict::UnknownCronJob);
-            return Decision { own_record, no_room, ..none };
+            let own_record = author::put_back(input, None);
+            return Decision::none(self.mode, Verdict::UnknownCronJob).with(own_record, object);
         }
         let subject = input.subject();
-        let Ok(resolved) = self.resolve(&subject) else {
-            return Decision::none(self.mode, Verdict::UnknownNamespace);
+        let resolved = match self.resolve(&subject) {
+            Ok(resolved) => resolved,
+            Err(unknown) => return self.decide_nowhere(input, &unknown),
         };
         let mode = resolved.mode.map_or(self.mode, |mode| mode.value);
         if mode == Mode::Off {
             return Decision::none(mode, Verdict::Off);
         }
         let Ok(exemption) = self.exemption(&subject) else {
-            return Decision::none(mode, Verdict::UnknownNamespace);
+            return self.decide_nowhere(input, &NamespaceUnknown::of_exemption(resolved));
         };
         let guards = guard::hits(self, &resolved, input);
         let strictest = guards.iter().map(|hit| hit.setting).max().unwrap_or(Guard::Apply);
@@ -314,6 +316,17 @@ impl<'a> Input<'a> {
     pub fn subject(&self) -> Subject<'a> {
         Subject::new(self.object, self.cronjob, self.namespace, self.namespace_labels)
     }
+
+    /// The end of a Job, where it counts: nobody is born finished. The status of a Job that is being
+    /// created is what the client sent, and the API server throws it away.
+    fn finish(&self) -> Option<Finish> {
+        let Self { operation, object, old, .. } = self;
+        if object.kind != Kind::Job || *operation == Operation::Create {
+            return None;
+        }
+        let old = old.filter(|_| *operation == Operation::Update);
+        Finish::of(object).or_else(|| old.and_then(Finish::of))
+    }
 }
 
 // === impl Decision ===
@@ -334,6 +347,12 @@ impl Decision<'_> {
             no_room: false,
             withheld: Vec::new(),
         }
+    }
+
+    /// With another record, where there is room for it.
+    fn with(self, own_record: RecordChange, object: &Object<'_>) -> Self {
+        let no_room = !fits(&own_record, Some(&object.metadata), 0);
+        Self { own_record, no_room, ..self }
     }
 
     /// Whether the object would differ; under [`Mode::DryRun`] it still must not be written.
@@ -403,11 +422,11 @@ impl<'p> Origin<'p> {
     /// The rule's name, or the reserved word that stands in its place.
     pub fn as_str(self) -> &'p str {
         match self {
-            Self::Author => super::record::AUTHOR,
-            Self::Defaults => "defaults",
-            Self::Guards => "guards",
-            Self::Hold => super::record::HOLD,
-            Self::Limits => "limits",
+            Self::Author => record::AUTHOR,
+            Self::Defaults => record::DEFAULTS,
+            Self::Guards => record::GUARDS,
+            Self::Hold => record::HOLD,
+            Self::Limits => record::LIMITS,
             Self::Rule(rule) => &rule.name,
         }
     }
@@ -418,10 +437,10 @@ impl Origin<'_> {
     pub const fn reason(self) -> &'static str {
         match self {
             Self::Author => "restored",
-            Self::Defaults => "defaults",
-            Self::Guards => "guards",
-            Self::Hold => "hold",
-            Self::Limits => "limits",
+            Self::Defaults => record::DEFAULTS,
+            Self::Guards => record::GUARDS,
+            Self::Hold => record::HOLD,
+            Self::Limits => record::LIMITS,
             Self::Rule(_) => "enforce",
         }
     }
@@ -445,13 +464,6 @@ impl<'p, 'a> Case<'p, 'a> {
     ) -> Self {
         let object = input.object;
         let old = input.old.filter(|_| input.operation == Operation::Update);
-        // The status of a Job that is being created is what the client sent, and the API server
-        // throws it away.
-        let finish = if object.kind == Kind::Job && input.operation != Operation::Create {
-            Finish::of(object).or_else(|| old.and_then(Finish::of))
-        } else {
-            None
-        };
         let tracked = object.kind == Kind::CronJob
             && policy.guards.gitops_marks.evidence(&object.metadata).is_some();
         Self {
@@ -461,7 +473,7 @@ impl<'p, 'a> Case<'p, 'a> {
             treatment,
             guards,
             tracked,
-            finish,
+            finish: input.finish(),
             own: Side::new(Some(&object.metadata), old.map(|old| &old.metadata)),
             template: Side::new(
                 object.template_metadata(),
@@ -576,6 +588,11 @@ pub fn fits(change: &RecordChange, metadata: Option<&Metadata<'_>>, spare: usize
         RecordChange::Keep | RecordChange::Remove => true,
         RecordChange::Set(text) => super::record::fits(text, metadata, spare),
     }
+}
+
+/// Whether a namespace is a system namespace or our own.
+pub fn protects(namespace: &str, own_namespace: Option<&str>) -> bool {
+    SYSTEM_NAMESPACES.contains(&namespace) || own_namespace == Some(namespace)
 }
 
 /// Namespaces that are never considered, whatever the policy says.

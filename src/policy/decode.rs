@@ -236,6 +236,10 @@ pub(super) fn list(words: &[&str]) -> String {
 
 /// The word that is most likely meant, if one is at all like it.
 pub(super) fn nearest<'w>(text: &str, words: &[&'w str]) -> Option<&'w str> {
+    // No word that is meant is that long, and the comparison takes the product of the lengths.
+    if text.len() > LONGEST_WORD {
+        return None;
+    }
     let text = text.to_lowercase();
     let likeness = |word: &str| {
         let word = word.to_lowercase();
@@ -271,12 +275,48 @@ impl fmt::Display for Path<'_> {
     /// Without `spec`, which holds everything and so tells nothing.
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
-            Self::Field(Self::Root | Self::Field(Self::Root, "spec"), field) => f.write_str(field),
-            Self::Field(parent, field) => write!(f, "{parent}.{field}"),
+            Self::Field(Self::Root | Self::Field(Self::Root, "spec"), field) => shown(field, f),
+            Self::Field(parent, field) => {
+                write!(f, "{parent}.")?;
+                shown(field, f)
+            }
             Self::Item(parent, position) => write!(f, "{parent}[{position}]"),
             Self::Root => f.write_str("the document"),
         }
     }
+}
+
+/// A field as far as people want to read it: a path stands in each message about what is below.
+fn shown(field: &str, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+    match field.char_indices().nth(LONGEST_FIELD) {
+        Some((end, _)) => write!(f, "{}…", &field[..end]),
+        None => f.write_str(field),
+    }
+}
+
+// === impl Box ===
+
+impl<T: FromNode> FromNode for Box<T> {
+    fn from_node(node: &Node, path: Path<'_>, findings: &mut Findings<'_>) -> Option<Self> {
+        T::from_node(node, path, findings).map(Self::new)
+    }
+}
+
+impl<T: Merge> Merge for Box<T> {
+    fn merge(
+        into: &mut Option<At<Self>>,
+        next: Option<At<Self>>,
+        path: Path<'_>,
+        findings: &mut Findings<'_>,
+    ) {
+        let mut merged = into.take().map(unboxed);
+        T::merge(&mut merged, next.map(unboxed), path, findings);
+        *into = merged.map(|At { key, span, value }| At { key, span, value: Box::new(value) });
+    }
+}
+
+fn unboxed<T>(At { key, span, value }: At<Box<T>>) -> At<T> {
+    At { key, span, value: *value }
 }
 
 // === impl List ===
@@ -348,6 +388,12 @@ pub(super) fn empty(span: Span, path: Path<'_>, findings: &mut Findings<'_>) {
         .error(code::EMPTY_LIST, span, format!("{path} is empty"))
         .mend("fill it, or delete it: what is not mentioned matches everything");
 }
+
+/// So many characters of a field stand in a path: an annotation key of the longest prefix and name.
+const LONGEST_FIELD: usize = 317;
+
+/// The longest text, in bytes, that may be a misspelt word.
+const LONGEST_WORD: usize = 100;
 
 /// Fields that people put where they have no meaning: the struct, the field, its right place.
 const MISPLACED: [(&str, &str, &str); 23] = [

@@ -25,3 +25,15 @@ pub struct Diagnostic {
     /// How to mend it.
     pub mend: Option<String>,
 }
+
+// === impl Severity ===
+
+impl Severity {
+    /// One word, for people and machines.
+    pub const fn as_str(self) -> &'static str {
+        match self {
+            Self::Error => "error",
+            Self::Warning => "warning",
+        }
+    }
+}

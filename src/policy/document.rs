@@ -4,7 +4,7 @@
 //! unknown and missing fields, its way of merging with other files, and its part of the JSON
 //! Schema, so that none of them can know a field that the others do not. Every field is an
 //! `Option`: a field that is missing or wrong has been reported, and the checks go on with the
-//! rest.
+//! rest. What most rules leave out is boxed, since there may be 10,000 of them.
 
 #![expect(clippy::doc_markdown, reason = "the sentences are read in editors, as plain text")]
 
@@ -136,7 +136,7 @@ document! {
         /// What happens to objects that other tools look after.
         optional guards: Guards = "guards",
         /// Bounds of every value, the author's and the policy's.
-        optional limits: Limits = "limits",
+        optional limits: Box<Limits> = "limits",
         /// For each setting, the first rule that matches and mentions it supplies it.
         optional rules: List<Rule> = "rules",
         /// What no rule mentioned.
@@ -213,21 +213,21 @@ document! {
         /// Unique over all files; shown in messages and kept in records.
         required name: RuleName = "name",
         /// What the rule matches. Fields are AND, entries of a list OR.
-        optional matcher: Match = "match",
+        optional matcher: Box<Match> = "match",
         /// How long a finished Job is kept.
         optional ttl: Ttl = "ttl",
         /// How many finished Jobs a CronJob keeps.
-        optional history: History = "history",
+        optional history: Box<History> = "history",
         /// Bounds for what this rule matches.
-        optional limits: Limits = "limits",
+        optional limits: Box<Limits> = "limits",
         /// Deadlines, filled only when an object is created.
-        optional deadlines: Deadlines = "deadlines",
+        optional deadlines: Box<Deadlines> = "deadlines",
         /// IANA time zone of the schedule, filled only when a CronJob is created.
         optional time_zone: ZoneName = "timeZone",
         /// Whether admission and sweeper act on what this rule matches.
         optional mode: Mode = "mode",
         /// What happens to objects that other tools look after.
-        optional guards: RuleGuards = "guards",
+        optional guards: Box<RuleGuards> = "guards",
         /// Whether ttl and history of this rule replace what an author wrote.
         optional enforce: Switch = "enforce",
         /// What the sweeper does with stored objects that this rule matches.
@@ -294,9 +294,9 @@ document! {
         /// How long a finished Job is kept.
         optional ttl: Ttl = "ttl",
         /// How many finished Jobs a CronJob keeps.
-        optional history: History = "history",
+        optional history: Box<History> = "history",
         /// Deadlines, filled only when an object is created.
-        optional deadlines: Deadlines = "deadlines",
+        optional deadlines: Box<Deadlines> = "deadlines",
         /// IANA time zone of schedules, filled only when a CronJob is created.
         optional time_zone: ZoneName = "timeZone",
     }

@@ -57,7 +57,7 @@ impl Changes {
     /// It begins to write.
     fn mode(&mut self, owner: &str, from: Mode, to: Mode) {
         if from != Mode::Enforce && to == Mode::Enforce {
-            self.push(format!("{owner}mode {from:?} becomes {to:?}"));
+            self.push(format!("{owner}mode {} becomes {}", from.as_str(), to.as_str()));
         }
     }
 
@@ -81,8 +81,8 @@ impl Changes {
             let before = from.of(kind).unwrap_or_default();
             let after = to.of(kind).unwrap_or_default();
             if after < before {
-                let name = kind.as_str();
-                self.push(format!("{owner}guards.{name} {before:?} becomes {after:?}"));
+                let (name, before, after) = (kind.as_str(), before.as_str(), after.as_str());
+                self.push(format!("{owner}guards.{name} {before} becomes {after}"));
             }
         }
     }

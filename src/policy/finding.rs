@@ -37,11 +37,17 @@ pub(super) struct Finding {
     mend: Option<String>,
 }
 
-/// Everything that was found, in the order in which it was found.
+/// What was found: the first in the order of the files, and how many more there are.
 #[derive(Debug)]
 pub(super) struct Findings<'s> {
     files: Vec<(&'s str, Lines<'s>)>,
     list: Vec<Finding>,
+    /// How many findings were dropped, because more than [`SHOWN`] stand before them: there may be
+    /// one for each byte or two of a file.
+    hidden: usize,
+    has_errors: bool,
+    /// See [`Findings::may_suggest`].
+    suggested: usize,
 }
 
 // === impl Finding ===
@@ -58,7 +64,13 @@ impl Finding {
 impl<'s> Findings<'s> {
     pub(super) fn new(sources: &'s [Source]) -> Self {
         let files = sources.iter().map(|source| (source.name.as_str(), Lines::new(&source.text)));
-        Self { files: files.collect(), list: Vec::new() }
+        Self {
+            files: files.collect(),
+            list: Vec::new(),
+            hidden: 0,
+            has_errors: false,
+            suggested: 0,
+        }
     }
 
     /// Adds an error.
@@ -83,7 +95,19 @@ impl<'s> Findings<'s> {
 
     /// Whether a policy must not be made of these files.
     pub(super) fn has_errors(&self) -> bool {
-        self.list.iter().any(|finding| finding.severity == Severity::Error)
+        self.has_errors
+    }
+
+    /// Whether to search for what was meant by one more finding. As findings of one kind are made in
+    /// the order in which they stand, those after [`SHOWN`] of them are not shown.
+    pub(super) fn may_suggest(&mut self) -> bool {
+        self.suggested += 1;
+        self.suggested <= SHOWN
+    }
+
+    /// How many files there are.
+    pub(super) fn files(&self) -> usize {
+        self.files.len()
     }
 
     /// The lines of a file.
@@ -111,9 +135,8 @@ impl<'s> Findings<'s> {
     /// Everything in the order of the files, with lines and columns. Beyond [`SHOWN`] the rest is
     /// only counted: nobody reads them, and mending the first often mends the others.
     pub(super) fn into_diagnostics(mut self) -> Vec<Diagnostic> {
-        self.list.sort_by_key(|finding| (finding.span.file, finding.span.start));
-        let hidden = self.list.len().saturating_sub(SHOWN);
-        self.list.truncate(SHOWN);
+        self.keep_the_first();
+        let hidden = self.hidden;
         if hidden > 0 {
             let last = self.list[SHOWN - 1].span;
             let message = match hidden {
@@ -124,7 +147,7 @@ impl<'s> Findings<'s> {
             self.push(severity.unwrap_or(Severity::Error), code::MORE, last, message)
                 .mend("mend these first");
         }
-        let Self { files, list } = self;
+        let Self { files, list, hidden: _, has_errors: _, suggested: _ } = self;
         list.into_iter()
             .map(|finding| {
                 let Finding { severity, code, span, message, mend } = finding;
@@ -137,6 +160,13 @@ impl<'s> Findings<'s> {
             .collect()
     }
 
+    /// Puts the findings into the order of the files, and drops those that are not shown.
+    fn keep_the_first(&mut self) {
+        self.list.sort_by_key(|finding| (finding.span.file, finding.span.start));
+        self.hidden += self.list.len().saturating_sub(SHOWN);
+        self.list.truncate(SHOWN);
+    }
+
     fn push(
         &mut self,
         severity: Severity,
@@ -144,6 +174,10 @@ impl<'s> Findings<'s> {
         span: Span,
         message: String,
     ) -> &mut Finding {
+        if self.list.len() >= 2 * SHOWN {
+            self.keep_the_first();
+        }
+        self.has_errors |= severity == Severity::Error;
         self.list.push(Finding { severity, code, span, message, mend: None });
         self.list.last_mut().expect("a finding was pushed")
     }

@@ -17,6 +17,9 @@ impl Glob {
         if text.is_empty() {
             return Err("an empty glob matches nothing".to_owned());
         }
+        if text.len() > LONGEST_NAME {
+            return Err(format!("no name is longer than {LONGEST_NAME} characters"));
+        }
         let allowed = |c: char| c.is_ascii_lowercase() || c.is_ascii_digit() || "-.*?".contains(c);
         match text.chars().find(|c| !allowed(*c)) {
             Some(c) => Err(format!(
@@ -76,6 +79,9 @@ impl fmt::Display for Glob {
     }
 }
 
+/// `DNS1123SubdomainMaxLength` of `k8s.io/apimachinery/pkg/util/validation`.
+const LONGEST_NAME: usize = 253;
+
 #[cfg(test)]
 mod tests {
     use super::Glob;
@@ -105,6 +111,7 @@ mod tests {
     #[test]
     fn what_cannot_match_a_name_is_refused() {
         assert!(Glob::new("").is_err());
+        assert!(Glob::new(&"a".repeat(253)).is_ok() && Glob::new(&"a".repeat(254)).is_err());
         assert!(Glob::new("Team").is_err());
         assert!(Glob::new("[ab]").unwrap_err().starts_with("'['"));
     }

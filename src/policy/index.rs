@@ -25,7 +25,7 @@ pub struct Index {
 
 /// Globs that begin with a literal, by that literal.
 #[derive(Debug, Default)]
-struct Globs {
+pub(super) struct Globs {
     literal: HashMap<String, Vec<usize>>,
     prefix: HashMap<String, Vec<usize>>,
     /// The lengths of the prefixes, rising: a name is cut at each of them and looked up.
@@ -46,8 +46,23 @@ impl Index {
 
     /// The positions of the rules that can match, rising.
     pub fn candidates(&self, subject: &Subject<'_>) -> Vec<usize> {
-        let mut found = self.others.clone();
+        let mut found = self.beside_namespaces(subject);
         self.namespaces.find(subject.namespace, &mut found);
+        found.sort_unstable();
+        found.dedup();
+        found
+    }
+
+    /// Of the rules that are filed under namespaces, those that can match in one; in any order.
+    pub(super) fn in_namespace(&self, namespace: &str) -> Vec<usize> {
+        let mut found = Vec::new();
+        self.namespaces.find(namespace, &mut found);
+        found
+    }
+
+    /// The rules that can match and are not filed under namespaces; in any order.
+    pub(super) fn beside_namespaces(&self, subject: &Subject<'_>) -> Vec<usize> {
+        let mut found = self.others.clone();
         self.names.find(subject.name, &mut found);
         if !self.labels.is_empty() {
             for (key, value) in subject.every_label() {
@@ -55,8 +70,6 @@ impl Index {
                 found.extend(filed.into_iter().flatten());
             }
         }
-        found.sort_unstable();
-        found.dedup();
         found
     }
 
@@ -92,11 +105,11 @@ impl Index {
 
 impl Globs {
     /// Whether all of the globs can be looked up, so that filing them loses no match.
-    fn can_hold(globs: &[Glob]) -> bool {
+    pub(super) fn can_hold(globs: &[Glob]) -> bool {
         !globs.is_empty() && globs.iter().all(|glob| !glob.literal_prefix().is_empty())
     }
 
-    fn insert(&mut self, position: usize, globs: &[Glob]) {
+    pub(super) fn insert(&mut self, position: usize, globs: &[Glob]) {
         for glob in globs {
             let prefix = glob.literal_prefix();
             let table = if glob.is_literal() { &mut self.literal } else { &mut self.prefix };
@@ -109,11 +122,17 @@ impl Globs {
         }
     }
 
-    fn find(&self, name: &str, found: &mut Vec<usize>) {
+    /// The positions of those that can match a name, or take in another glob of that text.
+    pub(super) fn find(&self, name: &str, found: &mut Vec<usize>) {
         found.extend(self.literal.get(name).into_iter().flatten());
         for length in &self.lengths {
             let Some(prefix) = name.get(..*length) else { break };
             found.extend(self.prefix.get(prefix).into_iter().flatten());
         }
+    }
+
+    /// How many look-ups it takes to find something.
+    pub(super) fn looks(&self) -> usize {
+        1 + self.lengths.len()
     }
 }

@@ -11,10 +11,9 @@ mod object;
 mod winning;
 mod witness;
 
-use std::cell::Cell;
 use std::collections::HashMap;
 
-pub(super) use covers::{glob_covers, selector_covers};
+pub(super) use covers::{GlobSet, Needs, selector_covers};
 pub use object::{Lint, object};
 use witness::Witness;
 
@@ -23,6 +22,7 @@ use super::decode::list;
 use super::document::{self, Spec};
 use super::finding::{At, Findings, Span};
 use super::glob::Glob;
+use super::patience::Patience;
 use super::record;
 use super::resolve::{Resolved, Supplier};
 use super::rule::{
@@ -34,10 +34,11 @@ use super::wire;
 use crate::batch::Kind;
 
 /// A rule, with the same rule as it was written.
-#[derive(Clone, Copy)]
 struct Written<'p> {
     rule: &'p Rule,
     wire: &'p At<document::Rule>,
+    namespaces: GlobSet<'p>,
+    names: GlobSet<'p>,
 }
 
 /// A policy that is being looked at.
@@ -46,24 +47,41 @@ struct Linted<'p> {
     spec: &'p Spec,
     rules: Vec<Written<'p>>,
     positions: HashMap<&'p str, usize>,
-    /// How many more rules may be asked about made-up objects.
-    patience: Cell<usize>,
+    exempt: GlobSet<'p>,
+    patience: Patience,
 }
 
 /// Looks at a policy that was made of `spec`.
 pub(super) fn policy(policy: &Policy, spec: &Spec, findings: &mut Findings<'_>) {
-    let linted = Linted::new(policy, spec);
+    with_patience(policy, spec, Patience::new(PATIENCE), findings);
+}
+
+/// As [`policy`]; gives back what is left of the patience.
+fn with_patience(
+    policy: &Policy,
+    spec: &Spec,
+    patience: Patience,
+    findings: &mut Findings<'_>,
+) -> Patience {
+    let linted = Linted::new(policy, spec, patience);
+    let mut last = None;
     for (position, written) in linted.rules.iter().enumerate() {
-        if is_idle(*written, findings) {
+        if is_idle(written, findings) {
             continue;
         }
         let title = written.title();
         settings(&title, &written.rule.settings, written.wire.value.ttl.as_ref(), findings);
         starting_deadline(written.wire.value.deadlines.as_ref(), findings);
-        missed_stem(*written, findings);
-        winning::never_wins(&linted, position, findings);
-        never_settled(&linted, *written, findings);
-        bounds::clamped(&linted, *written, findings);
+        if linted.patience.is_out() {
+            continue;
+        }
+        last = Some(written);
+        missed_stem(written, &linted.patience, findings);
+        if let Some(witness) = Witness::of(&[&written.rule.matcher], &linted.patience) {
+            winning::never_wins(&linted, position, &witness, findings);
+            never_settled(&linted, written, &witness, findings);
+            bounds::clamped(&linted, written, &witness, findings);
+        }
     }
     if let Some(defaults) = &spec.defaults {
         let ttl = defaults.value.ttl.as_ref();
@@ -72,11 +90,29 @@ pub(super) fn policy(policy: &Policy, spec: &Spec, findings: &mut Findings<'_>) 
         default_never_settled(&linted, ttl, findings);
     }
     bounds::crossed_limits(&linted, findings);
+    if linted.patience.is_out() {
+        unfinished(last, findings);
+    }
+    linted.patience
+}
+
+/// Says that some of what might be odd was not looked for, and from where on.
+fn unfinished(last: Option<&Written<'_>>, findings: &mut Findings<'_>) {
+    let place = last.map(|last| format!(" from {} ({}) on", last.title(), last.rule.origin));
+    let message = format!(
+        "not all was checked: this policy has too much to compare, so rules were not held against \
+         each other{}",
+        place.unwrap_or_default()
+    );
+    // At the very top, where it is shown whatever else was found.
+    findings
+        .warning(code::NOT_ALL_CHECKED, Span::top(0), message)
+        .mend("match with shorter lists and wider globs: errors are found all the same");
 }
 
 /// Whether a rule sets nothing at all; reports that, and parts of a rule that say nothing.
-fn is_idle(written: Written<'_>, findings: &mut Findings<'_>) -> bool {
-    let Written { rule, wire } = written;
+fn is_idle(written: &Written<'_>, findings: &mut Findings<'_>) -> bool {
+    let Written { rule, wire, .. } = written;
     let title = written.title();
     let mentioned = mentioned(&rule.settings);
     if mentioned.is_empty() {
@@ -137,7 +173,10 @@ fn settings(
     }
 }
 
-fn starting_deadline(deadlines: Option<&At<document::Deadlines>>, findings: &mut Findings<'_>) {
+fn starting_deadline(
+    deadlines: Option<&At<Box<document::Deadlines>>>,
+    findings: &mut Findings<'_>,
+) {
     let Some(starting) = deadlines.and_then(|at| at.value.starting.as_ref()) else { return };
     let seconds = starting.value.0.get();
     if seconds < object::SYNC_PERIOD {
@@ -148,8 +187,8 @@ fn starting_deadline(deadlines: Option<&At<document::Deadlines>>, findings: &mut
 
 /// `daily-etl-*` looks as if it matched the Jobs of the `CronJob` `daily-etl`, and does not: a
 /// family is matched by the name of its `CronJob` (policy.md, point 12).
-fn missed_stem(written: Written<'_>, findings: &mut Findings<'_>) {
-    let Match { kinds, names, .. } = &written.rule.matcher;
+fn missed_stem(written: &Written<'_>, patience: &Patience, findings: &mut Findings<'_>) {
+    let kinds = &written.rule.matcher.kinds;
     if !kinds.is_empty() && !kinds.contains(&Kind::CronJob) {
         return;
     }
@@ -157,7 +196,11 @@ fn missed_stem(written: Written<'_>, findings: &mut Findings<'_>) {
     for At { span, value: glob, .. } in wires.map_or(&[][..], |names| &names.value.0) {
         let stem = glob.as_str().strip_suffix("-*").and_then(|stem| Glob::new(stem).ok());
         let Some(stem) = stem else { continue };
-        if !names.iter().any(|other| glob_covers(other, &stem)) {
+        let is_missed = !written.names.take_in(&stem, patience);
+        if patience.is_out() {
+            return;
+        }
+        if is_missed {
             let message = format!(
                 "{glob} of {} misses a CronJob called {stem}, and with it all of its Jobs",
                 written.title()
@@ -170,7 +213,12 @@ fn missed_stem(written: Written<'_>, findings: &mut Findings<'_>) {
 }
 
 /// A pair whose sides differ, where the sweeper only reports and so never sets the right one.
-fn never_settled(linted: &Linted<'_>, written: Written<'_>, findings: &mut Findings<'_>) {
+fn never_settled(
+    linted: &Linted<'_>,
+    written: &Written<'_>,
+    witness: &Witness,
+    findings: &mut Findings<'_>,
+) {
     let (Some(Ttl::Pair { .. }), Some(wire)) = (written.rule.settings.ttl, &written.wire.value.ttl)
     else {
         return;
@@ -179,8 +227,7 @@ fn never_settled(linted: &Linted<'_>, written: Written<'_>, findings: &mut Findi
         let by = resolved.ttl?.by.rule()?;
         (by.name == written.rule.name && is_unsettled(resolved)).then_some(())
     };
-    let witness = Witness::of(&[&written.rule.matcher]);
-    if witness.and_then(|witness| linted.judge(&witness, supplies)).is_some() {
+    if linted.judge(witness, supplies).is_some() {
         report_never_settled(&written.title(), wire.span, findings);
     }
 }
@@ -198,7 +245,7 @@ fn default_never_settled(
     };
     let found = kinds
         .iter()
-        .filter_map(|kind| Witness::of(&[kind]))
+        .filter_map(|kind| Witness::of(&[kind], &linted.patience))
         .any(|witness| linted.judge(&witness, supplies).is_some());
     if let (true, Some(wire)) = (found, wire) {
         report_never_settled("the defaults", wire.span, findings);
@@ -261,32 +308,39 @@ fn mentioned(settings: &Settings) -> Vec<&'static str> {
 // === impl Linted ===
 
 impl<'p> Linted<'p> {
-    fn new(policy: &'p Policy, spec: &'p Spec) -> Self {
+    fn new(policy: &'p Policy, spec: &'p Spec, patience: Patience) -> Self {
         let wires = spec.rules.as_ref().map_or(&[][..], |rules| &rules.value.0);
-        let rules = policy.rules.iter().zip(wires).map(|(rule, wire)| Written { rule, wire });
+        let rules = policy.rules.iter().zip(wires).map(|(rule, wire)| Written {
+            rule,
+            wire,
+            namespaces: GlobSet::new(&rule.matcher.namespaces),
+            names: GlobSet::new(&rule.matcher.names),
+        });
         let names = policy.rules.iter().map(|rule| rule.name.as_str());
         Self {
             policy,
             spec,
             rules: rules.collect(),
             positions: names.enumerate().map(|(position, name)| (name, position)).collect(),
-            patience: Cell::new(PATIENCE),
+            exempt: GlobSet::new(&policy.exempt.namespaces),
+            patience,
         }
     }
 
     /// A rule as it was written.
-    fn written(&self, rule: &Rule) -> Option<Written<'p>> {
-        self.positions.get(rule.name.as_str()).map(|position| self.rules[*position])
+    fn written(&self, rule: &Rule) -> Option<&Written<'p>> {
+        self.positions.get(rule.name.as_str()).map(|position| &self.rules[*position])
     }
 
-    /// The positions of the rules that can match an object; none when patience has run out.
+    /// The positions of the rules that can match an object, paid for as if each were asked; none
+    /// when patience has run out.
     fn candidates(&self, subject: &Subject<'_>) -> Vec<usize> {
-        let candidates = match self.patience.get() {
-            0 => Vec::new(),
-            _ => self.policy.index.candidates(subject),
-        };
-        self.patience.set(self.patience.get().saturating_sub(candidates.len()));
-        candidates
+        if self.patience.is_out() {
+            return Vec::new();
+        }
+        let candidates = self.policy.index.candidates(subject);
+        let steps = candidates.iter().map(|at| self.rules[*at].rule.matcher.size()).sum();
+        if self.patience.spend(steps) { candidates } else { Vec::new() }
     }
 
     /// Shows what the policy says about an object; nothing when patience has run out.
@@ -295,9 +349,10 @@ impl<'p> Linted<'p> {
         witness: &Witness,
         look: impl FnOnce(&Resolved<'_>) -> Option<T>,
     ) -> Option<T> {
+        self.patience.spend(witness.labels());
         witness.see(|subject| {
             self.candidates(subject);
-            let patient = self.patience.get() > 0;
+            let patient = !self.patience.is_out();
             let resolved = patient.then(|| self.policy.resolve(subject).ok()).flatten()?;
             look(&resolved)
         })
@@ -307,15 +362,133 @@ impl<'p> Linted<'p> {
 // === impl Written ===
 
 impl Written<'_> {
-    fn title(self) -> String {
+    fn title(&self) -> String {
         format!("rule {:?}", self.rule.name)
     }
 
-    fn span(self) -> Span {
+    fn span(&self) -> Span {
         self.wire.value.name.as_ref().map_or(self.wire.span, |name| name.span)
     }
 }
 
-/// So many rules are asked in all: enough for thousands of rules that the index can tell apart. Of
-/// thousands that it cannot, only the first are looked at, since a load must not take for ever.
-const PATIENCE: usize = 1_000_000;
+/// So many steps are taken in all: enough for 10,000 rules that the index can tell apart, and done
+/// in a fraction of a second. Of policies that take more, only the first rules are looked at.
+const PATIENCE: usize = 10_000_000;
+
+#[cfg(test)]
+mod tests {
+    use rstest::rstest;
+
+    use super::{PATIENCE, Patience, with_patience};
+    use crate::policy::Source;
+    use crate::policy::finding::Findings;
+    use crate::policy::load;
+
+    fn many(n: usize, item: impl Fn(usize) -> String) -> String {
+        (0..n).map(item).collect::<Vec<_>>().join(",")
+    }
+
+    /// The steps that a policy takes of so much patience; `None` where it takes more.
+    fn steps(spec: &str, patience: usize) -> Option<usize> {
+        let head = "apiVersion: curfew.dev/v1alpha1\nkind: JobPolicy\nmetadata: {name: test}\n";
+        let text = format!("{head}spec: {{{spec}}}\n");
+        let sources = [Source { name: "test.yaml".to_owned(), text }];
+        let mut findings = Findings::new(&sources);
+        let (policy, spec) = load::parse(&mut findings).expect("the policy loads");
+        let left = with_patience(&policy, &spec, Patience::new(patience), &mut findings).left();
+        let codes: Vec<_> = findings.into_diagnostics().iter().map(|found| found.code).collect();
+        assert_eq!(codes.contains(&"W114"), left.is_none(), "{codes:?}");
+        left.map(|left| patience - left)
+    }
+
+    #[rstest]
+    #[case::names(|n| {
+        format!("rules: [{{name: r, ttl: 1h, match: {{names: [{}]}}}}]", many(n, |i| format!("a{i}-*")))
+    })]
+    #[case::namespaces_and_labels(|n| {
+        let (namespaces, labels) = (many(n, |i| format!("n{i}")), many(n, |i| format!("k{i}: v")));
+        format!(
+            "rules: [{{name: r, ttl: 1h, match: {{namespaces: [{namespaces}], labels: {{{labels}}}}}}}]"
+        )
+    })]
+    #[case::namespaces_after_labels(|n| {
+        let (namespaces, values) = (many(n, |i| format!("n{i}")), many(n, |i| format!("v{i}")));
+        format!(
+            "rules: [{{name: q, ttl: 1h, match: {{labels: {{k: [{values}, w]}}}}}}, \
+             {{name: r, ttl: 1h, match: {{namespaces: [{namespaces}], labels: {{k: [{values}, x]}}}}}}]"
+        )
+    })]
+    #[case::the_same_namespaces_twice(|n| {
+        let namespaces = many(n, |i| format!("n{i}-*"));
+        format!(
+            "rules: [{{name: q, ttl: 1h, match: {{namespaces: [{namespaces}]}}}}, \
+             {{name: r, ttl: 1h, match: {{namespaces: [{namespaces}, x]}}}}]"
+        )
+    })]
+    #[case::exempt_namespaces(|n| {
+        let (exempt, namespaces) = (many(n, |i| format!("e{i}-*")), many(n, |i| format!("n{i}-*")));
+        format!(
+            "exempt: {{namespaces: [{exempt}]}}, \
+             rules: [{{name: r, ttl: 1h, match: {{namespaces: [{namespaces}]}}}}]"
+        )
+    })]
+    #[case::values_that_are_refused(|n| {
+        let values = many(n, |i| format!("v{i}"));
+        format!(
+            "rules: [{{name: r, ttl: 1h, match: {{selector: {{matchExpressions: [\
+             {{key: k, operator: In, values: [{values}]}}, \
+             {{key: k, operator: NotIn, values: [{values}]}}]}}}}}}]"
+        )
+    })]
+    #[case::requirements(|n| {
+        let requirements = many(n, |i| format!("{{key: k{i}, operator: Exists}}"));
+        let rule = |name| {
+            format!(
+                "{{name: {name}, ttl: 1h, match: {{selector: {{matchExpressions: [{requirements}]}}}}}}"
+            )
+        };
+        format!("rules: [{}, {}]", rule("q"), rule("r"))
+    })]
+    #[case::rules(|n| {
+        let rule = |i| format!("{{name: r{i}, match: {{namespaces: [n{i}-*], names: ['*-{i}']}}, ttl: 1h}}");
+        format!("rules: [{}]", many(n, rule))
+    })]
+    #[case::limits(|n| {
+        let rule = |i| {
+            let limit = if i % 2 == 0 { "min: 1h" } else { "max: 2h" };
+            format!("{{name: r{i}, match: {{namespaces: [n{i}]}}, limits: {{ttl: {{{limit}}}}}}}")
+        };
+        format!("rules: [{}]", many(n, rule))
+    })]
+    fn steps_grow_with_the_policy_and_not_with_its_square(#[case] spec: impl Fn(usize) -> String) {
+        let steps = |n| steps(&spec(n), PATIENCE).expect("patience lasts");
+        let (one, four) = (steps(400), steps(1_600));
+        assert!(four < 6 * one, "{one} steps, and {four} for four times as much");
+    }
+
+    #[rstest]
+    #[case::rules_that_the_index_cannot_tell_apart(|n| {
+        let rule = |i| format!("{{name: r{i}, match: {{names: ['*-x{i}-*']}}, ttl: 1h}}");
+        format!("rules: [{}]", many(n, rule))
+    })]
+    #[case::globs_without_a_beginning(|n| {
+        let globs = |letter: char| many(n, |i| format!("'*{letter}{i}-*'"));
+        format!(
+            "rules: [{{name: q, ttl: 1h, match: {{namespaces: [{}]}}}}, \
+             {{name: r, ttl: 1h, match: {{namespaces: [{}]}}}}]",
+            globs('a'),
+            globs('b')
+        )
+    })]
+    #[case::limits_that_cross(|n| {
+        let rule = |i| {
+            let limit = if i % 2 == 0 { "min: 2h" } else { "max: 1h" };
+            format!("{{name: r{i}, match: {{labels: {{k{i}: v}}}}, limits: {{ttl: {{{limit}}}}}}}")
+        };
+        format!("rules: [{}]", many(n, rule))
+    })]
+    fn what_takes_too_long_is_cut_short_and_said(#[case] spec: impl Fn(usize) -> String) {
+        assert!(steps(&spec(10), PATIENCE).is_some());
+        assert_eq!(steps(&spec(1_000), 500_000), None);
+    }
+}

@@ -50,23 +50,9 @@ impl Policy {
             return Err(vec![no_files()]);
         }
         let mut findings = Findings::new(sources);
-        let mut name = None;
-        let mut spec = None;
-        for file in 0..sources.len() {
-            if let Some(File { metadata, spec: next, .. }) = read(file, &mut findings) {
-                let next_name = metadata.and_then(|at| at.value.name);
-                check::same_policy(name.as_ref(), next_name.as_ref(), &mut findings);
-                name = name.or(next_name);
-                Merge::merge(&mut spec, next, Path::Field(&Path::Root, "spec"), &mut findings);
-            }
-        }
-        let spec = spec.map_or_else(Spec::default, |at| at.value);
-        check::spec(&spec, &mut findings);
-        if findings.has_errors() {
+        let Some((policy, spec)) = parse(&mut findings) else {
             return Err(findings.into_diagnostics());
-        }
-        let name = name.map(|At { value, .. }| value.0).expect("a missing name was reported");
-        let policy = compile(name, spec.clone(), &findings);
+        };
         lint::policy(&policy, &spec, &mut findings);
         Ok(Loaded { policy, warnings: findings.into_diagnostics() })
     }
@@ -84,6 +70,27 @@ impl Policy {
 pub fn is_policy(name: &str) -> bool {
     let stem = name.strip_suffix(".yaml").or_else(|| name.strip_suffix(".yml"));
     stem.is_some_and(|stem| !name.starts_with('.') && !stem.ends_with("-test"))
+}
+
+/// Makes a policy of files, and gives what it was made of; `None` where errors were found.
+pub(super) fn parse(findings: &mut Findings<'_>) -> Option<(Policy, Spec)> {
+    let mut name = None;
+    let mut spec = None;
+    for file in 0..findings.files() {
+        if let Some(File { metadata, spec: next, .. }) = read(file, findings) {
+            let next_name = metadata.and_then(|at| at.value.name);
+            check::same_policy(name.as_ref(), next_name.as_ref(), findings);
+            name = name.or(next_name);
+            Merge::merge(&mut spec, next, Path::Field(&Path::Root, "spec"), findings);
+        }
+    }
+    let spec = spec.map_or_else(Spec::default, |at| at.value);
+    check::spec(&spec, findings);
+    if findings.has_errors() {
+        return None;
+    }
+    let name = name.map(|At { value, .. }| value.0).expect("a missing name was reported");
+    Some((compile(name, &spec, findings), spec))
 }
 
 /// Reads one file; `None` where it is no policy that this build could read.
@@ -116,29 +123,30 @@ fn no_files() -> Diagnostic {
     }
 }
 
-/// Makes a policy of a document in which nothing is wrong.
-fn compile(name: String, spec: Spec, findings: &Findings<'_>) -> Policy {
+/// Makes a policy of a document in which nothing is wrong. It is copied part by part: there may be
+/// 10,000 rules, and lint wants them as they were written.
+fn compile(name: String, spec: &Spec, findings: &Findings<'_>) -> Policy {
     let Spec { mode, exempt, guards, limits, rules, defaults, stored, scheduler, written: _ } =
         spec;
-    let rules: Vec<_> =
-        List::items(rules).into_iter().map(|rule| compile_rule(rule, findings)).collect();
-    let exempt = compile_exempt(value(exempt).unwrap_or_default());
+    let rules = rules.iter().flat_map(|rules| &rules.value.0);
+    let rules: Vec<_> = rules.map(|rule| compile_rule(rule.clone(), findings)).collect();
+    let exempt = compile_exempt(copied(exempt.as_ref()).unwrap_or_default());
     // Once and not for each review: there may be 10,000 rules.
     let asks_namespaces = exempt.namespace_selector.is_some()
         || rules.iter().any(|rule| rule.matcher.namespace_selector.is_some());
     let mut policy = Policy {
         name,
         revision: String::new(),
-        mode: value(mode).unwrap_or_default(),
+        mode: copied(mode.as_ref()).unwrap_or_default(),
         exempt,
-        guards: compile_guards(value(guards).unwrap_or_default()),
-        limits: compile_limits(value(limits).unwrap_or_default()),
+        guards: compile_guards(copied(guards.as_ref()).unwrap_or_default()),
+        limits: compile_limits(section(limits.clone())),
         asks_namespaces,
         index: Index::new(&rules),
         rules,
-        defaults: compile_defaults(value(defaults).unwrap_or_default()),
-        stored: compile_stored(value(stored).unwrap_or_default()),
-        scheduler: compile_scheduler(value(scheduler).unwrap_or_default()),
+        defaults: compile_defaults(copied(defaults.as_ref()).unwrap_or_default()),
+        stored: compile_stored(copied(stored.as_ref()).unwrap_or_default()),
+        scheduler: compile_scheduler(copied(scheduler.as_ref()).unwrap_or_default()),
     };
     policy.revision = revision::of(&policy);
     policy
@@ -217,21 +225,20 @@ fn compile_rule(rule: At<Rule>, findings: &Findings<'_>) -> rule::Rule {
         reason,
         written: _,
     } = rule.value;
-    let History { successful, failed, written: _ } = value(history).unwrap_or_default();
-    let Deadlines { active, starting, written: _ } = value(deadlines).unwrap_or_default();
-    let RuleGuards { owned_by_other, deploy_hooks, gitops_tracked, written: _ } =
-        value(guards).unwrap_or_default();
+    let History { successful, failed, written: _ } = section(history);
+    let Deadlines { active, starting, written: _ } = section(deadlines);
+    let RuleGuards { owned_by_other, deploy_hooks, gitops_tracked, written: _ } = section(guards);
     rule::Rule {
         name: value(name).expect("a missing name was reported").0,
         origin: Place { file: file.to_owned(), line },
-        matcher: compile_match(value(matcher).unwrap_or_default()),
+        matcher: compile_match(section(matcher)),
         enforce: value(enforce).is_some_and(|switch| switch.0),
         reason: value(reason).map(|reason| reason.0),
         settings: Settings {
             ttl: value(ttl).and_then(|ttl| ttl.compile()),
             history_successful: value(successful).map(|count| count.0),
             history_failed: value(failed).map(|count| count.0),
-            limits: compile_limits(value(limits).unwrap_or_default()),
+            limits: compile_limits(section(limits)),
             deadline_active: value(active).map(|wait| wait.0),
             deadline_starting: value(starting).map(|wait| wait.0),
             time_zone: value(time_zone),
@@ -270,8 +277,8 @@ fn compile_match(matcher: Match) -> rule::Match {
 
 fn compile_defaults(defaults: Defaults) -> Settings {
     let Defaults { ttl, history, deadlines, time_zone, written: _ } = defaults;
-    let History { successful, failed, written: _ } = value(history).unwrap_or_default();
-    let Deadlines { active, starting, written: _ } = value(deadlines).unwrap_or_default();
+    let History { successful, failed, written: _ } = section(history);
+    let Deadlines { active, starting, written: _ } = section(deadlines);
     Settings {
         ttl: value(ttl).and_then(|ttl| ttl.compile()),
         history_successful: value(successful).map(|count| count.0),
@@ -307,6 +314,14 @@ fn compile_scheduler(scheduler: Scheduler) -> rule::Scheduler {
 
 fn value<T>(at: Option<At<T>>) -> Option<T> {
     at.map(|at| at.value)
+}
+
+fn copied<T: Clone>(at: Option<&At<T>>) -> Option<T> {
+    at.map(|at| at.value.clone())
+}
+
+fn section<T: Default>(at: Option<At<Box<T>>>) -> T {
+    at.map_or_else(T::default, |at| *at.value)
 }
 
 fn values<T>(list: Vec<At<T>>) -> Vec<T> {

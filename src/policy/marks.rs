@@ -30,6 +30,16 @@ impl Marks {
         Self { labels: own(&LABELS), annotations: own(&ANNOTATIONS), managers: own(&MANAGERS) }
     }
 
+    /// The labels that [`Marks::evidence`] looks for.
+    pub(super) fn label_keys(&self) -> impl Iterator<Item = &str> {
+        self.labels.iter().map(String::as_str).chain([INSTANCE])
+    }
+
+    /// Whether a field manager is one of these tools.
+    pub(super) fn among(tools: &[String], manager: &str) -> bool {
+        tools.iter().any(|tool| is_manager(manager, tool))
+    }
+
     /// The first mark that an object carries on its own metadata, in words.
     pub fn evidence(&self, metadata: &Metadata<'_>) -> Option<String> {
         let Self { labels, annotations, managers } = self;
@@ -39,8 +49,8 @@ impl Marks {
         if let Some(key) = annotations.iter().find(|key| metadata.annotation(key).is_some()) {
             return Some(format!("annotation {key}"));
         }
-        let is_tool = |manager: &str| managers.iter().any(|tool| is_manager(manager, tool));
-        if let Some(entry) = metadata.managers().iter().find(|entry| is_tool(&entry.manager)) {
+        let mut entries = metadata.managers().iter();
+        if let Some(entry) = entries.find(|entry| Self::among(managers, &entry.manager)) {
             return Some(format!("field manager {}", cut(&entry.manager, LONGEST_MANAGER)));
         }
         let applied = metadata.annotation(LAST_APPLIED).is_some();

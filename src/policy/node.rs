@@ -62,6 +62,8 @@ struct Reader<'t> {
     cursor: Cell<usize>,
     /// How many parts were read, with those that aliases repeat.
     parts: Cell<usize>,
+    /// How many bytes of scalars were read, with those that aliases repeat.
+    bytes: Cell<usize>,
     found: RefCell<Vec<(Span, Flaw)>>,
 }
 
@@ -83,12 +85,21 @@ struct NodeVisitor<'r> {
 /// Reads the document of one file; `None` where there is none to be had.
 pub(super) fn read(file: usize, findings: &mut Findings<'_>) -> Option<Node> {
     let text = findings.lines(file).text();
+    if let Some(start) = too_deep(text) {
+        report_too_deep(Span { file, start, end: start + 1 }, findings);
+        return None;
+    }
+    if let Some(start) = too_many(text) {
+        report_too_many(Span { file, start, end: start + 1 }, findings);
+        return None;
+    }
     let lines = Lines::new(text);
     let reader = Reader {
         file,
         lines: &lines,
         cursor: Cell::new(0),
         parts: Cell::new(0),
+        bytes: Cell::new(0),
         found: RefCell::new(Vec::new()),
     };
     let mut documents = Vec::new();
@@ -176,16 +187,11 @@ fn report_failure(
     let span = Span { file, start, end: lines.line_end(start).max(start) };
     if text.contains(TOO_MANY) || text.starts_with("repetition limit exceeded") {
         let start = lines.first_alias().unwrap_or(start);
-        let span = Span { file, start, end: lines.scalar_end(start, None) };
-        findings
-            .error(code::TOO_DEEP, span, "there are too many values, aliases counted each time")
-            .mend("write values out in place of aliases, or split the file");
+        report_too_many(Span { file, start, end: lines.scalar_end(start, None) }, findings);
         return;
     }
     if text.starts_with("recursion limit exceeded") {
-        findings
-            .error(code::TOO_DEEP, span, "maps and lists are nested more than 128 deep here")
-            .mend("no policy nests that deep; an alias inside its own anchor does");
+        report_too_deep(span, findings);
         return;
     }
     // Of an alias without a name the library tells the place after the star.
@@ -195,6 +201,51 @@ fn report_failure(
     findings
         .error(code::SYNTAX, span, format!("this is no YAML: {}", without_place(&text)))
         .mend(mend);
+}
+
+fn report_too_deep(span: Span, findings: &mut Findings<'_>) {
+    findings
+        .error(code::TOO_DEEP, span, "maps and lists are nested more than 128 deep here")
+        .mend("no policy nests that deep; an alias inside its own anchor does");
+}
+
+fn report_too_many(span: Span, findings: &mut Findings<'_>) {
+    findings
+        .error(code::TOO_DEEP, span, "there are too many values, aliases counted each time")
+        .mend("write values out in place of aliases, or split the file");
+}
+
+/// Where a text has more values than [`MOST_PARTS`], counted by the characters without which there
+/// are none, strings and comments not told apart: the library keeps a hundred bytes for each before
+/// it gives the first one away.
+fn too_many(text: &str) -> Option<usize> {
+    let bytes = text.as_bytes();
+    let mut values = 0;
+    (0..bytes.len()).find(|at| {
+        values += match bytes[*at] {
+            // The last two begin the other ends of lines: U+0085, U+2028 and U+2029.
+            b',' | b':' | b'[' | b'{' | b'\n' | b'\r' | 0xC2 | 0xE2 => 1,
+            b'-' if bytes.get(at + 1).is_none_or(u8::is_ascii_whitespace) => 1,
+            // A map of its own, with a key and a value that may both be left out.
+            b'?' => 3,
+            _ => 0,
+        };
+        values > MOST_PARTS
+    })
+}
+
+/// Where far more brackets are open than any policy has, strings and comments not told apart: the
+/// library looks at each of a thousand before it for every token, and only then at their number.
+fn too_deep(text: &str) -> Option<usize> {
+    let mut open = 0_usize;
+    text.bytes().position(|byte| {
+        match byte {
+            b'[' | b'{' => open += 1,
+            b']' | b'}' => open = open.saturating_sub(1),
+            _ => {}
+        }
+        open > MOST_OPEN
+    })
 }
 
 /// A place as the library writes it: `6 column 10`.
@@ -245,8 +296,15 @@ impl Reader<'_> {
         if self.parts.get() > most { Err(E::custom(TOO_MANY)) } else { Ok(()) }
     }
 
+    /// Counts the bytes of one more scalar.
+    fn count_bytes<E: Error>(&self, bytes: usize) -> Result<(), E> {
+        self.bytes.set(self.bytes.get() + bytes);
+        let most = 2 * self.lines.text().len() + SPARE_BYTES;
+        if self.bytes.get() > most { Err(E::custom(TOO_MANY)) } else { Ok(()) }
+    }
+
     /// A scalar that was put aside, with the position that the error tells.
-    fn scalar(&self, value: Value, error: &str) -> Node {
+    fn scalar<E: Error>(&self, value: Value, error: &str) -> Result<Node, E> {
         let at_event = self.marked(error);
         let start = self.lines.after_properties(at_event);
         let end = match &value {
@@ -255,7 +313,11 @@ impl Reader<'_> {
             _ => self.lines.scalar_end(start, None),
         };
         self.cursor.set(end);
-        Node { span: Span { file: self.file, start, end }, value }
+        // The text of a string was counted before it was copied; of others messages quote the source.
+        if !matches!(value, Value::Str(_)) {
+            self.count_bytes(end.saturating_sub(start))?;
+        }
+        Ok(Node { span: Span { file: self.file, start, end }, value })
     }
 
     /// The offset that an error of ours was given; the library leaves out the very first one.
@@ -286,7 +348,7 @@ impl<'de> DeserializeSeed<'de> for NodeSeed<'_> {
         let aside = Cell::new(None);
         deserializer.deserialize_any(NodeVisitor { reader, aside: &aside }).or_else(|error| {
             match aside.take() {
-                Some(value) => Ok(reader.scalar(value, &error.to_string())),
+                Some(value) => reader.scalar(value, &error.to_string()),
                 None => Err(error),
             }
         })
@@ -334,6 +396,8 @@ impl<'de> Visitor<'de> for NodeVisitor<'_> {
     }
 
     fn visit_str<E: Error>(self, value: &str) -> Result<Node, E> {
+        // Before it is copied: an alias may repeat a long text very often.
+        self.reader.count_bytes(value.len())?;
         self.aside(Value::Str(value.to_owned()))
     }
 
@@ -433,9 +497,16 @@ const ASIDE: &str = "\u{1}aside\u{1}";
 /// The text of the error with which an alias bomb ends.
 const TOO_MANY: &str = "\u{1}too many parts\u{1}";
 
+/// Far above the 128 levels at which the library gives up.
+const MOST_OPEN: usize = 500;
+
 /// So many parts a file may have beyond its bytes. Without aliases each takes a byte at least
 /// (`{a,b}` has a key and an empty value in two), so only what aliases repeat needs it.
 const SPARE_PARTS: usize = 10_000;
+
+/// So many bytes the scalars of a file may have beyond twice its own, which is more than any escape
+/// makes of them (`"\L"` is three). Only what aliases repeat needs it.
+const SPARE_BYTES: usize = 1 << 21;
 
 /// So many parts any file may have: more than 1 MiB of sensible rules hold.
 const MOST_PARTS: usize = 1 << 18;

@@ -33,14 +33,26 @@ pub const HOLD_UNTIL: &str = "curfew.dev/hold-until";
 /// What begins every key of ours.
 pub const PREFIX: &str = "curfew.dev/";
 
+/// The rule name of an entry of what `defaults` supplied.
+pub const DEFAULTS: &str = "defaults";
+
+/// The rule name of an entry of a value that limits bounded.
+pub const LIMITS: &str = "limits";
+
+/// The rule name of an entry of a TTL that a guard's floor raised.
+pub const GUARDS: &str = "guards";
+
 /// The rule name of an entry of a TTL that a hold raised.
 pub const HOLD: &str = "hold";
 
 /// The rule name of an entry that stands for the author's own word.
 pub const AUTHOR: &str = "author";
 
+/// The rule name of an entry that was made before anybody knew which rule it would be.
+pub const UNKNOWN_NAMESPACE: &str = "unknown-namespace";
+
 /// The third member of an entry where no rule supplied the value; no rule may bear such a name.
-pub const RESERVED: [&str; 5] = [AUTHOR, "defaults", "guards", HOLD, "limits"];
+pub const RESERVED: [&str; 6] = [DEFAULTS, LIMITS, GUARDS, HOLD, AUTHOR, UNKNOWN_NAMESPACE];
 
 /// The entries of one annotation, by setting.
 #[derive(Clone, Debug, Default, Eq, PartialEq)]
@@ -119,6 +131,18 @@ impl Entry {
     pub fn is_declined(&self) -> bool {
         *self == Self::declined()
     }
+
+    /// The Job is ours, and came without a TTL before its namespace was known (policy.md,
+    /// point 14).
+    pub fn claim() -> Self {
+        let rule = UNKNOWN_NAMESPACE.to_owned();
+        Self { written: Value::Absent, original: Value::Absent, rule }
+    }
+
+    /// Whether the entry says what [`Entry::claim`] says.
+    pub fn is_claim(&self) -> bool {
+        *self == Self::claim()
+    }
 }
 
 impl Serialize for Entry {
@@ -132,7 +156,7 @@ impl Serialize for Entry {
 }
 
 /// Five settings with names of 63 bytes fit twice; what is longer is not ours.
-const MAX_BYTES: usize = 1024;
+pub(crate) const MAX_BYTES: usize = 1024;
 
 #[cfg(test)]
 mod tests {

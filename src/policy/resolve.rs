@@ -42,8 +42,14 @@ pub struct Resolved<'p> {
 }
 
 /// The labels of the namespace decide, and nobody knows them (policy.md, point 14).
-#[derive(Clone, Copy, Debug, Eq, PartialEq)]
-pub struct NamespaceUnknown;
+#[derive(Debug)]
+pub struct NamespaceUnknown<'p> {
+    /// What would be supplied if all rules matched that ask for those labels, and nothing else
+    /// speaks against.
+    pub resolved: Resolved<'p>,
+    /// Those of these rules that supply something of it.
+    open: Vec<&'p Rule>,
+}
 
 // === impl Policy ===
 
@@ -52,8 +58,12 @@ impl Policy {
     ///
     /// # Errors
     /// Where a rule that would supply something asks for namespace labels that nobody knows.
-    pub fn resolve(&self, subject: &Subject<'_>) -> Result<Resolved<'_>, NamespaceUnknown> {
+    pub fn resolve(
+        &self,
+        subject: &Subject<'_>,
+    ) -> Result<Resolved<'_>, Box<NamespaceUnknown<'_>>> {
         let mut resolved = Resolved::default();
+        let mut open = Vec::new();
         for position in self.index.candidates(subject) {
             let rule = &self.rules[position];
             match rule.matcher.check(subject) {
@@ -64,7 +74,7 @@ impl Policy {
                 Matched::Unknown => {
                     // Harmless where earlier rules have settled all that this one mentions.
                     if resolved.fill(&rule.settings, Supplier::Rule(rule)) {
-                        return Err(NamespaceUnknown);
+                        open.push(rule);
                     }
                 }
             }
@@ -78,7 +88,26 @@ impl Policy {
             ..Settings::default()
         };
         resolved.fill_scalars(&top, Supplier::Defaults);
-        Ok(resolved)
+        if open.is_empty() {
+            return Ok(resolved);
+        }
+        Err(Box::new(NamespaceUnknown { resolved, open }))
+    }
+}
+
+// === impl NamespaceUnknown ===
+
+impl<'p> NamespaceUnknown<'p> {
+    /// Where not a rule asks for the labels, but an exemption.
+    pub fn of_exemption(resolved: Resolved<'p>) -> Self {
+        Self { resolved, open: Vec::new() }
+    }
+
+    /// A value that is supplied whatever the labels are.
+    pub fn sure<T>(&self, supplied: Option<Supplied<'p, T>>) -> Option<T> {
+        let Supplied { value, by } = supplied?;
+        let is_open = |rule: &Rule| self.open.iter().any(|open| std::ptr::eq(*open, rule));
+        (!by.rule().is_some_and(is_open)).then_some(value)
     }
 }
 

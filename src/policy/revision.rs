@@ -1,10 +1,19 @@
 //! The revision of a policy: a short hash of everything that decides.
 //!
 //! Replicas compare it, and the sweeper keeps the one that was accepted, so it must not change
-//! with what decides nothing: comments, the order of keys, the file a rule stands in. What decides
-//! and changes it: every value, built-in lists, and the order of rules. Hence a rendering of its
-//! own, as JSON with sorted keys, and not `Debug`, which changes with the code.
+//! with what decides nothing: comments, the order of keys, the file a rule stands in, or the build
+//! that reads it. What decides and changes it: every value, built-in lists, and the order of rules.
+//! Hence a rendering of its own, as JSON with sorted keys and in the words of policy files, not in
+//! those of `Debug`, which change with the code. What a policy does not use is left out, so that a new
+//! setting changes the revision of no policy that is silent about it. A new setting that always has
+//! a value is left out where it decides what was decided before it came. What stands in the place of
+//! the oldest settings is in [`first`].
 
+mod first;
+
+use std::io::{self, BufWriter};
+
+use serde::{Serialize, Serializer};
 use serde_json::{Value, json};
 use sha2::{Digest, Sha256};
 
@@ -12,93 +21,183 @@ use super::decide::SYSTEM_NAMESPACES;
 use super::glob::Glob;
 use super::marks::Marks;
 use super::rule::{
-    Exempt, GuardSettings, Guards, Limits, Match, Policy, Rule, Scheduler, Settings, Stored, Ttl,
+    Action, Exempt, Guard, GuardSettings, Guards, Limits, Match, Mode, Policy, Rule, Scheduler,
+    Settings, Stored, Ttl,
 };
-use super::selector::{Operator, Selector};
+use super::selector::{Operator, Selector, Word};
 use super::value::{Seconds, ZoneName};
+
+/// What is hashed; serde keeps the order of the fields, and JSON's is that of their names.
+#[derive(Serialize)]
+struct Rendering<'p> {
+    defaults: Value,
+    exempt: Value,
+    guards: Value,
+    limits: Value,
+    mode: &'static str,
+    rules: Rules<'p>,
+    scheduler: Value,
+    stored: Value,
+}
+
+/// Rendered one after the other: as values, 10,000 rules would take 40 MiB.
+struct Rules<'p>(&'p [Rule]);
+
+/// What is written to it is hashed.
+#[derive(Debug)]
+struct Hashing(Sha256);
 
 /// The first 12 hexadecimal digits of a SHA-256.
 pub(super) fn of(policy: &Policy) -> String {
-    let hash = Sha256::digest(rendering(policy).to_string());
-    hash.iter().take(6).fold(String::new(), |digits, byte| digits + &format!("{byte:02x}"))
+    let mut hashing = BufWriter::new(Hashing(Sha256::new()));
+    serde_json::to_writer(&mut hashing, &Rendering::of(policy)).expect("all keys are strings");
+    let Hashing(hash) = hashing.into_inner().expect("hashing never fails");
+    hash.finalize()
+        .iter()
+        .take(6)
+        .fold(String::new(), |digits, byte| digits + &format!("{byte:02x}"))
 }
 
-fn rendering(policy: &Policy) -> Value {
-    let Policy {
-        // Shown to people, and decides nothing.
-        name: _,
-        revision: _,
-        mode,
-        exempt: Exempt { namespaces, namespace_selector, selectors },
-        guards: Guards { settings, floor, allow_owners, gitops_marks },
-        limits,
-        rules,
-        defaults,
-        stored: Stored { action, selector, propagation, rate, brake_at_most },
-        scheduler: Scheduler { mode: scheduler_mode, grace, selector: watched, cluster_time_zone },
-        // It follows from the selectors.
-        asks_namespaces: _,
-        index: _,
-    } = policy;
+// === impl Rendering ===
+
+impl<'p> Rendering<'p> {
+    fn of(policy: &'p Policy) -> Self {
+        let Policy {
+            // Shown to people, and decides nothing.
+            name: _,
+            revision: _,
+            mode,
+            exempt,
+            guards,
+            limits,
+            rules,
+            defaults,
+            stored,
+            scheduler,
+            // It follows from the selectors.
+            asks_namespaces: _,
+            index: _,
+        } = policy;
+        Self {
+            defaults: settings_value(defaults),
+            exempt: exempt_value(exempt),
+            guards: guards_value(guards),
+            limits: limits_value(limits),
+            mode: mode.as_str(),
+            rules: Rules(rules),
+            scheduler: scheduler_value(scheduler),
+            stored: stored_value(stored),
+        }
+    }
+}
+
+// === impl Rules ===
+
+impl Serialize for Rules<'_> {
+    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        serializer.collect_seq(self.0.iter().map(rule_value))
+    }
+}
+
+// === impl Hashing ===
+
+impl io::Write for Hashing {
+    fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
+        self.0.update(bytes);
+        Ok(bytes.len())
+    }
+
+    fn flush(&mut self) -> io::Result<()> {
+        Ok(())
+    }
+}
+
+fn exempt_value(exempt: &Exempt) -> Value {
+    let Exempt { namespaces, namespace_selector, selectors } = exempt;
+    let selectors = selectors.iter().map(selector_value).collect();
+    object(
+        first::exempt(),
+        [
+            ("system", Some(json!(SYSTEM_NAMESPACES))),
+            ("namespaces", list(sorted(globs(namespaces)))),
+            ("namespaceSelector", namespace_selector.as_ref().map(selector_value)),
+            ("selectors", list(selectors)),
+        ],
+    )
+}
+
+fn guards_value(guards: &Guards) -> Value {
+    let Guards { settings, floor, allow_owners, gitops_marks } = guards;
     let Marks { labels, annotations, managers } = gitops_marks;
-    json!({
-        "mode": format!("{mode:?}"),
-        "exempt": {
-            "system": SYSTEM_NAMESPACES,
-            "namespaces": sorted(globs(namespaces)),
-            "namespaceSelector": selector_value(namespace_selector.as_ref()),
-            "selectors": selectors.iter().map(|s| selector_value(Some(s))).collect::<Vec<_>>(),
-        },
-        "guards": {
-            "settings": guard_settings(*settings),
-            "floor": floor.get(),
-            "allowOwners": sorted(allow_owners.iter().map(ToString::to_string).collect()),
-            "labels": sorted(labels.clone()),
-            "annotations": sorted(annotations.clone()),
-            "managers": sorted(managers.clone()),
-        },
-        "limits": limits_value(limits),
-        "rules": rules.iter().map(rule_value).collect::<Vec<_>>(),
-        "defaults": settings_value(defaults),
-        "stored": {
-            "action": format!("{action:?}"),
-            "selector": selector_value(selector.as_ref()),
-            "propagation": format!("{propagation:?}"),
-            "rate": rate,
-            "brake": brake_at_most,
-        },
-        "scheduler": {
-            "mode": format!("{scheduler_mode:?}"),
-            "grace": grace.get(),
-            "selector": selector_value(watched.as_ref()),
-            "clusterTimeZone": cluster_time_zone.as_ref().map(ZoneName::as_str),
-        },
-    })
+    object(
+        first::guards(),
+        [
+            ("settings", Some(guard_settings(*settings))),
+            ("floor", Some(seconds(*floor))),
+            ("allowOwners", list(sorted(allow_owners.iter().map(ToString::to_string).collect()))),
+            ("labels", list(sorted(labels.clone()))),
+            ("annotations", list(sorted(annotations.clone()))),
+            ("managers", list(sorted(managers.clone()))),
+        ],
+    )
+}
+
+fn stored_value(stored: &Stored) -> Value {
+    let Stored { action, selector, propagation, rate, brake_at_most } = stored;
+    object(
+        first::stored(),
+        [
+            ("action", Some(json!(action.as_str()))),
+            ("selector", selector.as_ref().map(selector_value)),
+            ("propagation", Some(json!(propagation.as_str()))),
+            ("rate", Some(json!(rate))),
+            ("brake", Some(json!(brake_at_most))),
+        ],
+    )
+}
+
+fn scheduler_value(scheduler: &Scheduler) -> Value {
+    let Scheduler { mode, grace, selector, cluster_time_zone } = scheduler;
+    object(
+        first::scheduler(),
+        [
+            ("mode", Some(json!(mode.as_str()))),
+            ("grace", Some(seconds(*grace))),
+            ("selector", selector.as_ref().map(selector_value)),
+            ("clusterTimeZone", cluster_time_zone.as_ref().map(zone)),
+        ],
+    )
 }
 
 fn rule_value(rule: &Rule) -> Value {
     let Rule { name, origin: _, matcher, enforce, reason, settings } = rule;
-    json!({
-        "name": name,
-        "match": match_value(matcher),
-        "enforce": enforce,
-        "reason": reason,
-        "settings": settings_value(settings),
-    })
+    object(
+        first::rule(),
+        [
+            ("name", Some(json!(name))),
+            ("match", Some(match_value(matcher))),
+            ("enforce", enforce.then_some(Value::Bool(true))),
+            ("reason", reason.as_ref().map(|reason| json!(reason))),
+            ("settings", Some(settings_value(settings))),
+        ],
+    )
 }
 
 fn match_value(matcher: &Match) -> Value {
     let Match { kinds, namespaces, namespace_selector, names, labels, annotations, selector } =
         matcher;
-    json!({
-        "kinds": sorted(kinds.iter().map(ToString::to_string).collect()),
-        "namespaces": sorted(globs(namespaces)),
-        "namespaceSelector": selector_value(namespace_selector.as_ref()),
-        "names": sorted(globs(names)),
-        "labels": accepted(labels),
-        "annotations": accepted(annotations),
-        "selector": selector_value(selector.as_ref()),
-    })
+    object(
+        first::matching(),
+        [
+            ("kinds", list(sorted(kinds.iter().map(ToString::to_string).collect()))),
+            ("namespaces", list(sorted(globs(namespaces)))),
+            ("namespaceSelector", namespace_selector.as_ref().map(selector_value)),
+            ("names", list(sorted(globs(names)))),
+            ("labels", accepted(labels)),
+            ("annotations", accepted(annotations)),
+            ("selector", selector.as_ref().map(selector_value)),
+        ],
+    )
 }
 
 fn settings_value(settings: &Settings) -> Value {
@@ -114,38 +213,45 @@ fn settings_value(settings: &Settings) -> Value {
         stored,
         guards,
     } = settings;
-    json!({
-        "ttl": ttl.map(ttl_value),
-        "historySuccessful": history_successful,
-        "historyFailed": history_failed,
-        "limits": limits_value(limits),
-        "deadlineActive": deadline_active.map(Seconds::get),
-        "deadlineStarting": deadline_starting.map(Seconds::get),
-        "timeZone": time_zone.as_ref().map(ZoneName::as_str),
-        "mode": mode.map(|mode| format!("{mode:?}")),
-        "stored": stored.map(|action| format!("{action:?}")),
-        "guards": guard_settings(*guards),
-    })
+    object(
+        first::settings(),
+        [
+            ("ttl", ttl.map(ttl_value)),
+            ("historySuccessful", history_successful.map(Value::from)),
+            ("historyFailed", history_failed.map(Value::from)),
+            ("limits", Some(limits_value(limits))),
+            ("deadlineActive", deadline_active.map(seconds)),
+            ("deadlineStarting", deadline_starting.map(seconds)),
+            ("timeZone", time_zone.as_ref().map(zone)),
+            ("mode", mode.map(Mode::as_str).map(Value::from)),
+            ("stored", stored.map(Action::as_str).map(Value::from)),
+            ("guards", Some(guard_settings(*guards))),
+        ],
+    )
 }
 
 fn limits_value(limits: &Limits) -> Value {
     let Limits { ttl_min, ttl_max, history_max, hold } = limits;
-    json!({
-        "ttlMin": ttl_min.map(Seconds::get),
-        "ttlMax": ttl_max.map(Seconds::get),
-        "historyMax": history_max,
-        "hold": hold.map(Seconds::get),
-    })
+    object(
+        first::limits(),
+        [
+            ("ttlMin", ttl_min.map(seconds)),
+            ("ttlMax", ttl_max.map(seconds)),
+            ("historyMax", history_max.map(Value::from)),
+            ("hold", hold.map(seconds)),
+        ],
+    )
 }
 
+/// The guards of version 0.1.0, by position. Another one needs a key of its own beside them.
 fn guard_settings(settings: GuardSettings) -> Value {
     let GuardSettings { owned_by_other, deploy_hooks, gitops_tracked } = settings;
-    json!([owned_by_other, deploy_hooks, gitops_tracked].map(|g| g.map(|g| format!("{g:?}"))))
+    json!([owned_by_other, deploy_hooks, gitops_tracked].map(|guard| guard.map(Guard::as_str)))
 }
 
 fn ttl_value(ttl: Ttl) -> Value {
     match ttl {
-        Ttl::Fixed(seconds) => json!(seconds.get()),
+        Ttl::Fixed(ttl) => seconds(ttl),
         Ttl::Pair { on_success, on_failure } => {
             json!([on_success.map(Seconds::get), on_failure.map(Seconds::get)])
         }
@@ -153,28 +259,36 @@ fn ttl_value(ttl: Ttl) -> Value {
     }
 }
 
-fn selector_value(selector: Option<&Selector>) -> Value {
-    let Some(selector) = selector else { return Value::Null };
+fn selector_value(selector: &Selector) -> Value {
     let mut requirements: Vec<(&str, &str, Vec<String>)> = selector
         .requirements()
         .iter()
         .map(|requirement| {
             let (operator, values) = match &requirement.operator {
-                Operator::DoesNotExist => ("DoesNotExist", Vec::new()),
-                Operator::Exists => ("Exists", Vec::new()),
-                Operator::In(values) => ("In", sorted(values.clone())),
-                Operator::NotIn(values) => ("NotIn", sorted(values.clone())),
+                Operator::DoesNotExist => (Word::DoesNotExist, Vec::new()),
+                Operator::Exists => (Word::Exists, Vec::new()),
+                Operator::In(values) => (Word::In, sorted(values.clone())),
+                Operator::NotIn(values) => (Word::NotIn, sorted(values.clone())),
             };
-            (requirement.key.as_str(), operator, values)
+            (requirement.key.as_str(), operator.as_str(), values)
         })
         .collect();
     requirements.sort();
     json!(requirements)
 }
 
-fn accepted(entries: &[(String, Vec<String>)]) -> Value {
+fn accepted(entries: &[(String, Vec<String>)]) -> Option<Value> {
     let entries = entries.iter().map(|(key, values)| (key.clone(), json!(sorted(values.clone()))));
-    Value::Object(entries.collect())
+    let entries: serde_json::Map<_, _> = entries.collect();
+    (!entries.is_empty()).then_some(Value::Object(entries))
+}
+
+fn seconds(seconds: Seconds) -> Value {
+    json!(seconds.get())
+}
+
+fn zone(zone: &ZoneName) -> Value {
+    json!(zone.as_str())
 }
 
 fn globs(globs: &[Glob]) -> Vec<String> {
@@ -185,4 +299,99 @@ fn globs(globs: &[Glob]) -> Vec<String> {
 fn sorted(mut list: Vec<String>) -> Vec<String> {
     list.sort();
     list
+}
+
+/// A list that is empty says nothing.
+fn list<T: Into<Value>>(list: Vec<T>) -> Option<Value> {
+    (!list.is_empty()).then(|| list.into())
+}
+
+/// What a policy uses, over what stands for the rest.
+fn object<const N: usize>(rest: Value, settings: [(&str, Option<Value>); N]) -> Value {
+    let mut object = rest;
+    for (name, value) in settings {
+        if let Some(value) = value {
+            object[name] = value;
+        }
+    }
+    object
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::policy::Source;
+
+    fn load(text: &str) -> Policy {
+        let source = Source { name: "policy.yaml".to_owned(), text: text.to_owned() };
+        Policy::load(&[source]).unwrap().policy
+    }
+
+    /// As values, fields are in the order of their names: so they were when replicas of the first
+    /// version hashed them.
+    #[test]
+    fn what_is_hashed_is_in_order() {
+        let policy = load(include_str!("../../policies/default.yaml"));
+        let value = serde_json::to_value(Rendering::of(&policy)).unwrap();
+        let text = serde_json::to_string(&Rendering::of(&policy)).unwrap();
+        assert_eq!(value.to_string(), text);
+        let whole = Sha256::digest(text);
+        assert!(format!("{:02x}{:02x}{:02x}", whole[0], whole[1], whole[2]) == of(&policy)[..6]);
+    }
+
+    /// As 0.1.0 had it. A setting that came later is not here: this policy does not use it.
+    #[test]
+    fn of_a_policy_that_says_little_little_is_hashed() {
+        let policy = load(
+            "{apiVersion: curfew.dev/v1alpha1, kind: JobPolicy, metadata: {name: a}, \
+             spec: {rules: [{name: a, ttl: unset}]}}",
+        );
+        let limits = json!({"historyMax": null, "hold": null, "ttlMax": null, "ttlMin": null});
+        let settings = |ttl: Value| {
+            json!({
+                "deadlineActive": null, "deadlineStarting": null, "guards": [null, null, null],
+                "historyFailed": null, "historySuccessful": null, "limits": limits, "mode": null,
+                "stored": null, "timeZone": null, "ttl": ttl,
+            })
+        };
+        let Marks { labels, annotations, managers } = Marks::built_in();
+        let expected = json!({
+            "defaults": settings(Value::Null),
+            "exempt": {
+                "namespaceSelector": null, "namespaces": [], "selectors": [],
+                "system": ["kube-system", "kube-public", "kube-node-lease"],
+            },
+            "guards": {
+                "allowOwners": [], "annotations": sorted(annotations), "floor": 600,
+                "labels": sorted(labels), "managers": sorted(managers),
+                "settings": [null, null, null],
+            },
+            "limits": limits,
+            "mode": "Enforce",
+            "rules": [{
+                "enforce": false,
+                "match": {
+                    "annotations": {}, "kinds": [], "labels": {}, "names": [],
+                    "namespaceSelector": null, "namespaces": [], "selector": null,
+                },
+                "name": "a", "reason": null, "settings": settings(json!("unset")),
+            }],
+            "scheduler": {
+                "clusterTimeZone": null, "grace": 30, "mode": "Observe", "selector": null,
+            },
+            "stored": {
+                "action": "Report", "brake": 200, "propagation": "Background", "rate": 50,
+                "selector": null,
+            },
+        });
+        assert_eq!(serde_json::to_value(Rendering::of(&policy)).unwrap(), expected);
+        assert_eq!(of(&policy), "f61500215087");
+    }
+
+    #[test]
+    fn what_is_absent_is_left_out() {
+        let settings = |old, new| object(json!({"old": null}), [("old", old), ("new", new)]);
+        assert_eq!(settings(None, None), json!({"old": null}));
+        assert_eq!(settings(Some(json!(1)), Some(json!(2))), json!({"old": 1, "new": 2}));
+    }
 }

@@ -8,7 +8,7 @@ use std::fmt;
 use super::glob::Glob;
 use super::index::Index;
 use super::marks::Marks;
-use super::selector::Selector;
+use super::selector::{Operator, Selector};
 use super::value::{Seconds, ZoneName};
 
 /// All files of a policy, merged, checked and indexed.
@@ -221,6 +221,32 @@ pub enum SchedulerMode {
     Own,
 }
 
+// === impl Mode ===
+
+impl Mode {
+    /// As a policy spells it.
+    pub const fn as_str(self) -> &'static str {
+        match self {
+            Self::DryRun => "DryRun",
+            Self::Enforce => "Enforce",
+            Self::Off => "Off",
+        }
+    }
+}
+
+// === impl Guard ===
+
+impl Guard {
+    /// As a policy spells it.
+    pub const fn as_str(self) -> &'static str {
+        match self {
+            Self::Apply => "Apply",
+            Self::Floor => "Floor",
+            Self::Skip => "Skip",
+        }
+    }
+}
+
 // === impl Action ===
 
 impl Action {
@@ -231,6 +257,18 @@ impl Action {
             Self::Marked => "Marked",
             Self::Patch => "Patch",
             Self::Delete => "Delete",
+        }
+    }
+}
+
+// === impl Propagation ===
+
+impl Propagation {
+    /// As a policy spells it, and a request to delete.
+    pub const fn as_str(self) -> &'static str {
+        match self {
+            Self::Background => "Background",
+            Self::Foreground => "Foreground",
         }
     }
 }
@@ -275,6 +313,25 @@ impl GuardSettings {
             GuardKind::DeployHooks => self.deploy_hooks,
             GuardKind::GitOpsTracked => self.gitops_tracked,
         }
+    }
+}
+
+// === impl Match ===
+
+impl Match {
+    /// How much there is to ask: entries of lists and maps, the long ones by their length.
+    pub(super) fn size(&self) -> usize {
+        let Self { kinds: _, namespaces, namespace_selector, names, labels, annotations, selector } =
+            self;
+        let list = |values: &[String]| values.iter().map(|v| 1 + v.len() / 64).sum::<usize>();
+        let requirements =
+            namespace_selector.iter().chain(selector).flat_map(Selector::requirements);
+        let maps = labels.iter().chain(annotations).map(|(_, values)| 1 + list(values));
+        let selectors = requirements.map(|requirement| match &requirement.operator {
+            Operator::DoesNotExist | Operator::Exists => 1,
+            Operator::In(values) | Operator::NotIn(values) => 1 + list(values),
+        });
+        1 + namespaces.len() + names.len() + maps.sum::<usize>() + selectors.sum::<usize>()
     }
 }
 

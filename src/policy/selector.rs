@@ -178,7 +178,7 @@ fn requirement(expression: At<Expression>, findings: &mut Findings<'_>) -> Optio
 // === impl Word ===
 
 impl Word {
-    const fn as_str(self) -> &'static str {
+    pub(super) const fn as_str(self) -> &'static str {
         match self {
             Self::DoesNotExist => "DoesNotExist",
             Self::Exists => "Exists",

@@ -81,7 +81,7 @@ fn overlaid<'a>(layers: &[Option<&'a Map<'a>>], key: &str) -> Option<&'a str> {
 
 /// Whether a map says anything of its author's: keys of ours do not count as the template having
 /// labels of its own, or writing a record would change what the rules see.
-fn has_foreign_key(map: &Map<'_>) -> bool {
+pub fn has_foreign_key(map: &Map<'_>) -> bool {
     map.iter().any(|(key, _)| !key.starts_with(record::PREFIX))
 }
 

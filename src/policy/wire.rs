@@ -10,6 +10,7 @@ use super::finding::{At, Findings};
 use super::glob::Glob;
 use super::marks::{LONGEST_MANAGER, SUFFIXES};
 use super::node::{Node, Value};
+use super::record::RESERVED;
 use super::rule::{self, Action, GroupKind, Guard, Mode, Propagation, SchedulerMode};
 use super::value::{Seconds, ZoneName};
 use crate::batch::Kind;
@@ -166,7 +167,7 @@ impl FromNode for RuleName {
             );
             return None;
         }
-        if RESERVED_NAMES.contains(&text) {
+        if RESERVED.contains(&text) {
             let message = format!("a rule cannot be called {text:?}: records use that word");
             findings
                 .error(code::RESERVED_NAME, node.span, message)
@@ -388,9 +389,11 @@ impl FromNode for ZoneName {
             findings.error(code::ZONE, node.span, message).mend(format!("write {twin}"));
             return None;
         }
+        // There are hundreds of zones to compare with, so only for findings that are shown.
+        let nearest = findings.may_suggest().then(|| Self::nearest(text)).flatten();
         let message = format!("there is no time zone {text:?}");
         let finding = findings.error(code::ZONE, node.span, message);
-        finding.mend(match (error, Self::nearest(text)) {
+        finding.mend(match (error, nearest) {
             (ZoneError::WrongCase { right, .. }, _) => format!("letter case counts; write {right}"),
             (ZoneError::Unknown { .. }, Some(zone)) => format!("did you mean {zone}?"),
             _ => "write a name of the IANA database, such as Europe/Berlin or UTC".to_owned(),
@@ -412,15 +415,13 @@ pub(super) const UNSET: &str = "unset";
 const NEVER: [&str; 8] =
     ["unset", "never", "none", "forever", "infinite", "infinity", "off", "disabled"];
 
-/// What the third member of a record's entry can be beside a rule's name (policy.md, point 7).
-pub(super) const RESERVED_NAMES: [&str; 5] = ["defaults", "limits", "guards", "hold", "author"];
-
-/// Types that are one of a few words.
+/// Types that are one of a few words, in the order in which they are told.
 macro_rules! words {
-    ($($type:ty = $name:literal { $($word:literal => $value:expr),* $(,)? })*) => { $(
+    ($($type:ty = $name:literal [$($variant:ident),*];)*) => { $(
         impl FromNode for $type {
             fn from_node(node: &Node, path: Path<'_>, findings: &mut Findings<'_>) -> Option<Self> {
-                decode::word(&[$(($word, $value)),*], node, path, findings)
+                let words = [$(Self::$variant),*].map(|value| (value.as_str(), value));
+                decode::word(&words, node, path, findings)
             }
         }
 
@@ -432,36 +433,18 @@ macro_rules! words {
             }
 
             fn json_schema(_: &mut SchemaGenerator) -> Schema {
-                json_schema!({"enum": [$($word),*]})
+                json_schema!({"enum": [$(Self::$variant.as_str()),*]})
             }
         }
     )* };
 }
 
 words! {
-    Mode = "Mode" { "Off" => Self::Off, "DryRun" => Self::DryRun, "Enforce" => Self::Enforce }
-    Guard = "Guard" { "Skip" => Self::Skip, "Floor" => Self::Floor, "Apply" => Self::Apply }
-    Kind = "Kind" { "Job" => Self::Job, "CronJob" => Self::CronJob }
-    Action = "Action" {
-        "Report" => Self::Report,
-        "Marked" => Self::Marked,
-        "Patch" => Self::Patch,
-        "Delete" => Self::Delete,
-    }
-    Propagation = "Propagation" {
-        "Background" => Self::Background,
-        "Foreground" => Self::Foreground,
-    }
-    SchedulerMode = "SchedulerMode" {
-        "Off" => Self::Off,
-        "Observe" => Self::Observe,
-        "Backstop" => Self::Backstop,
-        "Own" => Self::Own,
-    }
-    super::selector::Word = "Operator" {
-        "In" => Self::In,
-        "NotIn" => Self::NotIn,
-        "Exists" => Self::Exists,
-        "DoesNotExist" => Self::DoesNotExist,
-    }
+    Mode = "Mode" [Off, DryRun, Enforce];
+    Guard = "Guard" [Skip, Floor, Apply];
+    Kind = "Kind" [Job, CronJob];
+    Action = "Action" [Report, Marked, Patch, Delete];
+    Propagation = "Propagation" [Background, Foreground];
+    SchedulerMode = "SchedulerMode" [Off, Observe, Backstop, Own];
+    super::selector::Word = "Operator" [In, NotIn, Exists, DoesNotExist];
 }

@@ -325,6 +325,26 @@ fn in_an_unknown_namespace_nothing_is_taken_back() {
     assert_eq!((patch(&answer), response(&answer).get("warnings")), (None, None));
 }
 
+/// In a dry run it is told, and not written.
+#[rstest]
+#[case::enforced("", "unknown-namespace", json!({"curfew.dev/applied": CLAIM}))]
+#[case::dry_run("mode: DryRun\n", "unknown-namespace", Json::Null)]
+#[case::off("mode: Off\n", "off", Json::Null)]
+fn a_job_of_an_unknown_namespace_becomes_ours(
+    #[case] mode: &str,
+    #[case] decision: &str,
+    #[case] annotations: Json,
+) {
+    let around = Arc::new(Around::with_labels(None));
+    let policy = policy(&format!("{mode}{NAMESPACES}"));
+    let (answer, after) = ask(&policy, &around, &job(&json!({})), None);
+    assert_eq!(answer.report.decision, decision);
+    assert_eq!(after["metadata"]["annotations"], annotations);
+    assert_eq!((ttl(&after), answer.report.rules.len()), (None, 0));
+}
+
+const CLAIM: &str = r#"{"ttl":[null,null,"unknown-namespace"]}"#;
+
 #[test]
 fn an_earlier_rule_makes_an_unknown_namespace_irrelevant() {
     let policy = policy(

@@ -102,7 +102,7 @@ fn no_time_zone_beside_one_in_the_schedule() {
 }
 
 #[test]
-fn unknown_namespace_labels_leave_the_object_alone() {
+fn unknown_namespace_labels_give_no_ttl() {
     let policy = policy(
         "rules:\n  - name: team\n    match: {namespaceSelector: {matchLabels: {team: a}}}\n    ttl: 1h\n",
     );

@@ -1,8 +1,5 @@
 //! Bodies that no API server sends.
 
-use std::time::Duration;
-
-use curfew::clock;
 use curfew::guard::{Decision, review};
 use proptest::prelude::*;
 use rstest::rstest;
@@ -21,6 +18,19 @@ fn what_is_no_review(#[case] body: &str, #[case] reason: &str) {
     assert_eq!(review(VERSION, body.as_bytes()).unwrap_err().reason, reason);
 }
 
+/// What goes into the log is short, whatever was sent.
+#[test]
+fn what_is_long_is_told_in_part() {
+    let mut asked = body(&one("  defaults: {ttl: 7d}"), None);
+    let long = "\u{202e}".repeat(100_000);
+    asked["request"]["namespace"] = long.clone().into();
+    asked["request"]["name"] = long.into();
+    asked["request"]["object"] = serde_json::Value::Null;
+    let report = review(VERSION, asked.to_string().as_bytes()).unwrap().report;
+    assert_eq!(report.decision, Decision::Unjudged);
+    assert!(report.namespace.len() < 1_000 && report.name.len() < 1_000, "{report:?}");
+}
+
 /// A good review as text, to be cut and changed.
 fn text() -> String {
     let old = one("  defaults: {ttl: 7d}");
@@ -34,7 +44,7 @@ proptest! {
     }
 
     #[test]
-    fn a_review_with_bytes_replaced(
+    fn a_askedwith_bytes_replaced(
         places in proptest::collection::vec((any::<proptest::sample::Index>(), any::<u8>()), 1..6),
         end in any::<proptest::sample::Index>(),
     ) {
@@ -64,7 +74,8 @@ proptest! {
     }
 }
 
-/// The API server waits two seconds; a machine that does other work is given more.
+/// Work that grew with the square of a list would take minutes. How the steps grow is tested beside
+/// the code that takes them.
 #[test]
 fn the_largest_maps_take_no_time() {
     let globs = |letter: char| {
@@ -82,10 +93,7 @@ fn the_largest_maps_take_no_time() {
     };
     for edit in [globs, selectors, marks] {
         let (old, new) = (edit('a'), edit('b'));
-        let began = clock::instant();
         let (decision, _) = ask(&body(&new, Some(&old)));
         assert_eq!(decision, Decision::Drastic);
-        let took = began.elapsed();
-        assert!(took < Duration::from_secs(20), "{took:?}");
     }
 }

@@ -50,6 +50,41 @@ fn a_quadratic_alias_bomb_is_refused() {
     assert_eq!(codes(result), ["E005"]);
 }
 
+/// An alias takes three bytes and may stand for a megabyte.
+#[test]
+fn an_alias_bomb_of_one_long_text_is_refused() {
+    let text = "x".repeat(10_000);
+    let aliases = |count| "*a,".repeat(count);
+    let spec =
+        |count| format!("spec:\n  exempt: {{namespaces: [&a {text}, {}]}}\n", aliases(count));
+    assert_eq!(codes(load(&spec(5))), ["E022"; 6]);
+    assert_eq!(codes(load(&spec(300))), ["E005"]);
+}
+
+/// A path stands in each message about what is below it.
+#[test]
+fn a_long_field_is_not_repeated_in_every_message() {
+    let field = "x".repeat(10_000);
+    let errors =
+        load(&format!("spec: {{rules: [{{name: r, match: {{labels: {{{field}: [1, 2]}}}}}}]}}\n"));
+    for error in errors.unwrap_err().iter().filter(|error| error.code == "E013") {
+        assert!(error.message.len() < 500, "{}", error.message);
+    }
+}
+
+/// Errors are found however many warnings there are, and whatever there is to compare.
+#[test]
+fn what_is_too_much_to_compare_is_said_and_errors_are_found() {
+    let rule = |n| format!("{{name: r{n}, match: {{names: ['*-x{n}-*', '*y{n}*']}}, ttl: 1h}},");
+    let rules = (0..6_000).map(rule).collect::<Vec<_>>().concat();
+    let warnings = load(&format!("spec: {{rules: [{rules}]}}\n")).unwrap().warnings;
+    let first = warnings.first().expect("a warning");
+    assert_eq!((first.code, first.line, first.column), ("W114", 1, 1));
+    assert!(first.message.starts_with("not all was checked"), "{}", first.message);
+    let broken = format!("spec: {{rules: [{rules}{{name: last, ttl: 1x}}]}}\n");
+    assert_eq!(codes(load(&broken)), ["E020"]);
+}
+
 #[rstest]
 #[case::lists("[", "]")]
 #[case::maps("{a: ", "}")]

@@ -6,7 +6,7 @@
 
 use std::cell::OnceCell;
 
-use serde::Deserialize;
+use serde::{Deserialize, Serialize};
 
 use crate::batch::annotation::LAST_APPLIED;
 use crate::batch::object::Metadata;
@@ -40,8 +40,13 @@ pub(super) struct Known {
     pub(super) proved: bool,
 }
 
-/// What `kubectl apply` remembers of the author's manifest.
-#[derive(Debug, Default, Deserialize)]
+/// What is read of the manifest that `kubectl apply` remembers.
+#[derive(Debug, Default, Deserialize, Serialize)]
+struct Manifest {
+    spec: Option<LastSpec>,
+}
+
+#[derive(Debug, Default, Deserialize, Serialize)]
 #[serde(rename_all = "camelCase", default)]
 struct LastSpec {
     ttl_seconds_after_finished: Option<i64>,
@@ -50,15 +55,22 @@ struct LastSpec {
     job_template: Option<LastTemplate>,
 }
 
-#[derive(Debug, Deserialize)]
+#[derive(Debug, Deserialize, Serialize)]
 struct LastTemplate {
     spec: Option<LastTemplateSpec>,
 }
 
-#[derive(Debug, Deserialize)]
+#[derive(Debug, Deserialize, Serialize)]
 #[serde(rename_all = "camelCase")]
 struct LastTemplateSpec {
     ttl_seconds_after_finished: Option<i64>,
+}
+
+/// The few numbers that a decision reads of the manifest that `kubectl apply` remembers, in the
+/// same form; nothing but the form where there are none, since that it is there counts all the same.
+pub fn last_applied(manifest: &str) -> String {
+    // A null says what a missing member says.
+    serde_json::to_string(&Manifest::parse(manifest)).expect("numbers are always JSON")
 }
 
 /// Whether an update changed anything that the policy looks at (policy.md, point 11).
@@ -72,17 +84,35 @@ pub(super) fn touched(input: &Input<'_>) -> bool {
                 || metadata_differs(new.pod_template_metadata(), old.pod_template_metadata()))
 }
 
-/// The record that an update lost, for an object that is not judged otherwise: a child that drops
-/// what it inherited would pass for its author's own.
-pub(super) fn put_back(input: &Input<'_>) -> RecordChange {
+/// The record of an object that is not judged otherwise. What an update lost of it is put back: our
+/// value would pass for its author's own. `claim` is the entry of a TTL that is absent and has none.
+pub(super) fn put_back(input: &Input<'_>, claim: Option<Entry>) -> RecordChange {
     let side = Side::new(Some(&input.object.metadata), input.old.map(|old| &old.metadata));
-    let mut kept = Record::default();
+    let fitting = |setting: Setting| side.fitting(setting, &setting.of(input.object));
+    let is_open = Setting::Ttl.of(input.object).is_absent() && fitting(Setting::Ttl).is_none();
+    let claim = claim.filter(|_| is_open);
+    if claim.is_none() && !side.is_lost() {
+        return RecordChange::Keep;
+    }
+    let mut record = side.current.clone().unwrap_or_default();
     for setting in Setting::ALL.into_iter().filter(|_| side.is_lost()) {
-        if let Some(entry) = side.fitting(setting, &setting.of(input.object)) {
-            kept.insert(setting, entry.clone());
+        if let Some(entry) = fitting(setting) {
+            record.insert(setting, entry.clone());
         }
     }
-    if kept.is_empty() { RecordChange::Keep } else { side.change(&kept) }
+    if let Some(entry) = claim {
+        record.insert(Setting::Ttl, entry);
+    }
+    if record.is_empty() { RecordChange::Keep } else { side.change(&record) }
+}
+
+/// What is missed of a record that an update has lost. That a Job is ours and has no TTL is not: the
+/// sweeper takes it back, and without it the Job only lives longer.
+fn missed(mut record: Record) -> Option<Record> {
+    if record.entry(Setting::Ttl).is_some_and(Entry::is_claim) {
+        record.remove(Setting::Ttl);
+    }
+    (!record.is_empty()).then_some(record)
 }
 
 fn metadata_differs<'m>(new: Option<&'m Metadata<'m>>, old: Option<&'m Metadata<'m>>) -> bool {
@@ -97,6 +127,15 @@ fn metadata_differs<'m>(new: Option<&'m Metadata<'m>>, old: Option<&'m Metadata<
         || differs(|metadata| metadata.annotations.as_ref())
 }
 
+// === impl Manifest ===
+
+impl Manifest {
+    /// Unreadable proves nothing.
+    fn parse(text: &str) -> Self {
+        serde_json::from_str(text).unwrap_or_default()
+    }
+}
+
 // === impl Side ===
 
 impl<'a> Side<'a> {
@@ -106,7 +145,10 @@ impl<'a> Side<'a> {
         let current = text.and_then(Record::parse);
         let lost = match &current {
             Some(_) => None,
-            None => stored.and_then(|m| m.annotation(ANNOTATION)).and_then(Record::parse),
+            None => stored
+                .and_then(|metadata| metadata.annotation(ANNOTATION))
+                .and_then(Record::parse)
+                .and_then(missed),
         };
         Self { text, current, lost, last_applied: OnceCell::new() }
     }
@@ -195,14 +237,8 @@ impl Case<'_, '_> {
     fn last_applied(&self, setting: Setting) -> Option<i64> {
         let metadata = &self.input.object.metadata;
         let text = metadata.annotation(LAST_APPLIED)?;
-        let spec = self.own.last_applied.get_or_init(|| {
-            #[derive(Deserialize)]
-            struct Manifest {
-                spec: Option<LastSpec>,
-            }
-            // Unreadable proves nothing.
-            serde_json::from_str(text).ok().and_then(|m: Manifest| m.spec).unwrap_or_default()
-        });
+        let spec =
+            self.own.last_applied.get_or_init(|| Manifest::parse(text).spec.unwrap_or_default());
         match (setting, self.input.object.kind) {
             (Setting::Ttl, Kind::Job) => spec.ttl_seconds_after_finished,
             (Setting::Ttl, Kind::CronJob) => {

@@ -2,6 +2,7 @@
 
 use crate::batch::text::cut;
 use crate::batch::{Kind, Object};
+use crate::policy::reads;
 use crate::policy::resolve::Resolved;
 use crate::policy::rule::{GroupKind, Guard, GuardKind, Policy};
 
@@ -52,21 +53,13 @@ fn evidence(policy: &Policy, guard: GuardKind, input: &Input<'_>) -> Option<Stri
 }
 
 fn foreign_owner(policy: &Policy, object: &Object<'_>) -> Option<String> {
-    let allowed = |group: &str, kind: &str| {
-        policy.guards.allow_owners.iter().any(|own| own.group == group && own.kind == kind)
-    };
-    // Several operators, and agents of multi-cluster tools, write no `controller`.
-    let owner = object
-        .metadata
-        .owners()
-        .iter()
-        .find(|owner| !owner.is_cronjob() && !allowed(owner.group(), &owner.kind))?;
+    let owner = reads::foreign_owner(&policy.guards.allow_owners, object.metadata.owners())?;
     let kind = GroupKind { group: owner.group().to_owned(), kind: (*owner.kind).to_owned() };
     Some(cut(&format!("owner {kind} {}", &*owner.name), LONGEST_EVIDENCE).to_owned())
 }
 
 /// A name that somebody else chose may have any length.
-const LONGEST_EVIDENCE: usize = 300;
+pub const LONGEST_EVIDENCE: usize = 300;
 
 /// Annotations that make a Job a step of a deployment.
 pub const HOOKS: [&str; 2] = ["helm.sh/hook", "argocd.argoproj.io/hook"];

@@ -23,8 +23,29 @@ enum Hold {
 
 impl Hold {
     fn parse(text: &str) -> Self {
-        text.parse().map_or(Self::Unreadable, Self::Until)
+        let parsed = is_rfc3339(text).then(|| text.parse().ok()).flatten();
+        parsed.map_or(Self::Unreadable, Self::Until)
     }
+}
+
+/// Whether a text has the form of RFC 3339, `2026-12-01T00:00:00Z`, and nothing shorter that jiff takes
+/// as well: the chart's hardening knows this form only, and would refuse what a hold of another one
+/// leads to.
+fn is_rfc3339(text: &str) -> bool {
+    let bytes = text.as_bytes();
+    let zone = match bytes.last() {
+        Some(b'Z') => 1,
+        _ => 6,
+    };
+    let Some(rest) = bytes.len().checked_sub(zone).filter(|end| *end >= 19) else { return false };
+    let (time, zone) = bytes.split_at(rest);
+    let at = |position: usize, byte: u8| time[position] == byte;
+    // No year before 1000, and no leap second.
+    let form = time[0] != b'0' && at(4, b'-') && at(7, b'-') && at(10, b'T');
+    let clock = at(13, b':') && at(16, b':') && time[17] < b'6';
+    let fraction = time.len() == 19 || time[19] == b'.' && time.len() > 20;
+    let offset = zone.len() == 1 || matches!(zone[0], b'+' | b'-') && zone[3] == b':';
+    form && clock && fraction && offset
 }
 
 // === impl Case ===
@@ -113,3 +134,36 @@ fn whole_seconds_up(duration: SignedDuration) -> i64 {
 
 /// `limits.hold` where no policy says otherwise: seven days.
 const DEFAULT_LONGEST: i64 = 7 * 86_400;
+
+#[cfg(test)]
+mod tests {
+    use rstest::rstest;
+
+    use super::Hold;
+
+    /// As the chart's `curfew.date` has it (charts/curfew/templates/_helpers.tpl).
+    #[rstest]
+    #[case::utc("2026-12-01T00:00:00Z", true)]
+    #[case::offset("2026-12-01T00:00:00+05:30", true)]
+    #[case::fraction("2026-12-01T00:00:00.123456789Z", true)]
+    #[case::leap_day("2028-02-29T00:00:00Z", true)]
+    #[case::no_such_day("2026-02-29T00:00:00Z", false)]
+    #[case::no_seconds("2026-12-01T00:00Z", false)]
+    #[case::a_blank("2026-12-01 00:00:00Z", false)]
+    #[case::lower_case("2026-12-01t00:00:00z", false)]
+    #[case::a_date("2026-12-01", false)]
+    #[case::no_zone("2026-12-01T00:00:00", false)]
+    #[case::a_short_offset("2026-12-01T00:00:00+05", false)]
+    #[case::a_zone("2026-12-01T00:00:00+01:00[Europe/Berlin]", false)]
+    #[case::a_comma("2026-12-01T00:00:00,5Z", false)]
+    #[case::a_point("2026-12-01T00:00:00.Z", false)]
+    #[case::a_leap_second("2026-12-31T23:59:60Z", false)]
+    #[case::an_early_year("0999-12-01T00:00:00Z", false)]
+    #[case::a_sign("+002026-12-01T00:00:00Z", false)]
+    #[case::nothing("", false)]
+    #[case::a_word("soon", false)]
+    #[case::other_letters("2026-12-01T00:00:0ßZ", false)]
+    fn a_date_has_one_form(#[case] text: &str, #[case] is_date: bool) {
+        assert_eq!(Hold::parse(text) != Hold::Unreadable, is_date);
+    }
+}

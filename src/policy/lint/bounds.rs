@@ -1,11 +1,13 @@
 //! Limits that stand in different places and meet on one object.
 
+use std::collections::HashSet;
+
 use super::witness::Witness;
 use super::{Linted, Written};
 use crate::policy::code;
 use crate::policy::finding::{At, Findings, Span};
 use crate::policy::resolve::{Supplied, Supplier};
-use crate::policy::rule::{Limits, Match};
+use crate::policy::rule::Match;
 use crate::policy::value::Seconds;
 use crate::policy::wire;
 
@@ -17,10 +19,14 @@ enum End {
 }
 
 /// A value of a rule that limits elsewhere change at once.
-pub(super) fn clamped(linted: &Linted<'_>, written: Written<'_>, findings: &mut Findings<'_>) {
+pub(super) fn clamped(
+    linted: &Linted<'_>,
+    written: &Written<'_>,
+    witness: &Witness,
+    findings: &mut Findings<'_>,
+) {
     let Some(wire) = &written.wire.value.ttl else { return };
-    let Some(witness) = Witness::of(&[&written.rule.matcher]) else { return };
-    let bounds = linted.judge(&witness, |resolved| {
+    let bounds = linted.judge(witness, |resolved| {
         let by = resolved.ttl?.by.rule()?;
         (by.name == written.rule.name).then(|| {
             let place = |end, s: Supplied<'_, Seconds>| (s.value, limit_span(linted, end, s.by));
@@ -53,27 +59,26 @@ pub(super) fn clamped(linted: &Linted<'_>, written: Written<'_>, findings: &mut 
 
 /// Lower bounds of one rule above upper bounds of another, where both hold for some object.
 pub(super) fn crossed_limits(linted: &Linted<'_>, findings: &mut Findings<'_>) {
-    let Linted { policy, rules, .. } = linted;
+    let Linted { policy, rules, patience, .. } = linted;
     let nothing = Match::default();
     let top = [(&nothing, policy.limits)];
-    let limits = || {
-        let rules = rules.iter().map(|w| (&w.rule.matcher, w.rule.settings.limits));
-        rules.chain(top).filter(|(_, limits)| limits.ttl_min.is_some() || limits.ttl_max.is_some())
-    };
-    let lowest = limits().filter_map(|(_, limits)| limits.ttl_max).min();
-    let highest = limits().filter_map(|(_, limits)| limits.ttl_min).max();
-    if lowest.is_none() || lowest >= highest {
-        return;
-    }
-    let mut reported: Vec<(usize, usize)> = Vec::new();
-    let crossing = limits().flat_map(|(first, Limits { ttl_min, .. })| {
-        let above = move |max: Seconds| ttl_min.is_some_and(|min| min > max);
-        limits()
-            .filter(move |(_, other)| other.ttl_max.is_some_and(above))
-            .map(move |(second, _)| [first, second])
+    let limits = || rules.iter().map(|w| (&w.rule.matcher, w.rule.settings.limits)).chain(top);
+    let lower = limits().filter_map(|(matcher, limits)| Some((matcher, limits.ttl_min?)));
+    let upper = limits().filter_map(|(matcher, limits)| Some((matcher, limits.ttl_max?)));
+    // The lowest first: of each lower limit those that it crosses are the first ones.
+    let mut upper: Vec<(&Match, Seconds)> = upper.collect();
+    upper.sort_by_key(|(_, max)| *max);
+    let upper = upper.as_slice();
+    let crossing = lower.flat_map(|(first, min)| {
+        let crossed = upper.partition_point(|(_, max)| *max < min);
+        upper[..crossed].iter().map(move |(second, _)| [first, *second])
     });
-    for pair in crossing.take(MAX_PAIRS) {
-        let Some(witness) = Witness::of(&pair) else { continue };
+    let mut reported: HashSet<(usize, usize)> = HashSet::new();
+    for pair in crossing {
+        if patience.is_out() {
+            return;
+        }
+        let Some(witness) = Witness::of(&pair, patience) else { continue };
         let spans = linted.judge(&witness, |resolved| {
             let (min, max) = (resolved.ttl_min?, resolved.ttl_max?);
             let spans =
@@ -81,10 +86,9 @@ pub(super) fn crossed_limits(linted: &Linted<'_>, findings: &mut Findings<'_>) {
             (min.value > max.value).then_some((spans, min.value, max.value))
         });
         let Some(((min_span, max_span), min, max)) = spans else { continue };
-        if reported.contains(&(min_span.start, max_span.start)) {
+        if !reported.insert((min_span.start, max_span.start)) {
             continue;
         }
-        reported.push((min_span.start, max_span.start));
         let place = findings.place(max_span);
         let message = format!(
             "limits.ttl.min {min} crosses limits.ttl.max {max} at {place} where both hold: min wins"
@@ -108,6 +112,3 @@ fn limit_span(linted: &Linted<'_>, end: End, by: Supplier<'_>) -> Option<Span> {
     };
     limit.map(|at| at.span)
 }
-
-/// So many pairs of limits are tried: a policy with more of them has other troubles.
-const MAX_PAIRS: usize = 10_000;

@@ -1,23 +1,38 @@
 //! Rules that can never win, and which rules stand before them.
 
-use super::covers::{covers, glob_covers};
+use std::collections::HashMap;
+
+use super::covers::{Asked, covers_beside_namespaces};
 use super::witness::Witness;
 use super::{Linted, mentioned};
 use crate::policy::code;
 use crate::policy::decide::SYSTEM_NAMESPACES;
 use crate::policy::decode::list;
 use crate::policy::finding::{At, Findings};
-use crate::policy::glob::Glob;
 use crate::policy::matching::Matched;
-use crate::policy::rule::{Match, Rule};
+use crate::policy::rule::Rule;
+
+/// The rules before one, as far as they take in what it matches.
+struct Earlier<'l, 'p> {
+    linted: &'l Linted<'p>,
+    position: usize,
+    asked: Asked<'p>,
+    /// Whether an earlier rule takes in the match, namespaces by name aside.
+    known: HashMap<usize, bool>,
+}
 
 /// Rules, or parts of them, before which others always match.
-pub(super) fn never_wins(linted: &Linted<'_>, position: usize, findings: &mut Findings<'_>) {
-    let written = linted.rules[position];
-    let matcher = &written.rule.matcher;
+pub(super) fn never_wins(
+    linted: &Linted<'_>,
+    position: usize,
+    witness: &Witness,
+    findings: &mut Findings<'_>,
+) {
+    let written = &linted.rules[position];
     let title = written.title();
     let mentioned = mentioned(&written.rule.settings);
-    let taken = taken(linted, position, matcher, &mentioned);
+    let mut earlier = Earlier::new(linted, position);
+    let taken = taken(&earlier.covering(witness), &mentioned);
     if taken.len() == mentioned.len() {
         let message = format!("{title} can never win: {} first", first_ones(&taken));
         findings
@@ -33,31 +48,44 @@ pub(super) fn never_wins(linted: &Linted<'_>, position: usize, findings: &mut Fi
             .mend(format!("delete {setting} there, or move the rule before the other"));
     }
     if taken.is_empty() {
-        never_wins_somewhere(linted, position, &mentioned, findings);
+        never_wins_somewhere(&mut earlier, witness, &mentioned, findings);
     }
 }
 
 /// Namespaces that a rule lists in vain.
 fn never_wins_somewhere(
-    linted: &Linted<'_>,
-    position: usize,
+    earlier: &mut Earlier<'_, '_>,
+    witness: &Witness,
     mentioned: &[&'static str],
     findings: &mut Findings<'_>,
 ) {
-    let written = linted.rules[position];
-    let exempt = &linted.policy.exempt.namespaces;
+    let Linted { exempt, policy, rules, patience, .. } = earlier.linted;
+    let written = &rules[earlier.position];
     let title = written.title();
     let wires = written.wire.value.matcher.as_ref().and_then(|m| m.value.namespaces.as_ref());
-    for At { span, value: glob, .. } in wires.map_or(&[][..], |list| &list.value.0) {
+    let Some(wires) = wires else { return };
+    let everywhere = witness.see(|subject| policy.index.beside_namespaces(subject));
+    let everywhere = earlier.covering_beside_namespaces(everywhere);
+    for At { span, value: glob, .. } in &wires.value.0 {
         let system = SYSTEM_NAMESPACES.contains(&glob.as_str());
-        if system || exempt.iter().any(|exempt| glob_covers(exempt, glob)) {
+        if system || exempt.take_in(glob, patience) {
             let why = if system { "curfew never touches it" } else { "it is exempt" };
             let message = format!("{title} can never win in namespace {glob}: {why}");
             findings.warning(code::NEVER_WINS, *span, message).mend("delete it there");
             continue;
         }
-        let there = restricted(&written.rule.matcher, glob);
-        let taken = taken(linted, position, &there, mentioned);
+        let there = policy.index.in_namespace(glob.as_str());
+        let mut positions = earlier.covering_beside_namespaces(there);
+        positions.extend(&everywhere);
+        positions.sort_unstable();
+        positions.dedup();
+        patience.spend(positions.len());
+        positions.retain(|at| rules[*at].namespaces.cover(std::slice::from_ref(glob), patience));
+        let covering: Vec<&Rule> = positions.into_iter().map(|at| rules[at].rule).collect();
+        let taken = taken(&covering, mentioned);
+        if patience.is_out() {
+            return;
+        }
         if taken.len() == mentioned.len() {
             let message =
                 format!("{title} can never win in namespace {glob}: {} first", first_ones(&taken));
@@ -68,26 +96,58 @@ fn never_wins_somewhere(
     }
 }
 
-/// The settings that an earlier rule always supplies where `matcher` matches, each with that rule.
-fn taken<'p>(
-    linted: &Linted<'p>,
-    position: usize,
-    matcher: &Match,
-    settings: &[&'static str],
-) -> Vec<(&'static str, &'p Rule)> {
-    // Whatever covers the match matches every object of it, this one too: that leaves few.
-    let Some(witness) = Witness::of(&[matcher]) else { return Vec::new() };
-    let covering: Vec<(&'p Rule, Vec<&'static str>)> = witness.see(|subject| {
-        let earlier = linted.candidates(subject).into_iter().take_while(|p| *p < position);
-        earlier
-            .map(|position| linted.rules[position].rule)
-            .filter(|rule| rule.matcher.check(subject) == Matched::Hit)
-            .filter(|rule| covers(&rule.matcher, matcher))
-            .map(|rule| (rule, mentioned(&rule.settings)))
-            .collect()
-    });
+/// The settings that are always supplied by rules of which the first counts, each with that rule.
+fn taken<'p>(covering: &[&'p Rule], settings: &[&'static str]) -> Vec<(&'static str, &'p Rule)> {
+    let covering: Vec<_> = covering.iter().map(|rule| (*rule, mentioned(&rule.settings))).collect();
     let first = |setting| covering.iter().find(|(_, mentioned)| mentioned.contains(setting));
     settings.iter().filter_map(|s| first(s).map(|(rule, _)| (*s, *rule))).collect()
+}
+
+// === impl Earlier ===
+
+impl<'l, 'p> Earlier<'l, 'p> {
+    fn new(linted: &'l Linted<'p>, position: usize) -> Self {
+        let asked = Asked::new(&linted.rules[position].rule.matcher);
+        Self { linted, position, asked, known: HashMap::new() }
+    }
+
+    /// The earlier rules that match wherever this one does.
+    fn covering(&mut self, witness: &Witness) -> Vec<&'p Rule> {
+        let Linted { rules, patience, .. } = self.linted;
+        let namespaces = &rules[self.position].rule.matcher.namespaces;
+        // Whatever covers the match matches every object of it, this one too: that leaves few.
+        let mut positions = witness.see(|subject| {
+            let mut positions = self.linted.candidates(subject);
+            positions.retain(|at| {
+                *at < self.position && rules[*at].rule.matcher.check(subject) == Matched::Hit
+            });
+            positions
+        });
+        positions.retain(|at| {
+            self.covers_beside_namespaces(*at) && rules[*at].namespaces.cover(namespaces, patience)
+        });
+        positions.into_iter().map(|at| rules[at].rule).collect()
+    }
+
+    /// Of some rules those that are earlier, and match wherever this one does in a namespace that
+    /// both match.
+    fn covering_beside_namespaces(&mut self, mut positions: Vec<usize>) -> Vec<usize> {
+        let Linted { patience, .. } = self.linted;
+        patience.spend(positions.len());
+        positions.retain(|at| {
+            *at < self.position && !patience.is_out() && self.covers_beside_namespaces(*at)
+        });
+        positions
+    }
+
+    fn covers_beside_namespaces(&mut self, at: usize) -> bool {
+        let Linted { rules, patience, .. } = self.linted;
+        let narrow = (&rules[self.position].rule.matcher, &self.asked);
+        let wide = &rules[at];
+        *self.known.entry(at).or_insert_with(|| {
+            covers_beside_namespaces((&wide.rule.matcher, &wide.names), narrow, patience)
+        })
+    }
 }
 
 /// `rule "a" (10-base.yaml:18) matches`, or several of them.
@@ -103,20 +163,5 @@ fn first_ones(taken: &[(&'static str, &Rule)]) -> String {
     match rules[..] {
         [rule] => format!("rule {rule} matches"),
         _ => format!("rules {} match", list(&rules)),
-    }
-}
-
-/// A match in one of its namespaces only.
-fn restricted(matcher: &Match, namespace: &Glob) -> Match {
-    let Match { kinds, namespaces: _, namespace_selector, names, labels, annotations, selector } =
-        matcher;
-    Match {
-        kinds: kinds.clone(),
-        namespaces: vec![namespace.clone()],
-        namespace_selector: namespace_selector.clone(),
-        names: names.clone(),
-        labels: labels.clone(),
-        annotations: annotations.clone(),
-        selector: selector.clone(),
     }
 }

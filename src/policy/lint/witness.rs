@@ -4,10 +4,13 @@
 //! that both match. [`Witness::of`] tries to make one up and has the rules confirm it, so what is
 //! found this way is certain, and what is not found is only not known.
 
+use std::collections::{HashMap, HashSet};
+
 use crate::batch::object::{Metadata, Spec, Status};
 use crate::batch::{Kind, Map, Object};
 use crate::policy::glob::Glob;
 use crate::policy::matching::Matched;
+use crate::policy::patience::Patience;
 use crate::policy::rule::Match;
 use crate::policy::selector::{Operator, Requirement, Selector};
 use crate::policy::subject::Subject;
@@ -23,39 +26,52 @@ pub(super) struct Witness {
     annotations: Vec<(String, String)>,
 }
 
+/// What is asked of the value of one key.
+enum Ask<'m> {
+    Absent,
+    NotIn(HashSet<&'m str>),
+    /// The values, and the same to look them up.
+    OneOf(&'m [String], HashSet<&'m str>),
+    Present,
+}
+
 // === impl Witness ===
 
 impl Witness {
     /// An object that all of these match; none of them: one that nothing is said about.
-    pub(super) fn of(matches: &[&Match]) -> Option<Self> {
+    pub(super) fn of(matches: &[&Match], patience: &Patience) -> Option<Self> {
+        if !patience.spend(matches.iter().map(|matcher| matcher.size()).sum()) {
+            return None;
+        }
         let mut kinds = [Kind::Job, Kind::CronJob].into_iter();
         let kind =
             kinds.find(|k| matches.iter().all(|m| m.kinds.is_empty() || m.kinds.contains(k)))?;
         let globs = |of: fn(&Match) -> &Vec<Glob>| matches.iter().map(move |m| of(m).as_slice());
-        let selectors =
-            |of: fn(&Match) -> Option<&Selector>| matches.iter().filter_map(move |m| of(m));
-        let mut labels = Vec::new();
-        for (key, values) in matches.iter().flat_map(|matcher| &matcher.labels) {
-            let operator = Operator::In(values.clone());
-            labels.push(Requirement { key: key.clone(), operator });
-        }
-        labels.extend(requirements(selectors(|m| m.selector.as_ref())));
-        let mut annotations = Vec::new();
-        for (key, values) in matches.iter().flat_map(|matcher| &matcher.annotations) {
-            let operator = Operator::In(values.clone());
-            annotations.push(Requirement { key: key.clone(), operator });
-        }
+        let selectors = |of: fn(&Match) -> Option<&Selector>| {
+            let requirements =
+                matches.iter().filter_map(move |m| of(m)).flat_map(Selector::requirements);
+            requirements.map(|Requirement { key, operator }| (key.as_str(), Ask::of(operator)))
+        };
+        let labels = matches.iter().flat_map(|m| of_map(&m.labels));
+        let labels = labels.chain(selectors(|m| m.selector.as_ref()));
+        let annotations = matches.iter().flat_map(|m| of_map(&m.annotations));
+        let namespace_labels = selectors(|m| m.namespace_selector.as_ref());
         let witness = Self {
             kind,
-            namespace: name(globs(|m| &m.namespaces).collect(), "default")?,
-            namespace_labels: satisfy(&requirements(selectors(|m| m.namespace_selector.as_ref())))?,
-            name: name(globs(|m| &m.names).collect(), "example")?,
-            labels: satisfy(&labels)?,
-            annotations: satisfy(&annotations)?,
+            namespace: name(globs(|m| &m.namespaces).collect(), "default", patience)?,
+            namespace_labels: satisfy(namespace_labels, patience)?,
+            name: name(globs(|m| &m.names).collect(), "example", patience)?,
+            labels: satisfy(labels, patience)?,
+            annotations: satisfy(annotations, patience)?,
         };
         let confirmed = witness
             .see(|subject| matches.iter().all(|matcher| matcher.check(subject) == Matched::Hit));
         confirmed.then_some(witness)
+    }
+
+    /// How many labels it has.
+    pub(super) fn labels(&self) -> usize {
+        self.labels.len()
     }
 
     /// Shows the object to somebody.
@@ -78,12 +94,12 @@ fn borrowed(list: &[(String, String)]) -> Map<'_> {
     list.iter().map(|(key, value)| (key.as_str(), value.as_str())).collect()
 }
 
-fn requirements<'m>(selectors: impl Iterator<Item = &'m Selector>) -> Vec<Requirement> {
-    selectors.flat_map(Selector::requirements).cloned().collect()
+fn of_map(map: &[(String, Vec<String>)]) -> impl Iterator<Item = (&str, Ask<'_>)> {
+    map.iter().map(|(key, values)| (key.as_str(), Ask::one_of(values)))
 }
 
 /// A name that is matched by one glob at least of each list that is not empty.
-fn name(lists: Vec<&[Glob]>, otherwise: &str) -> Option<String> {
+fn name(lists: Vec<&[Glob]>, otherwise: &str, patience: &Patience) -> Option<String> {
     let lists: Vec<&[Glob]> = lists.into_iter().filter(|list| !list.is_empty()).collect();
     if lists.is_empty() {
         return Some(otherwise.to_owned());
@@ -93,25 +109,69 @@ fn name(lists: Vec<&[Glob]>, otherwise: &str) -> Option<String> {
         [text.replace('*', ""), text.replace('*', "x")]
     });
     let mut tries = tries.filter(|name| !name.is_empty());
-    tries.find(|name| lists.iter().all(|list| list.iter().any(|glob| glob.matches(name))))
+    let matches = |glob: &Glob, name: &str| {
+        patience.spend(glob.as_str().len() + name.len()) && glob.matches(name)
+    };
+    tries
+        .by_ref()
+        .take_while(|_| !patience.is_out())
+        .find(|name| lists.iter().all(|list| list.iter().any(|glob| matches(glob, name))))
 }
 
-/// Labels that satisfy all requirements.
-fn satisfy(requirements: &[Requirement]) -> Option<Vec<(String, String)>> {
-    let mut labels: Vec<(String, String)> = Vec::new();
-    for Requirement { key, operator } in requirements {
-        if labels.iter().any(|(known, _)| known == key) {
-            continue;
+/// Labels that satisfy all that is asked.
+fn satisfy<'m>(
+    asked: impl Iterator<Item = (&'m str, Ask<'m>)>,
+    patience: &Patience,
+) -> Option<Vec<(String, String)>> {
+    let mut keys: Vec<&str> = Vec::new();
+    let mut by_key: HashMap<&str, Vec<Ask<'_>>> = HashMap::new();
+    for (key, ask) in asked {
+        let asked = by_key.entry(key).or_default();
+        if asked.is_empty() {
+            keys.push(key);
         }
-        let anything = [String::from("x"), String::from("y")];
-        let tries = match operator {
-            Operator::In(values) => values.as_slice(),
-            Operator::Exists => &anything,
-            Operator::DoesNotExist | Operator::NotIn(_) => continue,
-        };
-        let others = || requirements.iter().filter(|other| other.key == *key);
-        let value = tries.iter().find(|value| others().all(|other| other.accepts(Some(value))))?;
-        labels.push((key.clone(), value.clone()));
+        asked.push(ask);
+    }
+    let mut labels = Vec::new();
+    for key in keys {
+        let asked = &by_key[key];
+        let anything = ["x".to_owned(), "y".to_owned()];
+        let tries = asked.iter().find_map(|ask| match ask {
+            Ask::OneOf(values, _) => Some(*values),
+            Ask::Present => Some(anything.as_slice()),
+            Ask::Absent | Ask::NotIn(_) => None,
+        });
+        let Some(tries) = tries else { continue };
+        let holds = |ask: &Ask<'_>, value: &str| patience.spend(1) && ask.accepts(value);
+        let mut tries = tries.iter().take_while(|_| !patience.is_out());
+        let value = tries.find(|value| asked.iter().all(|ask| holds(ask, value)))?;
+        labels.push((key.to_owned(), value.clone()));
     }
     Some(labels)
+}
+
+// === impl Ask ===
+
+impl<'m> Ask<'m> {
+    fn of(operator: &'m Operator) -> Self {
+        match operator {
+            Operator::DoesNotExist => Self::Absent,
+            Operator::Exists => Self::Present,
+            Operator::In(values) => Self::one_of(values),
+            Operator::NotIn(values) => Self::NotIn(values.iter().map(String::as_str).collect()),
+        }
+    }
+
+    fn one_of(values: &'m [String]) -> Self {
+        Self::OneOf(values, values.iter().map(String::as_str).collect())
+    }
+
+    fn accepts(&self, value: &str) -> bool {
+        match self {
+            Self::Absent => false,
+            Self::NotIn(values) => !values.contains(value),
+            Self::OneOf(_, values) => values.contains(value),
+            Self::Present => true,
+        }
+    }
 }

@@ -5,11 +5,12 @@ use schemars::{JsonSchema, Schema, SchemaGenerator, json_schema};
 use crate::policy::decode::{Filled, List, Merge};
 use crate::policy::document::Pair;
 use crate::policy::glob::Glob;
+use crate::policy::record::RESERVED;
 use crate::policy::rule::GroupKind;
 use crate::policy::value::{Seconds, ZoneName};
 use crate::policy::wire::{
-    API_VERSION, Amount, ApiVersion, Count, DocumentKind, KIND, Manager, Name, RESERVED_NAMES,
-    Rate, Reason, RuleName, Side, Switch, Ttl, UNSET, Wait,
+    API_VERSION, Amount, ApiVersion, Count, DocumentKind, KIND, Manager, Name, Rate, Reason,
+    RuleName, Side, Switch, Ttl, UNSET, Wait,
 };
 
 /// The JSON Schema of values that only one file may give.
@@ -37,7 +38,7 @@ schemas! {
         "type": "string",
         "pattern": "^[a-z0-9]([-a-z0-9]*[a-z0-9])?$",
         "maxLength": 63,
-        "not": {"enum": RESERVED_NAMES}
+        "not": {"enum": RESERVED}
     }
     Reason = "Reason" {"type": "string", "pattern": "^[ -~]+$", "maxLength": 80}
     Count = "Count" {"type": "integer", "minimum": 0, "maximum": i32::MAX}

@@ -1,0 +1,62 @@
+//! An object whose namespace nobody knows, where its labels decide (policy.md, point 14).
+//!
+//! Nothing is given to it, and nothing taken. But a Job without a TTL would never be ours, and
+//! `stored.action: Marked` would leave it for ever. So it gets an entry that says that it is
+//! ([`Entry::claim`]), as one with an `unset` side does: once the labels are known, the sweeper gives
+//! it what the policy says, or takes the entry back where the policy says nothing.
+
+use crate::batch::Kind;
+use crate::policy::record::Entry;
+use crate::policy::resolve::NamespaceUnknown;
+use crate::policy::rule::{Guard, Mode, Policy, Ttl};
+use crate::policy::setting::Setting;
+
+use super::{Decision, Input, Operation, Verdict, author, guard};
+
+// === impl Policy ===
+
+impl Policy {
+    /// Decides as far as that goes without the labels.
+    pub(super) fn decide_nowhere<'p>(
+        &'p self,
+        input: &Input<'_>,
+        unknown: &NamespaceUnknown<'p>,
+    ) -> Decision<'p> {
+        let Some(mode) = unknown.sure(unknown.resolved.mode) else {
+            // It may be `Off` or `DryRun` there, where nothing at all is written.
+            return Decision::none(self.mode, Verdict::UnknownNamespace);
+        };
+        if mode == Mode::Off {
+            return Decision::none(mode, Verdict::Off);
+        }
+        let claim = self.may_supply(input, unknown).then(|| claim(input));
+        let own_record = author::put_back(input, claim);
+        Decision::none(mode, Verdict::UnknownNamespace).with(own_record, input.object)
+    }
+
+    /// Whether the policy may give a TTL to the Job in this call, for some labels. A `CronJob` never
+    /// needs an entry: its Jobs come before us one by one, and its limits bound them until then.
+    fn may_supply<'p>(&'p self, input: &Input<'_>, unknown: &NamespaceUnknown<'p>) -> bool {
+        let NamespaceUnknown { resolved, .. } = unknown;
+        let is_new = input.object.kind == Kind::Job
+            && input.operation != Operation::Stored
+            && input.finish().is_none();
+        let says = resolved.ttl.is_some() && unknown.sure(resolved.ttl) != Some(Ttl::Unset);
+        // A guard that may be on `Skip` leaves it as its author wrote it, without an entry.
+        let skips = || {
+            guard::hits(self, resolved, input).into_iter().any(|hit| {
+                let set = resolved.guards[hit.guard as usize];
+                unknown.sure(set).unwrap_or_default() == Guard::Skip
+            })
+        };
+        let is_exempt = || matches!(self.exemption(&input.subject()), Ok(Some(_)));
+        is_new && says && !is_exempt() && !skips()
+    }
+}
+
+/// The entry of a Job without a TTL. One that its author took away in this very update stays away, as
+/// it would if the labels were known.
+fn claim(input: &Input<'_>) -> Entry {
+    let had = input.old.is_some_and(|old| !Setting::Ttl.of(old).is_absent());
+    if had { Entry::declined() } else { Entry::claim() }
+}
