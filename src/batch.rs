@@ -8,10 +8,12 @@ pub mod annotation;
 pub mod decoding;
 pub mod defaulting;
 pub mod job;
+mod mapping;
 pub mod name;
 pub mod namespace;
 pub mod object;
 pub mod owner;
+pub mod room;
 pub mod schedule;
 pub mod text;
 pub mod zone;
@@ -40,11 +42,7 @@ impl Kind {
 
     /// Reads the kind as the API writes it; `None` for any other.
     pub fn parse(text: &str) -> Option<Self> {
-        match text {
-            "CronJob" => Some(Self::CronJob),
-            "Job" => Some(Self::Job),
-            _ => None,
-        }
+        [Self::CronJob, Self::Job].into_iter().find(|kind| kind.as_str() == text)
     }
 }
 

@@ -12,6 +12,7 @@ pub mod access;
 pub mod clock_offset;
 pub mod connect;
 pub mod events;
+pub mod listing;
 pub mod neighbours;
 pub mod pace;
 pub mod slim;

@@ -25,3 +25,7 @@ pub use presence::Presence;
 pub use scheduler::Scheduler;
 pub use sweeper::Sweeper;
 pub use watches::Watches;
+
+/// So long an answer of the API server counts where a Job is ended by it: the bound of staleness of
+/// the delete contract (controllers.md, 2).
+const TRUSTED: std::time::Duration = std::time::Duration::from_secs(10);

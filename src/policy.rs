@@ -24,6 +24,8 @@ mod locate;
 pub mod marks;
 pub mod matching;
 mod node;
+mod patience;
+pub mod reads;
 pub mod record;
 pub mod resolve;
 mod revision;

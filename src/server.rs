@@ -21,6 +21,7 @@ pub mod health;
 mod limits;
 mod linger;
 mod routes;
+mod seats;
 pub mod tls;
 pub mod webhook;
 
@@ -35,9 +36,11 @@ use tokio_util::task::TaskTracker;
 
 use crate::admission::{Answer, BadReview};
 use crate::metrics::Metrics;
+use crate::telemetry::Sparse;
 
 use self::handshake::Failures;
-use self::limits::Gate;
+use self::limits::Intake;
+use self::seats::Seats;
 use self::tls::Tls;
 
 /// A server that has its port and does not answer yet.
@@ -70,16 +73,31 @@ pub struct Settings {
     /// From when on a connection is closed, in an orderly way, so that callers spread over new
     /// replicas; up to a tenth is taken off at random, so that they do not all come back at once.
     pub connection_age: Duration,
-    /// Connections at once; more are closed before TLS, which is what costs memory.
+    /// How long a client may leave an answer unread.
+    pub answer_timeout: Duration,
+    /// Connections at once; for one more the least used is closed.
     pub connections: usize,
-    /// Requests at once; more get 503. A decision takes microseconds, so these are bodies that
-    /// are still on their way.
+    /// The same for the plain port, where a kubelet and a Prometheus ask now and then.
+    pub admin_connections: usize,
+    /// Answers in memory at once that clients do not read, in bytes; above it a connection goes of
+    /// the address that leaves most.
+    pub unread_answers: usize,
+    /// Requests at once; for one more the slowest gets 503. A decision takes microseconds, so these
+    /// are bodies that are still on their way.
     pub requests: usize,
     /// A body may be so large, in bytes. The API server takes objects of 3 MiB, and a review holds
     /// two of them as JSON, so the 2 MiB that frameworks default to are too little.
     pub body_limit: usize,
-    /// Bodies in memory at once, in bytes; more get 503. Keeps the pod below its limit.
+    /// Bodies in memory at once, in bytes; for more the slowest gets 503. What is read of a body
+    /// takes three times as much, but of few at once: see `large_bodies`. Both together stay within
+    /// 64 MiB.
     pub body_budget: usize,
+    /// Reviews of the policy at once, which take no turn of any other; as `requests`.
+    pub guard_requests: usize,
+    /// As `body_budget`: room for two bodies, so that nobody is kept out by one that stalls.
+    pub guard_budget: usize,
+    /// How long a review of the policy may wait for the one before it.
+    pub guard_timeout: Duration,
     /// From so many bytes on a body is judged apart from the workers, which others wait for.
     pub large_body: usize,
     /// So many large bodies are judged at once; more wait for their turn.
@@ -124,12 +142,17 @@ struct Shared {
     tls: Arc<Tls>,
     judge: Arc<dyn Judge>,
     metrics: Arc<Metrics>,
-    gate: Arc<Gate>,
+    seats: Arc<Seats>,
+    intake: Arc<Intake>,
+    /// Reviews of the policy have a door of their own.
+    guard_intake: Arc<Intake>,
     /// Held by the one review of the policy that is being judged.
     guarding: Arc<Semaphore>,
     /// Held by the large bodies that are being judged.
     large: Arc<Semaphore>,
     failures: Failures,
+    /// What was logged about reviews of the policy.
+    guarded: Sparse,
 }
 
 // === impl Server ===
@@ -146,7 +169,9 @@ impl Server {
     ) -> Result<Self, BindError> {
         let Parts { tls, judge, metrics } = parts;
         let listener = bind(address).await?;
-        let gate = Arc::new(Gate::new(settings.requests, settings.body_budget));
+        let seats = Arc::new(Seats::new(settings.connections, settings.unread_answers));
+        let intake = Arc::new(Intake::new(settings.requests, settings.body_budget));
+        let guard_intake = Arc::new(Intake::new(settings.guard_requests, settings.guard_budget));
         let large = Arc::new(Semaphore::new(settings.large_bodies));
         let failures = Failures::new(Arc::clone(&metrics));
         Ok(Self {
@@ -156,10 +181,13 @@ impl Server {
                 tls,
                 judge,
                 metrics,
-                gate,
+                seats,
+                intake,
+                guard_intake,
                 guarding: Arc::new(Semaphore::new(1)),
                 large,
                 failures,
+                guarded: Sparse::default(),
             }),
         })
     }
@@ -179,12 +207,15 @@ impl Server {
         let connections = TaskTracker::new();
         let router = routes::router(Arc::clone(&shared));
         accept::run(listener, phase.clone(), |stream, peer| {
-            if connections.len() >= shared.settings.connections {
+            // Whose seat was given away is gone in a moment, unless the machine is very busy.
+            if connections.len() >= shared.settings.connections + LEAVING {
                 shared.failures.report("too_many_connections", peer, &"the limit is reached");
                 return;
             }
+            let seat = shared.seats.take(peer.ip(), connection::activity(&shared.settings));
             let (shared, router) = (Arc::clone(&shared), router.clone());
-            connections.spawn(handshake::connection(shared, router, stream, peer, phase.clone()));
+            let phase = phase.clone();
+            connections.spawn(handshake::connection(shared, router, stream, peer, seat, phase));
         })
         .await;
         connections.close();
@@ -214,19 +245,29 @@ impl Default for Settings {
             body_timeout: Duration::from_secs(10),
             idle_timeout: Duration::from_secs(150),
             connection_age: Duration::from_secs(600),
-            connections: 1024,
-            requests: 256,
+            answer_timeout: Duration::from_secs(10),
+            connections: 512,
+            admin_connections: 64,
+            unread_answers: 4 << 20,
+            requests: 1024,
             body_limit: 8 << 20,
-            body_budget: 32 << 20,
-            // A review of a usual Job has a few kilobytes. Up to here one takes about two milliseconds.
-            large_body: 256 << 10,
-            large_bodies: 2,
+            body_budget: 16 << 20,
+            guard_requests: 16,
+            guard_budget: 16 << 20,
+            // The API server gives up after ten seconds.
+            guard_timeout: Duration::from_secs(9),
+            // A review of a usual Job has a few kilobytes. Up to here one takes half a millisecond.
+            large_body: 64 << 10,
+            large_bodies: 1,
             last_request_timeout: Duration::from_secs(1),
             // With the drain delay of 5 s below the 30 s that a pod is given by default.
             stop_timeout: Duration::from_secs(15),
         }
     }
 }
+
+/// So many connections may be on their way out.
+const LEAVING: usize = 64;
 
 async fn bind(address: SocketAddr) -> Result<TcpListener, BindError> {
     TcpListener::bind(address).await.map_err(|source| BindError { address, source })

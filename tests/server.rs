@@ -15,6 +15,8 @@ mod drain;
 mod guard;
 #[path = "server/harness.rs"]
 mod harness;
+#[path = "server/pressure.rs"]
+mod pressure;
 #[path = "server/reload.rs"]
 mod reload;
 #[path = "server/time.rs"]

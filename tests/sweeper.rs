@@ -352,17 +352,18 @@ fn what_is_exempt_or_guarded_is_never_deleted(#[case] fields: Json, #[case] why:
     ])]
 fn a_cronjobs_values(#[case] fields: Json, #[case] expected: [&str; 4]) {
     let spec = "defaults: {ttl: 1h, history: {successful: 5}}\n";
-    let case = Case { children: Some(Vec::new()), ..Case::new(cronjob(fields)) };
+    let case = Case::new(cronjob(fields));
     assert_eq!(columns(&case, spec), expected);
 }
 
 #[test]
 fn a_partial_write_leaves_the_other_entries_alone() {
-    let case = Case::new(cronjob(json!({
+    let object = cronjob(json!({
         "metadata": {"annotations": {"curfew.dev/applied":
             r#"{"history.failed":[1,1,"author"],"history.successful":[9,null,"old"]}"#}},
         "spec": {"successfulJobsHistoryLimit": 9},
-    })));
+    }));
+    let case = Case::new(object);
     let marked =
         policy("stored: {action: Marked}\ndefaults: {ttl: 1h, history: {successful: 5}}\n");
     let judgement = case.judge(&marked);
@@ -389,7 +390,7 @@ fn a_cronjob_with_an_operator_as_owner_keeps_its_values_and_its_jobs() {
     let delete =
         policy("stored: {action: Delete}\ndefaults: {ttl: 0s}\nlimits: {history: {max: 0}}\n");
     let old = child(finished("Complete", DAY, json!({})));
-    let mut case = Case { children: Some(vec![old.clone()]), ..Case::new(owned.clone()) };
+    let mut case = Case { children: vec![old.clone()], ..Case::new(owned.clone()) };
     assert_eq!(told(&case.judge(&delete)), "count guarded");
     case = Case { cronjob: Some(owned), ..Case::new(old) };
     assert_eq!(told(&case.judge(&delete)), "count guarded");
@@ -435,13 +436,14 @@ fn a_family_beyond_the_limit_is_pruned_in_upstreams_order() {
         "metadata": {"labels": {"argocd.argoproj.io/instance": "shop"}},
         "spec": {"successfulJobsHistoryLimit": 50, "failedJobsHistoryLimit": 50},
     }));
-    let case = Case { children: Some(family), ..Case::new(tracked) };
+    let case = Case { children: family, ..Case::new(tracked) };
     let spec = "limits: {history: {max: 2}}\n";
     let delete = policy(&format!("stored: {{action: Delete}}\n{spec}"));
     assert_eq!(pruned(&case, &delete), ["a", "b", "f1"]);
     assert_eq!(columns(&case, spec)[..3], ["count history"; 3]);
-    // Unknown is not none.
-    assert!(pruned(&Case { children: None, ..case }, &delete).is_empty());
+    // Where there may be others none goes, and the brake counts what would.
+    let judgement = Case { is_whole: false, ..case }.judge(&delete);
+    assert_eq!((told(&judgement), judgement.risks.len()), ("count history".to_owned(), 3));
 }
 
 #[test]
@@ -454,7 +456,7 @@ fn what_is_held_exempt_or_guarded_is_not_pruned_and_does_not_count() {
         ("e", 500, 450, "Complete", held("2026-11-20T00:00:00Z", json!({}))),
         ("f", 400, 350, "Complete", json!({"status": {"conditions": []}})),
     ]);
-    let case = Case { children: Some(family), ..Case::new(cronjob(json!({}))) };
+    let case = Case { children: family, ..Case::new(cronjob(json!({}))) };
     let delete = policy(
         "stored: {action: Delete}\nlimits: {history: {max: 1}}\nexempt: {selectors: [{matchLabels: {keep: \"yes\"}}]}\n",
     );
@@ -468,12 +470,19 @@ fn a_lowered_history_limit_is_a_write_of_its_own_where_it_ends_jobs() {
     let patch = policy(
         "stored: {action: Patch}\nrules: [{name: few, match: {kinds: [CronJob]}, ttl: 1h, history: {successful: 1}, enforce: true}]\n",
     );
-    let case = Case { children: Some(family), ..Case::new(cronjob(json!({}))) };
+    let case = Case { children: family, ..Case::new(cronjob(json!({}))) };
     let judgement = case.judge(&patch);
     assert_eq!(told(&judgement), "raise cronjob ttl=3600; lower cronjob history.successful=1");
     assert_eq!(judgement.risks.len(), 1);
+    // Where there may be others it is not lowered, and the brake counts what would end.
+    let judgement = Case { is_whole: false, ..case.clone() }.judge(&patch);
+    assert_eq!(told(&judgement), "raise cronjob ttl=3600; count cronjob");
+    assert_eq!(judgement.risks.len(), 1);
+    // Not known is not the same as none.
+    let unknown = Case { is_whole: false, ..Case::new(case.object.clone()) };
+    assert_eq!(told(&unknown.judge(&patch)), "raise cronjob ttl=3600; count cronjob");
     // Where none is ended, one write does.
-    let alone = Case { children: Some(Vec::new()), ..case };
+    let alone = Case { children: Vec::new(), ..case };
     assert_eq!(told(&alone.judge(&patch)), "raise cronjob ttl=3600,history.successful=1");
 }
 
@@ -604,7 +613,7 @@ fn a_deletion_is_bound_to_the_object_that_was_judged() {
     assert_eq!(deletion.identity.uid, "u-1");
     assert_eq!(deletion.identity.resource_version, "7");
     assert_eq!(deletion.due.to_string(), "2026-11-21T11:00:00Z");
-    assert_eq!(curfew::sweeper::plan::propagation(deletion.propagation), "Foreground");
+    assert_eq!(deletion.propagation.as_str(), "Foreground");
     for member in ["uid", "resourceVersion"] {
         for missing in [Json::Null, json!("")] {
             let mut case = case.clone();
@@ -692,6 +701,92 @@ fn the_selector_is_an_opt_in() {
     assert!(told(&family.judge(&policy)).starts_with("delete"));
 }
 
+/// A Job that came before its namespace was known, and is ours by an entry alone.
+#[rstest::rstest]
+#[case::finished("dev", claimed(Some(60)), TIERS, [
+    "count finished-ours", "set finished-ours ttl=3600", "set finished-ours ttl=3600", "wait 3540s",
+])]
+#[case::finished_and_due("dev", claimed(Some(2 * 3600)), TIERS, [
+    "count finished-ours", "set finished-ours ttl=3600", "set finished-ours ttl=3600",
+    "delete finished-ours ttl=3600 by dev",
+])]
+#[case::unfinished("dev", claimed(None), TIERS, [
+    "count unfinished-ours", "set unfinished-ours ttl=3600", "set unfinished-ours ttl=3600",
+    "set unfinished-ours ttl=3600",
+])]
+#[case::nothing_is_said("test", claimed(Some(DAY)), TIERS, UNCLAIMED)]
+#[case::nothing_is_said_of_what_runs("test", claimed(None), TIERS, UNCLAIMED)]
+#[case::exempt("prod", claimed(Some(DAY)), TIERS, UNCLAIMED)]
+#[case::off("off", claimed(Some(DAY)), TIERS, ["count off"; 4])]
+#[case::dry_run("dry", claimed(Some(DAY)), TIERS, ["count finished-ours"; 4])]
+#[case::unset_on_this_side("dev", claimed(Some(DAY)), FAILURES, ["count no-ttl"; 4])]
+fn what_came_before_its_namespace_was_known(
+    #[case] tier: &'static str,
+    #[case] job: Json,
+    #[case] spec: &str,
+    #[case] expected: [&str; 4],
+) {
+    let mut case = Case::new(job);
+    assert_eq!(columns(&case, spec), ["count unknown-namespace"; 4]);
+    case.namespace_labels = Some(vec![("tier", tier)]);
+    assert_eq!(columns(&case, spec), expected);
+}
+
+/// Nothing but the entry goes, and it goes once.
+#[test]
+fn an_entry_that_is_taken_back_leaves_no_trace() {
+    let policy = policy(&format!("stored: {{action: Marked}}\n{TIERS}"));
+    let mut case = Case::new(claimed(Some(DAY)));
+    case.namespace_labels = Some(vec![("tier", "test")]);
+    let Some(Action::Patch { change, .. }) = case.judge(&policy).actions.pop() else { panic!() };
+    assert_eq!(
+        change.merge_patch(),
+        json!({"metadata": {
+            "uid": "u-1", "resourceVersion": "7", "annotations": {"curfew.dev/applied": null},
+        }})
+    );
+    assert!(!change.shortens());
+    json_patch::merge(&mut case.object, &change.merge_patch());
+    assert_eq!(told(&case.judge(&policy)), "count no-ttl");
+}
+
+#[test]
+fn a_hold_counts_for_what_came_before_its_namespace_was_known() {
+    let policy = policy(&format!("stored: {{action: Marked}}\n{TIERS}"));
+    let mut job = claimed(Some(2 * 3600));
+    let hold =
+        json!({"metadata": {"annotations": {"curfew.dev/hold-until": "2026-11-22T12:00:00Z"}}});
+    json_patch::merge(&mut job, &hold);
+    let mut case = Case::new(job);
+    case.namespace_labels = Some(vec![("tier", "dev")]);
+    assert_eq!(told(&case.judge(&policy)), format!("set finished-ours ttl={}", 2 * 3600 + DAY));
+}
+
+fn claimed(finished_ago: Option<i64>) -> Json {
+    let entry = r#"{"ttl":[null,null,"unknown-namespace"]}"#;
+    let fields = json!({"metadata": {"annotations": {"curfew.dev/applied": entry}}});
+    match finished_ago {
+        Some(ago) => finished("Complete", ago, fields),
+        None => job(fields),
+    }
+}
+
+const UNCLAIMED: [&str; 4] =
+    ["count unclaimed", "take-back unclaimed ", "take-back unclaimed ", "take-back unclaimed "];
+
+const TIERS: &str = "\
+exempt: {namespaceSelector: {matchLabels: {tier: prod}}}
+rules:
+  - {name: off, match: {namespaceSelector: {matchLabels: {tier: off}}}, mode: Off}
+  - {name: dry, match: {namespaceSelector: {matchLabels: {tier: dry}}}, mode: DryRun}
+  - {name: dev, match: {namespaceSelector: {matchExpressions: [{key: tier, operator: In, values: [dev, dry, prod]}]}}, ttl: 1h}
+";
+
+const FAILURES: &str = "\
+rules:
+  - {name: dev, match: {namespaceSelector: {matchLabels: {tier: dev}}}, ttl: {onSuccess: unset, onFailure: 3d}}
+";
+
 #[test]
 fn what_is_not_known_is_waited_for() {
     let by_labels = policy(
@@ -699,12 +794,18 @@ fn what_is_not_known_is_waited_for() {
     );
     let mut case = Case::new(finished("Complete", 3600, json!({})));
     assert_eq!(told(&case.judge(&by_labels)), "count unknown-namespace");
-    assert!(case.judge(&by_labels).is_unknown());
+    assert!(case.judge(&by_labels).is_unknown(false));
     case.namespace_labels = Some(vec![("tier", "dev")]);
     assert_eq!(told(&case.judge(&by_labels)), "delete finished-without ttl=0 by a");
     let delete = policy(&format!("stored: {{action: Delete}}\n{HOUR}"));
     let orphan = Case::new(child(finished("Complete", DAY, json!({}))));
     assert_eq!(told(&orphan.judge(&delete)), "count unknown-cronjob");
+    // It never will be due, and is nothing to the brake.
+    assert!(!orphan.judge(&delete).is_unknown(false));
+    // Unless its CronJob is there and cannot be read.
+    assert!(orphan.judge(&delete).is_unknown(true));
+    let running = Case::new(child(job(json!({}))));
+    assert!(!running.judge(&delete).is_unknown(true));
 }
 
 #[test]

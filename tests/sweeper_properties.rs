@@ -6,10 +6,11 @@
 #[expect(dead_code, reason = "shared with the tests of the decision")]
 mod stored;
 
-use curfew::batch::{Finish, Kind, Object, Outcome};
-use curfew::policy::decide::Verdict;
+use curfew::admission::patch;
+use curfew::batch::{Finish, Kind, Map, Object, Outcome};
+use curfew::policy::decide::{Input, Operation, Verdict};
 use curfew::policy::{Action as Stored, Mode, Policy};
-use curfew::sweeper::{Action, Change, Judgement};
+use curfew::sweeper::{Action, Change, Judgement, Reason};
 use jiff::{SignedDuration, Timestamp};
 use proptest::prelude::*;
 use serde_json::{Value as Json, json};
@@ -244,6 +245,60 @@ fn changes(judgement: &Judgement<'_>) -> Vec<Change> {
     judgement.actions.iter().filter_map(change).collect()
 }
 
+/// A new Job as admission leaves it.
+fn admitted(policy: &Policy, case: &Case) -> Json {
+    let read = |json| Object::from_json(Kind::Job, json).unwrap();
+    let object = read(&case.object);
+    let cronjob = case.cronjob.as_ref().map(|it| Object::from_json(Kind::CronJob, it).unwrap());
+    let labels: Option<Map<'_>> =
+        case.namespace_labels.as_ref().map(|labels| labels.iter().copied().collect());
+    let decision = policy.decide(&Input {
+        operation: Operation::Create,
+        object: &object,
+        old: None,
+        cronjob: cronjob.as_ref(),
+        namespace: &case.namespace,
+        namespace_labels: labels.as_ref(),
+        own_namespace: Some("curfew"),
+        now: case.now,
+    });
+    let mut after = case.object.clone();
+    if decision.mode == Mode::Enforce {
+        json_patch::patch(&mut after, &patch::operations(&decision, &object)).unwrap();
+    }
+    after
+}
+
+/// A stored Job after everything that the sweeper writes to it; `None` where it ends it.
+fn swept(policy: &Policy, mut case: Case) -> Option<Case> {
+    for _ in 0..3 {
+        let judgement = case.judge(policy);
+        if judgement.actions.iter().any(|action| matches!(action, Action::Delete { .. })) {
+            return None;
+        }
+        for change in changes(&judgement) {
+            json_patch::merge(&mut case.object, &change.merge_patch());
+        }
+    }
+    Some(case)
+}
+
+/// Whether the one Job, once it has ended, is not deleted before the other, by the sweeper or by its own
+/// TTL.
+fn lives_as_long(one: &Case, other: &Case, policy: &Policy, outcome: &str, ago: i64) -> bool {
+    let [one, other] = [one, other].map(|case| {
+        let at = case.now - SignedDuration::from_secs(ago);
+        let mut case = case.clone();
+        case.object["status"] = json!({"conditions": [
+            {"type": outcome, "status": "True", "lastTransitionTime": at.to_string()}]});
+        // Nothing is left of a Job that is deleted, and of one without a TTL there is no end.
+        swept(policy, case).map_or(-1, |case| {
+            case.object["spec"]["ttlSecondsAfterFinished"].as_i64().unwrap_or(i64::MAX)
+        })
+    });
+    one >= other || other <= ago
+}
+
 /// Whether a Job is finished, in other words than those of the code.
 fn is_finished(job: &Json) -> bool {
     job["status"]["conditions"].as_array().is_some_and(|conditions| {
@@ -374,6 +429,44 @@ proptest! {
         }
     }
 
+    /// A Job that came before its namespace was known ends as one does that came later, or lives longer:
+    /// under the same policy, and under the next one once the sweeper has met it.
+    #[test]
+    fn an_entry_alone_shortens_no_life(
+        policies in (any_policy(), any_policy()),
+        cases in many_cases(),
+        outcome in prop::sample::select(vec!["Complete", "Failed"]),
+        ago in 0_i64..400_000,
+    ) {
+        for mut case in cases {
+            let labels = case.namespace_labels.take().unwrap_or_default();
+            case.object["spec"].as_object_mut().unwrap().remove("ttlSecondsAfterFinished");
+            case.object["metadata"].as_object_mut().unwrap().remove("deletionTimestamp");
+            case.object["metadata"]["resourceVersion"] = json!("7");
+            case.object["status"] = json!({});
+            case.flapping = false;
+            let known = Case { namespace_labels: Some(labels.clone()), ..case.clone() };
+            let sent = case.object.clone();
+            let [mut late, mut early] = [&known, &case].map(|case| {
+                let object = admitted(&policies.0, case);
+                Case { object, namespace_labels: Some(labels.clone()), ..case.clone() }
+            });
+            if early.object["metadata"].to_string().contains("unknown-namespace") {
+                let judged = early.judge(&policies.0).decision;
+                prop_assert_eq!(&early.object["spec"], &sent["spec"]);
+                prop_assert_eq!(judged.mode, Mode::Enforce);
+                prop_assert!(judged.verdict != Verdict::Guarded);
+            }
+            prop_assert!(lives_as_long(&early, &late, &policies.0, outcome, ago));
+            // Once it was met by a sweeper that may write to what is ours.
+            let judged = early.judge(&policies.0);
+            if judged.stored >= Stored::Marked && *judged.reason() != Reason::NotSelected {
+                [late, early] = [late, early].map(|case| swept(&policies.0, case).unwrap());
+                prop_assert!(lives_as_long(&early, &late, &policies.1, outcome, ago));
+            }
+        }
+    }
+
     /// Pruning: only finished, unprotected children whose turn it is, and never below the limit.
     #[test]
     fn a_family_is_never_pruned_below_its_limit(
@@ -392,7 +485,7 @@ proptest! {
             job["metadata"]["uid"] = json!(format!("u-{position}"));
             job
         }).collect();
-        let case = Case { children: Some(family.clone()), ..Case::new(owner) };
+        let case = Case { children: family.clone(), ..Case::new(owner) };
         let judgement = case.judge(&policy);
         let mut gone = [0_usize; 2];
         for action in &judgement.actions {

@@ -137,7 +137,8 @@ fn the_sweeper_deletes_and_writes_none() {
             let view = View {
                 object: &object,
                 cronjob: None,
-                children: None,
+                children: &[],
+                is_whole: true,
                 namespace: "shop",
                 namespace_labels: None,
                 own_namespace: None,
@@ -171,7 +172,8 @@ fn nobody_rewrites_what_the_author_of_a_cronjob_wrote() {
         let view = View {
             object: &object,
             cronjob: None,
-            children: Some(&[]),
+            children: &[],
+            is_whole: true,
             namespace: "shop",
             namespace_labels: None,
             own_namespace: None,

@@ -41,7 +41,11 @@ impl Finish {
             if &*condition.status != "True" {
                 return None;
             }
-            let at = condition.last_transition_time.as_deref().and_then(|time| time.parse().ok());
+            // The API stores whole seconds, and cuts off what is more.
+            let at = condition.last_transition_time.as_deref().and_then(|time| {
+                let time: Timestamp = time.parse().ok()?;
+                Timestamp::from_second(time.as_second()).ok()
+            });
             Some(Self { outcome, at })
         })
     }

@@ -4,12 +4,12 @@
 //! beside the object, in any order, and one pass over the bytes must do. [`Object`] is a `Wire`
 //! that can be judged: it has the kind and the parts without which there is nothing to decide.
 
-use serde::Deserialize;
 use serde::de::IgnoredAny;
+use serde::{Deserialize, Deserializer};
 
 use super::decoding::decode;
 use super::owner::OwnerReference;
-use super::{Kind, Map, Text};
+use super::{Kind, Map, Text, mapping, room};
 
 /// A Job or a `CronJob` that can be judged.
 #[derive(Clone, Debug)]
@@ -21,13 +21,20 @@ pub struct Object<'a> {
 }
 
 /// A Job or a `CronJob` as it came over the wire.
-#[derive(Clone, Debug, Default, Deserialize)]
+#[derive(Clone, Debug, Default)]
 pub struct Wire<'a> {
-    #[serde(borrow)]
     metadata: Option<Metadata<'a>>,
-    #[serde(borrow)]
     spec: Option<Spec<'a>>,
-    #[serde(borrow)]
+    status: Option<Status<'a>>,
+}
+
+#[derive(Deserialize)]
+struct WireFields<'a> {
+    #[serde(borrow, default, deserialize_with = "mapping::optional")]
+    metadata: Option<Metadata<'a>>,
+    #[serde(borrow, default, deserialize_with = "mapping::optional")]
+    spec: Option<Spec<'a>>,
+    #[serde(borrow, default, deserialize_with = "mapping::optional")]
     status: Option<Status<'a>>,
 }
 
@@ -67,11 +74,11 @@ pub struct Metadata<'a> {
     /// As `labels`.
     #[serde(borrow)]
     pub annotations: Option<Map<'a>>,
-    #[serde(borrow)]
+    #[serde(borrow, default, deserialize_with = "room::list")]
     pub owner_references: Option<Vec<OwnerReference<'a>>>,
-    #[serde(borrow)]
+    #[serde(borrow, default, deserialize_with = "room::list")]
     pub finalizers: Option<Vec<Text<'a>>>,
-    #[serde(borrow)]
+    #[serde(borrow, default, deserialize_with = "room::list")]
     pub managed_fields: Option<Vec<ManagedFields<'a>>>,
     /// The bytes of annotations that the object has and this view leaves out: none where it was read
     /// as it came over the wire.
@@ -85,7 +92,7 @@ pub struct Metadata<'a> {
 pub struct Spec<'a> {
     pub ttl_seconds_after_finished: Option<i64>,
     pub active_deadline_seconds: Option<i64>,
-    #[serde(borrow)]
+    #[serde(borrow, default, deserialize_with = "mapping::optional")]
     pub template: Option<PodTemplate<'a>>,
 
     #[serde(borrow)]
@@ -95,7 +102,7 @@ pub struct Spec<'a> {
     pub starting_deadline_seconds: Option<i64>,
     pub successful_jobs_history_limit: Option<i64>,
     pub failed_jobs_history_limit: Option<i64>,
-    #[serde(borrow)]
+    #[serde(borrow, default, deserialize_with = "mapping::optional")]
     pub job_template: Option<JobTemplate<'a>>,
 }
 
@@ -103,9 +110,9 @@ pub struct Spec<'a> {
 #[derive(Clone, Debug, Default, Deserialize)]
 pub struct JobTemplate<'a> {
     /// Boxed, as in the Pod template: objects are moved about, and most templates have none.
-    #[serde(borrow)]
+    #[serde(borrow, default, deserialize_with = "mapping::optional")]
     pub metadata: Option<Box<Metadata<'a>>>,
-    #[serde(borrow)]
+    #[serde(borrow, default, deserialize_with = "mapping::optional")]
     pub spec: Option<TemplateSpec<'a>>,
 }
 
@@ -115,14 +122,14 @@ pub struct JobTemplate<'a> {
 pub struct TemplateSpec<'a> {
     pub ttl_seconds_after_finished: Option<i64>,
     pub active_deadline_seconds: Option<i64>,
-    #[serde(borrow)]
+    #[serde(borrow, default, deserialize_with = "mapping::optional")]
     pub template: Option<PodTemplate<'a>>,
 }
 
 /// What we read of a Pod template: its labels stand in where a Job has none of its own.
 #[derive(Clone, Debug, Default, Deserialize)]
 pub struct PodTemplate<'a> {
-    #[serde(borrow)]
+    #[serde(borrow, default, deserialize_with = "mapping::optional")]
     pub metadata: Option<Box<Metadata<'a>>>,
 }
 
@@ -132,7 +139,7 @@ pub struct PodTemplate<'a> {
 pub struct Status<'a> {
     #[serde(borrow)]
     pub start_time: Option<Text<'a>>,
-    #[serde(borrow)]
+    #[serde(borrow, default, deserialize_with = "room::list")]
     pub conditions: Option<Vec<Condition<'a>>>,
     /// Of a `CronJob`: the last start that is written down.
     #[serde(borrow)]
@@ -195,6 +202,15 @@ pub struct OwnedTemplate {
 pub struct OwnedTemplateSpec {
     #[serde(rename = "f:ttlSecondsAfterFinished")]
     pub ttl: Option<IgnoredAny>,
+}
+
+// === impl Wire ===
+
+impl<'de: 'a, 'a> Deserialize<'de> for Wire<'a> {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        let WireFields { metadata, spec, status } = mapping::strict(deserializer)?;
+        Ok(Self { metadata, spec, status })
+    }
 }
 
 // === impl Object ===

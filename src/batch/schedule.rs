@@ -56,6 +56,8 @@ pub enum ScheduleError {
          blanks around"
     )]
     Macro { text: String },
+    #[error("the schedule is longer than {} bytes", Schedule::LONGEST)]
+    TooLong,
     #[error(transparent)]
     Zone(#[from] ZoneError),
     #[error("`{text}` names a time zone and nothing else; put a blank and the five fields behind")]
@@ -93,10 +95,18 @@ impl Schedule {
     /// Reads a schedule as `ParseStandard` of robfig/cron does, to the letter.
     ///
     /// This is what the API server checks, with one exception that [`Self::mentions_zone`] finds:
-    /// a `TZ=` or `CRON_TZ=` in front parses, but is not allowed in a new `CronJob`.
+    /// a `TZ=` or `CRON_TZ=` in front parses, but is not allowed in a new `CronJob`. What is longer
+    /// than [`Self::LONGEST`] is refused here alone.
     pub fn parse(text: &str) -> Result<Self, ScheduleError> {
+        if text.len() > Self::LONGEST {
+            return Err(ScheduleError::TooLong);
+        }
         parse::schedule(text)
     }
+
+    /// In bytes. Every number of all five fields, written out, takes less than half of it; the API
+    /// server takes a megabyte of repetitions, of each `CronJob`, which nobody is to hold for long.
+    pub const LONGEST: usize = 1024;
 
     /// Whether the text has the two letters `TZ` anywhere: the API server then refuses it, unless
     /// the stored schedule has them already, and the controller ignores `timeZone`.

@@ -9,7 +9,9 @@ use std::fmt;
 use std::ops::Deref;
 use std::sync::OnceLock;
 
-use serde::de::{Deserialize, Deserializer, MapAccess, Visitor};
+use serde::de::{Deserialize, Deserializer, Error, MapAccess, Visitor};
+
+use super::room;
 
 /// A string that borrows from its source where it can.
 #[derive(Clone, Debug, Default, Eq, Ord, PartialEq, PartialOrd)]
@@ -59,7 +61,8 @@ impl<'de: 'a, 'a> Deserialize<'de> for Text<'a> {
                 Ok(Text(Cow::Borrowed(text)))
             }
 
-            fn visit_str<E>(self, text: &str) -> Result<Self::Value, E> {
+            fn visit_str<E: Error>(self, text: &str) -> Result<Self::Value, E> {
+                room::take(text.len())?;
                 Ok(Text(Cow::Owned(text.to_owned())))
             }
 
@@ -89,6 +92,12 @@ impl Map<'_> {
     /// The entries in the order of the source.
     pub fn iter(&self) -> impl Iterator<Item = (&str, &str)> {
         self.entries.iter().map(|(key, value)| (&**key, &**value))
+    }
+
+    /// The entries that count, in the order of their keys.
+    pub fn by_key(&self) -> impl Iterator<Item = (&str, &str)> {
+        let entry = |at: &u32| &self.entries[*at as usize];
+        self.sorted().iter().map(entry).map(|(key, value)| (&**key, &**value))
     }
 
     /// Whether the map has no entries.
@@ -166,9 +175,9 @@ impl<'de: 'a, 'a> Deserialize<'de> for Map<'a> {
             }
 
             fn visit_map<A: MapAccess<'de>>(self, mut access: A) -> Result<Self::Value, A::Error> {
-                let mut entries = Vec::with_capacity(access.size_hint().unwrap_or(4).min(64));
+                let mut entries = Vec::new();
                 while let Some(entry) = access.next_entry()? {
-                    entries.push(entry);
+                    room::push(&mut entries, entry)?;
                 }
                 Ok(Map { entries, sorted: OnceLock::new() })
             }

@@ -6,13 +6,13 @@
 use std::time::Duration;
 
 use super::connection::Connection;
-use super::live::lease::{self, NoLease, Which};
+use super::live::lease::{self, Lease, NoLease, Which};
 use super::live::{Live, block_on};
 use super::printer::Printer;
 use super::{Exit, Invalid};
 use crate::clock;
-use crate::sweeper::PlanId;
-use crate::sweeper::brake::{Approval, Hold};
+use crate::sweeper::brake::Approval;
+use crate::sweeper::{PlanId, Status};
 
 /// Let the sweeper go on with what its brake holds
 ///
@@ -50,7 +50,7 @@ impl Approve {
         block_on(async {
             let live = Live::connect(&connection).await?;
             let lease = which.find(&live).await.map_err(NoLease::into_error)?;
-            check(&plan, &lease.brake().holds)?;
+            check(&plan, &shown(&lease))?;
             let before = Approval::parse(lease.annotation(Approval::ANSWER));
             let written = lease.annotate(&live, Approval::REQUEST, &plan.to_string()).await;
             written.map_err(|error| error.about("cannot write to the Lease"))?;
@@ -86,16 +86,17 @@ impl Approve {
     }
 }
 
-/// Whether anything of this id is held. How many that is by now only the leader can say.
-fn check(plan: &PlanId, holds: &[Hold]) -> Result<(), Invalid> {
-    let id = |hold: &Hold| PlanId {
-        revision: hold.revision.clone(),
-        cutoff: hold.cutoff.as_second(),
-        count: hold.count,
-    };
-    let ids: Vec<PlanId> = holds.iter().map(id).collect();
-    let same = |other: &PlanId| other.revision == plan.revision && other.cutoff == plan.cutoff;
-    if ids.iter().any(same) {
+/// What can be approved: the holds, and a revision that the leader has not decided about.
+fn shown(lease: &Lease) -> Vec<PlanId> {
+    let said = Status::parse(lease.annotation(Status::ANNOTATION)).unwrap_or_default();
+    let undecided = said.brake.into_iter().filter(|waiting| waiting.unknown.is_some());
+    let holds = lease.brake().holds;
+    holds.iter().map(PlanId::of).chain(undecided.map(|waiting| waiting.plan)).collect()
+}
+
+/// Whether anything of this id waits. How many Jobs that is by now only the leader can say.
+fn check(plan: &PlanId, ids: &[PlanId]) -> Result<(), Invalid> {
+    if ids.iter().any(|other| other.is_same_plan(plan)) {
         return Ok(());
     }
     let held: Vec<String> = ids.iter().map(ToString::to_string).collect();
@@ -111,11 +112,13 @@ const BETWEEN: Duration = Duration::from_millis(500);
 #[cfg(test)]
 mod tests {
     use super::check;
+    use crate::sweeper::PlanId;
     use crate::sweeper::brake::Memory;
 
     #[rstest::rstest]
     #[case::it("r1-1795213200-1300", None)]
     #[case::counted_anew("r1-1795213200-1299", None)]
+    #[case::of_one_namespace("r1-1795213200-1300-team-a", Some("what is: r1-1795213200-1300"))]
     #[case::another_revision("r2-1795213200-1300", Some("what is: r1-1795213200-1300"))]
     #[case::another_cutoff("r1-1795213201-1300", Some("what is: r1-1795213200-1300"))]
     fn what_is_held(#[case] id: &str, #[case] expected: Option<&str>) {
@@ -124,8 +127,9 @@ mod tests {
                 "horizon": "2026-11-20T23:20:00Z", "cause": "policy", "count": 1300}]}"#,
         ));
         assert_eq!(memory.holds[0].cutoff.as_second(), 1_795_213_200);
+        let ids: Vec<PlanId> = memory.holds.iter().map(PlanId::of).collect();
         let id = id.parse().unwrap();
-        let error = check(&id, &memory.holds).err().map(|error| error.to_string());
+        let error = check(&id, &ids).err().map(|error| error.to_string());
         match (error, expected) {
             (None, None) => {}
             (Some(error), Some(expected)) => {

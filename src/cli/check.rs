@@ -92,7 +92,7 @@ fn answer<'a>(policy: Option<&'a Policy>, findings: &'a [Diagnostic]) -> Answer<
         let Diagnostic { severity, code, file, line, column, span: _, message, mend } = diagnostic;
         let (line, column) = (*line, *column);
         let mend = mend.as_deref();
-        Finding { severity: word(*severity), code, file, line, column, message, mend }
+        Finding { severity: severity.as_str(), code, file, line, column, message, mend }
     };
     Answer {
         name: policy.map(|policy| policy.name.as_str()),
@@ -116,7 +116,7 @@ fn text(
     }
     let counted = |severity| {
         let number = count(findings, severity);
-        format!("{number} {}{}", word(severity), if number == 1 { "" } else { "s" })
+        format!("{number} {}{}", severity.as_str(), if number == 1 { "" } else { "s" })
     };
     let (errors, warnings) = (counted(Severity::Error), counted(Severity::Warning));
     printer.talk(match policy {
@@ -130,11 +130,4 @@ fn text(
 
 fn count(findings: &[Diagnostic], severity: Severity) -> usize {
     findings.iter().filter(|finding| finding.severity == severity).count()
-}
-
-const fn word(severity: Severity) -> &'static str {
-    match severity {
-        Severity::Error => "error",
-        Severity::Warning => "warning",
-    }
 }

@@ -172,7 +172,7 @@ struct Traced {
     #[serde(skip_serializing_if = "Option::is_none")]
     missed: Option<String>,
     /// The settings for which this rule was the first.
-    supplies: Vec<&'static str>,
+    supplies: Vec<String>,
 }
 
 /// A setting, as it is and as it shall be.
@@ -392,7 +392,7 @@ impl Explanation {
             now: question.now,
             policy: policy.name.clone(),
             revision: policy.revision.clone(),
-            mode: supplied::mode(mode),
+            mode: mode.as_str(),
             why: why(&verdict),
             verdict: verdict.as_str(),
             guards: guards.iter().map(Hit::new).collect(),
@@ -429,8 +429,7 @@ impl Explanation {
 impl Hit {
     fn new(hit: &GuardHit) -> Self {
         let GuardHit { guard, setting, evidence } = hit;
-        let setting = supplied::guard(*setting);
-        Self { guard: guard.as_str(), setting, evidence: evidence.clone() }
+        Self { guard: guard.as_str(), setting: setting.as_str(), evidence: evidence.clone() }
     }
 }
 
@@ -473,10 +472,7 @@ fn why(verdict: &Verdict) -> Option<String> {
         Verdict::Considered => return None,
         Verdict::Exempt(by) => format!("{by} exempts it: it stays as its author wrote it"),
         Verdict::Guarded => {
-            format!(
-                "a guard is on {}: it stays as its author wrote it",
-                supplied::guard(Guard::Skip)
-            )
+            format!("a guard is on {}: it stays as its author wrote it", Guard::Skip.as_str())
         }
         Verdict::NeverConsidered(why) => format!("never considered: {why}"),
         Verdict::Off => "the mode is Off".to_owned(),

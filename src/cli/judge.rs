@@ -20,7 +20,7 @@ use crate::admission::patch;
 use crate::batch::decoding::decode;
 use crate::batch::namespace::{self as namespaces, Labels};
 use crate::batch::{Kind, Object, defaulting};
-use crate::policy::decide::{Decision, Input, Operation, Verdict};
+use crate::policy::decide::{Decision, Input, Operation, RecordChange, Verdict};
 use crate::policy::matching::RuleTrace;
 use crate::policy::rule::{Mode, Policy};
 
@@ -159,7 +159,11 @@ impl World {
             own_namespace: self.own_namespace.as_deref(),
             now,
         };
-        let decision = policy.decide(&input);
+        let mut decision = policy.decide(&input);
+        // Only the manifests do not tell the labels: a cluster knows its namespaces.
+        if decision.verdict == Verdict::UnknownNamespace {
+            decision.own_record = RecordChange::Keep;
+        }
         let patch = match decision.mode {
             Mode::Enforce => patch::operations(&decision, &object),
             Mode::DryRun | Mode::Off => Patch(Vec::new()),

@@ -19,6 +19,7 @@ use serde_json::Value as Json;
 
 use super::connection::Connection;
 use crate::cluster::connect::{Cluster, Habit};
+use crate::cluster::listing::{Listing, MOST};
 use crate::cluster::write::MANAGER;
 use crate::telemetry::chain;
 
@@ -48,14 +49,6 @@ pub enum Unread {
     /// No answer, or one that helps nobody.
     #[error("{0}")]
     Failed(String),
-}
-
-/// A page of a list.
-#[derive(Debug)]
-pub struct Page {
-    pub items: Vec<Json>,
-    /// About how many come after it, where the API server says so.
-    pub left: u64,
 }
 
 /// Runs what a command does at a cluster. Commands are short and do one thing after the other:
@@ -97,8 +90,9 @@ impl Live {
         self.call(Request::new(collection).get(name, &GetParams::default())).await
     }
 
-    /// Reads a collection page by page, all of the same moment. Whoever takes the pages must
-    /// forget them where a later one is an error: a part is not the whole.
+    /// Reads a collection object by object, all of the same moment, each with about how many come
+    /// after it, where the API server says so. Whoever takes the objects must forget them
+    /// where a later one is an error: a part is not the whole.
     ///
     /// # Errors
     /// Where a page cannot be read.
@@ -106,22 +100,16 @@ impl Live {
         &self,
         collection: &str,
         narrowed: &ListParams,
-        mut each: impl FnMut(Page),
+        mut each: impl FnMut(Json, u64),
     ) -> Result<(), Unread> {
-        let mut parameters = ListParams { limit: Some(PAGE), ..narrowed.clone() };
+        let client = self.cluster.client.clone();
+        let mut listing = Listing::new(client, collection, narrowed, MOST);
         loop {
-            let mut list = self.call(Request::new(collection).list(&parameters)).await?;
-            let Json::Array(items) = list["items"].take() else {
-                return Err(Unread::Failed(format!("{collection} is answered with no list")));
-            };
-            let metadata = &list["metadata"];
-            let left = metadata["remainingItemCount"].as_u64().unwrap_or_default();
-            let next = metadata["continue"].as_str().filter(|token| !token.is_empty());
-            parameters.continue_token = next.map(str::to_owned);
-            each(Page { items, left });
-            if parameters.continue_token.is_none() {
-                return Ok(());
-            }
+            let next = tokio::time::timeout(LIMIT, listing.next()).await;
+            let next = next.map_err(|_late| self.late())?;
+            let Some(json) = next.map_err(|error| Unread::of(&error))? else { return Ok(()) };
+            let object = serde_json::from_str(json).map_err(|e| Unread::Failed(chain(&e)))?;
+            each(object, listing.left());
         }
     }
 
@@ -131,7 +119,7 @@ impl Live {
     /// As [`Live::list`].
     pub async fn all(&self, collection: &str, narrowed: &ListParams) -> Result<Vec<Json>, Unread> {
         let mut all = Vec::new();
-        self.list(collection, narrowed, |mut page| all.append(&mut page.items)).await?;
+        self.list(collection, narrowed, |object, _left| all.push(object)).await?;
         Ok(all)
     }
 
@@ -157,10 +145,12 @@ impl Live {
         let request = request.map_err(|error| Unread::Nonsense(chain(&error)))?;
         match tokio::time::timeout(LIMIT, self.cluster.client.request(request)).await {
             Ok(answer) => answer.map_err(|error| Unread::of(&error)),
-            Err(_late) => {
-                Err(Unread::Failed(format!("no answer from {} within {LIMIT:?}", self.cluster.url)))
-            }
+            Err(_late) => Err(self.late()),
         }
+    }
+
+    fn late(&self) -> Unread {
+        Unread::Failed(format!("no answer from {} within {LIMIT:?}", self.cluster.url))
     }
 }
 
@@ -187,8 +177,5 @@ impl Unread {
 /// The collection of namespaces.
 pub const NAMESPACES: &str = "/api/v1/namespaces";
 
-/// Of a list, as the sweeper takes it.
-const PAGE: u32 = 500;
-
-/// For one call: a page of large objects takes a while over a slow line.
+/// For one call, or the next object of a list: a large one takes a while over a slow line.
 const LIMIT: Duration = Duration::from_secs(60);

@@ -59,7 +59,8 @@ impl std::fmt::Display for Table {
 
 /// How long ago, for a table: two units are enough.
 pub fn short(seconds: i64) -> String {
-    let Some(whole) = Seconds::new(seconds.abs()) else { return seconds.to_string() };
+    // More than 68 years: a certificate may be good for two thousand.
+    let Some(whole) = Seconds::new(seconds.abs()) else { return format!("{}d", seconds / 86_400) };
     let step = match whole.get() {
         0..3_600 => 1,
         3_600..86_400 => 60,
@@ -102,7 +103,13 @@ pub fn yaml(value: &impl Serialize) -> Result<String, serde_yaml::Error> {
 
 #[cfg(test)]
 mod tests {
-    use super::Table;
+    use super::{Table, short};
+
+    #[test]
+    fn an_age_has_two_units() {
+        let ages = [0, 61, 3_661, 90_061, -90_061, 65_294_136_019].map(short);
+        assert_eq!(ages, ["0s", "1m1s", "1h1m", "1d1h", "-1d1h", "755719d"]);
+    }
 
     #[test]
     fn a_table_looks_like_one_of_kubectl() {

@@ -20,9 +20,10 @@ pub fn diagnostics(list: &[Diagnostic], sources: &[Source], color: bool) -> Stri
 }
 
 fn one(diagnostic: &Diagnostic, text: Option<&str>, color: bool) -> String {
-    let (word, style, level) = match diagnostic.severity {
-        Severity::Error => ("error", DEFAULT_ERROR_STYLE, Level::ERROR),
-        Severity::Warning => ("warning", DEFAULT_WARNING_STYLE, Level::WARNING),
+    let word = diagnostic.severity.as_str();
+    let (style, level) = match diagnostic.severity {
+        Severity::Error => (DEFAULT_ERROR_STYLE, Level::ERROR),
+        Severity::Warning => (DEFAULT_WARNING_STYLE, Level::WARNING),
     };
     let (style, bold) =
         if color { (style, Style::new().effects(Effects::BOLD)) } else { <_>::default() };

@@ -4,6 +4,7 @@
 //! has been looked at, and a plan is run by [`run`]. Assembly stands here and nowhere else.
 
 mod cluster;
+mod descriptors;
 mod greeting;
 mod reloading;
 mod run;

@@ -25,7 +25,7 @@ use super::printer::Printer;
 use super::{Exit, Invalid, output};
 use crate::clock;
 use crate::scheduler::status::Status as Scheduled;
-use crate::sweeper::brake::{Approval, Cause, Hold};
+use crate::sweeper::brake::{Approval, Hold, Share, Waiting};
 use crate::sweeper::{PlanId, Status as Said};
 
 /// Show how webhook, replicas, sweeper, scheduler and brake are doing in a cluster
@@ -114,6 +114,12 @@ struct Held {
     count: usize,
     /// They had finished by then.
     cutoff: Timestamp,
+    /// The leader has not decided yet whether to hold them: too many cannot be judged.
+    undecided: bool,
+    /// The namespaces with the most of them, as the leader counted last.
+    who: Vec<Share>,
+    /// Further namespaces.
+    others: usize,
     /// Somebody has asked, and no leader has answered yet.
     requested: bool,
 }
@@ -188,7 +194,8 @@ impl Report {
         let scheduler = lease
             .as_ref()
             .and_then(|lease| Scheduled::parse(lease.annotation(Scheduled::ANNOTATION)));
-        let brake = lease.as_ref().map(Held::all).unwrap_or_default();
+        let waiting = sweeper.as_ref().map(|said| &*said.brake).unwrap_or_default();
+        let brake = lease.as_ref().map(|lease| Held::all(lease, waiting)).unwrap_or_default();
         let cluster = live.cluster.url.clone();
         let known = webhooks.known().map(Vec::as_slice).unwrap_or_default();
         let replicas =
@@ -236,27 +243,50 @@ impl Leader {
 // === impl Held ===
 
 impl Held {
-    fn all(lease: &Lease) -> Vec<Self> {
+    /// The holds on the Lease, and what the leader says to be undecided, which no Lease keeps.
+    fn all(lease: &Lease, waiting: &[Waiting]) -> Vec<Self> {
         let requested: Option<PlanId> =
             lease.annotation(Approval::REQUEST).and_then(|id| id.parse().ok());
         let held = |hold: &Hold| {
-            let plan = PlanId {
-                revision: hold.revision.clone(),
-                cutoff: hold.cutoff.as_second(),
-                count: hold.count,
-            };
-            Self {
-                cause: match &hold.cause {
-                    Cause::Namespace(name) => format!("the labels of namespace {name} changed"),
-                    Cause::Policy => format!("policy revision {} is new", hold.revision),
-                },
-                count: hold.count,
-                cutoff: hold.cutoff,
-                requested: requested.as_ref() == Some(&plan),
-                plan,
-            }
+            let plan = PlanId::of(hold);
+            let said = waiting.iter().find(|waiting| waiting.plan.is_same_plan(&plan));
+            let cause = hold.cause.text(&hold.revision);
+            Self::new(plan, cause, hold.cutoff, said)
         };
-        lease.brake().holds.iter().map(held).collect()
+        let undecided = |waiting: &Waiting| {
+            let unknown = waiting.unknown?;
+            let plan = waiting.plan.clone();
+            let revision = &plan.revision;
+            let cause = format!(
+                "policy revision {revision} is new, and {unknown} of them cannot be judged yet"
+            );
+            let cutoff = Timestamp::from_second(plan.cutoff).ok()?;
+            Some(Self { undecided: true, ..Self::new(plan, cause, cutoff, Some(waiting)) })
+        };
+        let mut all: Vec<Self> = lease.brake().holds.iter().map(held).collect();
+        all.extend(waiting.iter().filter_map(undecided));
+        for held in &mut all {
+            held.requested = requested.as_ref() == Some(&held.plan);
+        }
+        all
+    }
+
+    fn new(plan: PlanId, cause: String, cutoff: Timestamp, said: Option<&Waiting>) -> Self {
+        Self {
+            cause,
+            count: plan.count,
+            cutoff,
+            undecided: false,
+            who: said.map(|said| said.who.clone()).unwrap_or_default(),
+            others: said.map_or(0, |said| said.others),
+            requested: false,
+            plan,
+        }
+    }
+
+    /// The namespaces in a few words; nothing where the leader has not told.
+    fn who(&self) -> String {
+        Share::list(&self.who, self.others)
     }
 }
 

@@ -2,18 +2,33 @@
 //!
 //! A server that writes must not find a cluster by accident: [`Habit::Server`] takes what it is
 //! told, or the cluster that it runs in, and never a kubeconfig that lies about. Commands follow
-//! kubectl ([`Habit::Kubectl`]). Every client feeds a [`ServerClock`] and repeats nothing by
-//! itself: whoever calls decides about that.
+//! kubectl ([`Habit::Kubectl`]). Both go through the [`Proxy`] that kubectl would take. Every client
+//! feeds a [`ServerClock`] and repeats nothing by itself: whoever calls decides about that.
+
+mod failing;
+pub mod proxy;
+mod tunnel;
 
 use std::ffi::OsString;
 use std::path::{Path, PathBuf};
+use std::sync::Arc;
 use std::time::Duration;
 
 use http::{HeaderValue, header};
+use hyper_rustls::{
+    DefaultServerNameResolver, FixedServerNameResolver, HttpsConnector, ResolveServerName,
+};
+use hyper_timeout::TimeoutConnector;
+use hyper_util::client::legacy::connect::HttpConnector;
+use hyper_util::rt::TokioExecutor;
 use kube::Client;
-use kube::client::ClientBuilder;
+use kube::client::{Body, ClientBuilder, ConfigExt, RustlsTlsError};
 use kube::config::{Config, InClusterError, KubeConfigOptions, Kubeconfig, KubeconfigError};
+use tower::{BoxError, ServiceBuilder};
+use tower_http::trace::TraceLayer;
 
+use self::proxy::{BadProxy, Proxy};
+use self::tunnel::{Connector, Failed};
 use super::clock_offset::{self, ServerClock};
 
 /// A cluster, and the way to it.
@@ -24,6 +39,8 @@ pub struct Cluster {
     pub url: String,
     /// The namespace that the kubeconfig or the service account names.
     pub namespace: String,
+    /// What stands between us and the cluster.
+    pub proxy: Option<Proxy>,
     pub clock: ServerClock,
 }
 
@@ -76,6 +93,8 @@ pub enum ConnectError {
     Kubeconfig(#[source] KubeconfigError),
     #[error("cannot read the service account of this pod: {0}")]
     ServiceAccount(#[source] InClusterError),
+    #[error(transparent)]
+    Proxy(#[from] BadProxy),
     #[error("cannot make a client for {url}: {source}")]
     Client { url: String, source: kube::Error },
 }
@@ -90,45 +109,106 @@ impl Cluster {
     pub async fn connect(choice: &Choice, habit: Habit) -> Result<Self, ConnectError> {
         match Source::find(choice, habit, &Surroundings::of_process())? {
             Source::InCluster => {
-                Self::new(Config::incluster().map_err(ConnectError::ServiceAccount)?)
+                Self::new(Config::incluster().map_err(ConnectError::ServiceAccount)?, None)
             }
             Source::Files(files, context) => {
                 let merged = files.iter().try_fold(Kubeconfig::default(), |merged, file| {
                     merged.merge(Kubeconfig::read_from(file)?)
                 });
+                let mut kubeconfig = merged.map_err(ConnectError::Kubeconfig)?;
+                let named = proxy_url(&kubeconfig, context.as_deref());
+                let named = named.map(Proxy::named).transpose()?;
+                // kube reads the environment as well, refuses what Go takes, and is not asked.
+                for cluster in kubeconfig.clusters.iter_mut().filter_map(|it| it.cluster.as_mut()) {
+                    cluster.proxy_url = Some(NOT_ASKED.to_owned());
+                }
                 let options = KubeConfigOptions { context, ..KubeConfigOptions::default() };
-                let config = match merged {
-                    Ok(kubeconfig) => Config::from_custom_kubeconfig(kubeconfig, &options).await,
-                    Err(error) => Err(error),
-                };
-                Self::new(config.map_err(ConnectError::Kubeconfig)?)
+                let config = Config::from_custom_kubeconfig(kubeconfig, &options).await;
+                Self::new(config.map_err(ConnectError::Kubeconfig)?, named)
             }
         }
     }
 
-    /// A client for a configuration.
+    /// A client for a configuration, through the proxy that its kubeconfig names, or else the
+    /// environment. That of the configuration does not count: kube takes the environment for less,
+    /// and for every cluster.
     ///
     /// # Errors
     /// Where its certificates or credentials cannot be used.
-    pub fn new(mut config: Config) -> Result<Self, ConnectError> {
+    pub fn new(mut config: Config, named: Option<Proxy>) -> Result<Self, ConnectError> {
+        let variable = |name: &str| std::env::var(name).ok();
+        let proxy = match named {
+            Some(named) => Some(named),
+            None => Proxy::of_environment(&config.cluster_url, variable)?,
+        };
         let url = config.cluster_url.to_string().trim_end_matches('/').to_owned();
         let namespace = config.default_namespace.clone();
         // For audit logs, and as the manager of fields where a call names none.
         config.headers.push((header::USER_AGENT, HeaderValue::from_static(USER_AGENT)));
-        // A repeated write would go past the pace, and a 429 would not be seen.
-        config.default_retry = false;
         // For what has no time-out of its own: a list whose body stops coming, and a watch behind a
         // load balancer that has forgotten it, which would look healthy for ever.
         config.read_timeout = Some(SILENCE);
-        config.reset_reader_on_write = true;
         let clock = ServerClock::default();
-        let failed = |source| ConnectError::Client { url: url.clone(), source };
-        let client = ClientBuilder::try_from(config)
-            .map_err(failed)?
-            .with_layer(&clock_offset::Layer(clock.clone()))
-            .build();
-        Ok(Self { client, url, namespace, clock })
+        match client(&config, proxy.clone(), clock.clone()) {
+            Ok(client) => Ok(Self { client, url, namespace, proxy, clock }),
+            Err(source) => Err(ConnectError::Client { url, source }),
+        }
     }
+}
+
+/// What kube makes of a configuration, with a connection of our own: kube gives no user and
+/// password to a SOCKS proxy, and does not say what a proxy answered. Nothing is sent twice by
+/// itself: a repeated write would go past the pace, and a 429 would not be seen.
+fn client(
+    config: &Config,
+    proxy: Option<Proxy>,
+    clock: ServerClock,
+) -> Result<Client, kube::Error> {
+    let tls = Arc::new(config.rustls_client_config()?);
+    let names: Arc<dyn ResolveServerName + Send + Sync> = match config.tls_server_name.clone() {
+        Some(name) => {
+            let name = name.try_into().map_err(RustlsTlsError::InvalidServerName);
+            Arc::new(FixedServerNameResolver::new(name.map_err(kube::Error::RustlsTls)?))
+        }
+        None => Arc::new(DefaultServerNameResolver::default()),
+    };
+    let mut tcp = HttpConnector::new();
+    tcp.enforce_http(false);
+    // As kubectl, which trusts a proxy's certificate by the authority of the cluster, too.
+    let inner = HttpsConnector::new(tcp, Arc::clone(&tls), false, Arc::clone(&names));
+    let tunnel = Connector { inner, proxy: proxy.clone() };
+    let mut connector = TimeoutConnector::new(HttpsConnector::new(tunnel, tls, false, names));
+    connector.set_connect_timeout(Some(CONNECTING));
+    connector.set_read_timeout(config.read_timeout);
+    connector.set_write_timeout(config.write_timeout);
+    connector.set_reset_reader_on_write(true);
+    let failed = move |error: BoxError| -> BoxError {
+        match proxy.clone() {
+            Some(proxy) => Failed::new(proxy, CONNECTING, error).into(),
+            None => error,
+        }
+    };
+    let connector = ServiceBuilder::new().map_err(failed).service(connector);
+    let executor = TokioExecutor::new();
+    let http = hyper_util::client::legacy::Client::builder(executor).build::<_, Body>(connector);
+    let service = ServiceBuilder::new()
+        .layer(clock_offset::Layer(clock))
+        .layer(config.base_uri_layer())
+        .option_layer(config.auth_layer()?)
+        .layer(config.extra_headers_layer()?)
+        .layer(TraceLayer::new_for_http().on_failure(()))
+        .layer(failing::Layer::default())
+        .map_err(BoxError::from)
+        .service(http);
+    Ok(ClientBuilder::new(service, config.default_namespace.clone()).build())
+}
+
+/// The `proxy-url` for the cluster of a context, if it has one.
+fn proxy_url<'a>(kubeconfig: &'a Kubeconfig, context: Option<&'a str>) -> Option<&'a str> {
+    let name = context.or(kubeconfig.current_context.as_deref())?;
+    let context = kubeconfig.contexts.iter().find(|known| known.name == name)?.context.as_ref()?;
+    let cluster = kubeconfig.clusters.iter().find(|known| known.name == context.cluster)?;
+    cluster.cluster.as_ref()?.proxy_url.as_deref().filter(|url| !url.is_empty())
 }
 
 // === impl Choice ===
@@ -204,6 +284,12 @@ impl std::fmt::Debug for Cluster {
         f.debug_struct("Cluster").field("url", &self.url).finish_non_exhaustive()
     }
 }
+
+/// A proxy for kube to read.
+const NOT_ASKED: &str = "http://not-asked";
+
+/// For a connection to come about, with all that a proxy needs for it.
+const CONNECTING: Duration = Duration::from_secs(30);
 
 /// A connection that is silent for longer is given up: a watch says something every minute.
 const SILENCE: Duration = Duration::from_secs(75);

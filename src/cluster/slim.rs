@@ -21,7 +21,7 @@ mod wire;
 
 pub use cronjob::CronJob;
 pub use job::Job;
-pub use keep::Keep;
+pub use keep::{Keep, is_large_template};
 pub use meta::{Ending, Manager, Meta, Owner, Pairs, Uid, Version};
 pub use namespace::Namespace;
 pub use scheduling::{Listed, Scheduling};

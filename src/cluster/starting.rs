@@ -49,7 +49,7 @@ impl Starter {
         keep: &Keep,
     ) -> Result<Option<CronJob>, Outcome> {
         let path = format!("/apis/batch/v1/namespaces/{namespace}/cronjobs/{name}");
-        found(self.send(Method::GET, &path, None).await, &keep.with_templates())
+        found(self.send(Method::GET, &path, None).await, &keep.with_template())
     }
 
     /// Reads a Job; `None` where it is not there.

@@ -1,4 +1,4 @@
-//! Following a kind: list in pages, watch, and feed an [`Index`].
+//! Following a kind: list it object by object, watch it, and feed an [`Index`].
 //!
 //! [`follow`] runs until it is told to stop. What it meets is folded into three calls: `apply`,
 //! `delete` and `reset`. A reset is given only with a complete list: whatever interrupts one, a
@@ -10,20 +10,23 @@
 //! it is called between two events of the stream.
 
 mod fold;
+mod source;
 
+use std::collections::HashSet;
 use std::fmt;
 use std::sync::Arc;
 
 use futures::StreamExt;
 use k8s_openapi::Resource;
 use kube::Api;
-use kube::runtime::WatchStreamExt;
-use kube::runtime::watcher::{self, watcher};
+use kube::runtime::watcher;
 use tokio::sync::watch;
 use tokio_util::sync::CancellationToken;
 
 use self::fold::Fold;
+use self::source::Source;
 use super::slim::{Keep, Key, Slim, Wire};
+use crate::telemetry::chain;
 
 /// What a watch feeds.
 pub trait Index<T>: Send {
@@ -51,8 +54,9 @@ pub struct Health {
     pub lists: u64,
     /// How often something went wrong.
     pub errors: u64,
-    /// How many objects of the cluster cannot be decoded just now.
-    pub undecodable: usize,
+    /// The objects of the cluster that cannot be decoded just now. Whoever misses one of them in
+    /// the index finds it here.
+    pub undecodable: Arc<HashSet<Key>>,
 }
 
 /// Where a watch stands.
@@ -82,7 +86,7 @@ pub async fn follow<K: Slim>(
     // Once nobody can ask for more, that arm of the loop has nothing to wait for.
     let mut may_ask = true;
     loop {
-        let mut stream = std::pin::pin!(watcher(api.clone(), config()).default_backoff());
+        let mut stream = std::pin::pin!(Source::new(api.clone()).events());
         health.send_modify(|health| health.state = State::Listing);
         loop {
             let event = tokio::select! {
@@ -101,44 +105,21 @@ pub async fn follow<K: Slim>(
             };
             match event {
                 Some(Ok(event)) => fold.event(event, &health),
-                Some(Err(error)) => {
-                    let relist = must_list_again(&error);
-                    failed::<K>(&error, &health);
-                    if relist {
-                        // A new stream begins with a fresh back-off, so the pause is made here.
-                        tokio::select! {
-                            biased;
-                            () = stop.cancelled() => return,
-                            () = tokio::time::sleep(BEFORE_LIST) => break,
-                        }
-                    }
-                }
-                // The stream of a watcher has no end.
+                Some(Err(error)) => failed::<K>(&error, &health),
+                // The stream has no end.
                 None => break,
             }
         }
     }
 }
 
-fn config() -> watcher::Config {
-    watcher::Config::default().page_size(PAGE)
-}
-
-/// Whether the watcher would ask for the same lost version for ever: it lists again on a 410 in
-/// the stream, as kube-apiserver sends it, and not on one in the head of the answer, as proxies do.
-fn must_list_again(error: &watcher::Error) -> bool {
-    matches!(
-        error,
-        watcher::Error::WatchStartFailed(kube::Error::Api(status)) if status.code == 410
-    )
-}
-
 fn failed<K: Slim>(error: &watcher::Error, health: &watch::Sender<Health>) {
     let kind = <K::Like as Resource>::KIND;
-    tracing::warn!(kind, %error, "watch interrupted");
+    let error = chain(error);
+    tracing::warn!(kind, error, "watch interrupted");
     health.send_modify(|health| {
         health.errors += 1;
-        health.state = State::Failing(error.to_string());
+        health.state = State::Failing(error);
     });
 }
 
@@ -153,12 +134,6 @@ impl fmt::Display for State {
         }
     }
 }
-
-/// As client-go: the API server answers larger pages no faster, and holds each in memory.
-const PAGE: u32 = 500;
-
-/// About the first step of the watcher's own back-off.
-const BEFORE_LIST: std::time::Duration = std::time::Duration::from_secs(1);
 
 #[cfg(test)]
 mod tests;

@@ -25,6 +25,7 @@ use super::pace::Signal;
 use super::slim::Meta;
 use crate::batch::Kind;
 use crate::policy::rule::Propagation;
+use crate::telemetry::chain;
 
 /// Writes, as long as it may.
 #[derive(Clone)]
@@ -192,10 +193,7 @@ impl Target {
                 let body = json!({
                     "apiVersion": "v1",
                     "kind": "DeleteOptions",
-                    "propagationPolicy": match propagation {
-                        Propagation::Background => "Background",
-                        Propagation::Foreground => "Foreground",
-                    },
+                    "propagationPolicy": propagation.as_str(),
                     "preconditions": {"uid": uid, "resourceVersion": version},
                 });
                 (Method::DELETE, "application/json", body)
@@ -284,8 +282,8 @@ impl Rejection {
         Self { status: Some(status), said: Box::new(said), after, why }
     }
 
-    fn unanswered(error: &dyn std::error::Error) -> Self {
-        Self { status: None, said: Box::default(), after: None, why: error.to_string() }
+    fn unanswered(error: &(dyn std::error::Error + 'static)) -> Self {
+        Self { status: None, said: Box::default(), after: None, why: chain(error) }
     }
 
     fn late() -> Self {

@@ -4,6 +4,7 @@
 //! labels. Every replica watches: the webhook's handler reads the store on each call, and whoever
 //! becomes leader can start at once.
 
+use std::collections::HashSet;
 use std::sync::Arc;
 
 use kube::{Api, Client};
@@ -11,7 +12,7 @@ use tokio::sync::watch;
 use tokio_util::sync::CancellationToken;
 
 use super::feed::{Fed, Feeds};
-use crate::cluster::slim::Keep;
+use crate::cluster::slim::{Keep, Key};
 use crate::cluster::store::Store;
 use crate::cluster::watch::{Health, follow};
 use crate::policy::Policy;
@@ -80,6 +81,24 @@ impl Watches {
             *present = keep;
             changed
         });
+    }
+
+    /// The Jobs that are stored and cannot be decoded.
+    pub fn undecodable_jobs(&self) -> Arc<HashSet<Key>> {
+        let [(_, jobs), _, _] = &self.health;
+        Arc::clone(&jobs.borrow().undecodable)
+    }
+
+    /// The `CronJob`s that are stored and cannot be decoded.
+    pub fn undecodable_cronjobs(&self) -> Arc<HashSet<Key>> {
+        let [_, (_, cronjobs), _] = &self.health;
+        Arc::clone(&cronjobs.borrow().undecodable)
+    }
+
+    /// Whether a `CronJob` is stored and cannot be decoded. To be asked after the store.
+    pub fn is_undecodable_cronjob(&self, key: &Key) -> bool {
+        let [_, (_, cronjobs), _] = &self.health;
+        cronjobs.borrow().undecodable.contains(key)
     }
 
     /// Each kind that is watched, and how that goes.

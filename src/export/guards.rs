@@ -44,12 +44,12 @@ pub(super) fn define(policy: &Policy, sheet: &mut Sheet) {
         };
         let table = Table::new(
             policy,
-            |rule| rule.settings.guards.of(kind).map(|guard| cel::text(word(guard))),
-            cel::text(word(settings.of(kind).unwrap_or_default())),
+            |rule| rule.settings.guards.of(kind).map(|guard| cel::text(guard.as_str())),
+            cel::text(settings.of(kind).unwrap_or_default().as_str()),
         );
         table.define(name, sheet);
         for (guard, hits) in [(Guard::Skip, &mut skipped), (Guard::Floor, &mut floored)] {
-            let literal = cel::text(word(guard));
+            let literal = cel::text(guard.as_str());
             if table.answers().all(|answer| answer == literal) {
                 hits.push(hit.to_owned());
             } else if table.answers().any(|answer| answer == literal) {
@@ -81,12 +81,4 @@ fn gitops_mark(marks: &Marks) -> String {
         ),
     ]
     .join("\n|| ")
-}
-
-const fn word(guard: Guard) -> &'static str {
-    match guard {
-        Guard::Apply => "Apply",
-        Guard::Floor => "Floor",
-        Guard::Skip => "Skip",
-    }
 }

@@ -1,4 +1,4 @@
-//! The exported objects as the API server reads them (`admissionregistration.k8s.io/v1`).
+//! The exported objects as the API server reads them (`admissionregistration.k8s.io`).
 
 use serde::Serialize;
 
@@ -112,7 +112,7 @@ impl MutatingPolicy {
         variables: Vec<Variable>,
         patch: String,
     ) -> Self {
-        let Wish { name, own_namespace } = wish;
+        let Wish { name, own_namespace, served } = wish;
         let mut spared = SYSTEM_NAMESPACES.map(str::to_owned).to_vec();
         spared.extend(own_namespace.map(str::to_owned));
         let of_no_cronjob = Variable {
@@ -120,7 +120,7 @@ impl MutatingPolicy {
             expression: OF_NO_CRONJOB.to_owned(),
         };
         Self {
-            api_version: API_VERSION,
+            api_version: served.api_version(),
             kind: "MutatingAdmissionPolicy",
             metadata: Metadata {
                 name: name.to_owned(),
@@ -163,17 +163,16 @@ impl MutatingPolicy {
 // === impl Binding ===
 
 impl Binding {
-    pub(super) fn new(name: &str) -> Self {
+    pub(super) fn new(wish: Wish<'_>) -> Self {
+        let Wish { name, served, .. } = wish;
         Self {
-            api_version: API_VERSION,
+            api_version: served.api_version(),
             kind: "MutatingAdmissionPolicyBinding",
             metadata: Metadata { name: name.to_owned(), annotations: None },
             spec: BindingSpec { policy_name: name.to_owned() },
         }
     }
 }
-
-const API_VERSION: &str = "admissionregistration.k8s.io/v1";
 
 /// A Job of a `CronJob` keeps what it inherited.
 const OF_NO_CRONJOB: &str = "\

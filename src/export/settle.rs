@@ -13,6 +13,7 @@ use std::fmt::Display;
 
 use crate::batch::annotation::LAST_APPLIED;
 use crate::policy::Setting;
+use crate::policy::record::DEFAULTS;
 use crate::policy::rule::{Mode, Policy, Settings};
 
 use super::cel;
@@ -31,7 +32,7 @@ pub(super) fn define(policy: &Policy, sheet: &mut Sheet) -> String {
     record::define(sheet, &mut changes);
     let operations: Vec<_> = changes.operations.iter().map(|o| format!("({o})")).collect();
     let patch = format!("!variables.has_room ? [] :\n{}", operations.join("\n+ "));
-    let word = |mode: Mode| cel::text(if mode == Mode::Enforce { "Enforce" } else { "other" });
+    let word = |mode: Mode| cel::text(if mode == Mode::Enforce { mode.as_str() } else { "other" });
     let modes = Table::new(policy, |rule| rule.settings.mode.map(word), word(policy.mode));
     let enforced = word(Mode::Enforce);
     if modes.answers().all(|answer| answer == enforced) {
@@ -68,14 +69,14 @@ fn supply<V: Display>(
     mention: impl Fn(&Settings) -> Option<Mention<V>>,
 ) -> bool {
     let suppliers = policy.rules.iter().map(|rule| (rule.name.as_str(), &rule.settings));
-    let suppliers = suppliers.chain([("defaults", &policy.defaults)]);
+    let suppliers = suppliers.chain([(DEFAULTS, &policy.defaults)]);
     let mentions: Vec<_> =
         suppliers.filter_map(|(supplier, settings)| Some((supplier, mention(settings)?))).collect();
     let by = |supplier: &str, mention: Mention<V>| match mention {
         Mention::Unset => cel::text(""),
         Mention::Open | Mention::Value(_) => cel::text(supplier),
     };
-    let otherwise = mention(&policy.defaults).map_or_else(|| cel::text(""), |m| by("defaults", m));
+    let otherwise = mention(&policy.defaults).map_or_else(|| cel::text(""), |m| by(DEFAULTS, m));
     let say = |rule: &crate::policy::Rule| mention(&rule.settings).map(|m| by(&rule.name, m));
     let rule = format!("{name}_rule");
     Table::new(policy, say, otherwise).define(&rule, sheet);

@@ -12,6 +12,7 @@ use serde_json::json;
 use tokio::time::timeout;
 
 use super::Record;
+use crate::telemetry::chain;
 
 /// A Lease as it was read: its record, and all the rest, which is written back as it was.
 #[derive(Clone, Debug, Default, PartialEq)]
@@ -178,7 +179,7 @@ impl From<kube::Error> for LeaseError {
     fn from(error: kube::Error) -> Self {
         match &error {
             kube::Error::Api(status) if matches!(status.code, 404 | 409) => Self::Conflict,
-            _ => Self::Failed(error.to_string()),
+            _ => Self::Failed(chain(&error)),
         }
     }
 }

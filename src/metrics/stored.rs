@@ -1,5 +1,6 @@
 //! What is counted about stored objects, and about whoever looks after them.
 
+use std::cmp::Reverse;
 use std::time::Duration;
 
 use prometheus_client::encoding::EncodeLabelSet;
@@ -10,6 +11,7 @@ use prometheus_client::metrics::histogram::Histogram;
 use prometheus_client::registry::Registry;
 
 use super::registered;
+use crate::sweeper::brake::{Share, Waiting};
 
 /// Families about stored objects.
 #[derive(Debug)]
@@ -18,12 +20,19 @@ pub struct Stored {
     actions: Family<ActionLabels, Counter>,
     lag: Histogram,
     brake: Gauge,
+    brake_held: Family<HeldLabels, Gauge>,
     builtin_ttl_lag: Gauge,
     admission_gap: Counter,
     clock_offset: Gauge<f64, std::sync::atomic::AtomicU64>,
     leader: Gauge,
     missing_rights: Family<ControllerLabels, Gauge>,
     undecodable: Family<KindLabels, Gauge>,
+}
+
+/// Where Jobs are held. Not `namespace`, which a scrape sets to that of the Pod.
+#[derive(Clone, Debug, EncodeLabelSet, Eq, Hash, PartialEq)]
+struct HeldLabels {
+    held_namespace: String,
 }
 
 #[derive(Clone, Debug, EncodeLabelSet, Eq, Hash, PartialEq)]
@@ -79,6 +88,12 @@ impl Stored {
                 "Finished Jobs that wait for `curfew approve`",
                 Gauge::default(),
             ),
+            brake_held: registered(
+                registry,
+                "stored_brake_held",
+                "The same in the namespaces with the most of them",
+                Family::default(),
+            ),
             builtin_ttl_lag: registered(
                 registry,
                 "builtin_ttl_lag_seconds",
@@ -132,9 +147,18 @@ impl Stored {
         self.lag.observe(lag.as_secs_f64());
     }
 
-    /// So many finished Jobs are held by the brake.
-    pub fn braked(&self, count: usize) {
-        self.brake.set(i64::try_from(count).unwrap_or(i64::MAX));
+    /// So many finished Jobs are held by the brake. By name only a few namespaces are told: a series
+    /// for each would be as many as tenants like.
+    pub fn braked(&self, count: usize, waiting: &[Waiting]) {
+        let gauge = |count: usize| i64::try_from(count).unwrap_or(i64::MAX);
+        self.brake.set(gauge(count));
+        self.brake_held.clear();
+        let mut shares: Vec<&Share> = waiting.iter().flat_map(|one| &one.who).collect();
+        shares.sort_by_key(|share| Reverse(share.count));
+        for Share { namespace, count } in shares.into_iter().take(NAMED) {
+            let labels = HeldLabels { held_namespace: namespace.clone() };
+            self.brake_held.get_or_create(&labels).inc_by(gauge(*count));
+        }
     }
 
     /// Seconds that the built-in TTL controller is late; zero where nothing shows that it is.
@@ -158,6 +182,7 @@ impl Stored {
         if !leading {
             self.jobs.clear();
             self.brake.set(0);
+            self.brake_held.clear();
             self.builtin_ttl_lag.set(0);
         }
     }
@@ -177,3 +202,6 @@ impl Stored {
 
 /// In seconds; the API has whole ones, so a tenth is already late.
 const LAGS: [f64; 12] = [0.05, 0.1, 0.2, 0.5, 1.0, 2.5, 5.0, 10.0, 60.0, 600.0, 3600.0, 86_400.0];
+
+/// Namespaces that `stored_brake_held` names at once.
+const NAMED: usize = 10;

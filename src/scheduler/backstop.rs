@@ -4,7 +4,8 @@
 //! It helps only where both end up with one Job for a start, however the other one wakes up: the
 //! name of the Job sees to that as long as the Job is there, and the status from then on. So a Job
 //! that could be gone before the other one has read the status is left to it (upstream-semantics.md,
-//! 8, 7), and so is every start that came due before anybody watched.
+//! 8, 7), and so is every start that came due before anybody watched, and every one in a system
+//! namespace or our own.
 
 use std::fmt;
 
@@ -16,6 +17,8 @@ use super::view::CronJob;
 /// Why a start is left to the built-in controller.
 #[derive(Clone, Copy, Debug, Eq, PartialEq)]
 pub enum Refusal {
+    /// Its namespace is one that belongs to the cluster, or to us.
+    Protected,
     /// The built-in controller may still come; look again then.
     Early(Timestamp),
     /// It came due before this state of the spec was watched.
@@ -35,6 +38,9 @@ pub enum Refusal {
 /// Everything that a permission hangs on, beside the `CronJob`.
 #[derive(Clone, Copy, Debug)]
 pub struct Conditions {
+    /// It is in a system namespace or our own: there `Own` alone starts anything, by a right that
+    /// the chart's `hardening.own` names.
+    pub protected: bool,
     /// Since when this generation of the `CronJob` has been watched.
     pub watched: Timestamp,
     pub grace: SignedDuration,
@@ -54,7 +60,10 @@ pub fn permit(
     start: &Start<'_>,
     conditions: Conditions,
 ) -> Result<(), Refusal> {
-    let Conditions { watched, grace, zone_known, ttl, now } = conditions;
+    let Conditions { protected, watched, grace, zone_known, ttl, now } = conditions;
+    if protected {
+        return Err(Refusal::Protected);
+    }
     if start.slot <= watched {
         return Err(Refusal::BeforeWatch);
     }
@@ -80,6 +89,7 @@ pub fn permit(
 impl fmt::Display for Refusal {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
+            Self::Protected => f.write_str("it is in a system namespace or curfew's own"),
             Self::Early(until) => write!(f, "the built-in controller has until {until}"),
             Self::BeforeWatch => f.write_str("it came due before this spec was watched"),
             Self::NoZone => f.write_str(

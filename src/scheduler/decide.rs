@@ -117,8 +117,10 @@ pub fn decide<'a>(situation: &Situation<'_, 'a>) -> Step<'a> {
                 }
             }
         }
-        // A Job that failed has no such time.
-        status.last_successful = status.last_successful.max(child.succeeded());
+        // A Job that failed has no such time. One that is to come was made up by whoever wrote the
+        // status of the Job, and the chart's hardening would refuse it with all the rest.
+        let succeeded = child.succeeded().filter(|at| at.duration_since(now) <= AHEAD);
+        status.last_successful = status.last_successful.max(succeeded);
     }
     let seen: BTreeSet<&str> = children.iter().map(|child| &*child.uid).collect();
     let mut missing = BTreeSet::new();
@@ -293,6 +295,9 @@ impl<'a> Child<'a> {
         (self.ours && job::name(cronjob, slot) == self.name).then_some(slot)
     }
 }
+
+/// How far the clock of kube-controller-manager, which notes when a Job succeeded, may be ahead.
+const AHEAD: SignedDuration = SignedDuration::from_secs(30);
 
 #[cfg(test)]
 mod tests;

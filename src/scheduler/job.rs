@@ -16,7 +16,8 @@ pub fn name(cronjob: &str, slot: Timestamp) -> String {
 /// The Job, of a template as it is stored: fields that this build does not know stay in it.
 ///
 /// Of the template's metadata, labels and annotations are copied and nothing else.
-pub fn build(cronjob: &CronJob<'_>, template: &Json, slot: Timestamp) -> Json {
+pub fn build(cronjob: &CronJob<'_>, mut template: Json, slot: Timestamp) -> Json {
+    let spec = template["spec"].take();
     let metadata = &template["metadata"];
     let mut annotations = metadata["annotations"].as_object().cloned().unwrap_or_default();
     annotations.insert(SCHEDULED.to_owned(), Json::String(scheduled(slot, cronjob.time_zone)));
@@ -36,8 +37,9 @@ pub fn build(cronjob: &CronJob<'_>, template: &Json, slot: Timestamp) -> Json {
                 "blockOwnerDeletion": true,
             }],
         },
-        "spec": template["spec"],
     });
+    // It may have half a million values, and is not copied.
+    job["spec"] = spec;
     if let Some(labels) = metadata["labels"].as_object() {
         job["metadata"]["labels"] = json!(labels);
     }

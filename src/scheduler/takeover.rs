@@ -3,7 +3,9 @@
 //!
 //! Two controllers that both start `CronJob`s agree on the name of a Job and on nothing else. So
 //! `Own` first watches: every start that comes due in a while has to pass with nobody making it.
-//! And the first Job that somebody else makes for a start stops it for good.
+//! Whoever makes a start later is left alone in that namespace, and stops it for good where he makes
+//! starts in another one as well: a tenant of one namespace can make a Job that looks like a start,
+//! and must not be able to stop what others wait for.
 
 use jiff::{SignedDuration, Timestamp};
 use serde::{Deserialize, Serialize};
@@ -70,14 +72,21 @@ impl Takeover {
         }
     }
 
+    /// Whether what somebody did at `at` is of the time that counts.
+    pub fn counts(&self, at: Timestamp) -> bool {
+        match self {
+            Self::Watching { since, .. } | Self::Owning { since } => at > *since,
+            Self::Stopped { .. } => false,
+        }
+    }
+
     /// Somebody else has made a start, or written about one, at `at`; says whether that is news.
     pub fn foreign(&mut self, at: Timestamp, why: impl FnOnce() -> String) -> bool {
-        let (Self::Watching { since, .. } | Self::Owning { since }) = self else { return false };
-        if at <= *since {
-            return false;
+        let counts = self.counts(at);
+        if counts {
+            *self = Self::Stopped { why: why() };
         }
-        *self = Self::Stopped { why: why() };
-        true
+        counts
     }
 }
 

@@ -6,15 +6,16 @@
 use std::convert::Infallible;
 use std::future::poll_fn;
 use std::io;
+use std::net::IpAddr;
 use std::pin::{Pin, pin};
 use std::sync::Arc;
-use std::task::{Context, Poll};
+use std::task::{Context, Poll, ready};
 use std::time::Instant;
 
 use axum::Router;
-use axum::body::Body;
+use axum::body::{Body, Bytes, HttpBody};
 use hyper::Request;
-use hyper::body::Incoming;
+use hyper::body::{Frame, Incoming, SizeHint};
 use hyper::header::{CONNECTION, HeaderValue};
 use hyper::server::conn::{http1, http2};
 use hyper::service::service_fn;
@@ -24,8 +25,9 @@ use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
 use tokio::sync::watch;
 use tower::ServiceExt;
 
-use super::activity::{Activity, Late, Next, Protocol};
+use super::activity::{Activity, InFlight, Late, Next, Protocol};
 use super::linger::Linger;
+use super::seats::{Seat, Unread};
 use super::{Phase, Settings};
 use crate::clock;
 
@@ -34,6 +36,8 @@ use crate::clock;
 pub(super) enum End {
     /// The client was too slow, or silent for too long.
     Cut(Late),
+    /// It had to go for another one.
+    Displaced,
     /// In order, or because the client broke it: nobody can tell, and nothing follows from it.
     Over,
 }
@@ -44,6 +48,29 @@ struct Noting<S> {
     activity: Arc<Activity>,
 }
 
+/// The body of an answer.
+pub(super) struct Answered {
+    body: Body,
+    out: Arc<Out>,
+}
+
+/// Lasts until an answer is out: until then the request is in flight, and the answer unread.
+struct Out {
+    _in_flight: InFlight,
+    _unread: Unread,
+}
+
+/// A piece of an answer. HTTP/2 takes a whole piece as soon as the client takes one byte, and keeps
+/// the rest, so the body may have ended long before its last byte is out.
+struct Piece {
+    bytes: Bytes,
+    _out: Arc<Out>,
+}
+
+/// Whose address a request comes from.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct Peer(pub(super) IpAddr);
+
 /// What a poll of a connection led to.
 enum Event {
     Next(Next),
@@ -53,6 +80,7 @@ enum Event {
 /// Serves a stream until it is closed.
 pub(super) async fn serve<S>(
     stream: S,
+    seat: &Arc<Seat>,
     protocol: Protocol,
     settings: &Settings,
     phase: watch::Receiver<Phase>,
@@ -61,22 +89,27 @@ pub(super) async fn serve<S>(
 where
     S: AsyncRead + AsyncWrite + Send + Unpin + 'static,
 {
-    let age = settings.connection_age.mul_f64(1.0 - jitter() / 10.0);
-    let activity = Arc::new(Activity::new(protocol, age, clock::instant()));
+    let activity = Arc::clone(&seat.activity);
+    activity.speaks(protocol);
     let stream = Noting { stream: Linger::new(stream), activity: Arc::clone(&activity) };
     let service = service_fn({
-        let (activity, phase) = (Arc::clone(&activity), phase.clone());
-        move |request: Request<Incoming>| {
-            let (activity, phase) = (Arc::clone(&activity), phase.clone());
+        let (seat, phase) = (Arc::clone(seat), phase.clone());
+        move |mut request: Request<Incoming>| {
+            let (seat, phase) = (Arc::clone(&seat), phase.clone());
             let router = router.clone();
             async move {
-                let in_flight = activity.begin(clock::instant);
+                let activity = &seat.activity;
+                let mut in_flight = activity.begin(clock::instant);
+                request.extensions_mut().insert(Peer(seat.peer));
                 let Ok(mut response) = router.oneshot(request.map(Body::new)).await;
                 if activity.says_close(*phase.borrow(), clock::instant()) {
                     response.headers_mut().insert(CONNECTION, HeaderValue::from_static("close"));
                 }
-                drop(in_flight);
-                Ok::<_, Infallible>(response)
+                in_flight.answer();
+                let bytes = usize::try_from(response.body().size_hint().lower());
+                let unread = seat.answer(bytes.unwrap_or(usize::MAX), clock::instant());
+                let out = Arc::new(Out { _in_flight: in_flight, _unread: unread });
+                Ok::<_, Infallible>(response.map(|body| Answered { body, out }))
             }
         }
     });
@@ -88,7 +121,7 @@ where
                 .header_read_timeout(None)
                 .max_buf_size(HTTP1_BUFFER)
                 .serve_connection(TokioIo::new(stream), service);
-            drive(connection, &activity, settings, phase).await
+            drive(connection, seat, settings, phase).await
         }
         Protocol::Http2 => {
             let connection = http2::Builder::new(TokioExecutor::new())
@@ -98,7 +131,7 @@ where
                 .initial_stream_window_size(HTTP2_STREAM_WINDOW)
                 .initial_connection_window_size(HTTP2_CONNECTION_WINDOW)
                 .serve_connection(TokioIo::new(stream), service);
-            drive(connection, &activity, settings, phase).await
+            drive(connection, seat, settings, phase).await
         }
     }
 }
@@ -106,7 +139,7 @@ where
 /// Polls a connection, and asks after each poll what is to become of it.
 async fn drive<C: GracefulConnection>(
     connection: C,
-    activity: &Activity,
+    seat: &Seat,
     settings: &Settings,
     mut phases: watch::Receiver<Phase>,
 ) -> End {
@@ -120,7 +153,7 @@ async fn drive<C: GracefulConnection>(
         if phase == Phase::Stopping {
             stopping.get_or_insert_with(clock::instant);
         }
-        let decide = || activity.next(phase, stopping, closing, settings, clock::instant());
+        let decide = || seat.activity.next(phase, stopping, closing, settings, clock::instant());
         let event = tokio::select! {
             biased;
             // Cancel-safe: looks at a version number.
@@ -129,6 +162,8 @@ async fn drive<C: GracefulConnection>(
                 phase = *phases.borrow_and_update();
                 continue;
             }
+            // Cancel-safe: who is told to go and does not hear it here hears it the next time.
+            () = seat.gone() => return End::Displaced,
             // Cancel-safe: holds nothing but references.
             event = poll_fn(|context| {
                 if connection.as_mut().poll(context).is_ready() {
@@ -162,6 +197,12 @@ async fn drive<C: GracefulConnection>(
     }
 }
 
+/// When a new connection is old enough to be closed.
+pub(super) fn activity(settings: &Settings) -> Arc<Activity> {
+    let age = settings.connection_age.mul_f64(1.0 - jitter() / 10.0);
+    Arc::new(Activity::new(age, clock::instant()))
+}
+
 /// A number from 0 to 1, good enough to spread reconnections.
 fn jitter() -> f64 {
     use std::hash::{BuildHasher, RandomState};
@@ -169,7 +210,52 @@ fn jitter() -> f64 {
     f64::from(u32::try_from(random).unwrap_or(u32::MAX)) / f64::from(u32::MAX)
 }
 
+// === impl Answered ===
+
+impl Answered {
+    fn piece(&self, bytes: Bytes) -> Bytes {
+        Bytes::from_owner(Piece { bytes, _out: Arc::clone(&self.out) })
+    }
+}
+
+impl HttpBody for Answered {
+    type Data = Bytes;
+    type Error = axum::Error;
+
+    fn poll_frame(
+        mut self: Pin<&mut Self>,
+        context: &mut Context<'_>,
+    ) -> Poll<Option<Result<Frame<Bytes>, axum::Error>>> {
+        let frame = ready!(Pin::new(&mut self.body).poll_frame(context));
+        Poll::Ready(frame.map(|frame| frame.map(|frame| frame.map_data(|bytes| self.piece(bytes)))))
+    }
+
+    fn is_end_stream(&self) -> bool {
+        self.body.is_end_stream()
+    }
+
+    fn size_hint(&self) -> SizeHint {
+        self.body.size_hint()
+    }
+}
+
+// === impl Piece ===
+
+impl AsRef<[u8]> for Piece {
+    fn as_ref(&self) -> &[u8] {
+        &self.bytes
+    }
+}
+
 // === impl Noting ===
+
+impl<S> Noting<S> {
+    /// Notes whether the client takes what is written.
+    fn noted<T>(&self, written: Poll<T>) -> Poll<T> {
+        self.activity.wrote(written.is_pending(), clock::instant);
+        written
+    }
+}
 
 impl<S: AsyncRead + Unpin> AsyncRead for Noting<S> {
     fn poll_read(
@@ -192,11 +278,13 @@ impl<S: AsyncRead + AsyncWrite + Unpin> AsyncWrite for Noting<S> {
         context: &mut Context<'_>,
         buffer: &[u8],
     ) -> Poll<io::Result<usize>> {
-        Pin::new(&mut self.stream).poll_write(context, buffer)
+        let wrote = Pin::new(&mut self.stream).poll_write(context, buffer);
+        self.noted(wrote)
     }
 
     fn poll_flush(mut self: Pin<&mut Self>, context: &mut Context<'_>) -> Poll<io::Result<()>> {
-        Pin::new(&mut self.stream).poll_flush(context)
+        let flushed = Pin::new(&mut self.stream).poll_flush(context);
+        self.noted(flushed)
     }
 
     fn poll_shutdown(mut self: Pin<&mut Self>, context: &mut Context<'_>) -> Poll<io::Result<()>> {
@@ -208,7 +296,8 @@ impl<S: AsyncRead + AsyncWrite + Unpin> AsyncWrite for Noting<S> {
         context: &mut Context<'_>,
         buffers: &[io::IoSlice<'_>],
     ) -> Poll<io::Result<usize>> {
-        Pin::new(&mut self.stream).poll_write_vectored(context, buffers)
+        let wrote = Pin::new(&mut self.stream).poll_write_vectored(context, buffers);
+        self.noted(wrote)
     }
 
     fn is_write_vectored(&self) -> bool {
@@ -216,8 +305,9 @@ impl<S: AsyncRead + AsyncWrite + Unpin> AsyncWrite for Noting<S> {
     }
 }
 
-/// In bytes: room for the headers, and what one read brings in of a body.
-const HTTP1_BUFFER: usize = 64 << 10;
+/// In bytes: room for the headers, and what one read brings in of a body; a frame of HTTP/2 is as
+/// long at most.
+pub(super) const HTTP1_BUFFER: usize = 16 << 10;
 const HTTP2_STREAMS: u32 = 128;
 /// In bytes.
 const HTTP2_HEADERS: u32 = 16 << 10;
@@ -225,3 +315,30 @@ const HTTP2_HEADERS: u32 = 16 << 10;
 const HTTP2_STREAM_WINDOW: u32 = 256 << 10;
 /// The same for all streams of a connection.
 const HTTP2_CONNECTION_WINDOW: u32 = 1 << 20;
+
+#[cfg(test)]
+mod tests {
+    use super::super::activity::Busy;
+    use super::super::seats::Seats;
+    use super::*;
+
+    #[tokio::test]
+    async fn a_request_lasts_until_the_last_byte_is_out() {
+        let activity = activity(&Settings::default());
+        let peer = IpAddr::from([127, 0, 0, 1]);
+        let seat = Arc::new(Seats::new(1, 100)).take(peer, activity);
+        let mut in_flight = seat.activity.begin(clock::instant);
+        in_flight.answer();
+        let out = Out { _in_flight: in_flight, _unread: seat.answer(5, clock::instant()) };
+        let mut body = Answered { body: Body::from("hello"), out: Arc::new(out) };
+        let frame = poll_fn(|context| Pin::new(&mut body).poll_frame(context)).await;
+        let mut kept = frame.unwrap().unwrap().into_data().unwrap();
+        drop(body);
+        drop(kept.split_to(1));
+        assert_eq!(seat.activity.busy().0, Busy::Working);
+        assert!(seat.activity.unread_since().is_some());
+        drop(kept);
+        assert_eq!(seat.activity.busy().0, Busy::Idle);
+        assert_eq!(seat.activity.unread_since(), None);
+    }
+}

@@ -1,46 +1,65 @@
-//! The route of the policy's own review: apart from the workers, in the log, and counted.
-
-use std::sync::Arc;
+//! The route of the policy's own review: apart from the workers and from the reviews of Jobs, in the
+//! log, and counted.
 
 use axum::extract::Request;
 use axum::response::Response;
+use tokio::time::timeout;
 
 use super::Shared;
-use super::routes::{Rejection, admitted, apart, json};
+use super::routes::{Rejection, admitted, apart, json, waited};
+use crate::admission::shown;
+use crate::clock;
 use crate::guard::{self, Decision, Report};
+use crate::telemetry::Sparse;
 
 /// Answers a review of the policy.
 pub(super) async fn review(shared: &Shared, request: Request) -> Result<Response, Rejection> {
-    let (body, turn) = admitted(shared, request).await?;
-    // One at a time: a policy takes far more memory while it is read than its text has. Whoever
-    // waits here is bounded by the gate, and gone when its caller is. Nobody closes the semaphore.
-    let alone = Arc::clone(&shared.guarding).acquire_owned().await.map_err(|_| Rejection::Busy)?;
+    let (body, turn) = admitted(shared, &shared.guard_intake, request).await?;
+    // One at a time: a policy takes far more memory while it is read than its text has.
+    let alone = timeout(shared.settings.guard_timeout, waited(&shared.guarding, &turn));
+    let alone = alone.await.map_err(|_| Rejection::Busy)??;
     let answer = apart(move || {
         let _held = (turn, alone);
-        guard::review(env!("CARGO_PKG_VERSION"), &body)
+        guard::review(env!("CARGO_PKG_VERSION"), &body.whole())
     });
     let answer = answer.await?;
-    log(&answer.report);
+    log(&shared.guarded, &answer.report);
     shared.metrics.policy_guarded(answer.report.decision);
     Ok(json(answer.body))
 }
 
-fn log(report: &Report) {
+fn log(sparse: &Sparse, report: &Report) {
     let Report { uid, namespace, name, decision, revision, dry_run, told } = report;
-    let (ns, decision_word) = (namespace, decision.as_str());
-    let told = told.get(..SHOWN).unwrap_or(told).join("; ");
-    match decision {
-        Decision::NotConsidered | Decision::OtherVersion | Decision::Unchanged => {
-            tracing::debug!(uid, ns, name, decision = decision_word, dry_run, "policy review");
-        }
-        Decision::Accepted | Decision::Drastic => {
-            let decision = decision_word;
-            tracing::info!(uid, ns, name, decision, revision, dry_run, told, "policy edited");
-        }
-        Decision::Refused | Decision::Unjudged => {
-            let decision = decision_word;
-            tracing::warn!(uid, ns, name, decision, dry_run, told, "policy edit not taken");
-        }
+    let (ns, word) = (namespace, decision.as_str());
+    if let Decision::NotConsidered | Decision::OtherVersion | Decision::Unchanged = decision {
+        tracing::debug!(uid, ns, name, decision = word, dry_run, "policy review");
+        return;
+    }
+    let Some(held_back) = sparse.admit(word, clock::instant()) else { return };
+    let told = told.iter().take(SHOWN).map(shown).collect::<Vec<_>>().join("; ");
+    if let Decision::Accepted | Decision::Drastic = decision {
+        tracing::info!(
+            uid,
+            ns,
+            name,
+            decision = word,
+            revision,
+            dry_run,
+            told,
+            held_back,
+            "policy edited"
+        );
+    } else {
+        tracing::warn!(
+            uid,
+            ns,
+            name,
+            decision = word,
+            dry_run,
+            told,
+            held_back,
+            "policy edit not taken"
+        );
     }
 }
 

@@ -21,6 +21,7 @@ use tokio_rustls::server::TlsStream;
 use super::activity::{Late, Protocol};
 use super::connection::{End, serve};
 use super::linger::Linger;
+use super::seats::Seat;
 use super::{Phase, Shared};
 use crate::clock;
 use crate::metrics::Metrics;
@@ -37,6 +38,8 @@ pub(super) struct Failures {
 enum Failure {
     #[error("the client closed the connection")]
     Closed,
+    #[error("as many connections are open as may be, and this one was used least")]
+    Displaced,
     #[error("{0}")]
     Io(io::Error),
     #[error("it began with byte {0:#04x}, which is neither TLS nor HTTP")]
@@ -55,13 +58,25 @@ pub(super) async fn connection(
     router: Router,
     stream: TcpStream,
     peer: SocketAddr,
+    seat: Arc<Seat>,
     phase: watch::Receiver<Phase>,
 ) {
     let limit = shared.settings.handshake_timeout;
-    let failure = match timeout(limit, handshake(&shared, stream)).await {
-        Ok(Ok(stream)) => return encrypted(&shared, router, stream, phase).await,
-        Ok(Err(failure)) => failure,
-        Err(_) => Failure::TimedOut,
+    let shaken = tokio::select! {
+        biased;
+        // Cancel-safe: who is told to go ends here.
+        () = seat.gone() => Err(Failure::Displaced),
+        // Not taken up again once it is left.
+        shaken = timeout(limit, handshake(&shared, stream)) => {
+            shaken.unwrap_or(Err(Failure::TimedOut))
+        }
+    };
+    let failure = match shaken {
+        Ok(stream) => match encrypted(&shared, router, stream, &seat, phase).await {
+            End::Displaced => Failure::Displaced,
+            End::Cut(_) | End::Over => return,
+        },
+        Err(failure) => failure,
     };
     shared.failures.report(failure.reason(), peer, &failure);
 }
@@ -70,18 +85,22 @@ async fn encrypted(
     shared: &Shared,
     router: Router,
     stream: TlsStream<TcpStream>,
+    seat: &Arc<Seat>,
     phase: watch::Receiver<Phase>,
-) {
+) -> End {
     // Told by ALPN, and not guessed from the first bytes: a client that has connected and says
     // nothing yet is then already a connection that can be closed in order.
     let protocol = match stream.get_ref().1.alpn_protocol() {
         Some(b"h2") => Protocol::Http2,
         _ => Protocol::Http1,
     };
-    let end = serve(stream, protocol, &shared.settings, phase, router).await;
-    if let End::Cut(Late::Head) = end {
-        shared.metrics.rejected("headers_too_slow");
+    let end = serve(stream, seat, protocol, &shared.settings, phase, router).await;
+    match end {
+        End::Cut(Late::Answer) => shared.metrics.rejected("answer_not_read"),
+        End::Cut(Late::Head) => shared.metrics.rejected("headers_too_slow"),
+        End::Cut(Late::Idle) | End::Displaced | End::Over => {}
     }
+    end
 }
 
 async fn handshake(shared: &Shared, stream: TcpStream) -> Result<TlsStream<TcpStream>, Failure> {
@@ -144,6 +163,7 @@ impl Failure {
         use rustls::Error;
         match self {
             Self::Closed => "closed",
+            Self::Displaced => "too_many_connections",
             Self::Io(_) => "io",
             Self::NotTls(_) => "not_tls",
             Self::PlainHttp => "plain_http",

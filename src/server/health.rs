@@ -18,7 +18,8 @@ use tokio::net::TcpListener;
 use tokio::sync::watch;
 
 use super::activity::Protocol;
-use super::connection::serve;
+use super::connection::{activity, serve};
+use super::seats::Seats;
 use super::{BindError, Phase, Settings, accept, bind};
 use crate::metrics::{self, Metrics};
 
@@ -76,10 +77,12 @@ impl Admin {
         let (_phase, phases) = watch::channel(Phase::Serving);
         let settings = shared.settings.clone();
         let router = router(shared);
-        accept::run(listener, phases.clone(), |stream, _| {
+        let seats = Arc::new(Seats::new(settings.admin_connections, settings.unread_answers));
+        accept::run(listener, phases.clone(), |stream, peer| {
             let (settings, router, phases) = (settings.clone(), router.clone(), phases.clone());
+            let seat = seats.take(peer.ip(), activity(&settings));
             tokio::spawn(async move {
-                serve(stream, Protocol::Http1, &settings, phases, router).await;
+                serve(stream, &seat, Protocol::Http1, &settings, phases, router).await;
             });
         })
         .await;

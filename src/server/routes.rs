@@ -15,10 +15,12 @@ use axum::http::{Method, StatusCode, Uri};
 use axum::response::{IntoResponse, Response};
 use axum::routing::post;
 use http_body_util::BodyExt;
+use tokio::sync::{OwnedSemaphorePermit, Semaphore};
 use tokio::task::spawn_blocking;
 use tokio::time::timeout;
 
-use super::limits::Turn;
+use super::connection::{HTTP1_BUFFER, Peer};
+use super::limits::{Intake, Turn};
 use super::{Shared, guarding};
 use crate::admission::BadReview;
 use crate::clock;
@@ -32,10 +34,10 @@ pub(super) enum Rejection {
     BadReview(BadReview),
     #[error("too many requests at once: the request was not looked at")]
     Busy,
+    #[error("too much is waiting, and this request was slow or large: it was not looked at")]
+    Displaced,
     #[error("the content type is {found}: expected application/json")]
     ContentType { found: String },
-    #[error("too many bytes of bodies at once: the request was not looked at")]
-    Memory,
     #[error("{method} is not answered here: expected POST")]
     Method { method: Method },
     #[error("{path} is not here: admission reviews go to {ROUTE}, those of the policy to {GUARD}")]
@@ -46,6 +48,15 @@ pub(super) enum Rejection {
     TooLarge { limit: usize },
     #[error("the body took too long")]
     TooSlow,
+}
+
+/// A body that has arrived, in blocks: one piece that grows would be moved again and again, and
+/// leave holes where it was. It is put together when it is judged.
+#[derive(Default)]
+pub(super) struct Received {
+    first: Bytes,
+    blocks: Vec<Vec<u8>>,
+    length: usize,
 }
 
 /// The routes. Routing looks at the path alone: the API server appends `?timeout=…`.
@@ -78,26 +89,44 @@ async fn guard(State(shared): State<Arc<Shared>>, request: Request) -> Response 
 
 async fn review(shared: &Shared, request: Request) -> Result<Response, Rejection> {
     let began = clock::instant();
-    let (body, turn) = admitted(shared, request).await?;
+    let (body, turn) = admitted(shared, &shared.intake, request).await?;
     let judged = if body.len() < shared.settings.large_body {
+        if !turn.judged() {
+            return Err(Rejection::Displaced);
+        }
+        let body = body.whole();
         // A panic must cost this request only. Nothing that the closure sees is left half-changed:
         // it reads a policy, and counts.
         catch_unwind(AssertUnwindSafe(|| shared.judge.judge(&body)))
             .map_err(|_| Rejection::Panic)?
             .map_err(Rejection::BadReview)
     } else {
-        // Whoever waits here is bounded by the gate. Nobody closes the semaphore.
-        let large = Arc::clone(&shared.large).acquire_owned().await.map_err(|_| Rejection::Busy)?;
+        let large = waited(&shared.large, &turn).await?;
         let judge = Arc::clone(&shared.judge);
         apart(move || {
             let _held = (turn, large);
-            judge.judge(&body)
+            judge.judge(&body.whole())
         })
         .await
     };
     let answer = judged?;
     shared.metrics.reviewed(&answer.report, began.elapsed());
     Ok(json(answer.body))
+}
+
+/// Waits for a turn to be judged, unless this request must go for another before.
+pub(super) async fn waited(
+    turns: &Arc<Semaphore>,
+    turn: &Turn,
+) -> Result<OwnedSemaphorePermit, Rejection> {
+    let permit = tokio::select! {
+        biased;
+        // Cancel-safe: who is told to go ends here.
+        () = turn.gone() => return Err(Rejection::Displaced),
+        // Nobody closes the semaphore.
+        permit = Arc::clone(turns).acquire_owned() => permit.map_err(|_| Rejection::Busy)?,
+    };
+    if turn.judged() { Ok(permit) } else { Err(Rejection::Displaced) }
 }
 
 /// Judges on a thread of its own what takes so long that a worker could answer hundreds of others
@@ -115,18 +144,25 @@ where
 /// The body of a request that is let in, with the turn that it takes for as long as it is held.
 pub(super) async fn admitted(
     shared: &Shared,
+    intake: &Arc<Intake>,
     request: Request,
-) -> Result<(Bytes, Turn), Rejection> {
+) -> Result<(Received, Turn), Rejection> {
     is_json(request.headers())?;
     let limit = shared.settings.body_limit;
     if request.body().size_hint().lower() > limit as u64 {
         return Err(Rejection::TooLarge { limit });
     }
-    let mut turn = shared.gate.enter().ok_or(Rejection::Busy)?;
-    let body =
-        timeout(shared.settings.body_timeout, collect(request.into_body(), limit, &mut turn))
-            .await
-            .map_err(|_| Rejection::TooSlow)??;
+    let Peer(peer) = *request.extensions().get().expect("every connection has a peer");
+    let turn = intake.enter(peer, clock::instant()).ok_or(Rejection::Busy)?;
+    let collected =
+        timeout(shared.settings.body_timeout, collect(request.into_body(), limit, &turn));
+    let body = tokio::select! {
+        biased;
+        // Cancel-safe: who is told to go ends here.
+        () = turn.gone() => return Err(Rejection::Displaced),
+        // Not taken up again once it is left.
+        collected = collected => collected.map_err(|_| Rejection::TooSlow)??,
+    };
     Ok((body, turn))
 }
 
@@ -136,28 +172,20 @@ pub(super) fn json(body: Vec<u8>) -> Response {
 }
 
 /// Reads a body that is not over the limit, whatever it announced.
-async fn collect(mut body: Body, limit: usize, turn: &mut Turn) -> Result<Bytes, Rejection> {
-    // A body that comes as one piece, which most do, is not copied.
-    let mut first = Bytes::new();
-    let mut rest = Vec::new();
+async fn collect(mut body: Body, limit: usize, turn: &Turn) -> Result<Received, Rejection> {
+    let mut received = Received::default();
     while let Some(frame) = body.frame().await {
         let Ok(data) = frame.map_err(|_| Rejection::Aborted)?.into_data() else { continue };
-        if first.len() + rest.len() + data.len() > limit {
+        if received.length + data.len() > limit {
             return Err(Rejection::TooLarge { limit });
         }
-        if !turn.hold(data.len()) {
-            return Err(Rejection::Memory);
+        if !turn.hold(data.len(), clock::instant()) {
+            return Err(Rejection::Displaced);
         }
-        if first.is_empty() {
-            first = data;
-        } else {
-            rest.extend_from_slice(&data);
-        }
+        received.push(data);
     }
-    if rest.is_empty() {
-        return Ok(first);
-    }
-    Ok([first.as_ref(), &rest].concat().into())
+    turn.complete();
+    Ok(received)
 }
 
 fn is_json(headers: &HeaderMap) -> Result<(), Rejection> {
@@ -174,13 +202,57 @@ fn is_json(headers: &HeaderMap) -> Result<(), Rejection> {
     Err(Rejection::ContentType { found })
 }
 
+// === impl Received ===
+
+impl Received {
+    pub(super) fn len(&self) -> usize {
+        self.length
+    }
+
+    /// The body in one piece. Most come as one, and are not copied.
+    pub(super) fn whole(self) -> Bytes {
+        let Self { first, blocks, length } = self;
+        if blocks.is_empty() {
+            return first;
+        }
+        let mut whole = Vec::with_capacity(length);
+        whole.extend_from_slice(&first);
+        for block in blocks {
+            whole.extend_from_slice(&block);
+        }
+        whole.into()
+    }
+
+    fn push(&mut self, data: Bytes) {
+        let so_far = self.length;
+        self.length += data.len();
+        if so_far == 0 {
+            // A piece is a part of the buffer that it was read into, and would hold all of it.
+            self.first = if data.len() < HALF_READ { Bytes::copy_from_slice(&data) } else { data };
+            return;
+        }
+        match self.blocks.last_mut() {
+            Some(block) if block.capacity() - block.len() >= data.len() => {
+                block.extend_from_slice(&data);
+            }
+            _ => {
+                // No more than is there already: a body that trickles must not hold a whole block.
+                let room = so_far.clamp(SMALLEST_BLOCK, LARGEST_BLOCK).max(data.len());
+                let mut block = Vec::with_capacity(room);
+                block.extend_from_slice(&data);
+                self.blocks.push(block);
+            }
+        }
+    }
+}
+
 // === impl Rejection ===
 
 impl Rejection {
     const fn status(&self) -> StatusCode {
         match self {
             Self::Aborted | Self::BadReview(_) => StatusCode::BAD_REQUEST,
-            Self::Busy | Self::Memory => StatusCode::SERVICE_UNAVAILABLE,
+            Self::Busy | Self::Displaced => StatusCode::SERVICE_UNAVAILABLE,
             Self::ContentType { .. } => StatusCode::UNSUPPORTED_MEDIA_TYPE,
             Self::Method { .. } => StatusCode::METHOD_NOT_ALLOWED,
             Self::NotFound { .. } => StatusCode::NOT_FOUND,
@@ -197,7 +269,7 @@ impl Rejection {
             Self::BadReview(bad) => bad.reason,
             Self::Busy => "busy",
             Self::ContentType { .. } => "content_type",
-            Self::Memory => "memory",
+            Self::Displaced => "displaced",
             Self::Method { .. } => "method",
             Self::NotFound { .. } => "not_found",
             Self::Panic => "panic",
@@ -214,6 +286,13 @@ impl Rejection {
         response
     }
 }
+
+/// In bytes: half of what one read brings in.
+const HALF_READ: usize = HTTP1_BUFFER / 2;
+
+/// In bytes.
+const SMALLEST_BLOCK: usize = 4 << 10;
+const LARGEST_BLOCK: usize = 64 << 10;
 
 const ROUTE: &str = "/mutate";
 const GUARD: &str = "/guard";

@@ -5,20 +5,27 @@
 //! held while it is counted ([`Brake::count`]). [`Brake::settle`] then accepts it, or holds exactly
 //! those finished Jobs that were due at the moment it was loaded or within the hour, until
 //! [`Brake::approve`] or until none is left. Jobs that finish later, or fall due later, are never
-//! held. A [`Hold`] is told by two moments alone, so that another process that reads the
-//! [`Memory`] from the Lease holds the very same Jobs: a restart neither trips the brake nor
-//! forgets it. Where writing is confined to namespaces ([`Reach`]) only these are counted, and a
-//! revision is accepted only there: whoever confines it less is asked again.
+//! held. Where single namespaces make the number, and all others together do not, only these are
+//! held: who creates Jobs in one namespace keeps nobody else's waiting. No more than `atMost` Jobs
+//! go without a person either way. A [`Hold`] is told by two moments alone, so that another process
+//! that reads the [`Memory`] from the Lease holds the very same Jobs: a restart neither trips the
+//! brake nor forgets it. Where writing is confined to namespaces ([`Reach`]) only these are counted,
+//! and a revision is accepted only there: whoever confines it less is asked again.
 
 mod approval;
+mod census;
 mod memory;
 mod plan_id;
+mod waiting;
 
 use jiff::{SignedDuration, Timestamp};
 
 pub use self::approval::Approval;
+pub use self::census::Census;
+use self::census::Count;
 pub use self::memory::{Cause, Hold, Memory};
 pub use self::plan_id::{BadPlanId, PlanId};
+pub use self::waiting::{Share, Waiting};
 use super::decide::Risk;
 use super::reach::Reach;
 
@@ -59,24 +66,6 @@ pub struct AtRisk<'a> {
     pub risk: Risk,
     /// The same under the accepted policy, where that is known and would end the Job, too.
     pub before: Option<Risk>,
-}
-
-/// How many finished Jobs are at risk. Always of a complete reading of the cluster: what is
-/// missing would look like gone. A Job that its TTL and its family's limit end counts twice: the
-/// brake rather trips too early.
-#[derive(Clone, Debug, Default, Eq, PartialEq)]
-pub struct Census {
-    /// Due at the load or within the hour, and not so under the accepted policy.
-    made_due: usize,
-    /// Due at the load or within the hour.
-    due: usize,
-    /// The latest end among these.
-    latest: Option<Timestamp>,
-    /// Finished Jobs that cannot be judged yet.
-    unknown: usize,
-    /// How many each hold of the memory holds, by its revision and its cut-off: holds come and go
-    /// between a count and what is made of it.
-    held: Vec<(String, Timestamp, usize)>,
 }
 
 /// Why an approval does not count.
@@ -163,21 +152,23 @@ impl Brake {
         risk.due <= furthest.max(horizon(now))
     }
 
-    /// Counts what the policy would end; `unknown` are finished Jobs that cannot be judged yet.
-    pub fn count<'r>(&self, risks: impl IntoIterator<Item = AtRisk<'r>>, unknown: usize) -> Census {
+    /// Counts what the policy would end. `unknown` says of a namespace how many of its finished Jobs
+    /// cannot be judged yet.
+    pub fn count<'r>(
+        &self,
+        risks: impl IntoIterator<Item = AtRisk<'r>>,
+        unknown: impl IntoIterator<Item = (&'r str, usize)>,
+    ) -> Census {
         let holds = &self.memory.holds;
-        let none = |hold: &Hold| (hold.revision.clone(), hold.cutoff, 0);
-        let held = holds.iter().map(none).collect();
-        let mut census = Census { unknown, held, ..Census::default() };
+        let mut census = Census::new(holds);
+        for (namespace, count) in unknown {
+            census.namespace(namespace).unknown += count;
+        }
         for AtRisk { namespace, risk, before } in risks {
-            for (hold, (_, _, held)) in holds.iter().zip(&mut census.held) {
-                *held += usize::from(hold.holds(namespace, &risk));
-            }
+            census.add_held(namespace, &risk);
             let Some(loaded) = self.undecided.filter(|loaded| is_due(*loaded, &risk)) else {
                 continue;
             };
-            census.due += 1;
-            census.latest = census.latest.max(Some(risk.finish));
             // The policy may be the accepted one, and only the reach another.
             let before = if self.was_accepted(namespace) { Some(risk) } else { before };
             // What a change of labels made due was held under the accepted policy as well.
@@ -185,7 +176,10 @@ impl Brake {
                 holds.iter().all(|hold| hold.is_policy() || !hold.holds(namespace, before))
             };
             let as_before = before.filter(released).is_some_and(|before| is_due(loaded, &before));
-            census.made_due += usize::from(!as_before);
+            let due = census.namespace(namespace);
+            due.due += 1;
+            due.latest = due.latest.max(Some(risk.finish));
+            due.made_due += usize::from(!as_before);
         }
         census
     }
@@ -195,20 +189,20 @@ impl Brake {
         if let Some(loaded) = self.undecided {
             return self.decide(loaded, census);
         }
-        // Whoever cannot be judged for now may be what is held.
-        if census.unknown > self.at_most {
-            return Outcome::Unchanged;
-        }
         let before = self.memory.holds.len();
         let mut moot_policy = false;
         self.memory.holds.retain(|hold| {
-            let left = census.held(hold).is_none_or(|count| count > 0);
+            // Whoever cannot be judged for now may be what is held; few in each namespace may be too
+            // many in all.
+            let may_be_left =
+                census.unknown(hold.namespace()) > 0 && census.unknown(None) > self.at_most;
+            let left = census.held(hold).is_none_or(|count| count > 0) || may_be_left;
             let stays = left || hold.revision != self.revision;
             moot_policy |= !stays && hold.is_policy();
             stays
         });
         if moot_policy {
-            self.accept();
+            self.accept_unless_held();
         }
         if self.memory.holds.len() < before { Outcome::Moot } else { Outcome::Unchanged }
     }
@@ -257,41 +251,77 @@ impl Brake {
     /// # Errors
     /// Where the plan is not the one that is held, or more is held than the person was shown.
     pub fn approve(&mut self, id: &PlanId, census: &Census) -> Result<(), Refused> {
-        let same =
-            |hold: &Hold| hold.revision == id.revision && hold.cutoff.as_second() == id.cutoff;
-        let found =
-            self.memory.holds.iter().position(|hold| hold.revision == self.revision && same(hold));
-        let Some(position) = found else {
-            let other = self.in_force().next().map(|hold| self.plan_id(hold, census));
-            return Err(other.map_or(Refused::NothingHeld, Refused::AnotherPlan));
+        let few_enough = |now: PlanId| {
+            let (shown, counted) = (id.count, now.count);
+            if counted > shown { Err(Refused::More { shown, counted, now }) } else { Ok(()) }
         };
-        let hold = &self.memory.holds[position];
-        let now = self.plan_id(hold, census);
-        if now.count > id.count {
-            return Err(Refused::More { shown: id.count, counted: now.count, now });
+        let same = |hold: &Hold| hold.revision == self.revision && id.is_of(hold);
+        if let Some(position) = self.memory.holds.iter().position(same) {
+            few_enough(self.plan_id(&self.memory.holds[position], census))?;
+            if self.memory.holds.remove(position).is_policy() {
+                self.accept_unless_held();
+            }
+            return Ok(());
         }
-        if self.memory.holds.remove(position).is_policy() {
-            self.accept();
+        if let Some(now) = self.undecided_id(census).filter(|now| now.is_same_plan(id)) {
+            few_enough(now)?;
+            self.accept_counted();
+            return Ok(());
         }
-        Ok(())
+        // The one that is most like it.
+        let plans = || {
+            let held = self.in_force().map(|hold| self.plan_id(hold, census));
+            held.chain(self.undecided_id(census))
+        };
+        let other = plans().find(|plan| plan.namespace == id.namespace).or_else(|| plans().next());
+        Err(other.map_or(Refused::NothingHeld, Refused::AnotherPlan))
     }
 
     /// What to approve for a hold to end, by a count of now.
     pub fn plan_id(&self, hold: &Hold, census: &Census) -> PlanId {
-        PlanId {
-            revision: hold.revision.clone(),
-            cutoff: hold.cutoff.as_second(),
-            count: census.held(hold).unwrap_or(hold.count),
-        }
+        let counted = |held: usize| held.saturating_add(census.unknown(hold.namespace()));
+        PlanId { count: census.held(hold).map_or(hold.count, counted), ..PlanId::of(hold) }
+    }
+
+    /// What to approve for the revision to be accepted without waiting for the count; `None` where
+    /// it is decided.
+    fn undecided_id(&self, census: &Census) -> Option<PlanId> {
+        Some(PlanId {
+            revision: self.revision.clone(),
+            cutoff: self.undecided?.as_second(),
+            count: census.due().saturating_add(census.unknown(None)),
+            namespace: None,
+        })
+    }
+
+    /// What waits for a person, and who that is; while the revision is undecided, for the count as
+    /// well.
+    pub fn waiting(&self, census: &Census) -> Vec<Waiting> {
+        let held = |hold: &Hold| {
+            let plan = self.plan_id(hold, census);
+            let who = match (hold.namespace(), census.held_by(hold)) {
+                (Some(namespace), _) => vec![Share::new(namespace, plan.count)],
+                (None, Some(counts)) => {
+                    Share::all(counts.iter().map(|(name, count)| (name, *count)))
+                }
+                (None, None) => Share::all(census.due_by_namespace()),
+            };
+            Waiting::new(plan, None, who)
+        };
+        let undecided = self.undecided_id(census).filter(|plan| plan.count > 0).map(|plan| {
+            let who = Share::all(census.open_by_namespace());
+            Waiting::new(plan, Some(census.unknown(None)), who)
+        });
+        undecided.into_iter().chain(self.in_force().map(held)).collect()
     }
 
     /// How many Jobs wait for a person, by a count of now; while the revision is undecided, for
     /// the count.
     pub fn held(&self, census: &Census) -> usize {
-        if self.undecided.is_some() {
-            return census.due;
+        match self.undecided_id(census) {
+            Some(plan) => plan.count,
+            None => self.in_force().map(|hold| self.plan_id(hold, census).count).sum(),
         }
-        self.in_force().map(|hold| census.held(hold).unwrap_or(hold.count)).sum()
     }
 
     /// Whether the revision is accepted.
@@ -311,52 +341,63 @@ impl Brake {
     }
 
     fn decide(&mut self, loaded: Timestamp, census: &Census) -> Outcome {
-        let Census { made_due, due, latest, unknown, held: _ } = *census;
-        if made_due > self.at_most {
-            self.undecided = None;
-            // Holds under the accepted policy are in force again when it comes back.
-            let accepted = self.memory.accepted.as_deref();
-            self.memory.holds.retain(|hold| accepted == Some(&hold.revision));
-            if !self.memory.within.includes(&self.reach) {
-                // Nobody has counted what the accepted policy would end in the rest of it.
-                self.memory.accepted = None;
-                self.memory.within.clone_from(&self.reach);
-            }
-            self.memory.add(Hold {
-                revision: self.revision.clone(),
-                cutoff: loaded.max(latest.unwrap_or(loaded)),
-                horizon: horizon(loaded),
-                cause: Cause::Policy,
-                count: due,
-            });
-            return Outcome::Tripped;
+        let total = census.made_due().saturating_add(census.unknown(None));
+        if total <= self.at_most {
+            self.accept_counted();
+            return Outcome::Accepted;
         }
-        if made_due + unknown > self.at_most {
+        let is_alone = |count: &Count| count.open() > self.at_most;
+        let alone: Vec<(&str, &Count)> =
+            census.namespaces().filter(|(_, count)| is_alone(count)).collect();
+        let rest = total - alone.iter().map(|(_, count)| count.open()).sum::<usize>();
+        let hold = |cause: Cause, due: usize, unknown: usize, latest: Option<Timestamp>| Hold {
+            revision: self.revision.clone(),
+            cutoff: loaded.max(latest.unwrap_or(loaded)),
+            horizon: horizon(loaded),
+            cause,
+            count: due.saturating_add(unknown),
+        };
+        let holds: Vec<Hold> = if rest <= self.at_most && alone.len() <= HELD_BY_NAME {
+            let in_namespace = |(namespace, count): &(&str, &Count)| {
+                let cause = Cause::PolicyIn((*namespace).to_owned());
+                hold(cause, count.due, count.unknown, count.latest)
+            };
+            alone.iter().map(in_namespace).collect()
+        } else if census.made_due() > self.at_most {
+            vec![hold(Cause::Policy, census.due(), census.unknown(None), census.latest())]
+        } else {
             return Outcome::Undecided;
-        }
+        };
         self.undecided = None;
-        // All that they hold was counted, and is few enough.
+        // Holds under the accepted policy are in force again when it comes back.
+        let accepted = self.memory.accepted.as_deref();
+        self.memory.holds.retain(|hold| accepted == Some(&hold.revision));
+        if !self.memory.within.includes(&self.reach) {
+            // Nobody has counted what the accepted policy would end in the rest of it.
+            self.memory.accepted = None;
+            self.memory.within.clone_from(&self.reach);
+        }
+        for hold in holds {
+            self.memory.add(hold);
+        }
+        Outcome::Tripped
+    }
+
+    /// The revision is accepted, with everything that was counted.
+    fn accept_counted(&mut self) {
+        self.undecided = None;
+        // All that they hold was counted: it is few enough, or was shown to whoever approved.
         self.memory.holds.clear();
         self.memory.within.clone_from(&self.reach);
-        self.accept();
-        Outcome::Accepted
-    }
-
-    fn accept(&mut self) {
-        self.memory.holds.retain(|hold| hold.revision == self.revision);
         self.memory.accepted = Some(self.revision.clone());
     }
-}
 
-// === impl Census ===
-
-impl Census {
-    /// How many a hold holds; `None` where it came after the count.
-    fn held(&self, hold: &Hold) -> Option<usize> {
-        let is_it = |(revision, cutoff, _): &&(String, Timestamp, usize)| {
-            *revision == hold.revision && *cutoff == hold.cutoff
-        };
-        self.held.iter().find(is_it).map(|(_, _, count)| *count)
+    /// The revision is accepted once it is held nowhere: its holds by namespace end one by one.
+    fn accept_unless_held(&mut self) {
+        if !self.in_force().any(Hold::is_policy) {
+            self.memory.holds.retain(|hold| hold.revision == self.revision);
+            self.memory.accepted = Some(self.revision.clone());
+        }
     }
 }
 
@@ -386,6 +427,10 @@ fn whole_second(now: Timestamp) -> Timestamp {
 
 /// What falls due within this time of a load is held by it, too.
 const AHEAD: SignedDuration = SignedDuration::from_hours(1);
+
+/// Above so many namespaces one hold is for all: each has its line on the Lease, whose annotations
+/// are limited to 256 KiB together.
+const HELD_BY_NAME: usize = 64;
 
 /// Above this offset nothing is deleted at all (controllers.md, "Clock").
 const SKEW: SignedDuration = SignedDuration::from_secs(30);

@@ -3,6 +3,7 @@
 
 use serde_json::{Map, Value as Json, json};
 
+use super::decide::lives_longer;
 use super::reason::Reason;
 use crate::batch::{Kind, Object, annotation};
 use crate::policy::decide::{Decision, RecordChange, Settled, fits};
@@ -136,6 +137,11 @@ impl Change {
         patch
     }
 
+    /// Whether a Job lives shorter for it, or fewer are kept.
+    pub fn shortens(&self) -> bool {
+        self.fields.iter().any(Field::shortens)
+    }
+
     /// The field of a setting.
     pub fn field(&self, setting: Setting) -> Option<&Field> {
         self.fields.iter().find(|field| field.setting == setting)
@@ -171,6 +177,12 @@ impl Field {
             to: settled.target.clone(),
             rule: settled.source.as_str().to_owned(),
         }
+    }
+
+    fn shortens(&self) -> bool {
+        let default = self.setting.api_default();
+        let limit = |value: &Value| value.number().or(default);
+        !lives_longer(limit(&self.to), limit(&self.from))
     }
 }
 

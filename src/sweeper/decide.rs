@@ -12,12 +12,12 @@ mod job;
 use jiff::{SignedDuration, Timestamp};
 
 use crate::batch::{Finish, Kind, Map, Object, Outcome};
-use crate::policy::decide::{Decision, Input, Operation, SYSTEM_NAMESPACES, Settled, Verdict};
+use crate::policy::decide::{Decision, Input, Operation, Settled, Verdict, protects};
 use crate::policy::rule::Propagation;
 use crate::policy::{Action as Stored, Guard, Mode, Policy};
 
 use super::change::{Change, Identity};
-use super::reason::Reason;
+use super::reason::{MOST_FINALIZERS, Reason};
 use super::table::Row;
 
 /// A stored object, and what is known of its surroundings.
@@ -26,8 +26,11 @@ pub struct View<'a> {
     pub object: &'a Object<'a>,
     /// The `CronJob` that made the Job, where it is known: same namespace, name and uid.
     pub cronjob: Option<&'a Object<'a>>,
-    /// The Jobs of a `CronJob`; `None` where they are not known, and then none is pruned.
-    pub children: Option<&'a [&'a Object<'a>]>,
+    /// The known Jobs of a `CronJob`.
+    pub children: &'a [&'a Object<'a>],
+    /// Whether these are all of them. Where there may be others, no Job is pruned and no history limit
+    /// lowered; what the known ones would lose by it is at risk all the same.
+    pub is_whole: bool,
     pub namespace: &'a str,
     /// `None` where nobody knows them, which is not the same as none.
     pub namespace_labels: Option<&'a Map<'a>>,
@@ -192,9 +195,7 @@ impl<'p> Judgement<'p> {
 
     /// Nothing is done to what the policy does not judge; only a deletion that hangs is told.
     fn unjudged(&mut self, policy: &Policy, view: &View<'_>, reason: Reason) {
-        let ours = SYSTEM_NAMESPACES.contains(&view.namespace)
-            || view.own_namespace == Some(view.namespace)
-            || policy.mode == Mode::Off;
+        let ours = protects(view.namespace, view.own_namespace) || policy.mode == Mode::Off;
         match &view.object.metadata.deletion_timestamp {
             Some(since) if !ours => self.terminating(view, since),
             _ => self.count(reason),
@@ -213,7 +214,8 @@ impl<'p> Judgement<'p> {
             return;
         }
         let finalizers = view.object.metadata.finalizers.as_deref().unwrap_or_default();
-        self.count(Reason::Stuck(finalizers.iter().map(|name| (**name).to_owned()).collect()));
+        let told = finalizers.iter().take(MOST_FINALIZERS).map(|name| (**name).to_owned());
+        self.count(Reason::Stuck(told.collect()));
     }
 
     fn count(&mut self, reason: Reason) {
@@ -238,8 +240,9 @@ impl<'p> Judgement<'p> {
             return false;
         }
         let decision = &self.decision;
-        let settled: Vec<&Settled<'_>> =
-            settings.iter().filter_map(|setting| decision.setting(*setting)).collect();
+        // Where nothing else differs, only the record is written.
+        let settled = settings.iter().filter_map(|setting| decision.setting(*setting));
+        let settled: Vec<&Settled<'_>> = settled.filter(|settled| settled.changes()).collect();
         let change = Change::of(decision, view.object, view.namespace, &settled, direction);
         match change {
             Ok(change) => self.actions.push(Action::Patch { change, reason: Reason::Row(row) }),
@@ -274,9 +277,11 @@ impl<'p> Judgement<'p> {
         self.actions.first().map_or(&Reason::Agreed, Action::reason)
     }
 
-    /// Whether the policy could not be asked, and the object may yet turn out to be due.
-    pub fn is_unknown(&self) -> bool {
-        self.reason().is_unknown()
+    /// Whether a finished Job cannot be judged yet, and may turn out to be due. Of a cluster of which
+    /// everything is listed; `undecodable` says whether the `CronJob` that made the Job is there and
+    /// cannot be decoded.
+    pub fn is_unknown(&self, undecodable: bool) -> bool {
+        self.finish.is_some() && self.reason().may_become_due(undecodable)
     }
 }
 

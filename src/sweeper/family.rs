@@ -87,7 +87,6 @@ fn is_prunable(decision: &Decision<'_>, action: Stored, now: Timestamp) -> bool 
 fn members<'a>(view: &View<'a>, outcome: Outcome) -> Vec<Member<'a>> {
     let mut members: Vec<Member<'a>> = view
         .children
-        .unwrap_or_default()
         .iter()
         .filter(|job| !job.is_terminating())
         .filter_map(|job| {

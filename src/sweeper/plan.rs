@@ -22,7 +22,6 @@ use super::change::{Change, Direction};
 use super::decide::{Action, Judgement, View, decide};
 use super::reason::Reason;
 use crate::policy::load::Source;
-use crate::policy::rule::Propagation;
 use crate::policy::value::Seconds;
 use crate::policy::{Diagnostic, Policy};
 
@@ -192,7 +191,7 @@ impl Plan {
             cluster: snapshot.cluster().map(str::to_owned),
             revision: policy.revision.clone(),
             older_than: options.older_than.map(Seconds::get),
-            propagation_policy: propagation(policy.stored.propagation).to_owned(),
+            propagation_policy: policy.stored.propagation.as_str().to_owned(),
             without_managers: blind,
             items,
             totals,
@@ -351,14 +350,6 @@ fn is_finding(action: &Action) -> bool {
                 | Reason::UnknownNamespace
                 | Reason::Withheld(_)
         ),
-    }
-}
-
-/// How a policy's propagation is called in a request.
-pub const fn propagation(propagation: Propagation) -> &'static str {
-    match propagation {
-        Propagation::Background => "Background",
-        Propagation::Foreground => "Foreground",
     }
 }
 

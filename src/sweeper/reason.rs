@@ -34,7 +34,7 @@ pub enum Reason {
     /// Not old enough for a clean-up by age.
     TooYoung,
     Row(Row),
-    /// Terminating for too long, with the finalizers that keep it.
+    /// Terminating for too long, with the first [`MOST_FINALIZERS`] that keep it.
     Stuck(Vec<String>),
     Terminating,
     /// The TTL ended before it could be raised; the built-in controller may delete at any moment.
@@ -82,9 +82,15 @@ impl Reason {
         }
     }
 
-    /// Whether the policy cannot be asked yet: what is not known may turn out to be due.
-    pub const fn is_unknown(&self) -> bool {
-        matches!(self, Self::UnknownCronJob | Self::UnknownNamespace)
+    /// Whether the policy cannot be asked yet, and what is not known may turn out to be due. A Job
+    /// whose `CronJob` is not there once `CronJob`s are listed never does: a `CronJob` that is made
+    /// anew has another uid. To count it would let anybody keep a policy from being accepted. Unless
+    /// it is `undecodable`: it is there, and may be read some day.
+    pub const fn may_become_due(&self, undecodable: bool) -> bool {
+        match self {
+            Self::UnknownCronJob => undecodable,
+            reason => matches!(reason, Self::UnknownNamespace),
+        }
     }
 }
 
@@ -125,3 +131,6 @@ impl fmt::Display for Reason {
         }
     }
 }
+
+/// So many finalizers are told: an object may have thousands.
+pub const MOST_FINALIZERS: usize = 8;

@@ -6,6 +6,7 @@ use std::collections::BTreeMap;
 use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
 
+use super::brake::Waiting;
 use super::reach::Reach;
 
 /// How the sweeper is doing.
@@ -28,6 +29,9 @@ pub struct Status {
     /// Where it writes; elsewhere it only looks.
     #[serde(skip_serializing_if = "Reach::is_everywhere")]
     pub writes: Reach,
+    /// What waits for a person, and whose Jobs these are.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    pub brake: Vec<Waiting>,
     /// Seconds that this clock is behind the API server's.
     pub clock_offset: f64,
     /// Why nothing is deleted just now, whatever is due.

@@ -19,6 +19,8 @@ pub enum Row {
     Expired,
     /// A value of ours on an object that turned out to be exempt or guarded.
     TakeBack,
+    /// The policy gives nothing to a Job that only an entry of ours makes ours.
+    Unclaimed,
     UnfinishedAuthors,
     UnfinishedOurs,
     UnfinishedWithout,
@@ -41,7 +43,7 @@ pub enum Response {
 
 impl Row {
     /// Every row, in the order of the table.
-    pub const ALL: [Self; 11] = [
+    pub const ALL: [Self; 12] = [
         Self::FinishedWithout,
         Self::FinishedOurs,
         Self::FinishedAuthors,
@@ -51,6 +53,7 @@ impl Row {
         Self::UnfinishedWithout,
         Self::Hold,
         Self::TakeBack,
+        Self::Unclaimed,
         Self::CronJob,
         Self::Family,
     ];
@@ -78,7 +81,11 @@ impl Row {
                 Action::Delete,
             ) => Response::Delete,
             (
-                Self::FinishedOurs | Self::UnfinishedOurs | Self::Hold | Self::TakeBack,
+                Self::FinishedOurs
+                | Self::UnfinishedOurs
+                | Self::Hold
+                | Self::TakeBack
+                | Self::Unclaimed,
                 Action::Marked,
             )
             | (
@@ -93,6 +100,7 @@ impl Row {
                 | Self::UnfinishedWithout
                 | Self::Hold
                 | Self::TakeBack
+                | Self::Unclaimed
                 | Self::CronJob,
                 Action::Patch | Action::Delete,
             ) => Response::Patch,
@@ -110,6 +118,7 @@ impl Row {
             Self::FinishedWithout => "finished-without",
             Self::Hold => "hold",
             Self::TakeBack => "take-back",
+            Self::Unclaimed => "unclaimed",
             Self::UnfinishedAuthors => "unfinished-authors",
             Self::UnfinishedOurs => "unfinished-ours",
             Self::UnfinishedWithout => "unfinished-without",
@@ -127,6 +136,9 @@ impl Row {
             Self::FinishedWithout => "finished without a TTL; the policy gives one",
             Self::Hold => "a hold decides its TTL",
             Self::TakeBack => "exempt or guarded by now; our value is taken back",
+            Self::Unclaimed => {
+                "came before its namespace was known, and gets no TTL; our entry is taken back"
+            }
             Self::UnfinishedAuthors => "unfinished; the policy changes its author's TTL",
             Self::UnfinishedOurs => "unfinished; the policy gives another TTL than ours",
             Self::UnfinishedWithout => "unfinished without a TTL; the policy gives one",
@@ -149,6 +161,7 @@ mod tests {
     #[case::unfinished_without(Row::UnfinishedWithout, [Response::Count, Response::Patch, Response::Patch])]
     #[case::hold(Row::Hold, [Response::Patch, Response::Patch, Response::Patch])]
     #[case::take_back(Row::TakeBack, [Response::Patch, Response::Patch, Response::Patch])]
+    #[case::unclaimed(Row::Unclaimed, [Response::Patch, Response::Patch, Response::Patch])]
     #[case::cronjob(Row::CronJob, [Response::PatchOurs, Response::Patch, Response::Patch])]
     #[case::family(Row::Family, [Response::Count, Response::Count, Response::Delete])]
     fn the_table_is_that_of_the_design(#[case] row: Row, #[case] expected: [Response; 3]) {

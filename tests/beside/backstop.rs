@@ -11,11 +11,12 @@ use crate::support::scheduling::{job_name, second};
 use crate::support::wait::{eventually, throughout};
 use crate::{LIMIT, curfew, minutely, next_minute, plane, writes};
 
-/// Reasons of Events about the `CronJob`s of a namespace, from whomever.
-fn reasons(space: &Namespace<'_>) -> Vec<String> {
+/// Reasons of Events about a `CronJob`, from whomever.
+fn reasons(space: &Namespace<'_>, name: &str) -> Vec<String> {
     let list = space.plane.api.get(&format!("/api/v1/namespaces/{}/events", space.name)).ok();
     let reason = |event: &Value| event["reason"].as_str().unwrap_or_default().to_owned();
-    list["items"].as_array().into_iter().flatten().map(reason).collect()
+    let about = |event: &&Value| event["involvedObject"]["name"] == name;
+    list["items"].as_array().into_iter().flatten().filter(about).map(reason).collect()
 }
 
 #[test]
@@ -82,7 +83,7 @@ fn a_late_start_is_made_and_taken_up() {
     throughout("Forbid is kept", std::time::Duration::from_secs(4), || {
         space.find_job(&job_name("helped", next)).is_none()
     });
-    let reasons = reasons(&space);
+    let reasons = reasons(&space, "helped");
     assert!(reasons.iter().any(|reason| reason == "JobAlreadyActive"), "{reasons:?}");
     assert!(!reasons.iter().any(|reason| reason == "UnexpectedJob"), "{reasons:?}");
     assert_eq!(

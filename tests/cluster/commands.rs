@@ -3,16 +3,18 @@
 mod cronjobs;
 mod explain;
 mod failing;
+mod full;
 mod hold;
 mod installation;
 mod next;
 mod plan;
 mod plugin;
+mod proxied;
 mod sweep;
 
 use std::{
     path::{Path, PathBuf},
-    process::{Command, Stdio},
+    process::{Command, Output, Stdio},
 };
 
 use jiff::{Timestamp, ToSpan};
@@ -67,19 +69,22 @@ impl User {
 
     /// Runs a command in the folder, where `policy.yaml` is [`POLICY`].
     fn run(&self, arguments: &[&str]) -> Ended {
-        let output = self.command(arguments).output().expect("curfew starts");
-        let text = |bytes: Vec<u8>| String::from_utf8(bytes).expect("output is UTF-8");
-        Ended {
-            code: output.status.code().expect("no signal ended it"),
-            stdout: text(output.stdout),
-            stderr: text(output.stderr),
-        }
+        Ended::of(self.command(arguments).output().expect("curfew starts"))
     }
 }
 
 // === impl Ended ===
 
 impl Ended {
+    fn of(output: Output) -> Self {
+        let text = |bytes: Vec<u8>| String::from_utf8(bytes).expect("output is UTF-8");
+        Self {
+            code: output.status.code().expect("no signal ended it"),
+            stdout: text(output.stdout),
+            stderr: text(output.stderr),
+        }
+    }
+
     #[track_caller]
     fn code(self, expected: i32) -> Self {
         assert_eq!(self.code, expected, "{self:#?}");

@@ -105,8 +105,9 @@ fn whatever_becomes_of_the_leader() {
         let due = Timestamp::from_second(due[&name]).unwrap();
         let late = times[0].duration_since(due);
         assert!(late >= SignedDuration::ZERO, "{name} went {late:?} before its time");
-        // The Lease of a dead leader has to run out, with what a slow machine adds.
-        assert!(late <= SignedDuration::from_secs(40), "{name} went {late:?} late");
+        // Two leaders in a row are dead: the Lease of each has to run out, which another sees up to
+        // two rounds of 4.4 s later; and a slow machine adds to that.
+        assert!(late <= SignedDuration::from_secs(80), "{name} went {late:?} late");
     }
 }
 

@@ -3,6 +3,7 @@
 
 use std::{net::TcpListener, time::Duration};
 
+use base64::{Engine, engine::general_purpose::STANDARD};
 use rstest::rstest;
 use serde_json::{Value, json};
 
@@ -163,6 +164,10 @@ fn a_policy_that_reads_more_takes_effect_without_a_restart() {
     // An annotation that was not kept for the first policy.
     family.curfew.set_policy(&[("policy.yaml", ANNOTATIONS)]);
     family.soon(&child, "patched", Some(180));
+    // And a label.
+    family.space.kubectl.ok(&["label", "cronjob", "noted", "example.test/tier=silver"]);
+    family.curfew.set_policy(&[("policy.yaml", LABELS)]);
+    family.soon(&child, "patched", Some(240));
 }
 
 /// Nobody listens there, or somebody does and never says a word.
@@ -180,12 +185,14 @@ fn without_an_api_server_nothing_waits(#[values(false, true)] silent: bool) {
     let decided = |review: &str| {
         let answer = caller.call(review).answer.expect("a review is answered");
         assert_eq!(answer["response"]["allowed"], true);
-        assert_eq!(answer["response"].get("patch"), None);
-        answer["response"]["auditAnnotations"]["decision"].clone()
+        let patch = answer["response"]["patch"].as_str().unwrap_or_default();
+        let patch = STANDARD.decode(patch).expect("a patch is in base64");
+        let decision = answer["response"]["auditAnnotations"]["decision"].clone();
+        (decision, String::from_utf8(patch).expect("a patch is JSON"))
     };
     for _ in 0..CALLS / 2 {
-        assert_eq!(decided(CHILD), "unknown-cronjob");
-        assert_eq!(decided(LONE), "unknown-namespace");
+        assert_eq!(decided(CHILD), (json!("unknown-cronjob"), String::new()));
+        assert_eq!(decided(LONE), (json!("unknown-namespace"), CLAIM.to_owned()));
     }
     let count = |label: &str| curfew.metric_with("curfew_admission_requests_total", label);
     assert!(count(r#"decision="unknown-cronjob""#) >= f64::from(CALLS / 2));
@@ -268,6 +275,16 @@ spec:
   defaults: {ttl: 10m}
 "#;
 
+const LABELS: &str = r"
+apiVersion: curfew.dev/v1alpha1
+kind: JobPolicy
+metadata: {name: labels}
+spec:
+  rules:
+    - {name: labelled, match: {labels: {example.test/tier: silver}}, ttl: 4m}
+  defaults: {ttl: 10m}
+";
+
 const ANNOTATIONS: &str = r"
 apiVersion: curfew.dev/v1alpha1
 kind: JobPolicy
@@ -277,3 +294,9 @@ spec:
     - {name: noted, match: {annotations: {example.test/tier: gold}}, ttl: 3m}
   defaults: {ttl: 10m}
 ";
+
+/// The entry that makes a Job ours until its namespace is known, and nothing else.
+const CLAIM: &str = concat!(
+    r#"[{"op":"add","path":"/metadata/annotations","value":"#,
+    r#"{"curfew.dev/applied":"{\"ttl\":[null,null,\"unknown-namespace\"]}"}}]"#,
+);

@@ -2,6 +2,7 @@
 
 use std::{
     io::{BufRead, BufReader, Write},
+    panic,
     path::Path,
     process::{Command, Stdio},
     time::Duration,
@@ -11,7 +12,8 @@ use serde_json::json;
 
 use crate::support::{
     api::Patch,
-    audit, control_plane,
+    audit,
+    control_plane::{self, ControlPlane},
     manifest::{self, Finish, days_ago, job},
     process::{Child, Scratch},
     registration::{self, Registration},
@@ -88,6 +90,38 @@ fn the_built_in_controllers_run() {
     eventually("the TTL controller deletes", Duration::from_secs(60), || {
         space.find_job("canary").is_none().then_some(())
     });
+}
+
+/// Versions have different controllers and serve different versions of the API. A test that asks
+/// for one too many must fail by that, and not by what does not happen.
+#[test]
+fn what_this_version_does_not_have_is_told() {
+    let Some(plane) = control_plane::shared() else { return };
+    let minor = plane.minor;
+    let told = told(|| plane.run_controllers(&["no-such-controller"]));
+    let program = format!("kube-controller-manager of Kubernetes 1.{minor} ended");
+    assert!(told.contains(&program), "{told}");
+    assert!(
+        told.contains("no-such-controller") && told.contains("not in the list of known"),
+        "{told}"
+    );
+}
+
+#[test]
+fn a_version_of_the_api_that_is_not_served_is_told() {
+    if control_plane::shared().is_none() {
+        return;
+    }
+    let flag = "--runtime-config=admissionregistration.k8s.io/v9=true".to_owned();
+    let told = told(|| ControlPlane::start_with(std::slice::from_ref(&flag)));
+    assert!(told.contains("kube-apiserver ended"), "{told}");
+    assert!(told.contains("admissionregistration.k8s.io/v9"), "{told}");
+}
+
+/// What something panics with.
+fn told<T>(does: impl FnOnce() -> T) -> String {
+    let said = panic::catch_unwind(panic::AssertUnwindSafe(does)).err().expect("it panics");
+    said.downcast_ref::<String>().expect("it says why").clone()
 }
 
 /// What to compare with in the tests of ownership: the first apply after the CREATE of a Job stores

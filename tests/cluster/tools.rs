@@ -10,7 +10,7 @@ use serde_json::{Map, Value, json};
 use crate::support::{
     api::Patch,
     audit,
-    manifest::{cron_job, job, merged},
+    manifest::{cron_job, job, merged, timely},
     scene::{Scene, record, template_record, ttl},
 };
 
@@ -91,7 +91,7 @@ fn timeless(mut object: Value, number: usize) -> Value {
     let old = object["metadata"]["uid"].as_str().expect("a uid").to_owned();
     let namespace = object["metadata"]["namespace"].as_str().expect("a namespace").to_owned();
     let text = object.to_string().replace(&old, &uid).replace(&namespace, "shop");
-    object = serde_json::from_str(&text).expect("only a uid and a name became others");
+    object = timely(serde_json::from_str(&text).expect("only a uid and a name became others"));
     let metadata = object["metadata"].as_object_mut().expect("metadata");
     metadata.insert("creationTimestamp".to_owned(), TIME.into());
     metadata.insert("resourceVersion".to_owned(), (number + 1).to_string().into());

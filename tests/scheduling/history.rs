@@ -128,6 +128,31 @@ fn a_limit_that_is_lowered() {
     scene.wait_for_jobs(&["c".to_owned()]);
 }
 
+/// The watches have fallen silent, and the time has come for a look at what is known.
+#[test]
+fn a_limit_that_the_watch_does_not_bring_counts() {
+    let Some(plane) = plane() else { return };
+    let slot = some_minute();
+    let mut scene = Scheduling::own(plane, "history", slot - 45.seconds());
+    scene.end();
+    let silence = scene.run_behind();
+    let spec = json!({"schedule": "* * * * *", "successfulJobsHistoryLimit": 0});
+    scene.create("one", &spec, Some(slot - 1.minute()));
+    let hold = json!({"curfew.dev/hold-until": second(slot - 10.seconds())});
+    scene.child("one", "held", json!({"metadata": {"annotations": hold}}));
+    scene.space.finish_job("held", Finish::Complete, slot - 20.minutes());
+    scene.still(&["held".to_owned()]);
+    // The watches have brought it, and then go idle.
+    std::thread::sleep(Duration::from_secs(4));
+    silence.fall_silent();
+    scene.change("one", &json!({"successfulJobsHistoryLimit": 10}));
+    // With the start it is seen that the hold has ended.
+    scene.put_clock(slot - 1.second());
+    let left = ["held".to_owned(), job_name("one", slot)];
+    scene.wait_for_jobs(&left);
+    scene.still(&left);
+}
+
 /// The clean-up fails again and again, and waits for longer each time; starts do not.
 #[test]
 fn history_that_cannot_be_deleted_puts_no_start_off() {

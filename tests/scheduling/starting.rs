@@ -28,3 +28,26 @@ fn a_start_is_made_and_written_down() {
     scene.wait_for_event("one", "SawCompletedJob");
     assert_eq!(scene.warnings("one"), [""; 0]);
 }
+
+/// A template that is too large to be kept in memory is read for the start, each time.
+#[test]
+fn a_large_template_is_started_from() {
+    let Some(plane) = plane() else { return };
+    let slot = some_minute();
+    let scene = Scheduling::own(plane, "large", slot - 2.seconds());
+    let args = json!(["x".repeat(100_000)]);
+    let container = json!([{"name": "c", "image": "i", "args": args}]);
+    let template = json!({"spec": {"template": {"spec": {"containers": container}}}});
+    let spec = json!({"schedule": "* * * * *", "jobTemplate": template});
+    scene.create("one", &spec, Some(slot - 1.minute()));
+    for start in [slot, slot + 1.minute()] {
+        scene.put_clock(start - 1.second());
+        scene.wait_until_written("one", start, 1);
+        let job = job_name("one", start);
+        let stored = scene.space.find_job(&job).expect("it was started");
+        assert_eq!(stored["spec"]["template"]["spec"]["containers"][0]["args"], args);
+        scene.finish(&job, Finish::Complete);
+        scene.wait_until_written("one", start, 0);
+    }
+    assert_eq!(scene.warnings("one"), [""; 0]);
+}

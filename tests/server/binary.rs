@@ -190,7 +190,7 @@ async fn sigterm_under_load_loses_no_call(#[case] delay: &str) {
             }
         }));
     }
-    tokio::time::sleep(ms(300)).await;
+    tokio::time::sleep(ms(1_000)).await;
     serving.signal("TERM");
     serving.log("stopping: not ready").await;
     // From here on the port may close at any time.

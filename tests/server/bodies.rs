@@ -6,7 +6,7 @@ use std::sync::{Arc, Barrier};
 use curfew::server::{Judge, Settings};
 use rstest::rstest;
 
-use crate::client::{Http1, PATIENCE, Response, post, post2};
+use crate::client::post2;
 use crate::harness::{Harness, With, echo, ms, until};
 
 const JSON: &str = "content-type: application/json";
@@ -150,74 +150,6 @@ async fn eight_mebibytes_are_not() {
     assert_eq!((status, answer.len()), (200, 8 << 20));
     let (status, answer) = post2(&mut http2, &"x".repeat(9 << 20)).await.unwrap();
     assert_eq!((status, &*answer), (413, "the body is over 8388608 bytes\n"));
-}
-
-#[tokio::test]
-async fn above_the_bound_of_requests_the_answer_is_503_at_once() {
-    let settings = Settings { requests: 1, ..Settings::default() };
-    let harness = Harness::start(settings).await;
-    let (mut slow, mut next) =
-        (harness.connect.http1().await.unwrap(), harness.connect.http1().await.unwrap());
-    let request = post("hello");
-    let (head, body) = request.split_at(request.len() - 5);
-    slow.write(head).await.unwrap();
-
-    // Until the slow one has been let in, the next gets in, too.
-    let answer = until_not(&mut next, "hello", 200).await;
-    assert_eq!(answer.status, 503);
-    assert_eq!(answer.body, "too many requests at once: the request was not looked at\n");
-    assert!(!answer.head.contains("retry-after"), "{}", answer.head);
-    assert_eq!(harness.rejected("busy"), 1);
-
-    slow.write(body).await.unwrap();
-    assert_eq!(slow.read().await.unwrap().status, 200, "what was let in is answered");
-    assert_eq!(harness.connect.post("hello").await.unwrap().status, 200, "and then others");
-}
-
-#[tokio::test]
-async fn above_the_budget_of_bytes_the_answer_is_503() {
-    let settings = Settings { body_budget: 1000, ..Settings::default() };
-    let harness = Harness::start(settings).await;
-    let mut slow = harness.connect.http1().await.unwrap();
-    let request = post(&"x".repeat(900));
-    let (most, rest) = request.split_at(request.len() - 10);
-    slow.write(most).await.unwrap();
-
-    let body = "x".repeat(300);
-    let mut next = harness.connect.http1().await.unwrap();
-    let answer = until_not(&mut next, &body, 200).await;
-    assert_eq!(answer.status, 503);
-    assert_eq!(answer.body, "too many bytes of bodies at once: the request was not looked at\n");
-    assert_eq!(harness.connect.post("small").await.unwrap().status, 200);
-
-    slow.write(rest).await.unwrap();
-    assert_eq!(slow.read().await.unwrap().status, 200);
-    assert_eq!(harness.connect.post(&body).await.unwrap().status, 200, "and is given back");
-}
-
-#[tokio::test]
-async fn a_client_that_goes_away_gives_everything_back() {
-    let settings = Settings { requests: 1, body_timeout: ms(60_000), ..Settings::default() };
-    let harness = Harness::start(settings).await;
-    let mut gone = harness.connect.http1().await.unwrap();
-    let request = post("hello");
-    gone.write(&request[..request.len() - 1]).await.unwrap();
-    drop(gone);
-    let mut client = harness.connect.http1().await.unwrap();
-    assert_eq!(until_not(&mut client, "hello", 503).await.status, 200);
-    until("it is counted", || harness.rejected("aborted") == 1).await;
-}
-
-/// Posts until the status is another one.
-async fn until_not(client: &mut Http1, body: &str, status: u16) -> Response {
-    let start = curfew::clock::instant();
-    loop {
-        let answer = client.post(body).await.unwrap();
-        if answer.status != status {
-            return answer;
-        }
-        assert!(start.elapsed() < PATIENCE, "always {status}");
-    }
 }
 
 /// A body that takes long to judge holds no worker: here the only one answers others meanwhile. How

@@ -95,21 +95,6 @@ async fn slow_handshakes_do_not_hold_up_others() {
 }
 
 #[tokio::test]
-async fn more_connections_than_may_be_are_closed() {
-    let harness = Harness::start(Settings { connections: 2, ..Settings::default() }).await;
-    let (one, mut two) =
-        (harness.connect.http1().await.unwrap(), harness.connect.http1().await.unwrap());
-    harness.connect.http1().await.err().expect("a third is too many");
-    assert_eq!(harness.failed("too_many_connections"), 1);
-    assert_eq!(two.post("hello").await.unwrap().status, 200);
-    drop(one);
-    let start = curfew::clock::instant();
-    while harness.connect.post("hello").await.is_err() {
-        assert!(start.elapsed() < PATIENCE, "room is given back");
-    }
-}
-
-#[tokio::test]
 async fn a_client_that_does_not_trust_us_is_told_apart() {
     let mut harness = Harness::start(Settings::default()).await;
     harness.connect.roots = roots(issued().ca.as_bytes()).unwrap();

@@ -75,3 +75,20 @@ fn pod() -> Value {
 fn seconds(time: Timestamp) -> String {
     time.strftime("%Y-%m-%dT%H:%M:%SZ").to_string()
 }
+
+/// Without the `creationTimestamp: null` that Kubernetes 1.33 writes into templates, and later
+/// versions leave out.
+pub fn timely(mut object: Value) -> Value {
+    fn walk(value: &mut Value) {
+        match value {
+            Value::Object(members) => {
+                members.retain(|key, value| key != "creationTimestamp" || !value.is_null());
+                members.values_mut().for_each(walk);
+            }
+            Value::Array(items) => items.iter_mut().for_each(walk),
+            _ => {}
+        }
+    }
+    walk(&mut object);
+    object
+}

@@ -6,6 +6,7 @@
 //! whole cluster, so there is one scene at a time, and each leaves no `CronJob` behind.
 
 use std::borrow::Borrow;
+use std::path::{Path, PathBuf};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
@@ -31,6 +32,7 @@ use super::{
     control_plane::ControlPlane,
     manifest::{Finish, cron_job, finished, job, merged},
     namespace::Namespace,
+    silence::Silence,
     sweeping::{LEASES, lease_name},
     wait::{eventually, runtime, throughout},
 };
@@ -108,17 +110,31 @@ impl Scheduling {
 
     /// Starts to work, as a leader does.
     pub fn run(&mut self) {
+        self.run_by(&self.kubeconfig());
+    }
+
+    /// The same, with a load balancer between it and the API server.
+    pub fn run_behind(&mut self) -> Silence {
+        let (silence, kubeconfig) = Silence::before(&self.kubeconfig());
+        self.run_by(&kubeconfig);
+        silence
+    }
+
+    fn kubeconfig(&self) -> PathBuf {
+        // The audit log tells by the name who it was.
+        self.space.plane.kubeconfig_for(&self.lease, Some("system:masters"))
+    }
+
+    fn run_by(&mut self, kubeconfig: &Path) {
         let plane = self.space.plane;
         let stop = CancellationToken::new();
         let (recorder, events) =
             runtime().block_on(async { Recorder::start(plane.api.client(), "test", stop.clone()) });
         let mut cluster = runtime().block_on(async {
-            // The audit log tells by the name who it was.
-            let kubeconfig = plane.kubeconfig_for(&self.lease, Some("system:masters"));
             let kubeconfig = Kubeconfig::read_from(kubeconfig).expect("it is ours");
             let options = KubeConfigOptions::default();
             let config = Config::from_custom_kubeconfig(kubeconfig, &options).await;
-            Cluster::new(config.expect("it is complete")).expect("its certificates are ours")
+            Cluster::new(config.expect("it is complete"), None).expect("its certificates are ours")
         });
         cluster.clock = self.clock.clone();
         let policy = Arc::clone(&self.policies.borrow());

@@ -25,7 +25,8 @@ pub(crate) fn policy(spec: &str) -> Policy {
 pub(crate) struct Case {
     pub(crate) object: Json,
     pub(crate) cronjob: Option<Json>,
-    pub(crate) children: Option<Vec<Json>>,
+    pub(crate) children: Vec<Json>,
+    pub(crate) is_whole: bool,
     pub(crate) namespace: String,
     pub(crate) namespace_labels: Option<Vec<(&'static str, &'static str)>>,
     pub(crate) flapping: bool,
@@ -37,7 +38,8 @@ impl Case {
         Self {
             object,
             cronjob: None,
-            children: None,
+            children: Vec::new(),
+            is_whole: true,
             namespace: "apps".to_owned(),
             namespace_labels: None,
             flapping: false,
@@ -48,7 +50,7 @@ impl Case {
     pub(crate) fn judge<'p>(&self, policy: &'p Policy) -> Judgement<'p> {
         let object = read(&self.object);
         let cronjob = self.cronjob.as_ref().map(read);
-        let children: Vec<Object<'_>> = self.children.iter().flatten().map(read).collect();
+        let children: Vec<Object<'_>> = self.children.iter().map(read).collect();
         let children: Vec<&Object<'_>> = children.iter().collect();
         let labels: Option<Map<'_>> =
             self.namespace_labels.as_ref().map(|labels| labels.iter().copied().collect());
@@ -57,7 +59,8 @@ impl Case {
             &View {
                 object: &object,
                 cronjob: cronjob.as_ref(),
-                children: self.children.as_ref().map(|_| children.as_slice()),
+                children: &children,
+                is_whole: self.is_whole,
                 namespace: &self.namespace,
                 namespace_labels: labels.as_ref(),
                 own_namespace: Some("curfew"),

@@ -152,7 +152,8 @@ fn listen() -> TcpListener {
     listener.expect("a loopback port is free")
 }
 
-fn acceptor(pair: &Pair) -> TlsAcceptor {
+/// For a server of this certificate.
+pub fn acceptor(pair: &Pair) -> TlsAcceptor {
     use rustls::pki_types::{CertificateDer, PrivateKeyDer, pem::PemObject};
     let certificate =
         CertificateDer::from_pem_slice(pair.certificate.as_bytes()).expect("rcgen writes PEM");

@@ -109,7 +109,7 @@ fn ttl(
     let action = decision.resolved.stored.map_or_else(Action::default, |stored| stored.value);
     let acts = action > Action::Report;
     expires("ttl as it is", present, true, "");
-    let aside = format!(", by the policy; stored.action is {}", supplied::action(action));
+    let aside = format!(", by the policy; stored.action is {}", action.as_str());
     expires("ttl by policy", target, acts, &aside);
 }
 

@@ -5,8 +5,8 @@ use jiff::Timestamp;
 use serde::Serialize;
 use serde_json::Value as Json;
 
+use super::Explanation;
 use super::deadlines::Deadline;
-use super::{Explanation, supplied};
 use crate::batch::{Finish, Kind, Object};
 use crate::cli::Invalid;
 use crate::cli::judge::{Judgeable, Question, World};
@@ -112,7 +112,7 @@ impl Sweeps {
             },
         };
         Self {
-            stored: supplied::action(judgement.stored),
+            stored: judgement.stored.as_str(),
             does: judgement.actions.iter().map(step).collect(),
             held,
         }
@@ -151,8 +151,7 @@ fn held(
         .iter()
         .filter(|hold| hold.revision == revision)
         .find(|hold| judgement.risks.iter().any(|risk| hold.holds(namespace, risk)))?;
-    let (cutoff, count) = (hold.cutoff.as_second(), hold.count);
-    Some(PlanId { revision: hold.revision.clone(), cutoff, count })
+    Some(PlanId::of(hold))
 }
 
 /// Where a finished Job stands in its family, as the built-in controller counts: by start.
@@ -170,7 +169,6 @@ fn rank(view: &View<'_>, found: &Surrounded) -> Option<String> {
     let own = order(view.object);
     let younger = view
         .children
-        .unwrap_or_default()
         .iter()
         .filter(|job| Finish::of(job).is_some_and(|other| other.outcome == finish.outcome))
         .filter(|job| order(job) > own)

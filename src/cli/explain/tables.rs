@@ -5,6 +5,7 @@ use std::fmt::Write as _;
 use super::Explanation;
 use super::live::{Step, Sweeps};
 use crate::cli::output::Table;
+use crate::policy::record::AUTHOR;
 use crate::policy::setting::Value;
 use crate::policy::value::Seconds;
 
@@ -76,7 +77,7 @@ pub(super) fn render(explanation: &Explanation, wide: bool) -> String {
             let by = match (&decided.origin, decided.target.is_absent()) {
                 (Some(origin), _) => format!("{} ({origin})", decided.by),
                 // Nobody says anything, and that is no one's doing.
-                (None, true) if decided.by == "author" => String::new(),
+                (None, true) if decided.by == AUTHOR => String::new(),
                 (None, _) => decided.by.clone(),
             };
             let shown = |value: &Value| self::shown(decided.setting, value);
@@ -94,7 +95,7 @@ pub(super) fn render(explanation: &Explanation, wide: bool) -> String {
                 Some(origin) => format!("{} ({origin})", given.by),
                 None => given.by.clone(),
             };
-            table.row([given.setting.to_owned(), given.value.clone(), by]);
+            table.row([given.setting.clone(), given.value.clone(), by]);
         }
         let _ = write!(text, "\n{table}");
     }

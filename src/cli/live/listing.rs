@@ -37,10 +37,10 @@ pub async fn list(
     };
     let progress = printer.progress(&format!("reading {what}"), None);
     let collection = collection(kind, scope.namespace);
-    let read = live.list(&collection, narrowed, |page| {
-        progress.advance(page.items.len() as u64);
-        progress.expect(page.left);
-        page.items.into_iter().for_each(|item| each(whole(item, "batch/v1", kind.as_str())));
+    let read = live.list(&collection, narrowed, |item, left| {
+        progress.advance(1);
+        progress.expect(left);
+        each(whole(item, "batch/v1", kind.as_str()));
     });
     match (read.await, scope.selector) {
         (Ok(()), _) => Ok(()),

@@ -78,9 +78,10 @@ impl Surrounded {
         let mut family = Vec::new();
         let jobs = collection(Kind::Job, Some(&self.place.namespace));
         let everything = ListParams::default();
-        let read = live.list(&jobs, &everything, |page| {
-            let ours = |job: &Json| owner(job).is_some_and(|(_, owner)| owner == uid);
-            family.extend(page.items.into_iter().filter(ours));
+        let read = live.list(&jobs, &everything, |job, _left| {
+            if owner(&job).is_some_and(|(_, owner)| owner == uid) {
+                family.push(job);
+            }
         });
         read.await.map_err(|error| error.about("cannot list the Jobs of its CronJob"))?;
         self.family = family;
@@ -109,7 +110,8 @@ impl Surrounded {
         Ok(look(&View {
             object: &seen,
             cronjob: cronjob.as_ref(),
-            children: Some(&family),
+            children: &family,
+            is_whole: true,
             namespace: &self.place.namespace,
             namespace_labels: labels.as_ref(),
             own_namespace,

@@ -190,8 +190,10 @@ impl Running {
         } = arguments;
         let reach = Arc::new(Reach::only(write_namespaces));
         let namespace = own_namespace.unwrap_or(&cluster.namespace).to_owned();
+        let proxy = cluster.proxy.as_ref().map(tracing::field::display);
         tracing::info!(
-            cluster.url, namespace, lease = lease_name, writes = %reach, "looking after a cluster"
+            cluster.url, proxy, namespace, lease = lease_name, writes = %reach,
+            "looking after a cluster"
         );
         let (stop, stop_events) = (CancellationToken::new(), CancellationToken::new());
         let client: Client = cluster.client.clone();

@@ -22,7 +22,7 @@ use crate::reload;
 use crate::server::health::{Admin, Check};
 use crate::server::tls::Tls;
 use crate::server::webhook::Webhook;
-use crate::server::{BindError, Parts, Phase, Server, Settings};
+use crate::server::{BindError, Parts, Phase, Server};
 
 /// The signals that ask us to stop.
 struct Signals {
@@ -98,10 +98,11 @@ pub(super) async fn run(plan: Plan, printer: &mut Printer) -> Result<Exit, anyho
     let site = Site { own_namespace, neighbours };
     let judge = Arc::new(Webhook::new(Arc::clone(&policy), site.clone()));
     let parts = Parts { tls: Arc::clone(&tls), judge, metrics: Arc::clone(&metrics) };
-    let server = Server::bind(listen, Settings::default(), parts)
+    let settings = super::descriptors::settings();
+    let server = Server::bind(listen, settings.clone(), parts)
         .await
         .map_err(|error| taken(&error, "--listen"))?;
-    let admin = Admin::bind(admin_listen, Settings::default(), Arc::clone(&metrics), checks)
+    let admin = Admin::bind(admin_listen, settings, Arc::clone(&metrics), checks)
         .await
         .map_err(|error| taken(&error, "--admin-listen"))?;
     let (address, admin_address) = (server.address()?, admin.address()?);

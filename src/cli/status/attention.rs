@@ -74,8 +74,10 @@ pub(super) fn of(report: &Report) -> Vec<Attention> {
     found.extend(report.scheduler.iter().flat_map(scheduling));
     found.extend(report.brake.iter().map(|held| {
         let Held { plan, cause, count, .. } = held;
+        let who = held.who();
+        let who = if who.is_empty() { who } else { format!(" ({who})") };
         Attention::cluster(format!(
-            "the brake holds {count} Jobs, as {cause}; look at `curfew plan`, then `curfew approve \
+            "the brake holds {count} Jobs{who}, as {cause}; look at `curfew plan`, then `curfew approve \
              {plan}`"
         ))
     }));

@@ -28,7 +28,12 @@ pub(super) fn render(report: &Report) -> String {
         schedules(said, &mut fact);
     }
     if matches!(leader, Part::Known(_)) {
-        fact("brake", if brake.is_empty() { "off".to_owned() } else { "on".to_owned() });
+        let state = match &**brake {
+            [] => "off",
+            all if all.iter().all(|held| held.undecided) => "undecided",
+            _ => "on",
+        };
+        fact("brake", state.to_owned());
     }
     fact("webhook", part(webhooks, |all| format!("{} registered", all.len())));
     let mut text = facts.to_string();
@@ -36,10 +41,12 @@ pub(super) fn render(report: &Report) -> String {
         let _ = write!(text, "\n{}", present(replicas, *now));
     }
     if !brake.is_empty() {
-        let mut table = Table::new(["HELD", "FINISHED BY", "BECAUSE", "APPROVE"]);
-        for Held { plan, cause, count, cutoff, requested } in brake {
+        let mut table = Table::new(["HELD", "WHERE", "FINISHED BY", "BECAUSE", "APPROVE"]);
+        for held in brake {
+            let Held { plan, cause, count, cutoff, requested, .. } = held;
             let id = format!("{plan}{}", if *requested { " (requested)" } else { "" });
-            table.row([count.to_string(), cutoff.to_string(), cause.clone(), id]);
+            let (count, cutoff) = (count.to_string(), cutoff.to_string());
+            table.row([count, held.who(), cutoff, cause.clone(), id]);
         }
         let _ = write!(text, "\n{table}");
     }
@@ -122,6 +129,7 @@ fn sweeps(said: &Said, fact: &mut impl FnMut(&str, String)) {
         builtin_ttl_lag,
         missing_rights,
         writes,
+        brake: _,
         clock_offset,
         stopped,
     } = said;

@@ -15,7 +15,7 @@ use crate::cluster::events::{About, Event, Recorder};
 use crate::cluster::pace::Rate;
 use crate::cluster::write::{Change, Gate, Outcome, Target, Writer};
 use crate::policy::rule::Propagation;
-use crate::sweeper::plan::{Does, Family, Item, Plan, propagation};
+use crate::sweeper::plan::{Does, Family, Item, Plan};
 
 /// What there is to do: what saves Jobs comes before what ends them.
 #[derive(Debug, Default)]
@@ -55,7 +55,7 @@ impl Work {
     /// [`Invalid`] where it wants what no plan of ours would.
     pub(super) fn of(plan: &Plan) -> Result<Self, Invalid> {
         let ways = [Propagation::Background, Propagation::Foreground];
-        let way = ways.into_iter().find(|way| propagation(*way) == plan.propagation_policy);
+        let way = ways.into_iter().find(|way| way.as_str() == plan.propagation_policy);
         let way = way.ok_or_else(|| {
             let other = &plan.propagation_policy;
             Invalid::new(format!("the plan has an unknown propagationPolicy: {other}"))

@@ -51,7 +51,7 @@ fn owner(uid: &str) -> Json {
 
 #[test]
 fn a_cronjob_is_known_once_it_was_listed_and_only_by_its_uid() {
-    let policy = policy("");
+    let policy = policy("exempt: {selectors: [{matchLabels: {team: none}}]}");
     let store = Arc::new(Store::default());
     let neighbours = StoredNeighbours::new(Arc::clone(&store));
     assert_eq!(found(&neighbours, &policy, "a", &owner("1")), None, "before the first list");

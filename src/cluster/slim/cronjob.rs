@@ -4,9 +4,12 @@ use std::borrow::Cow;
 
 use serde::Deserialize;
 
+use super::keep::{self, beyond};
 use super::{Decoder, Key, Meta, Pairs, Scheduling, Slim};
 use crate::batch::object::{JobTemplate, Metadata, PodTemplate, Spec, Status, TemplateSpec};
+use crate::batch::schedule::Schedule;
 use crate::batch::{Kind, Object, Text};
+use crate::policy::subject;
 
 /// A stored `CronJob`.
 #[derive(Clone, Debug, PartialEq)]
@@ -25,7 +28,7 @@ pub struct CronJob {
     template_omitted: u32,
     template_ttl: Option<i64>,
     template_active_deadline: Option<i64>,
-    /// They stand in where the template has no labels of its own.
+    /// None where the template has labels of its own, which hide them.
     pod_labels: Pairs,
 }
 
@@ -92,11 +95,14 @@ impl Slim for CronJob {
         let TemplateSpec { ttl_seconds_after_finished, active_deadline_seconds, template: pod } =
             template_spec.ok_or("it has no spec.jobTemplate.spec")?;
         let pod = pod.and_then(|pod| pod.metadata).unwrap_or_default();
-        let annotations = Pairs::annotations(Kind::Job, template.annotations.as_ref(), decoder);
+        let annotations = Pairs::annotations(template.annotations.as_ref(), decoder);
+        // Asked of all labels: those that are kept do not tell.
+        let hidden = template.labels.as_ref().is_some_and(subject::has_foreign_key);
+        let pod_labels = pod.labels.as_ref().filter(|_| !hidden);
         Ok(Self {
             meta: Meta::new(Kind::CronJob, &metadata, decoder)?,
-            schedule: spec.schedule.as_deref().map(Into::into),
-            time_zone: spec.time_zone.as_deref().map(Into::into),
+            schedule: spec.schedule.as_deref().map(|text| beyond(text, Schedule::LONGEST).into()),
+            time_zone: spec.time_zone.as_deref().map(|text| keep::name(text).into()),
             starting_deadline: spec.starting_deadline_seconds,
             successful_limit: spec.successful_jobs_history_limit,
             failed_limit: spec.failed_jobs_history_limit,
@@ -106,7 +112,7 @@ impl Slim for CronJob {
             template_annotations: annotations,
             template_ttl: ttl_seconds_after_finished,
             template_active_deadline: active_deadline_seconds,
-            pod_labels: Pairs::labels(pod.labels.as_ref(), decoder),
+            pod_labels: Pairs::labels(pod_labels, decoder),
         })
     }
 

@@ -1,30 +1,24 @@
-//! Which keys of an object's annotations and labels are worth their memory.
+//! What of an object is worth its memory.
 
-use std::collections::BTreeSet;
+use std::borrow::Cow;
 
-use crate::batch::annotation::{LAST_APPLIED, SCHEDULED};
+use crate::batch::annotation::LAST_APPLIED;
+use crate::batch::text::cut;
 use crate::policy::Policy;
-use crate::policy::decide::HOOKS;
-use crate::policy::record;
+use crate::policy::decide::{LONGEST_EVIDENCE, last_applied};
+use crate::policy::reads::Reads;
 use crate::policy::rule::SchedulerMode;
-use crate::policy::selector::Selector;
 
-/// The keys that are kept while decoding.
-///
-/// Annotations can be long and are mostly other people's: only those that a guard or the policy
-/// names are kept, and ours. Labels are kept, but for those that the API server copies into every
-/// Job: they are different in each, so they would be the larger half of its memory.
+/// What is kept while decoding: what the policy [`Reads`], and nothing that an author can make as
+/// large as an object may be.
 #[derive(Clone, Debug, Default, Eq, PartialEq)]
 pub struct Keep {
-    /// Beyond [`BUILT_IN`].
-    annotations: BTreeSet<String>,
-    /// Those of [`GENERATED`] that the policy names nevertheless.
-    generated: BTreeSet<String>,
+    pub(super) reads: Reads,
     /// Whether anything asks for the labels of namespaces. Those are kept whole, so this says
     /// nothing of what was decoded, only whether they have to be watched.
     namespaces: bool,
-    /// Whether `CronJob`s are started from what is kept, which then has to have their templates.
-    templates: bool,
+    /// The longest template of a `CronJob` that is kept, in bytes; 0 where nothing is started.
+    template: usize,
 }
 
 // === impl Keep ===
@@ -32,31 +26,14 @@ pub struct Keep {
 impl Keep {
     /// What a policy needs.
     pub fn of(policy: &Policy) -> Self {
-        let rules = || policy.rules.iter().map(|rule| &rule.matcher);
-        let marks = &policy.guards.gitops_marks;
-        let annotations = rules()
-            .flat_map(|matcher| matcher.annotations.iter().map(|(key, _)| key))
-            .chain(&marks.annotations);
-        let selectors = rules()
-            .filter_map(|matcher| matcher.selector.as_ref())
-            .chain(&policy.exempt.selectors)
-            .chain(&policy.stored.selector)
-            .chain(&policy.scheduler.selector);
-        let labels = rules()
-            .flat_map(|matcher| matcher.labels.iter().map(|(key, _)| key))
-            .chain(&marks.labels)
-            .chain(selectors.flat_map(Selector::requirements).map(|one| &one.key));
         Self {
-            annotations: annotations
-                .filter(|key| !is_built_in(key))
-                .map(ToString::to_string)
-                .collect(),
-            generated: labels
-                .filter(|key| GENERATED.contains(&key.as_str()))
-                .map(ToString::to_string)
-                .collect(),
+            reads: policy.reads(),
             namespaces: policy.needs_namespace_labels(),
-            templates: policy.scheduler.mode == SchedulerMode::Own,
+            template: if policy.scheduler.mode == SchedulerMode::Own {
+                LARGEST_TEMPLATE
+            } else {
+                0
+            },
         }
     }
 
@@ -65,53 +42,58 @@ impl Keep {
         self.namespaces
     }
 
-    /// Whether the templates of `CronJob`s are kept.
-    pub fn templates(&self) -> bool {
-        self.templates
+    /// Whether a template of so many bytes is kept.
+    pub(super) fn template(&self, bytes: usize) -> bool {
+        bytes <= self.template
     }
 
     /// What is kept of a `CronJob` that is read in order to start it.
     #[must_use]
-    pub fn with_templates(&self) -> Self {
-        Self { templates: true, ..self.clone() }
+    pub fn with_template(&self) -> Self {
+        Self { template: usize::MAX, ..self.clone() }
     }
 
     /// What one that reads an annotation needs.
     #[cfg(test)]
     pub(crate) fn with_annotation(key: &str) -> Self {
-        Self { annotations: [key.to_owned()].into(), ..Self::default() }
+        Self { reads: Reads::with_annotation(key), ..Self::default() }
     }
 
     /// Whether what was decoded with `self` does for whoever needs `other`.
     pub fn covers(&self, other: &Self) -> bool {
-        self.annotations.is_superset(&other.annotations)
-            && self.generated.is_superset(&other.generated)
-            && (self.templates || !other.templates)
+        self.reads.covers(&other.reads) && self.template >= other.template
     }
 
-    /// Whether an annotation is kept.
-    pub fn annotation(&self, key: &str) -> bool {
-        is_built_in(key) || self.annotations.contains(key)
-    }
-
-    /// Whether a label is kept.
-    pub fn label(&self, key: &str) -> bool {
-        !GENERATED.contains(&key) || self.generated.contains(key)
+    /// What is kept of an annotation; `None` where nobody reads it.
+    pub(super) fn annotation<'v>(&self, key: &str, value: &'v str) -> Option<Cow<'v, str>> {
+        let read = self.reads.annotation(key)?;
+        Some(if key == LAST_APPLIED {
+            Cow::Owned(last_applied(value))
+        } else {
+            Cow::Borrowed(beyond(value, read))
+        })
     }
 }
 
-fn is_built_in(key: &str) -> bool {
-    key.starts_with(record::PREFIX) || HOOKS.contains(&key) || BUILT_IN.contains(&key)
+/// Whether the template of a `CronJob`, as JSON, is too large to be kept.
+pub fn is_large_template(text: &str) -> bool {
+    text.len() > LARGEST_TEMPLATE
 }
 
-/// Of a Job, the start that it was created for; and what `kubectl apply`
-/// remembers, which is shortened to the few numbers that are read.
-const BUILT_IN: [&str; 2] = [SCHEDULED, LAST_APPLIED];
+/// A text of which so many bytes are read: what is longer stays too long for whoever reads it, and
+/// never becomes equal to what is shorter.
+pub(super) fn beyond(text: &str, read: usize) -> &str {
+    cut(text, read.saturating_add(LONGEST_CHARACTER))
+}
 
-/// Labels of the Pod template that the API server makes, and copies to a Job without labels.
-const GENERATED: [&str; 4] = [
-    "batch.kubernetes.io/controller-uid",
-    "batch.kubernetes.io/job-name",
-    "controller-uid",
-    "job-name",
-];
+/// A name that may be anybody's invention. Those of objects are shorter, and no more is ever told.
+pub(super) fn name(text: &str) -> &str {
+    beyond(text, LONGEST_EVIDENCE)
+}
+
+/// Of a usual template, in bytes, there are two thousand. A longer one is read for each start: an
+/// author may write 1.4 MB.
+const LARGEST_TEMPLATE: usize = 16 << 10;
+
+/// Of UTF-8, in bytes.
+const LONGEST_CHARACTER: usize = 4;

@@ -2,20 +2,19 @@
 
 use std::borrow::Cow;
 use std::fmt;
+use std::ptr;
 use std::sync::Arc;
 
-use serde::Deserialize;
 use serde::de::IgnoredAny;
 
-use super::{Decoder, Key, Second, Symbol};
-use crate::batch::annotation::LAST_APPLIED;
+use super::{Decoder, Key, Second, Symbol, keep};
 use crate::batch::object::{
     ManagedFields, Metadata, OwnedFields, OwnedSpec, OwnedTemplate, OwnedTemplateSpec,
 };
 use crate::batch::owner::OwnerReference;
-use crate::batch::text::cut;
 use crate::batch::{Kind, Map, Text};
-use crate::policy::record;
+use crate::cluster::write::MANAGER;
+use crate::sweeper::reason::MOST_FINALIZERS;
 
 /// Identity, version, and what rules and guards read.
 #[derive(Clone, Debug, PartialEq)]
@@ -34,7 +33,9 @@ pub struct Meta {
     pub annotations: Pairs,
     /// The bytes of annotations that are not kept.
     pub omitted: u32,
+    /// Those that anything depends on.
     pub owners: Arc<[Owner]>,
+    /// As `owners`.
     pub managers: Arc<[Manager]>,
 }
 
@@ -43,7 +44,7 @@ pub struct Meta {
 pub struct Ending {
     /// `None` where it is no time.
     pub since: Option<Second>,
-    /// What keeps it.
+    /// What keeps it, as much as is told.
     pub finalizers: Box<[Symbol]>,
 }
 
@@ -62,7 +63,8 @@ pub struct Owner {
     pub controller: Option<bool>,
 }
 
-/// An entry of `managedFields`, reduced to who, how, and which of the fields that we read.
+/// An entry of `managedFields`, reduced to who, how, and which of the fields that we read it
+/// applies.
 #[derive(Clone, Debug, Eq, Hash, PartialEq)]
 pub struct Manager {
     pub name: Symbol,
@@ -98,13 +100,13 @@ impl Meta {
         let version =
             wire.resource_version.as_deref().ok_or("it has no metadata.resourceVersion")?;
         let ending = wire.deletion_timestamp.as_deref().map(|since| {
-            let finalizers = wire.finalizers.iter().flatten();
+            let finalizers = wire.finalizers.iter().flatten().take(MOST_FINALIZERS);
             let finalizers = finalizers.map(|text| decoder.interner.intern(text)).collect();
             Box::new(Ending { since: Second::parse(since), finalizers })
         });
-        let owners = wire.owners().iter().map(|owner| Owner::new(owner, decoder)).collect();
-        let managers = wire.managers().iter().map(|one| Manager::new(kind, one, decoder)).collect();
-        let annotations = Pairs::annotations(kind, wire.annotations.as_ref(), decoder);
+        let owners = Owner::decisive(wire.owners(), decoder);
+        let managers = Manager::decisive(kind, wire.managers(), decoder);
+        let annotations = Pairs::annotations(wire.annotations.as_ref(), decoder);
         Ok(Self {
             namespace: decoder.interner.intern(wire.namespace.as_deref().unwrap_or_default()),
             name: name.into(),
@@ -166,11 +168,11 @@ impl Meta {
 // === impl Pairs ===
 
 impl Pairs {
-    /// Labels, all that are worth keeping.
+    /// Labels, those that somebody reads.
     pub(super) fn labels(map: Option<&Map<'_>>, decoder: &mut Decoder) -> Self {
         let Decoder { keep, interner, .. } = decoder;
         Self(map.map(|map| {
-            let kept = map.iter().filter(|(key, _)| keep.label(key));
+            let kept = map.iter().filter(|(key, _)| keep.reads.label(key));
             kept.map(|(key, value)| (interner.intern(key), interner.intern(value))).collect()
         }))
     }
@@ -184,21 +186,14 @@ impl Pairs {
     }
 
     /// Annotations, those that somebody reads.
-    pub(super) fn annotations(kind: Kind, map: Option<&Map<'_>>, decoder: &mut Decoder) -> Self {
+    pub(super) fn annotations(map: Option<&Map<'_>>, decoder: &mut Decoder) -> Self {
         let Decoder { keep, interner, .. } = decoder;
         Self(map.map(|map| {
-            let kept = map.iter().filter(|(key, _)| keep.annotation(key));
-            kept.map(|(key, value)| {
-                let value = if key == LAST_APPLIED {
-                    Cow::Owned(last_applied(kind, value).unwrap_or_else(|| "{}".to_owned()))
-                } else if key.starts_with(record::PREFIX) {
-                    Cow::Borrowed(shortened(value))
-                } else {
-                    Cow::Borrowed(value)
-                };
-                (interner.intern(key), interner.intern(&value))
-            })
-            .collect()
+            let kept = map.iter().filter_map(|(key, value)| {
+                let value = keep.annotation(key, value)?;
+                Some((interner.intern(key), interner.intern(&value)))
+            });
+            kept.collect()
         }))
     }
 
@@ -224,45 +219,34 @@ impl Pairs {
     }
 }
 
-/// The few numbers that a decision reads of the manifest, in the same form; none where it has
-/// none of them. That it is there counts all the same.
-fn last_applied(kind: Kind, manifest: &str) -> Option<String> {
-    #[derive(Deserialize)]
-    struct Manifest {
-        spec: serde_json::Map<String, serde_json::Value>,
-    }
-    // Unreadable proves nothing, to `decide` as well.
-    let Manifest { mut spec } = serde_json::from_str(manifest).ok()?;
-    let template = spec.remove("jobTemplate");
-    let fields: &[&str] = match kind {
-        Kind::CronJob => &["successfulJobsHistoryLimit", "failedJobsHistoryLimit"],
-        Kind::Job => &[TTL],
-    };
-    spec.retain(|key, _| fields.contains(&key.as_str()));
-    if kind == Kind::CronJob
-        && let Some(ttl) = template.as_ref().and_then(|template| template.get("spec")?.get(TTL))
-    {
-        spec.insert("jobTemplate".to_owned(), serde_json::json!({"spec": {TTL: ttl}}));
-    }
-    (!spec.is_empty()).then(|| serde_json::json!({"spec": spec}).to_string())
-}
-
-/// An annotation of ours. A record longer than this is not read, and neither is a date; what is
-/// cut off must leave it too long.
-fn shortened(value: &str) -> &str {
-    cut(value, LONGEST_OF_OURS)
-}
-
 // === impl Owner ===
 
 impl Owner {
+    /// Of the owner references those that anything depends on: the first `CronJob`, which makes a
+    /// family, and the first that is a guard's evidence. There can be thousands.
+    fn decisive(wire: &[OwnerReference<'_>], decoder: &mut Decoder) -> Vec<Self> {
+        let family = wire.iter().position(OwnerReference::is_cronjob);
+        let foreign = decoder.keep.reads.foreign_owner(wire);
+        let foreign = foreign.and_then(|foreign| wire.iter().position(|own| ptr::eq(own, foreign)));
+        let mut positions = [family, foreign];
+        positions.sort_unstable();
+        positions.into_iter().flatten().map(|at| Self::new(&wire[at], decoder)).collect()
+    }
+
     fn new(wire: &OwnerReference<'_>, decoder: &mut Decoder) -> Self {
         let OwnerReference { api_version, kind, name, uid, controller } = wire;
+        let api_version: Cow<'_, str> = match api_version.split_once('/') {
+            // Whatever is cut off, it stays a group with a version.
+            Some((group, version)) => {
+                format!("{}/{}", keep::name(group), keep::name(version)).into()
+            }
+            None => keep::name(api_version).into(),
+        };
         Self {
-            api_version: decoder.interner.intern(api_version),
-            kind: decoder.interner.intern(kind),
-            name: decoder.interner.intern(name),
-            uid: Uid::from(&**uid),
+            api_version: decoder.interner.intern(&api_version),
+            kind: decoder.interner.intern(keep::name(kind)),
+            name: decoder.interner.intern(keep::name(name)),
+            uid: Uid::from(keep::name(uid)),
             controller: *controller,
         }
     }
@@ -281,25 +265,25 @@ impl Owner {
 // === impl Manager ===
 
 impl Manager {
-    fn new(kind: Kind, wire: &ManagedFields<'_>, decoder: &mut Decoder) -> Self {
-        let mut fields = 0;
-        if let Some(OwnedSpec { ttl, successful, failed, job_template }) = &wire.fields.spec {
-            let template = job_template.as_ref().and_then(|template| template.spec.as_ref());
-            let ttl = match kind {
-                Kind::CronJob => template.is_some_and(|spec| spec.ttl.is_some()),
-                Kind::Job => ttl.is_some(),
-            };
-            for (owned, bit) in [
-                (ttl, OWNS_TTL),
-                (successful.is_some(), OWNS_SUCCESSFUL),
-                (failed.is_some(), OWNS_FAILED),
-            ] {
-                if owned {
-                    fields |= bit;
-                }
+    /// Of the entries those that anything depends on: the first that is the mark of a tool, our
+    /// own, and those whose applier owns what none before owns. There can be thousands.
+    fn decisive(kind: Kind, wire: &[ManagedFields<'_>], decoder: &mut Decoder) -> Vec<Self> {
+        let (mut tool, mut ours, mut applied) = (false, false, 0);
+        let mut kept = Vec::new();
+        for entry in wire {
+            let is_tool = !tool && decoder.keep.reads.is_tool(entry);
+            let is_ours = !ours && &*entry.manager == MANAGER;
+            let fields = if &*entry.operation == "Apply" { owned(kind, entry) } else { 0 };
+            if is_tool || is_ours || fields & !applied != 0 {
+                kept.push(Self::new(fields, entry, decoder));
             }
+            (tool, ours, applied) = (tool || is_tool, ours || is_ours, applied | fields);
         }
-        let name = decoder.interner.intern(&wire.manager);
+        kept
+    }
+
+    fn new(fields: u8, wire: &ManagedFields<'_>, decoder: &mut Decoder) -> Self {
+        let name = decoder.interner.intern(keep::name(&wire.manager));
         Self { name, applies: &*wire.operation == "Apply", fields }
     }
 
@@ -322,6 +306,21 @@ impl Manager {
             fields: OwnedFields { spec: (self.fields != 0).then_some(spec) },
         }
     }
+}
+
+/// Which of the fields that we read an entry owns.
+fn owned(kind: Kind, wire: &ManagedFields<'_>) -> u8 {
+    let Some(OwnedSpec { ttl, successful, failed, job_template }) = &wire.fields.spec else {
+        return 0;
+    };
+    let template = job_template.as_ref().and_then(|template| template.spec.as_ref());
+    let ttl = match kind {
+        Kind::CronJob => template.is_some_and(|spec| spec.ttl.is_some()),
+        Kind::Job => ttl.is_some(),
+    };
+    let bits =
+        [(ttl, OWNS_TTL), (successful.is_some(), OWNS_SUCCESSFUL), (failed.is_some(), OWNS_FAILED)];
+    bits.into_iter().filter(|(owned, _)| *owned).fold(0, |fields, (_, bit)| fields | bit)
 }
 
 // === impl Uid ===
@@ -401,14 +400,10 @@ impl fmt::Debug for Version {
     }
 }
 
-const TTL: &str = "ttlSecondsAfterFinished";
 const OWNS_TTL: u8 = 1;
 const OWNS_SUCCESSFUL: u8 = 2;
 const OWNS_FAILED: u8 = 4;
 const HYPHENS: [usize; 4] = [8, 13, 18, 23];
-
-/// One more than the longest record that is read.
-const LONGEST_OF_OURS: usize = 1025;
 
 #[cfg(test)]
 mod tests {

@@ -11,7 +11,7 @@ use crate::batch::object::Metadata;
 pub struct Namespace {
     pub name: Symbol,
     pub uid: Uid,
-    /// All of them.
+    /// All of them: selectors of the API server's webhook registration are asked of them, too.
     pub labels: Pairs,
     /// It is being deleted: nothing can be created in it.
     pub terminating: bool,
@@ -40,12 +40,16 @@ impl Slim for Namespace {
         let NamespaceWire { metadata, status } =
             serde_json::from_str(json).map_err(|error| error.to_string())?;
         let name = metadata.name.as_deref().ok_or("it has no metadata.name")?;
+        let labels = metadata.labels.as_ref();
+        if labels.is_some_and(|labels| labels.iter().nth(MOST_LABELS).is_some()) {
+            return Err(format!("it has more than {MOST_LABELS} labels"));
+        }
         Ok(Self {
             name: decoder.interner.intern(name),
             uid: Uid::from(metadata.uid.as_deref().unwrap_or_default()),
             terminating: metadata.deletion_timestamp.is_some()
                 || status.is_some_and(|status| status.phase.as_deref() == Some("Terminating")),
-            labels: Pairs::every(metadata.labels.as_ref(), decoder),
+            labels: Pairs::every(labels, decoder),
         })
     }
 
@@ -53,3 +57,7 @@ impl Slim for Namespace {
         Key { namespace: String::new(), name: self.name.to_string(), uid: self.uid.to_string() }
     }
 }
+
+/// More than anybody has ever seen. Beyond it they count as not known, and what a rule says by them
+/// is not done.
+const MOST_LABELS: usize = 1000;

@@ -4,6 +4,7 @@ use jiff::Timestamp;
 use serde::Deserialize;
 use serde_json::value::RawValue;
 
+use super::keep::is_large_template;
 use super::{Decoder, Second, Symbol, Uid, Version};
 use crate::batch::Text;
 use crate::scheduler::view::edits::{self, Entry, InForce};
@@ -25,7 +26,7 @@ pub struct Scheduling {
     /// See [`edits::edited`].
     edited: Option<InForce>,
     /// `spec.jobTemplate` word for word, where `CronJob`s are started from what is kept: fields
-    /// that this build does not know are the user's all the same.
+    /// that this build does not know are the user's all the same. A large one is not kept.
     pub template: Option<Box<str>>,
 }
 
@@ -105,7 +106,8 @@ impl Scheduling {
             uid: Uid::from(&*one.uid),
             version: one.resource_version.as_deref().map(Version::from),
         };
-        let template = spec.job_template.filter(|_| decoder.keep.templates());
+        let template = spec.job_template.map(RawValue::get);
+        let template = template.filter(|text| decoder.keep.template(text.len()));
         Ok(Self {
             generation: metadata.generation.unwrap_or_default(),
             suspended: spec.suspend.unwrap_or_default(),
@@ -115,8 +117,13 @@ impl Scheduling {
             last_successful: last_successful_time.as_deref().and_then(Second::parse),
             built_in_wrote: built_in.filter_map(|one| Second::parse(one.time.as_deref()?)).max(),
             edited: edits::edited(&managers),
-            template: template.map(|template| template.get().into()),
+            template: template.map(Into::into),
         })
+    }
+
+    /// Lets go of a template that was read for one start and is too large to be kept.
+    pub fn drop_large_template(&mut self) {
+        self.template.take_if(|text| is_large_template(text));
     }
 
     /// `status.lastScheduleTime`.

@@ -1,3 +1,5 @@
+mod kept;
+
 use std::sync::Arc;
 
 use jiff::Timestamp;
@@ -267,12 +269,16 @@ fn a_cronjob_tells_the_same_of_its_edits(#[case] overlay: Value) {
 
 #[test]
 fn what_nobody_reads_is_not_kept() {
-    let policy = policy("  defaults: {ttl: 1h}\n");
-    let json = job(
-        &json!({"metadata": {"annotations": {"example.test/team": "etl", "curfew.dev/x": "y"}}}),
-    );
+    let policy =
+        policy("  exempt: {selectors: [{matchLabels: {app: y}}]}\n  defaults: {ttl: 1h}\n");
+    let json = job(&json!({"metadata": {"annotations": {
+        "example.test/team": "etl", "curfew.dev/x": "y", "curfew.dev/hold-until": "soon",
+        "helm.sh/hook": "post-install",
+    }}}));
     let stored = Job::decode(&json.to_string(), &mut decoder(&policy)).unwrap();
-    assert_eq!(stored.meta.annotations.iter().collect::<Vec<_>>(), [("curfew.dev/x", "y")]);
+    let annotations: Vec<_> = stored.meta.annotations.iter().collect();
+    // Of a hook it counts that it is there.
+    assert_eq!(annotations, [("curfew.dev/hold-until", "soon"), ("helm.sh/hook", "post")]);
     assert_eq!(stored.meta.labels.iter().collect::<Vec<_>>(), [("app", "x")]);
     assert_eq!((stored.pods, stored.bytes as usize), (6, json.to_string().len()));
 }

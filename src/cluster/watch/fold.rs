@@ -17,7 +17,7 @@ pub(super) struct Fold<K, I> {
     /// The list that is coming in; `None` between lists.
     listed: Option<Listed<K>>,
     /// What is in the cluster and cannot be decoded.
-    undecodable: HashSet<Key>,
+    undecodable: Arc<HashSet<Key>>,
 }
 
 struct Listed<K> {
@@ -30,7 +30,7 @@ struct Listed<K> {
 impl<K: Slim, I: Index<K>> Fold<K, I> {
     pub(super) fn new(index: I, keep: Arc<Keep>) -> Self {
         let decoder = Decoder { keep, ..Decoder::default() };
-        Self { index, decoder, listed: None, undecodable: HashSet::new() }
+        Self { index, decoder, listed: None, undecodable: Arc::default() }
     }
 
     /// Takes note of what is to be kept from now on; says whether that needs another list.
@@ -52,8 +52,14 @@ impl<K: Slim, I: Index<K>> Fold<K, I> {
                 let decoded = self.decode(&wire);
                 // Without a beginning this is no list that can be complete.
                 let Some(listed) = &mut self.listed else { return };
+                // A streamed list may bring an object again: it is as it came last.
                 match decoded {
-                    Some(object) => listed.objects.push(object),
+                    Some(object) => {
+                        if !listed.undecodable.is_empty() {
+                            listed.undecodable.remove(&wire.key());
+                        }
+                        listed.objects.push(object);
+                    }
                     None => {
                         listed.undecodable.insert(wire.key());
                     }
@@ -62,26 +68,39 @@ impl<K: Slim, I: Index<K>> Fold<K, I> {
             }
             Event::InitDone => {
                 let Some(Listed { mut objects, undecodable }) = self.listed.take() else { return };
+                if !undecodable.is_empty() {
+                    objects.retain(|object| !undecodable.contains(&object.key()));
+                }
                 objects.shrink_to_fit();
+                if !undecodable.is_empty() {
+                    // Before the index lacks them.
+                    Arc::make_mut(&mut self.undecodable).extend(undecodable.iter().cloned());
+                    health.send_modify(|health| health.undecodable = Arc::clone(&self.undecodable));
+                }
                 self.index.reset(&objects, &self.decoder.keep);
-                self.undecodable = undecodable;
+                self.undecodable = Arc::new(undecodable);
                 drop(objects);
                 self.decoder.prune();
                 health.send_modify(|health| health.lists += 1);
             }
             Event::Apply(wire) => {
+                let key = wire.key();
                 if let Some(object) = self.decode(&wire) {
-                    self.undecodable.remove(&wire.key());
                     self.index.apply(&object);
+                    self.is_no_longer_undecodable(&key);
                 } else {
+                    if !self.undecodable.contains(&key) {
+                        Arc::make_mut(&mut self.undecodable).insert(key.clone());
+                        self.tell(health);
+                    }
                     // What was known of it no longer holds.
-                    self.index.delete(&wire.key());
-                    self.undecodable.insert(wire.key());
+                    self.index.delete(&key);
                 }
             }
             Event::Delete(wire) => {
-                self.undecodable.remove(&wire.key());
-                self.index.delete(&wire.key());
+                let key = wire.key();
+                self.index.delete(&key);
+                self.is_no_longer_undecodable(&key);
             }
         }
         self.tell(health);
@@ -100,13 +119,18 @@ impl<K: Slim, I: Index<K>> Fold<K, I> {
         }
     }
 
+    fn is_no_longer_undecodable(&mut self, key: &Key) {
+        if self.undecodable.contains(key) {
+            Arc::make_mut(&mut self.undecodable).remove(key);
+        }
+    }
+
     fn tell(&self, health: &watch::Sender<Health>) {
         let state = if self.listed.is_some() { State::Listing } else { State::Following };
-        let undecodable = self.undecodable.len();
         health.send_if_modified(|health| {
-            let changed = health.state != state || health.undecodable != undecodable;
+            let changed = health.state != state || health.undecodable != self.undecodable;
             health.state.clone_from(&state);
-            health.undecodable = undecodable;
+            health.undecodable = Arc::clone(&self.undecodable);
             changed
         });
     }

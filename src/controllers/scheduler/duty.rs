@@ -1,6 +1,6 @@
 //! One term at work: what it remembers, and the loop.
 
-use std::collections::{BTreeMap, HashMap};
+use std::collections::{BTreeMap, BTreeSet, HashMap};
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -39,6 +39,8 @@ pub(super) struct Duty<'s> {
     pub(super) policy: Arc<Policy>,
     pub(super) hands: Hands,
     pub(super) takeover: Takeover,
+    /// Namespaces that are left to whoever else starts `CronJob`s there.
+    pub(super) rivals: BTreeSet<String>,
     pub(super) memory: Memory,
     pub(super) line: Line,
     pub(super) timers: Deadlines<Name>,
@@ -110,6 +112,7 @@ impl<'s> Duty<'s> {
             keep: Arc::new(Keep::of(&policy)),
             zone: cluster_zone(&policy),
             term: term.clone(),
+            large: Hands::room(),
         };
         let mut duty = Self {
             scheduler,
@@ -117,6 +120,7 @@ impl<'s> Duty<'s> {
             policies,
             hands,
             takeover: scheduler.takeover(now, owned_until),
+            rivals: BTreeSet::new(),
             memory: Memory::default(),
             line: Line::default(),
             timers: Deadlines::new(),
@@ -260,7 +264,7 @@ impl<'s> Duty<'s> {
         match self.mode() {
             SchedulerMode::Off | SchedulerMode::Observe => false,
             SchedulerMode::Backstop => may,
-            SchedulerMode::Own => may && self.takeover.owns(),
+            SchedulerMode::Own => may && self.takeover.owns() && !self.rivals.contains(namespace),
         }
     }
 
@@ -290,6 +294,7 @@ impl<'s> Duty<'s> {
         self.policy = policy;
         if self.mode() != before {
             self.takeover = self.scheduler.takeover(self.now(), None);
+            self.rivals.clear();
             self.clear_line();
             self.say_mode();
         }

@@ -10,7 +10,7 @@ use super::duty::Duty;
 use super::pass::{Help, Manner};
 use crate::batch::Map;
 use crate::cluster::slim::{CronJob, Job, Uid};
-use crate::policy::decide::{Input, Operation};
+use crate::policy::decide::{Input, Operation, protects};
 use crate::policy::record::HOLD_UNTIL;
 use crate::policy::rule::{SchedulerMode, Ttl};
 use crate::policy::value::Seconds;
@@ -24,8 +24,10 @@ impl Duty<'_> {
             return Some(Manner::Own);
         }
         let selector = self.policy.scheduler.selector.as_ref()?;
+        let own_namespace = self.scheduler.footing.own_namespace.as_deref();
         selector.matches(|key| cronjob.meta.labels.get(key)).then(|| {
             Manner::Backstop(Help {
+                protected: protects(&cronjob.meta.namespace, own_namespace),
                 watched: since,
                 grace: self.grace(),
                 zone_known: self.policy.scheduler.cluster_time_zone.is_some(),

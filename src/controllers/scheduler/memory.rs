@@ -96,6 +96,11 @@ impl Memory {
         gone
     }
 
+    /// Whether there is a `CronJob` in any other namespace.
+    pub(super) fn has_others(&self, namespace: &str) -> bool {
+        self.0.keys().any(|name| name.parts().0 != namespace)
+    }
+
     /// Every `CronJob`, but those that were only edited.
     pub(super) fn unedited(&self) -> Vec<Name> {
         let unedited = self.0.iter().filter(|(_, known)| !known.edited);

@@ -58,7 +58,9 @@ impl Duty<'_> {
     pub(super) fn see(&mut self, stored: &Arc<CronJob>, now: Timestamp) {
         let name = Name::of(&stored.meta);
         if let Some(at) = stored.scheduling.built_in_wrote() {
-            self.foreign(at, || format!("kube-controller-manager wrote the status of {name}"));
+            self.foreign(name.parts().0, at, || {
+                format!("kube-controller-manager wrote the status of {name}")
+            });
         }
         match self.memory.see(&name, stored, now) {
             News::New | News::Changed => self.look_soon(name, now),
@@ -116,17 +118,33 @@ impl Duty<'_> {
         });
         if starts && !views::is_ours(job) {
             let meta = &job.meta;
-            self.foreign(created, || {
+            self.foreign(&meta.namespace, created, || {
                 format!("somebody else started {}/{}", meta.namespace, meta.name)
             });
         }
     }
 
-    /// Somebody else starts `CronJob`s.
-    pub(super) fn foreign(&mut self, at: Timestamp, why: impl FnOnce() -> String) {
-        if self.mode() != SchedulerMode::Own || !self.takeover.foreign(at, why) {
+    /// Somebody else starts `CronJob`s of a namespace.
+    fn foreign(&mut self, namespace: &str, at: Timestamp, why: impl FnOnce() -> String) {
+        if self.mode() != SchedulerMode::Own || !self.takeover.counts(at) {
             return;
         }
+        // Both a Job and what `managedFields` tell can be made up by whoever may write in the
+        // namespace, with any time.
+        let elsewhere = self.rivals.iter().any(|known| known != namespace);
+        if self.takeover.owns() && !elsewhere && self.memory.has_others(namespace) {
+            if self.rivals.insert(namespace.to_owned()) {
+                let (ns, why) = (namespace, why());
+                tracing::warn!(
+                    ns,
+                    why,
+                    "Own starts nothing more in this namespace, as somebody else does: see who that \
+                     is, then restart curfew"
+                );
+            }
+            return;
+        }
+        self.takeover.foreign(at, why);
         if let Takeover::Stopped { why } = &self.takeover {
             tracing::error!(
                 why,

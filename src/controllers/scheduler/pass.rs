@@ -6,6 +6,10 @@
 //! time of it; the next pass takes it up from those (`scheduler::decide`), even where the Job has
 //! ended by then, and the sweeper leaves it alone until that is written down. So the start is made
 //! once.
+//!
+//! What ends a Job of somebody, a history that is too long or a start that replaces, hangs on what the
+//! `CronJob` says. A watch that has fallen silent shows it as it was, so it is read in the same pass
+//! before.
 
 mod start;
 
@@ -14,17 +18,21 @@ use std::sync::Arc;
 
 use jiff::{SignedDuration, Timestamp};
 use serde_json::{Value as Json, json};
+use tokio::sync::Semaphore;
+use tokio::time::Instant;
 
 use super::name::Name;
 use super::views;
 use crate::batch::Kind;
 use crate::batch::zone::Zone;
+use crate::clock;
 use crate::cluster::clock_offset::ServerClock;
 use crate::cluster::events::{About, Event, Recorder};
 use crate::cluster::pace::Signal;
 use crate::cluster::slim::{CronJob, Job, Keep, Uid};
 use crate::cluster::starting::Starter;
 use crate::cluster::write::{Outcome, Target};
+use crate::controllers::TRUSTED;
 use crate::leader::Term;
 use crate::metrics::Metrics;
 use crate::scheduler::backstop::Refusal;
@@ -46,9 +54,16 @@ pub(super) struct Hands {
     pub(super) zone: Zone,
     /// To be asked before everything but the writing down of what was done.
     pub(super) term: Term,
+    /// Held by starts that are made of large templates, in parts (see [`start`]).
+    pub(super) large: Arc<Semaphore>,
 }
 
 impl Hands {
+    /// What starts of large templates share.
+    pub(super) fn room() -> Arc<Semaphore> {
+        Arc::new(Semaphore::new(start::PARTS as usize))
+    }
+
     /// Records an Event about a `CronJob`.
     pub(super) fn notify(&self, cronjob: &CronJob, Notice { warning, reason, note }: &Notice) {
         self.recorder.record(Event {
@@ -75,7 +90,8 @@ pub(super) struct Errand {
     pub(super) doubt: bool,
     /// How many passes in a row have failed: what goes wrong is told once.
     pub(super) failures: u32,
-    /// A start needs no look at what is stored.
+    /// A start needs no look at what is stored, but for one that replaces a Job, or has a large
+    /// template.
     pub(super) verified: bool,
     /// A start is due: writing it down can wait until nothing is.
     pub(super) urgent: bool,
@@ -96,6 +112,8 @@ pub(super) enum Manner {
 /// What helping out hangs on, beside the time.
 #[derive(Clone, Copy, Debug)]
 pub(super) struct Help {
+    /// It is in a system namespace or our own.
+    pub(super) protected: bool,
     pub(super) watched: Timestamp,
     pub(super) grace: SignedDuration,
     pub(super) zone_known: bool,
@@ -143,6 +161,8 @@ struct Run {
     removed: BTreeSet<String>,
     wake: Option<Timestamp>,
     verified: bool,
+    /// When the stored object was asked for in this pass.
+    read: Option<Instant>,
     signal: Signal,
     refused: bool,
     rest: Rest,
@@ -154,7 +174,7 @@ enum Rest {
     Nothing,
     /// More than a start waits for.
     More,
-    /// What went wrong; nothing else hangs on it.
+    /// Something went wrong; nothing else hangs on it.
     Failed,
 }
 
@@ -172,6 +192,7 @@ pub(super) async fn make(hands: Hands, errand: Errand) -> Ended {
         removed: BTreeSet::new(),
         wake: None,
         verified,
+        read: None,
         signal: Signal::Answered,
         refused: false,
         rest: Rest::Nothing,
@@ -180,7 +201,11 @@ pub(super) async fn make(hands: Hands, errand: Errand) -> Ended {
     let made = run.make().await;
     let next = made.unwrap_or_else(|Stop(next)| next);
     let Run { errand, stored, wake, verified, signal, refused, .. } = run;
-    let newest = (!Arc::ptr_eq(&stored, &errand.cronjob)).then_some(stored);
+    let newest = (!Arc::ptr_eq(&stored, &errand.cronjob)).then(|| {
+        let mut newest = Arc::unwrap_or_clone(stored);
+        newest.scheduling.drop_large_template();
+        Arc::new(newest)
+    });
     let Errand { name, unwritten, .. } = errand;
     Ended { name, next, wake, unwritten, newest, verified, signal, refused }
 }
@@ -211,12 +236,14 @@ impl Run {
             self.read().await?;
         }
         if let Manner::Own = self.errand.manner {
-            self.clean_up().await;
+            self.clean_up().await?;
         }
         let mut pass = self.decide().await?;
         let mut refused = self.refusal(&pass);
         let starts = pass.start.is_some() && !matches!(self.errand.manner, Manner::Finish);
-        if starts && refused.is_none() && !self.verified {
+        let replaces = pass.start.as_ref().is_some_and(|start| !start.replaces.is_empty());
+        let needs_fresh = replaces || self.stored.scheduling.template.is_none();
+        if starts && refused.is_none() && (!self.verified || needs_fresh && !self.is_fresh()) {
             self.read().await?;
             pass = self.decide().await?;
             refused = self.refusal(&pass);
@@ -253,6 +280,7 @@ impl Run {
     /// Reads the `CronJob` as it is stored.
     async fn read(&mut self) -> Result<(), Stop> {
         let (namespace, name) = self.errand.name.parts();
+        let asked = clock::ticks();
         match self.hands.starter.cronjob(namespace, name, &self.hands.keep).await {
             Ok(Some(found)) => {
                 // Whatever was to be written was of another one.
@@ -261,12 +289,18 @@ impl Run {
                 }
                 self.stored = Arc::new(found);
                 (self.errand.doubt, self.verified) = (false, true);
+                self.read = Some(asked);
                 self.forget_written();
                 Ok(())
             }
             Ok(None) => Err(Stop(Next::Gone)),
             Err(outcome) => Err(self.failed("CronJob cannot be read", &outcome)),
         }
+    }
+
+    /// Whether the stored object was read a moment ago, which is asked for where a Job is ended.
+    fn is_fresh(&self) -> bool {
+        self.read.is_some_and(|read| clock::ticks().duration_since(read) <= TRUSTED)
     }
 
     /// Forgets what was to be written and is: the answer to the write may have been lost.
@@ -280,10 +314,23 @@ impl Run {
 
     /// Deletes what is beyond the history limits; by the status as it is stored, since a start that
     /// is not written down there must not go.
-    async fn clean_up(&mut self) {
-        let stored = Arc::clone(&self.stored);
+    async fn clean_up(&mut self) -> Result<(), Stop> {
         let jobs = self.errand.children.clone();
-        let (_, children) = self.views(&stored, &jobs);
+        let mut stored = Arc::clone(&self.stored);
+        let mut children = self.views(&stored, &jobs).1;
+        if !self.is_fresh() && !beyond_limits(&views::cronjob(&stored, None), &children).is_empty()
+        {
+            match self.read().await {
+                Ok(()) => {}
+                Err(gone @ Stop(Next::Gone)) => return Err(gone),
+                Err(_) => {
+                    self.rest = Rest::Failed;
+                    return Ok(());
+                }
+            }
+            stored = Arc::clone(&self.stored);
+            children = self.views(&stored, &jobs).1;
+        }
         let view = views::cronjob(&stored, None);
         let mut surplus = beyond_limits(&view, &children);
         if self.errand.urgent && surplus.len() > BEFORE_START {
@@ -292,10 +339,15 @@ impl Run {
             self.rest = Rest::More;
         }
         for child in surplus {
-            // There may be thousands, and the Lease may go to another one meanwhile.
+            // There may be thousands, and a limit may be raised meanwhile.
+            if !self.is_fresh() {
+                self.rest = Rest::More;
+                break;
+            }
+            // And the Lease may go to another one.
             if self.check_term().is_err() {
                 self.rest = Rest::Failed;
-                return;
+                break;
             }
             match self.delete(child).await {
                 Outcome::Done => {
@@ -315,6 +367,7 @@ impl Run {
                 }
             }
         }
+        Ok(())
     }
 
     /// What the pass comes to, with everything that has to be asked for.

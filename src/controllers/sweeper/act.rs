@@ -78,8 +78,13 @@ impl Shift<'_> {
                 self.dirty.insert(subject);
                 continue;
             }
-            if !step.risks.is_empty() && !self.knows_surroundings(&subject, &target) {
+            if step.shortens() && !self.knows_surroundings(&subject, &target) {
                 continue;
+            }
+            if !self.is_covered() {
+                // It may have been judged without the label that spares it.
+                self.dirty.insert(subject);
+                return;
             }
             let version = target.meta().version.clone();
             let before = self.acted.get(&target).filter(|acted| acted.version == version);
@@ -105,7 +110,7 @@ impl Shift<'_> {
         }
     }
 
-    /// Whether what a Job is judged by, beside itself, is known to be as it was a moment ago. If not,
+    /// Whether what an object is judged by, beside itself, is known to be as it was a moment ago. If not,
     /// `subject` is looked at again when that is known.
     fn knows_surroundings(&mut self, subject: &Subject, target: &Subject) -> bool {
         let cronjob = match (subject, target) {
@@ -205,10 +210,13 @@ impl Shift<'_> {
             What::Delete(deletion) => self.deleted(target, deletion, &step.reason, now),
             What::Patch(change) => {
                 let meta = target.meta();
+                let (kind, ns, name) = (target.kind().as_str(), &*meta.namespace, &*meta.name);
+                if change.fields.is_empty() {
+                    tracing::info!(kind, ns, name, reason = %step.reason, "changed the record only");
+                }
                 for field in &change.fields {
                     self.flaps.wrote(meta.uid.clone(), field.setting, field.to.clone(), now);
                     let setting = field.setting.as_str();
-                    let (kind, ns, name) = (target.kind().as_str(), &*meta.namespace, &*meta.name);
                     let (from, to, rule) =
                         (field.from.to_string(), field.to.to_string(), &field.rule);
                     tracing::info!(kind, ns, name, setting, from, to, rule, "changed");

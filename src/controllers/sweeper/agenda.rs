@@ -125,6 +125,14 @@ impl Step {
         }
     }
 
+    /// Whether a Job is gone for it, or will be sooner than without.
+    pub(super) fn shortens(&self) -> bool {
+        match &self.what {
+            What::Delete(_) => true,
+            What::Patch(change) => change.shortens(),
+        }
+    }
+
     fn turn(&self) -> Turn {
         match &self.what {
             What::Patch(change) => {

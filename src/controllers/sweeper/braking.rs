@@ -2,6 +2,7 @@
 //! said when the brake changes its mind.
 
 use std::collections::BTreeMap;
+use std::sync::Arc;
 use std::time::Duration;
 
 use super::pass::{Counted, counted};
@@ -9,7 +10,7 @@ use super::shift::Shift;
 use super::world::Labels;
 use crate::cluster::events::{About, Event};
 use crate::cluster::slim::Namespace;
-use crate::sweeper::brake::{Approval, Cause, Memory, Outcome};
+use crate::sweeper::brake::{Approval, Memory, Outcome};
 use crate::sweeper::decide::Risk;
 use crate::sweeper::{PlanId, brake::BadPlanId};
 
@@ -45,7 +46,10 @@ impl Shift<'_> {
     }
 
     /// The labels of a namespace have changed.
-    pub(super) fn relabelled(&mut self, namespace: &Namespace, before: &Namespace) {
+    pub(super) fn relabelled(&mut self, namespace: &Namespace, before: &Arc<Namespace>) {
+        if !self.brake.is_accepted() {
+            self.world.relabelled_unaccepted(before);
+        }
         if !self.keep.needs_namespaces() {
             return;
         }
@@ -63,7 +67,7 @@ impl Shift<'_> {
             let present = concerned(judge(Labels::Present));
             if !present.is_empty() {
                 let former = judge(Labels::Of(before));
-                risks.extend(counted(&namespace.name, &present, Some(&former)));
+                risks.extend(counted(&namespace.name, &present, &former));
             }
         }
         let at_risk = risks.iter().map(Counted::at_risk);
@@ -95,9 +99,10 @@ impl Shift<'_> {
         if self.answered.as_ref() == Some(&request) {
             return;
         }
-        // Agreed is to what there is now, not to what there was at the last pass.
-        self.pass().await;
-        if !self.term.holds() {
+        // Agreed is to what there is now, not to what there was at the last pass. Where the Lease is not
+        // surely ours nothing can be answered: it may be again in a moment, or the term ends.
+        if !self.term.holds() || !self.pass().await || !self.term.holds() {
+            self.lease_due = Some(self.after(UNTIL_SAVED));
             return;
         }
         let parsed: Result<PlanId, BadPlanId> = request.parse();
@@ -149,22 +154,28 @@ impl Shift<'_> {
             Outcome::Accepted => tracing::info!(revision, "the policy is accepted: few are due"),
             Outcome::Moot => tracing::info!(revision, "the brake is off: nothing is left to hold"),
             Outcome::Undecided => {
-                tracing::debug!(revision, "too much is unknown to accept the policy yet");
+                for waiting in self.brake.waiting(&self.census) {
+                    let (plan, who) = (&waiting.plan, waiting.who());
+                    tracing::warn!(
+                        revision,
+                        %plan,
+                        %who,
+                        count = plan.count,
+                        "too many finished Jobs cannot be judged yet for the policy to be accepted"
+                    );
+                }
             }
             Outcome::Unchanged => {}
             Outcome::Tripped => {
-                for hold in self.brake.in_force() {
-                    let plan = self.brake.plan_id(hold, &self.census);
-                    let cause = match &hold.cause {
-                        Cause::Namespace(name) => format!("new labels of namespace {name}"),
-                        Cause::Policy => format!("policy revision {}", hold.revision),
-                    };
+                for (hold, waiting) in self.brake.in_force().zip(self.brake.waiting(&self.census)) {
+                    let (plan, who) = (&waiting.plan, waiting.who());
+                    let cause = hold.cause.text(&hold.revision);
                     let note = format!(
-                        "{cause} would end {} finished Jobs at once, more than \
-                         stored.brake.atMost; they are held until `curfew approve {plan}`",
-                        hold.count
+                        "{count} finished Jobs would end at once, more than stored.brake.atMost, as \
+                         {cause} ({who}); they are held until `curfew approve {plan}`",
+                        count = plan.count
                     );
-                    tracing::error!(revision, %plan, count = hold.count, "{note}");
+                    tracing::error!(revision, %plan, %who, count = plan.count, "{note}");
                     let (namespace, name) = &self.sweeper.lease_name;
                     self.sweeper.footing.recorder.record(Event {
                         about: About::lease(namespace, name),
@@ -179,5 +190,5 @@ impl Shift<'_> {
     }
 }
 
-/// Between two attempts to write the brake's memory.
+/// Between two attempts to write to the Lease.
 const UNTIL_SAVED: Duration = Duration::from_secs(2);

@@ -110,12 +110,14 @@ impl Shift<'_> {
     fn namespace(&mut self, news: NamespaceNews) {
         match news {
             NamespaceNews::Applied(namespace) => {
-                let before = self.world.set_namespace(&namespace);
-                match before {
-                    Some(before) if before.labels == namespace.labels => {}
-                    Some(before) => self.relabelled(&namespace, &before),
+                let was_known = self.world.namespace(&namespace.name).is_some();
+                match self.world.set_namespace(&namespace) {
+                    Some(before) if before.labels != namespace.labels => {
+                        self.relabelled(&namespace, &before);
+                    }
+                    Some(_) if was_known => {}
                     // Nothing was decided by labels that nobody knew.
-                    None => self.judge_again(&namespace.name),
+                    _ => self.judge_again(&namespace.name),
                 }
             }
             NamespaceNews::Deleted(name) => {

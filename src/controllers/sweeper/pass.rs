@@ -1,7 +1,7 @@
 //! A look at everything: heals what news have missed, counts for the brake, and tells how many
 //! Jobs there are in which state.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, HashMap, HashSet, VecDeque};
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -13,22 +13,23 @@ use super::Subject;
 use super::registration::Registration;
 use super::shift::{Obstacle, Shift};
 use super::world::Labels;
+use crate::batch::Kind;
 use crate::clock;
 use crate::cluster::clock_offset::Trust;
-use crate::cluster::slim::{Job, Symbol};
+use crate::cluster::slim::{Job, Keep, Key, Symbol};
 use crate::policy::Policy;
-use crate::sweeper::brake::{AtRisk, Outcome};
+use crate::sweeper::brake::{AtRisk, Outcome, Waiting};
 use crate::sweeper::decide::Risk;
 use crate::sweeper::status::Status;
-use crate::sweeper::{Action, Judgement, Reason};
+use crate::sweeper::{Action, Judgement, Reach, Reason};
 
 /// What a look at everything adds up to.
 #[derive(Debug, Default)]
 struct Tally {
     states: BTreeMap<&'static str, u64>,
     risks: Vec<Counted>,
-    /// Finished Jobs that cannot be judged.
-    unknown: usize,
+    /// Finished Jobs that cannot be judged, by namespace.
+    unknown: BTreeMap<Symbol, usize>,
     /// The earliest expiry of the Jobs whose own TTL is over.
     oldest: Option<Timestamp>,
 }
@@ -44,29 +45,40 @@ pub(super) struct Counted {
 // === impl Shift ===
 
 impl Shift<'_> {
-    /// Looks at everything that is stored.
-    pub(super) async fn pass(&mut self) {
+    /// Looks at everything that is stored; says whether it was counted.
+    pub(super) async fn pass(&mut self) -> bool {
         let began = clock::instant();
         let policy = Arc::clone(&self.policy);
         let accepted = self.accepted_before();
         let mut tally = Tally::default();
+        let watches = Arc::clone(&self.sweeper.footing.watches);
+        // Before the rest: what can be read from some moment of this pass on is not among that.
+        let (jobs, cronjobs) = (watches.undecodable_jobs(), watches.undecodable_cronjobs());
         for (position, subject) in self.world.everything().into_iter().enumerate() {
             if position % CHUNK == CHUNK - 1 {
                 tokio::task::yield_now().await;
                 if self.term.over.is_cancelled() {
-                    return;
+                    return false;
                 }
             }
-            let judgement = self.judge(&policy, &subject);
-            self.count(&mut tally, &subject, &judgement, accepted.as_deref());
-            let state = state(&judgement, self.now());
-            let obstacle = self.schedule(&subject, judgement);
-            if let Subject::Job(_) = subject {
-                *tally.states.entry(obstacle.map_or(state, Obstacle::as_str)).or_default() += 1;
+            self.look_at(&subject, &policy, accepted.as_deref(), &mut tally);
+        }
+        // The Jobs of a family that could not be judged while it was their turn are unknown; what its
+        // limits end is counted with the `CronJob`.
+        for key in cronjobs.iter() {
+            if let Some(subject) = self.world.find(Kind::CronJob, &key.namespace, &key.name) {
+                self.look_at(&subject, &policy, accepted.as_deref(), &mut tally);
             }
         }
+        if !self.is_covered() || (accepted.is_some() && self.accepted_before().is_none()) {
+            // Another policy needs more, and all is being listed anew: this count is of nothing.
+            self.pass_now();
+            return false;
+        }
+        tally.add_unread(&jobs, &watches.undecodable_jobs(), &self.sweeper.footing.reach);
         let risks = tally.risks.iter().map(Counted::at_risk);
-        self.census = self.brake.count(risks, tally.unknown);
+        let unknown = tally.unknown.iter().map(|(namespace, count)| (&**namespace, *count));
+        self.census = self.brake.count(risks, unknown);
         let outcome = self.brake.settle(&self.census);
         self.tell_brake(outcome);
         if outcome != Outcome::Unchanged {
@@ -82,13 +94,47 @@ impl Shift<'_> {
             self.pass_now();
         }
         self.tell(tally.states, took).await;
+        true
     }
 
-    /// The policy of the accepted revision, where another one is in use and both are known.
+    /// Judges an object, counts it, and puts what is to be done about it on the agenda.
+    fn look_at(
+        &mut self,
+        subject: &Subject,
+        policy: &Policy,
+        accepted: Option<&Policy>,
+        tally: &mut Tally,
+    ) {
+        let judgement = self.judge(policy, subject);
+        self.count(tally, subject, &judgement, accepted);
+        let state = state(&judgement, self.now());
+        let obstacle = self.schedule(subject, judgement);
+        if let Subject::Job(_) = subject {
+            *tally.states.entry(obstacle.map_or(state, Obstacle::as_str)).or_default() += 1;
+        }
+    }
+
+    /// The policy of the accepted revision, where another one is in use, both are known, and what is
+    /// kept of objects is enough to judge by it: without the label by which it spares a Job, the Job
+    /// would seem to have been due before.
     pub(super) fn accepted_before(&self) -> Option<Arc<Policy>> {
         let accepted = self.accepted.as_ref()?;
         let is_that = self.brake.memory().accepted.as_deref() == Some(&accepted.revision);
-        (is_that && accepted.revision != self.policy.revision).then(|| Arc::clone(accepted))
+        let differs = is_that && accepted.revision != self.policy.revision;
+        let store = &self.sweeper.footing.watches.store;
+        (differs && store.covers(&Keep::of(accepted))).then(|| Arc::clone(accepted))
+    }
+
+    /// Whether what the family of a Job is judged by is stored and cannot be decoded.
+    fn has_undecodable_cronjob(&self, subject: &Subject) -> bool {
+        let meta = subject.meta();
+        meta.cronjob_owner().is_some_and(|owner| {
+            self.sweeper.footing.watches.is_undecodable_cronjob(&Key {
+                namespace: meta.namespace.to_string(),
+                name: owner.name.to_string(),
+                uid: owner.uid.to_string(),
+            })
+        })
     }
 
     fn count(
@@ -109,7 +155,11 @@ impl Shift<'_> {
         if !self.sweeper.footing.reach.covers(&subject.meta().namespace) {
             return;
         }
-        tally.unknown += usize::from(judgement.finish.is_some() && judgement.is_unknown());
+        let undecodable =
+            *judgement.reason() == Reason::UnknownCronJob && self.has_undecodable_cronjob(subject);
+        if judgement.is_unknown(undecodable) {
+            *tally.unknown.entry(subject.meta().namespace.clone()).or_default() += 1;
+        }
         // What is due later than any hold reaches is nothing to the brake.
         let risks: Vec<Risk> =
             judgement.risks.iter().filter(|risk| self.brake.concerns(risk, now)).copied().collect();
@@ -117,9 +167,10 @@ impl Shift<'_> {
             return;
         }
         let before = accepted
-            .map(|policy| self.world.judge(policy, subject, Labels::Present, false, now).risks);
+            .map(|policy| self.world.judge(policy, subject, Labels::Accepted, false, now).risks)
+            .unwrap_or_default();
         let namespace = &subject.meta().namespace;
-        tally.risks.extend(counted(namespace, &risks, before.as_deref()));
+        tally.risks.extend(counted(namespace, &risks, &before));
     }
 
     /// Tells metrics and the Lease how things stand.
@@ -129,14 +180,16 @@ impl Shift<'_> {
         let lag = self.builtin.lag(now).map(|lag| lag.as_secs());
         let offset = self.sweeper.footing.cluster.clock.correction().as_secs_f64();
         stored.jobs(states.iter().map(|(state, count)| (*state, *count)));
-        stored.braked(self.brake.held(&self.census));
+        let waiting = self.brake.waiting(&self.census);
+        stored.braked(self.brake.held(&self.census), &waiting);
         stored.builtin_ttl_lag(lag.unwrap_or_default());
         stored.clock_offset(offset);
         for (kind, health) in self.sweeper.footing.watches.health() {
-            stored.undecodable(kind, health.undecodable);
+            stored.undecodable(kind, health.undecodable.len());
         }
         tracing::debug!(?took, ?states, "looked at everything");
         self.flaps.tidy(now);
+        self.world.tidy();
         // A deletion may take long, by Pods or a finalizer, and stays ours until the Job is gone.
         let world = &self.world;
         self.acted.retain(|subject, acted| {
@@ -154,16 +207,22 @@ impl Shift<'_> {
         let jobs = states.into_iter().map(|(state, count)| (state.to_owned(), count)).collect();
         let stopped = (self.trust == Trust::Refused)
             .then(|| "this clock is too far from the API server's, or was put".to_owned());
-        self.report(jobs, stopped).await;
+        self.report(jobs, stopped, waiting).await;
     }
 
     /// Tells on the Lease why nothing is done.
     pub(super) async fn tell_idle(&mut self, why: String) {
-        self.report(BTreeMap::new(), Some(why)).await;
+        let waiting = self.brake.waiting(&self.census);
+        self.report(BTreeMap::new(), Some(why), waiting).await;
     }
 
     /// Puts the status on the Lease, unless it was told a moment ago.
-    async fn report(&mut self, jobs: BTreeMap<String, u64>, stopped: Option<String>) {
+    async fn report(
+        &mut self,
+        jobs: BTreeMap<String, u64>,
+        stopped: Option<String>,
+        brake: Vec<Waiting>,
+    ) {
         let now = self.now();
         if now < self.next_status {
             return;
@@ -178,6 +237,7 @@ impl Shift<'_> {
             builtin_ttl_lag: self.builtin.lag(now).map(|lag| lag.as_secs()),
             missing_rights: self.rights.complaints(),
             writes: (*self.sweeper.footing.reach).clone(),
+            brake,
             clock_offset: self.sweeper.footing.cluster.clock.correction().as_secs_f64(),
             stopped,
         };
@@ -202,6 +262,18 @@ impl Shift<'_> {
     }
 }
 
+// === impl Tally ===
+
+impl Tally {
+    /// Counts the Jobs that could not be read when a pass began, or cannot be at its end: nobody
+    /// knows whether they have finished. Whatever can be read in between was not looked at.
+    fn add_unread(&mut self, before: &HashSet<Key>, after: &HashSet<Key>, reach: &Reach) {
+        for key in before.union(after).filter(|key| reach.covers(&key.namespace)) {
+            *self.unknown.entry(key.namespace.as_str().into()).or_default() += 1;
+        }
+    }
+}
+
 // === impl Counted ===
 
 impl Counted {
@@ -210,11 +282,14 @@ impl Counted {
     }
 }
 
-/// Risks, each with the one of the same finish from before.
-pub(super) fn counted(namespace: &Symbol, risks: &[Risk], before: Option<&[Risk]>) -> Vec<Counted> {
-    let of_same = |risk: &Risk| {
-        before.unwrap_or_default().iter().find(|before| before.finish == risk.finish).copied()
-    };
+/// Risks, each with one of the same finish from before. Many Jobs of a family may end in one second,
+/// so what was before is for one of them only.
+pub(super) fn counted(namespace: &Symbol, risks: &[Risk], before: &[Risk]) -> Vec<Counted> {
+    let mut by_finish: HashMap<Timestamp, VecDeque<Risk>> = HashMap::new();
+    for risk in before {
+        by_finish.entry(risk.finish).or_default().push_back(*risk);
+    }
+    let mut of_same = |risk: &Risk| by_finish.get_mut(&risk.finish)?.pop_front();
     let counted =
         |risk: &Risk| Counted { namespace: namespace.clone(), risk: *risk, before: of_same(risk) };
     risks.iter().map(counted).collect()
@@ -272,3 +347,41 @@ const CHUNK: usize = 512;
 /// The Lease is written by the election, too; nobody needs to know the number of Jobs every second.
 const BETWEEN_REPORTS: Duration = Duration::from_secs(30);
 const LIMIT: Duration = Duration::from_secs(2);
+
+#[cfg(test)]
+mod tests {
+    use std::collections::HashSet;
+
+    use jiff::Timestamp;
+
+    use super::{Key, Reach, Risk, Tally, counted};
+
+    #[test]
+    fn what_can_be_read_only_while_a_pass_goes_on_counts_as_unknown() {
+        let keys = |keys: &[(&str, &str)]| -> HashSet<Key> {
+            let key = |(namespace, name): &(&str, &str)| Key {
+                namespace: (*namespace).to_owned(),
+                name: (*name).to_owned(),
+                uid: String::new(),
+            };
+            keys.iter().map(key).collect()
+        };
+        let before = keys(&[("apps", "read-meanwhile"), ("apps", "never-read")]);
+        let after = keys(&[("apps", "never-read"), ("apps", "no-longer-read"), ("else", "where")]);
+        let mut tally = Tally::default();
+        tally.add_unread(&before, &after, &Reach::only(["apps".to_owned()]));
+        assert_eq!(tally.unknown, [("apps".into(), 3)].into());
+    }
+
+    /// A family of which many ended in one second.
+    #[test]
+    fn what_was_before_is_for_one_job_only() {
+        let at = |second| Timestamp::from_second(second).unwrap();
+        let risk = |finish, due| Risk { finish: at(finish), due: at(due) };
+        let risks = [risk(1, 9), risk(1, 9), risk(1, 9), risk(2, 9)];
+        let before = [risk(1, 50), risk(2, 60), risk(1, 70)];
+        let counted = counted(&"apps".into(), &risks, &before);
+        let before: Vec<_> = counted.iter().map(|one| one.before.map(|risk| risk.due)).collect();
+        assert_eq!(before, [Some(at(50)), Some(at(70)), None, Some(at(60))]);
+    }
+}

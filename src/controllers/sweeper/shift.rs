@@ -119,11 +119,11 @@ impl<'s> Shift<'s> {
             },
             asking.clone(),
         );
-        let store = Arc::clone(&sweeper.footing.watches.store);
+        let watches = Arc::clone(&sweeper.footing.watches);
         Self {
             sweeper,
             term,
-            world: World::new(store, sweeper.footing.own_namespace.clone()),
+            world: World::new(watches, sweeper.footing.own_namespace.clone()),
             policies,
             keep: Arc::new(Keep::of(&policy)),
             loaded: now,
@@ -246,8 +246,13 @@ impl<'s> Shift<'s> {
         if let Some(why) = broken {
             return Some(why);
         }
-        let listed = watches.store.covers(&self.keep);
-        (!listed).then(|| "not everything is listed yet".to_owned())
+        (!self.is_covered()).then(|| "not everything is listed yet".to_owned())
+    }
+
+    /// Whether everything is listed, with what the policy of this shift needs. A list for another one
+    /// may begin at any time: who judges asks afterwards as well.
+    pub(super) fn is_covered(&self) -> bool {
+        self.sweeper.footing.watches.store.covers(&self.keep)
     }
 
     /// The API server's time.
@@ -427,10 +432,16 @@ impl<'s> Shift<'s> {
         }
         if self.brake.is_accepted() {
             self.accepted = Some(Arc::clone(&self.policy));
+            self.world.accept_labels();
         }
         self.loaded = self.now();
         let at_most = usize::try_from(policy.stored.brake_at_most).unwrap_or(usize::MAX);
         self.brake.load(&policy.revision, at_most, self.loaded);
+        if self.brake.is_accepted() {
+            // What its rules make of labels that have changed in the meantime is still to be counted.
+            let news = self.world.back_to_accepted();
+            self.namespace_news.splice(..0, news);
+        }
         self.gate.set_rate(Rate::new(policy.stored.rate));
         self.keep = Arc::new(Keep::of(&policy));
         self.flaps.clear();

@@ -1,11 +1,12 @@
-//! How old what is known of a Job's surroundings may be when the Job is ended.
+//! How old what is known of an object's surroundings may be when a Job is ended by a write, or given
+//! less time.
 //!
-//! A write names the very version of the Job that was judged, so nothing about the Job itself can be
-//! missed. But a Job is also judged by its `CronJob` and by the labels of its namespace, which change
-//! without it; and a watch that has fallen silent, behind a load balancer that is half dead, goes on
-//! looking healthy for a while. So before a write that ends a Job the API server is asked what it has
-//! of them: once for a namespace, and the answer counts for [`TRUSTED`]. Where it has anything newer,
-//! the Job waits until the watch brings it.
+//! A write names the very version of the object that was judged, so nothing about the object itself
+//! can be missed. But a Job is also judged by its `CronJob`, and both are by the labels of their
+//! namespace, which change without them; and a watch that has fallen silent, behind a load balancer
+//! that is half dead, goes on looking healthy for a while. So before such a write the API server is
+//! asked what it has of them: once for a namespace, and the answer counts for [`TRUSTED`]. Where it
+//! has anything newer, the object waits until the watch brings it.
 
 use std::collections::{BTreeSet, HashMap};
 use std::time::Duration;
@@ -21,6 +22,7 @@ use tokio::time::Instant;
 use super::Subject;
 use crate::clock;
 use crate::cluster::slim::{CronJob, Namespace, Version};
+use crate::controllers::TRUSTED;
 
 /// What the API server was asked, and who waits for its answers.
 #[derive(Debug, Default)]
@@ -32,7 +34,7 @@ pub(super) struct Surroundings {
     asking: JoinSet<Answer>,
 }
 
-/// What a write that ends a Job depends on, beside the Job.
+/// What such a write depends on, beside its object.
 #[derive(Clone, Copy, Debug, Default)]
 pub(super) struct Needed<'n> {
     /// As the watch has it.
@@ -200,9 +202,6 @@ async fn ask(client: &Client, namespace: &str, labels: bool) -> Result<Found, St
     };
     Ok(Found { cronjobs, labels })
 }
-
-/// So long an answer counts: the bound of staleness of the delete contract (controllers.md, 2).
-const TRUSTED: Duration = Duration::from_secs(10);
 
 /// Between two questions about a namespace of which something newer is on its way.
 const BETWEEN: Duration = Duration::from_secs(2);

@@ -2,6 +2,7 @@
 //! of its namespace.
 
 use std::collections::{HashMap, HashSet};
+use std::mem;
 use std::sync::Arc;
 
 use jiff::Timestamp;
@@ -10,7 +11,8 @@ use super::Subject;
 use super::registration::Registration;
 use crate::batch::{Kind, Object};
 use crate::cluster::slim::{CronJob, Job, Namespace, Symbol};
-use crate::cluster::store::Store;
+use crate::controllers::feed::NamespaceNews;
+use crate::controllers::watches::Watches;
 use crate::policy::Policy;
 use crate::policy::decide::{Input, Operation};
 use crate::sweeper::change::Identity;
@@ -19,16 +21,24 @@ use crate::sweeper::{Judgement, View, decide};
 /// What the sweeper knows of the cluster.
 #[derive(Debug)]
 pub(super) struct World {
-    store: Arc<Store>,
+    watches: Arc<Watches>,
     /// Namespaces as of the news that the sweeper has dealt with: the store may be ahead, and what
     /// new labels make due must not be judged before it was counted.
     namespaces: HashMap<Symbol, Arc<Namespace>>,
+    /// Namespaces that are not seen any more while something is stored in them: they can have more
+    /// labels than are read, and come back with other ones.
+    lost: HashMap<Symbol, Arc<Namespace>>,
+    /// Namespaces as they were under the accepted policy, where they have other labels since another
+    /// one came: what these make due under the accepted one was counted by nobody.
+    accepted: HashMap<Symbol, Arc<Namespace>>,
     own_namespace: Option<String>,
 }
 
 /// The labels by which a judgement is made.
 #[derive(Clone, Copy, Debug)]
 pub(super) enum Labels<'a> {
+    /// Those that the namespace had when the accepted policy was last in use.
+    Accepted,
     /// Those that the namespace has.
     Present,
     /// Those that it had.
@@ -38,20 +48,29 @@ pub(super) enum Labels<'a> {
 // === impl World ===
 
 impl World {
-    pub(super) fn new(store: Arc<Store>, own_namespace: Option<String>) -> Self {
-        Self { store, namespaces: HashMap::new(), own_namespace }
+    pub(super) fn new(watches: Arc<Watches>, own_namespace: Option<String>) -> Self {
+        Self {
+            watches,
+            namespaces: HashMap::new(),
+            lost: HashMap::new(),
+            accepted: HashMap::new(),
+            own_namespace,
+        }
     }
 
     /// All that is stored, `CronJob`s first.
     pub(super) fn everything(&self) -> Vec<Subject> {
-        let cronjobs = self.store.cronjobs.all().into_iter().map(Subject::CronJob);
-        cronjobs.chain(self.store.jobs.all().into_iter().map(Subject::Job)).collect()
+        let cronjobs = self.watches.store.cronjobs.all().into_iter().map(Subject::CronJob);
+        cronjobs.chain(self.watches.store.jobs.all().into_iter().map(Subject::Job)).collect()
     }
 
     /// All that is stored in a namespace.
     pub(super) fn within(&self, namespace: &str) -> Vec<Subject> {
-        let cronjobs = self.store.cronjobs.within(namespace).into_iter().map(Subject::CronJob);
-        cronjobs.chain(self.store.jobs.within(namespace).into_iter().map(Subject::Job)).collect()
+        let cronjobs =
+            self.watches.store.cronjobs.within(namespace).into_iter().map(Subject::CronJob);
+        cronjobs
+            .chain(self.watches.store.jobs.within(namespace).into_iter().map(Subject::Job))
+            .collect()
     }
 
     /// The object as it is now.
@@ -65,10 +84,12 @@ impl World {
         self.find(identity.kind, &identity.namespace, &identity.name)
     }
 
-    fn find(&self, kind: Kind, namespace: &str, name: &str) -> Option<Subject> {
+    pub(super) fn find(&self, kind: Kind, namespace: &str, name: &str) -> Option<Subject> {
         match kind {
-            Kind::CronJob => self.store.cronjobs.find(namespace, name).map(Subject::CronJob),
-            Kind::Job => self.store.jobs.find(namespace, name).map(Subject::Job),
+            Kind::CronJob => {
+                self.watches.store.cronjobs.find(namespace, name).map(Subject::CronJob)
+            }
+            Kind::Job => self.watches.store.jobs.find(namespace, name).map(Subject::Job),
         }
     }
 
@@ -80,13 +101,19 @@ impl World {
     /// The `CronJob` of a Job's family.
     pub(super) fn cronjob_of(&self, job: &Job) -> Option<Arc<CronJob>> {
         let owner = job.meta.cronjob_owner()?;
-        self.store.cronjobs.owner(&job.meta.namespace, &owner.name, &owner.uid.to_string())
+        self.watches.store.cronjobs.owner(&job.meta.namespace, &owner.name, &owner.uid.to_string())
     }
 
-    /// The Jobs of a `CronJob`'s family.
+    /// Whether all Jobs of a namespace can be read. To be asked after the store: whatever it lacks is
+    /// known here by then.
+    fn reads_all_jobs(&self, namespace: &str) -> bool {
+        self.watches.undecodable_jobs().iter().all(|key| key.namespace != namespace)
+    }
+
+    /// The known Jobs of a `CronJob`'s family.
     pub(super) fn children_of(&self, cronjob: &CronJob) -> Vec<Arc<Job>> {
         let meta = &cronjob.meta;
-        let mut children = self.store.jobs.owned_by(&meta.namespace, &meta.name);
+        let mut children = self.watches.store.jobs.owned_by(&meta.namespace, &meta.name);
         children.retain(|job| {
             job.meta
                 .cronjob_owner()
@@ -95,9 +122,10 @@ impl World {
         children
     }
 
-    /// Takes a namespace as it is from now on; gives it as it was.
+    /// Takes a namespace as it is from now on; gives it as it was when it was last seen.
     pub(super) fn set_namespace(&mut self, namespace: &Arc<Namespace>) -> Option<Arc<Namespace>> {
-        self.namespaces.insert(namespace.name.clone(), Arc::clone(namespace))
+        let lost = self.lost.remove(&namespace.name).filter(|lost| lost.uid == namespace.uid);
+        self.namespaces.insert(namespace.name.clone(), Arc::clone(namespace)).or(lost)
     }
 
     /// Names of known namespaces that are not among these.
@@ -107,15 +135,55 @@ impl World {
         known.map(ToString::to_string).collect()
     }
 
+    /// A namespace is gone, or cannot be read any more.
     pub(super) fn remove_namespace(&mut self, name: &str) {
-        self.namespaces.remove(name);
+        if let Some((name, namespace)) = self.namespaces.remove_entry(name) {
+            self.lost.insert(name, namespace);
+        }
     }
 
-    /// Takes over from the store the namespaces of which there were no news yet.
+    /// Takes over from the store the namespaces of which there were no news yet. Of those that were
+    /// lost there will be some.
     pub(super) fn copy_missing_namespaces(&mut self) {
-        for namespace in self.store.namespaces.all() {
-            self.namespaces.entry(namespace.name.clone()).or_insert(namespace);
+        for namespace in self.watches.store.namespaces.all() {
+            if !self.lost.contains_key(&namespace.name) {
+                self.namespaces.entry(namespace.name.clone()).or_insert(namespace);
+            }
         }
+    }
+
+    /// Forgets the namespaces that were not lost but have gone, with all that was in them.
+    pub(super) fn tidy(&mut self) {
+        let Self { watches, namespaces, lost, accepted, own_namespace: _ } = self;
+        let store = &watches.store;
+        lost.retain(|name, _| {
+            !store.jobs.within(name).is_empty() || !store.cronjobs.within(name).is_empty()
+        });
+        accepted.retain(|name, _| namespaces.contains_key(name) || lost.contains_key(name));
+    }
+
+    /// A namespace has other labels while a policy is in use that is not accepted.
+    pub(super) fn relabelled_unaccepted(&mut self, before: &Arc<Namespace>) {
+        self.accepted.entry(before.name.clone()).or_insert_with(|| Arc::clone(before));
+    }
+
+    /// The policy in use is accepted, with the labels that there are.
+    pub(super) fn accept_labels(&mut self) {
+        self.accepted.clear();
+    }
+
+    /// The accepted policy is in use again: namespaces are as they were then, and what they have
+    /// become since is given as news.
+    pub(super) fn back_to_accepted(&mut self) -> Vec<NamespaceNews> {
+        let mut news = Vec::new();
+        for (name, accepted) in self.accepted.drain() {
+            if let Some(present) = self.namespaces.get_mut(&name) {
+                news.push(NamespaceNews::Applied(mem::replace(present, accepted)));
+            } else if let Some(lost) = self.lost.get_mut(&name) {
+                *lost = accepted;
+            }
+        }
+        news
     }
 
     /// What the policy wants of an object.
@@ -128,14 +196,21 @@ impl World {
         now: Timestamp,
     ) -> Judgement<'p> {
         let meta = subject.meta();
+        let present = || self.namespaces.get(&*meta.namespace).map(|one| &**one);
         let namespace = match labels {
-            Labels::Present => self.namespaces.get(&*meta.namespace).map(|one| &**one),
+            Labels::Accepted => {
+                self.accepted.get(&*meta.namespace).map(|one| &**one).or_else(present)
+            }
+            Labels::Present => present(),
             Labels::Of(namespace) => Some(namespace),
         };
         let namespace_labels = namespace.and_then(|namespace| namespace.labels.view());
-        let (cronjob, children) = match subject {
-            Subject::CronJob(cronjob) => (None, self.children_of(cronjob)),
-            Subject::Job(job) => (self.cronjob_of(job), Vec::new()),
+        let (cronjob, children, is_whole) = match subject {
+            Subject::CronJob(cronjob) => {
+                let children = self.children_of(cronjob);
+                (None, children, self.reads_all_jobs(&meta.namespace))
+            }
+            Subject::Job(job) => (self.cronjob_of(job), Vec::new(), true),
         };
         let cronjob = cronjob.as_ref().map(|cronjob| cronjob.view());
         let children: Vec<Object<'_>> = children.iter().map(|job| job.view()).collect();
@@ -146,7 +221,8 @@ impl World {
             &View {
                 object: &object,
                 cronjob: cronjob.as_ref(),
-                children: (subject.kind() == Kind::CronJob).then_some(&children),
+                children: &children,
+                is_whole,
                 namespace: &meta.namespace,
                 namespace_labels: namespace_labels.as_ref(),
                 own_namespace: self.own_namespace.as_deref(),

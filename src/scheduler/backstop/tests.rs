@@ -25,6 +25,7 @@ fn start(cronjob: &CronJob<'static>) -> Start<'static> {
 /// Everything speaks for it: half a minute was to be waited, and has passed.
 fn conditions() -> Conditions {
     Conditions {
+        protected: false,
         watched: "2016-05-19T09:59:59Z".parse().unwrap(),
         grace: SignedDuration::from_secs(30),
         zone_known: false,
@@ -39,6 +40,10 @@ fn berlin() -> CronJob<'static> {
 
 #[rstest]
 #[case::nothing_speaks_against_it(|_: &mut CronJob<'_>, _: &mut Conditions| {}, Ok(()))]
+#[case::in_a_system_namespace(
+    |_: &mut CronJob<'_>, conditions: &mut Conditions| conditions.protected = true,
+    Err(Refusal::Protected)
+)]
 #[case::too_early(
     |_: &mut CronJob<'_>, conditions: &mut Conditions| {
         conditions.now = "2016-05-19T10:00:29.999Z".parse().unwrap();
@@ -121,6 +126,7 @@ fn a_grace_beyond_all_times_never_ends() {
     Refusal::Early(Timestamp::UNIX_EPOCH),
     "the built-in controller has until 1970-01-01T00:00:00Z"
 )]
+#[case(Refusal::Protected, "it is in a system namespace or curfew's own")]
 #[case(Refusal::BeforeWatch, "it came due before this spec was watched")]
 #[case(
     Refusal::NoZone,

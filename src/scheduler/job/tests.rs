@@ -59,7 +59,7 @@ fn a_job_has_the_template_and_its_owner() {
             "template": {"spec": {"restartPolicy": "Never"}},
         },
     });
-    let job = build(&cronjob, &template, "2016-05-19T10:00:00Z".parse().unwrap());
+    let job = build(&cronjob, template.clone(), "2016-05-19T10:00:00Z".parse().unwrap());
     assert_eq!(
         job,
         json!({
@@ -86,7 +86,7 @@ fn a_job_has_the_template_and_its_owner() {
 #[test]
 fn a_template_without_metadata_will_do() {
     let template = json!({"spec": {"template": {}}});
-    let job = build(&CronJob::test(), &template, "2016-05-19T10:00:00Z".parse().unwrap());
+    let job = build(&CronJob::test(), template.clone(), "2016-05-19T10:00:00Z".parse().unwrap());
     let annotations = json!({
         "batch.kubernetes.io/cronjob-scheduled-timestamp": "2016-05-19T10:00:00Z",
     });
@@ -101,7 +101,7 @@ fn the_annotation_of_the_template_gives_way() {
         "metadata": {"annotations": {"batch.kubernetes.io/cronjob-scheduled-timestamp": "old"}},
         "spec": {},
     });
-    let job = build(&CronJob::test(), &template, "2016-05-19T10:00:00Z".parse().unwrap());
+    let job = build(&CronJob::test(), template.clone(), "2016-05-19T10:00:00Z".parse().unwrap());
     let annotations = &job["metadata"]["annotations"];
     assert_eq!(
         annotations["batch.kubernetes.io/cronjob-scheduled-timestamp"],

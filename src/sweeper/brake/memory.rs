@@ -42,8 +42,10 @@ pub struct Hold {
 pub enum Cause {
     /// The labels of this namespace changed.
     Namespace(String),
-    /// The policy did.
+    /// The policy did, in all namespaces together.
     Policy,
+    /// The policy did, and in this namespace alone they are too many.
+    PolicyIn(String),
 }
 
 // === impl Memory ===
@@ -63,9 +65,14 @@ impl Memory {
         serde_json::to_string(self).expect("strings, numbers and times are always JSON")
     }
 
-    /// Adds a hold. No two share a cut-off, or one approval would be for both.
+    /// Adds a hold. No two of a namespace share a cut-off, or one approval would be for both.
     pub(super) fn add(&mut self, mut hold: Hold) {
-        while self.holds.iter().any(|other| other.cutoff == hold.cutoff) {
+        let is_taken = |hold: &Hold| {
+            let is_it =
+                |other: &Hold| other.cutoff == hold.cutoff && other.namespace() == hold.namespace();
+            self.holds.iter().any(is_it)
+        };
+        while is_taken(&hold) {
             let next = hold.cutoff.as_second().saturating_add(1);
             hold.cutoff = Timestamp::from_second(next).unwrap_or(Timestamp::MAX);
         }
@@ -78,15 +85,41 @@ impl Memory {
 impl Hold {
     /// Whether it keeps a write from ending a Job.
     pub fn holds(&self, namespace: &str, risk: &Risk) -> bool {
-        let concerns = match &self.cause {
-            Cause::Namespace(own) => own == namespace,
-            Cause::Policy => true,
-        };
-        concerns && risk.finish <= self.cutoff && risk.due <= self.horizon
+        self.namespace().is_none_or(|own| own == namespace)
+            && risk.finish <= self.cutoff
+            && risk.due <= self.horizon
+    }
+
+    /// The namespace that it is about; `None` where it is about all.
+    pub fn namespace(&self) -> Option<&str> {
+        match &self.cause {
+            Cause::Namespace(own) | Cause::PolicyIn(own) => Some(own),
+            Cause::Policy => None,
+        }
     }
 
     /// Whether the policy is the cause.
-    pub fn is_policy(&self) -> bool {
-        self.cause == Cause::Policy
+    pub const fn is_policy(&self) -> bool {
+        matches!(self.cause, Cause::Policy | Cause::PolicyIn(_))
+    }
+
+    /// Whether it is this one, however many it holds by now.
+    pub(super) fn is_same(&self, other: &Self) -> bool {
+        self.revision == other.revision && self.cutoff == other.cutoff && self.cause == other.cause
+    }
+}
+
+// === impl Cause ===
+
+impl Cause {
+    /// Why, in a clause; `revision` is the policy's.
+    pub fn text(&self, revision: &str) -> String {
+        match self {
+            Self::Namespace(name) => format!("the labels of namespace {name} changed"),
+            Self::Policy => format!("policy revision {revision} is new"),
+            Self::PolicyIn(name) => {
+                format!("policy revision {revision} is new, in namespace {name} alone")
+            }
+        }
     }
 }

@@ -1,12 +1,14 @@
-//! The id with which a person approves what is held: revision, cut-off and the count that was
-//! shown.
+//! The id with which a person approves what is held: revision, cut-off, the count that was shown,
+//! and the namespace where it is about one.
 
 use std::fmt;
 use std::str::FromStr;
 
 use serde::{Deserialize, Serialize};
 
-/// `<revision>-<cut-off Unix second>-<count>`.
+use super::Hold;
+
+/// `<revision>-<cut-off Unix second>-<count>`, and `-<namespace>` where it is about one.
 #[derive(Clone, Debug, Deserialize, Eq, Hash, PartialEq, Serialize)]
 #[serde(try_from = "String", into = "String")]
 pub struct PlanId {
@@ -14,6 +16,8 @@ pub struct PlanId {
     /// Unix second.
     pub cutoff: i64,
     pub count: usize,
+    /// `None` where it is about all.
+    pub namespace: Option<String>,
 }
 
 /// A text that is no id of a plan.
@@ -25,22 +29,50 @@ pub struct BadPlanId(String);
 
 // === impl PlanId ===
 
+impl PlanId {
+    /// The id of a hold as it began.
+    pub fn of(hold: &Hold) -> Self {
+        Self {
+            revision: hold.revision.clone(),
+            cutoff: hold.cutoff.as_second(),
+            count: hold.count,
+            namespace: hold.namespace().map(ToOwned::to_owned),
+        }
+    }
+
+    /// Whether it is about this hold, however many Jobs it names.
+    pub fn is_of(&self, hold: &Hold) -> bool {
+        self.is_same_plan(&Self::of(hold))
+    }
+
+    /// Whether both are about the same, however many Jobs they name.
+    pub fn is_same_plan(&self, other: &Self) -> bool {
+        let Self { revision, cutoff, count: _, namespace } = self;
+        *revision == other.revision && *cutoff == other.cutoff && *namespace == other.namespace
+    }
+}
+
 impl FromStr for PlanId {
     type Err = BadPlanId;
 
     fn from_str(text: &str) -> Result<Self, BadPlanId> {
         let parse = || {
-            let (rest, count) = text.rsplit_once('-')?;
-            let (revision, cutoff) = rest.rsplit_once('-')?;
+            let mut parts = text.splitn(4, '-');
+            let (revision, cutoff, count) = (parts.next()?, parts.next()?, parts.next()?);
+            let namespace = parts.next();
             let digits = |part: &str| !part.is_empty() && part.bytes().all(|b| b.is_ascii_digit());
             let is_revision =
                 !revision.is_empty() && revision.bytes().all(|byte| byte.is_ascii_alphanumeric());
+            let is_label = |byte: u8| byte.is_ascii_alphanumeric() || byte == b'-';
+            let is_namespace =
+                namespace.is_none_or(|name| !name.is_empty() && name.bytes().all(is_label));
             // `parse` alone takes a sign.
-            if !is_revision || !digits(cutoff) || !digits(count) {
+            if !is_revision || !digits(cutoff) || !digits(count) || !is_namespace {
                 return None;
             }
             let (cutoff, count) = (cutoff.parse().ok()?, count.parse().ok()?);
-            Some(Self { revision: revision.to_owned(), cutoff, count })
+            let namespace = namespace.map(ToOwned::to_owned);
+            Some(Self { revision: revision.to_owned(), cutoff, count, namespace })
         };
         parse().ok_or_else(|| BadPlanId(text.to_owned()))
     }
@@ -62,7 +94,8 @@ impl From<PlanId> for String {
 
 impl fmt::Display for PlanId {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let Self { revision, cutoff, count } = self;
-        write!(f, "{revision}-{cutoff}-{count}")
+        let Self { revision, cutoff, count, namespace } = self;
+        write!(f, "{revision}-{cutoff}-{count}")?;
+        namespace.iter().try_for_each(|name| write!(f, "-{name}"))
     }
 }

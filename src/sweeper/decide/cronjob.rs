@@ -7,7 +7,7 @@ use super::super::change::Direction;
 use super::super::family;
 use super::super::reason::Reason;
 use super::super::table::{Response, Row};
-use super::{Action, Judgement, Risk, View, lives_longer};
+use super::{Action, Deletion, Judgement, Risk, View, lives_longer};
 
 // === impl Judgement ===
 
@@ -47,17 +47,19 @@ impl Judgement<'_> {
             lowered.iter().flat_map(|(s, limit)| family::ended_by(view, *s, *limit)).collect();
         let lowered: Vec<Setting> = lowered.into_iter().map(|(setting, _)| setting).collect();
         // What ends Jobs is a write of its own, for the brake to hold without the rest.
-        if risks.is_empty() {
+        let is_blind = !view.is_whole && !lowered.is_empty();
+        if risks.is_empty() && !is_blind {
             written.extend(lowered.iter().copied());
         }
         let direction = if protected { Direction::TakeBack } else { Direction::Raise };
         if !written.is_empty() {
             self.patch(view, &written, direction, row);
         }
-        if !risks.is_empty() && self.patch(view, &lowered, Direction::Lower, row) {
+        // Nobody knows what else the built-in controller would remove for it.
+        if is_blind || !risks.is_empty() && self.patch(view, &lowered, Direction::Lower, row) {
             self.risks.extend(risks);
         }
-        if left {
+        if left || is_blind {
             self.count(Reason::Row(Row::CronJob));
         }
     }
@@ -77,9 +79,15 @@ impl Judgement<'_> {
             self.count(Reason::Row(Row::Family));
             return;
         }
+        let risk = |deletion: &Deletion| Risk { finish: deletion.finish, due: deletion.due };
+        self.risks.extend(beyond.iter().map(risk));
+        if !view.is_whole {
+            // Among those that nobody knows may be some that go first.
+            self.count(Reason::Row(Row::Family));
+            return;
+        }
         for deletion in beyond {
             let (due, reason) = (deletion.due, Reason::Row(Row::Family));
-            self.risks.push(Risk { finish: deletion.finish, due });
             // A finish time in the future makes everything wait, as it does for a TTL.
             self.actions.push(if due > view.now {
                 Action::Wait { until: due, reason }

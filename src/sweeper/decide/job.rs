@@ -3,8 +3,8 @@
 use jiff::Timestamp;
 
 use crate::batch::{Finish, Object};
-use crate::policy::decide::{Origin, Settled};
-use crate::policy::record::HOLD;
+use crate::policy::decide::{Origin, RecordChange, Settled};
+use crate::policy::record::{Entry, HOLD, Record};
 use crate::policy::{Action as Stored, GuardKind, Policy, Setting};
 
 use super::super::change::{Direction, Identity};
@@ -21,6 +21,8 @@ struct Ttls {
     ours: bool,
     /// Whether a hold gives the target, or gave what stands there.
     by_hold: bool,
+    /// Whether it is ours only because nobody knew its namespace, and is so no longer.
+    unclaimed: bool,
 }
 
 /// A finished Job with everything that decides about its end.
@@ -38,7 +40,7 @@ struct End {
 impl Judgement<'_> {
     pub(super) fn job(&mut self, policy: &Policy, view: &View<'_>) {
         let Some(settled) = self.decision.setting(Setting::Ttl) else { return };
-        let ttls = Ttls::of(settled);
+        let ttls = Ttls::of(settled, &self.decision.own_record);
         self.ttl = ttls.target;
         self.rule = settled.source.as_str().to_owned();
         if !ttls.are_valid() {
@@ -170,7 +172,8 @@ impl Judgement<'_> {
 // === impl Ttls ===
 
 impl Ttls {
-    fn of(settled: &Settled<'_>) -> Self {
+    fn of(settled: &Settled<'_>, record: &RecordChange) -> Self {
+        let claimed = settled.entry.as_ref().is_some_and(Entry::is_claim);
         let was_raised = settled.entry.as_ref().is_some_and(|entry| entry.rule == HOLD);
         Self {
             present: settled.present.number(),
@@ -179,6 +182,7 @@ impl Ttls {
             // Where there is no TTL, a hold has nothing to raise.
             by_hold: !settled.present.is_absent()
                 && (was_raised || matches!(settled.source, Origin::Hold)),
+            unclaimed: claimed && !has_ttl(record),
         }
     }
 
@@ -188,11 +192,12 @@ impl Ttls {
         self.present.is_none_or(valid) && self.target.is_none_or(valid)
     }
 
-    /// How they differ; of `rows` the first is for a value of ours, the second for none, the third
-    /// for an author's. `None` where they do not, or where nobody may do anything about it.
+    /// How they differ, in the record at least; of `rows` the first is for a value of ours, the second
+    /// for none, the third for an author's. `None` where they do not, or where nobody may do anything
+    /// about it.
     fn row(&self, protected: bool, [ours, without, authors]: [Row; 3]) -> Option<Row> {
         if self.present == self.target {
-            return None;
+            return self.unclaimed.then_some(Row::Unclaimed);
         }
         if self.by_hold {
             return Some(Row::Hold);
@@ -209,7 +214,7 @@ impl Ttls {
     }
 
     fn direction(&self, row: Row) -> Direction {
-        if row == Row::TakeBack {
+        if matches!(row, Row::TakeBack | Row::Unclaimed) {
             Direction::TakeBack
         } else if lives_longer(self.target, self.present) {
             Direction::Raise
@@ -217,6 +222,17 @@ impl Ttls {
             Direction::Set
         } else {
             Direction::Lower
+        }
+    }
+}
+
+/// Whether an entry of a TTL is left by a change of a record that had one.
+fn has_ttl(change: &RecordChange) -> bool {
+    match change {
+        RecordChange::Keep => true,
+        RecordChange::Remove => false,
+        RecordChange::Set(text) => {
+            Record::parse(text).is_some_and(|record| record.entry(Setting::Ttl).is_some())
         }
     }
 }

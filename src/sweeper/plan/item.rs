@@ -114,7 +114,11 @@ impl Item {
                     rule: rule.unwrap_or_else(|| judgement.rule.clone()),
                     ..Self::about(stored, judgement, Does::Patch, now)
                 }
-                .because(format!("{why}: {}", fields.join(", ")))
+                .because(if fields.is_empty() {
+                    why
+                } else {
+                    format!("{why}: {}", fields.join(", "))
+                })
             }
             Action::Count { .. } => Self::about(stored, judgement, Does::Count, now).because(why),
             Action::Wait { .. } => Self::about(stored, judgement, Does::Wait, now).because(why),

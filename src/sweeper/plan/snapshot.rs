@@ -245,7 +245,8 @@ impl<'a> Objects<'a> {
         View {
             object: &stored.object,
             cronjob,
-            children: Some(children),
+            children,
+            is_whole: true,
             namespace: stored.namespace,
             namespace_labels: self.labels.get(stored.namespace),
             own_namespace: options.own_namespace,

@@ -181,6 +181,35 @@ fn the_status_with_and_without_a_lease() {
         assert!(attention.contains(said), "{attention}");
     }
 
+    // What no Lease keeps: the leader has not decided yet. It has an id all the same.
+    let mut undecided = said.clone();
+    undecided["brake"] = json!([{
+        "plan": "r1-1795176000-12", "unknown": 7, "others": 1,
+        "who": [{"namespace": "team-a", "count": 9}, {"namespace": "team-b", "count": 2}],
+    }]);
+    let notes = json!({"metadata": {"annotations": {
+        "curfew.dev/status": undecided.to_string(), "curfew.dev/brake": null,
+    }}});
+    plane.api.patch(Patch::Merge, &path, &notes).ok();
+    let ended = user.run(&["status"]).code(1);
+    for said in [
+        "brake                     undecided",
+        "team-a 9, team-b 2 and 1 more",
+        "7 of them cannot be judged yet",
+        "curfew approve r1-1795176000-12",
+    ] {
+        assert!(ended.stdout.contains(said), "{said}: {}", ended.stdout);
+    }
+    let report = user.run(&["status", "-o", "json"]).code(1).json();
+    assert_eq!(report["brake"][0]["undecided"], true);
+    assert_eq!(report["brake"][0]["who"][0], json!({"namespace": "team-a", "count": 9}));
+    let approve = ["approve", "r1-1795176000-12", "-n", &space.name, "--wait", "0"];
+    let which = ["--lease-name", path.rsplit('/').next().expect("it has a name")];
+    let ended = user.run(&[&approve[..], &which].concat()).code(1);
+    assert!(ended.stdout.contains("r1-1795176000-12 is requested"), "{ended:?}");
+    let report = user.run(&["status", "-o", "json"]).code(1).json();
+    assert_eq!(report["brake"][0]["requested"], true);
+
     let old = json!({"spec": {"renewTime": "2026-01-01T00:00:00.000000Z"}});
     plane.api.patch(Patch::Merge, &path, &old).ok();
     let ended = user.run(&["status"]).code(1);
@@ -227,7 +256,8 @@ fn a_brake_is_seen_and_let_go() {
     assert!(explained.stdout.contains(&line), "{explained:?}");
 
     let approve = |plan: &str| user.run(&[&["approve", plan, "-n", LEASES][..], &lease].concat());
-    let fewer = format!("{}-5", plan.trim_end_matches("-6"));
+    assert!(plan.ends_with(&format!("-6-{}", sweeping.space.name)), "{plan}");
+    let fewer = plan.replacen("-6-", "-5-", 1);
     let ended = approve(&fewer).code(1);
     assert!(ended.stdout.contains("was refused: 6 Jobs are held by now"), "{ended:?}");
     assert_eq!(sweeping.space.jobs().len(), 6);

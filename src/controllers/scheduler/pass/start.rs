@@ -1,9 +1,13 @@
 //! The part of a pass that starts: what is replaced, the Job, and what to make of one that is there.
 
+use std::sync::Arc;
+
 use serde_json::Value as Json;
+use tokio::sync::OwnedSemaphorePermit;
 
 use super::super::views;
 use super::{Help, Manner, Next, Run, Stop, text};
+use crate::cluster::slim::is_large_template;
 use crate::cluster::starting::NotCreated;
 use crate::cluster::write::Outcome;
 use crate::scheduler::backstop::{self, Conditions, Refusal};
@@ -42,9 +46,24 @@ impl Run {
         start: &Start<'_>,
         pass: &mut Pass<'_>,
     ) -> Result<Option<Active<'static>>, Stop> {
+        let _room = self.room_for_template().await;
+        // It may have waited.
+        if !start.replaces.is_empty() && !self.is_fresh() {
+            return Err(Stop(Next::Failed { doubt: true }));
+        }
         self.replace(start, pass).await?;
         self.check_term()?;
         self.create(start, pass).await
+    }
+
+    /// Room to read a large template as JSON, which takes twenty times its bytes; many may start in
+    /// the same minute.
+    async fn room_for_template(&self) -> Option<OwnedSemaphorePermit> {
+        let template = self.stored.scheduling.template.as_ref();
+        let text = template.filter(|text| is_large_template(text))?;
+        let parts = u32::try_from(text.len() / PART).unwrap_or(u32::MAX).clamp(1, PARTS);
+        // Nobody closes the semaphore.
+        Arc::clone(&self.hands.large).acquire_many_owned(parts).await.ok()
     }
 
     /// Deletes what a start replaces.
@@ -109,7 +128,7 @@ impl Run {
             return Err(Stop(Next::Failed { doubt: true }));
         };
         let view = views::cronjob(&self.stored, None);
-        let body = job::build(&view, &template, start.slot);
+        let body = job::build(&view, template, start.slot);
         let (namespace, _) = self.errand.name.parts();
         let result = self.hands.starter.create(namespace, &body).await;
         let count = |result| self.hands.metrics.scheduling.start(result);
@@ -180,13 +199,13 @@ impl Run {
         let (Manner::Backstop(help), Some(start)) = (self.errand.manner, &pass.start) else {
             return None;
         };
-        let Help { watched, grace, zone_known, ttl } = help;
+        let Help { protected, watched, grace, zone_known, ttl } = help;
         // What was read may be an edit that no news have told of: then it was not watched.
         if self.stored.scheduling.generation != self.errand.cronjob.scheduling.generation {
             return Some(Refusal::BeforeWatch);
         }
         let now = self.hands.clock.now();
-        let conditions = Conditions { watched, grace, zone_known, ttl, now };
+        let conditions = Conditions { protected, watched, grace, zone_known, ttl, now };
         let refusal = backstop::permit(&views::cronjob(&self.stored, None), start, conditions);
         refusal
             .inspect_err(|why| {
@@ -196,3 +215,9 @@ impl Run {
             .err()
     }
 }
+
+/// In bytes of a large template; one of 1.4 MB, which is as large as may be, takes all parts.
+const PART: usize = 20 << 10;
+
+/// Of all large templates that are read as JSON at once.
+pub(super) const PARTS: u32 = 64;

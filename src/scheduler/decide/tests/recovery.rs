@@ -29,6 +29,22 @@ use crate::scheduler::view::{Child, Concurrency};
     },
     &["scheduled 2016-05-19T10:00:00Z", "successful 2016-05-19T10:00:07Z", LOOKS]
 )]
+#[case::is_over_by_a_clock_that_is_ahead(
+    |case: &mut Case| {
+        let child = Child::test("tidy-24394200").for_slot("2016-05-19T10:00:00Z");
+        case.children.push(child.succeeded_at("2016-05-19T10:01:30Z"));
+        case.now = time("2016-05-19T10:01:00Z");
+    },
+    &["scheduled 2016-05-19T10:00:00Z", "successful 2016-05-19T10:01:30Z", LOOKS]
+)]
+#[case::is_over_at_a_time_that_is_to_come(
+    |case: &mut Case| {
+        let child = Child::test("tidy-24394200").for_slot("2016-05-19T10:00:00Z");
+        case.children.push(child.succeeded_at("2016-05-19T10:01:31Z"));
+        case.now = time("2016-05-19T10:01:00Z");
+    },
+    &["scheduled 2016-05-19T10:00:00Z", LOOKS]
+)]
 #[case::the_latest_of_several(
     |case: &mut Case| {
         case.now = time("2016-05-19T11:00:00.1Z");
