@@ -10,14 +10,21 @@
 #
 # Debian wants the package musl-tools for that.
 
-# Alpine links against musl, so the binary needs no library at run time.
-FROM rust:1-alpine AS build
+# Alpine links against musl, so the binary needs no library at run time. The digest is what is built
+# from, whatever becomes of the tag; a newer one is the line `Digest:` of
+#
+#     docker buildx imagetools inspect rust:1.95-alpine
+FROM rust:1.95-alpine@sha256:606fd313a0f49743ee2a7bd49a0914bab7deedb12791f3a846a34a4711db7ed2 AS build
 RUN apk add --no-cache build-base
 WORKDIR /source
 COPY . .
 RUN cargo build --release --locked --bin curfew
 
 FROM scratch
+# The allocator gives memory back at once, and takes none in advance. With the same binary the peak
+# under all attacks of `tests/attacks/run` was 156 MiB in place of 304, and after 65,000 reviews 18
+# MiB were left in place of 27; a review took 6 % more of a processor.
+ENV MIMALLOC_PURGE_DELAY=0 MIMALLOC_ARENA_EAGER_COMMIT=0 MIMALLOC_EAGER_COMMIT=0
 COPY --from=build /source/target/release/curfew /usr/local/bin/curfew
 # The chart's Pods have the same one; no user has to exist for it.
 USER 65532:65532

@@ -5,7 +5,7 @@ use std::time::Duration;
 
 use serde_json::{Value, json};
 
-use crate::helm::{Helm, NAMESPACE, Rendering, values_files};
+use crate::helm::{Helm, NAMESPACE, Rendering, values_file, values_files};
 use crate::support::{
     control_plane::{self, ControlPlane},
     namespace::Namespace,
@@ -72,6 +72,45 @@ fn every_pod_is_restricted() {
             let container = &pod["spec"]["containers"][0];
             assert!(container["resources"]["limits"]["cpu"].is_null());
             assert_eq!(container["securityContext"]["readOnlyRootFilesystem"], true);
+        }
+    }
+}
+
+/// Some platforms write a user of their own into a Pod that names none, and refuse one that does.
+#[test]
+fn the_platform_may_choose_the_user() {
+    let (Some(helm), Some(plane)) = (Helm::find(), control_plane::shared()) else { return };
+    let space = prepared(plane);
+    let path = format!("/api/v1/namespaces/{}/pods?dryRun=All", space.name);
+    let rendering = helm.template(&["-f", &values_file("openshift")]).unwrap();
+    let mut pods = 0;
+    for object in rendering.of("Deployment").chain(rendering.of("Pod")) {
+        let spec = object["spec"].pointer("/template/spec").unwrap_or(&object["spec"]);
+        let mut pod = json!({"metadata": {"name": "pod"}, "spec": spec});
+        account(&space, &pod);
+        let all = [&spec["securityContext"], &spec["containers"][0]["securityContext"]];
+        for member in ["runAsUser", "runAsGroup", "fsGroup"] {
+            assert!(all.iter().all(|context| context.get(member).is_none()), "{member}");
+        }
+        let chosen = [
+            json!({}),
+            json!({"runAsUser": 1_000_680_000, "fsGroup": 1_000_680_000, "seLinuxOptions": {"level": "s0:c26,c20"}}),
+        ];
+        for context in chosen {
+            let members = context.as_object().unwrap().clone();
+            pod["spec"]["securityContext"].as_object_mut().unwrap().extend(members);
+            let reply = plane.api.post(&path, &pod);
+            assert_eq!((reply.status, reply.warnings.len()), (201, 0), "{}", reply.body);
+        }
+        pods += 1;
+    }
+    assert_eq!(pods, 2);
+    // Where nothing is said, it is the user of the image.
+    let rendering = helm.template(&[]).unwrap();
+    for object in rendering.of("Deployment").chain(rendering.of("Pod")) {
+        let spec = object["spec"].pointer("/template/spec").unwrap_or(&object["spec"]);
+        for member in ["runAsUser", "runAsGroup", "fsGroup"] {
+            assert_eq!(spec["securityContext"][member], 65532, "{member}");
         }
     }
 }

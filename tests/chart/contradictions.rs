@@ -1,5 +1,7 @@
 //! Values that cannot be: refused by the schema, or by a sentence that says how to mend it.
 
+use serde_json::json;
+
 use crate::helm::{Helm, values_file};
 
 #[test]
@@ -83,4 +85,39 @@ fn contradictions_say_how_to_mend_them() {
     }
     helm.template(&["-f", &values_file("own")]).unwrap();
     helm.template(&["--set=hardening.enabled=false", &format!("--set={own}")]).unwrap();
+}
+
+/// Helm reads other YAML than curfew. What it takes for no text would be in the hardening, and never
+/// hold there.
+#[test]
+fn what_helm_reads_in_another_way_is_refused() {
+    let Some(helm) = Helm::find() else { return };
+    let template = |text: &str| {
+        let files = json!({"policy.yaml": text});
+        helm.template(&[&format!("--set-json=policy.files={files}")])
+    };
+    let exempt = |inner: &str| format!("spec: {{exempt: {inner}}}");
+    let cases = [
+        (
+            exempt("{selectors: [{matchLabels: {a: b, keep: yes}}]}"),
+            "policy.yaml has true at exempt.selectors[0].matchLabels.keep, where text belongs",
+        ),
+        (
+            exempt("{selectors: [{matchLabels: {keep: [a, off]}}]}"),
+            "matchLabels.keep[1], where text",
+        ),
+        (exempt("{selectors: [{matchLabels: {y: a}}]}"), "the key true in exempt.selectors[0]"),
+        (
+            exempt("{selectors: [{matchExpressions: [{key: n, operator: Exists}]}]}"),
+            "has false at exempt.selectors[0].matchExpressions[0].key",
+        ),
+        (exempt("{namespaceSelector: {matchLabels: {a: 1_0}}}"), "exempt.namespaceSelector"),
+        (exempt("{namespaces: [no]}"), "has false at exempt.namespaces[0]"),
+        ("spec: {".to_owned(), "Helm cannot read policy.yaml"),
+    ];
+    for (text, expected) in cases {
+        let why = template(&text).expect_err(expected);
+        assert!(why.contains(expected), "{text}: {why}");
+    }
+    template(&exempt("{selectors: [{matchLabels: {keep: 'yes'}}], namespaces: ['no']}")).unwrap();
 }

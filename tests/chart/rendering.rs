@@ -1,12 +1,15 @@
 //! What the chart renders, without a cluster.
 
-use std::collections::BTreeSet;
+use std::{collections::BTreeSet, fs, process::Command};
 
 use curfew::policy::{Policy, Source};
+use curfew::server::Settings;
 use serde_json::{Value, json};
 
-use crate::helm::{Helm, NAMESPACE, Rendering, documents, read, values_file, values_files};
-use crate::support::registration;
+use crate::helm::{
+    Helm, NAMESPACE, Rendering, directory, documents, read, values_file, values_files,
+};
+use crate::support::{process::Scratch, registration};
 
 /// Nothing random, no time, no order of a map: two renderings are the same bytes.
 #[test]
@@ -325,6 +328,31 @@ fn the_notes_name_the_emergency_stop_and_missing_rights() {
     assert!(notes.contains("rbac.create is false"), "{notes}");
 }
 
+/// `helm install` is not to be told of another platform; `helm template` shows no notes, but for a
+/// template that takes them in.
+#[test]
+fn the_notes_know_the_platform() {
+    let Some(helm) = Helm::find() else { return };
+    let scratch = Scratch::new().unwrap();
+    let chart = scratch.join("chart");
+    assert!(Command::new("cp").arg("-r").arg(directory()).arg(&chart).status().unwrap().success());
+    let taking_in =
+        "kind: Notes\nnotes: {{ include (print .Template.BasePath \"/NOTES.txt\") . | toJson }}\n";
+    fs::write(chart.join("templates/notes.yaml"), taking_in).unwrap();
+    let notes = |arguments: &[&str]| {
+        let all = ["template", "curfew", chart.to_str().unwrap(), "-s", "templates/notes.yaml"];
+        let text = helm.run(&[&all, arguments].concat()).unwrap();
+        documents(&text)[0]["notes"].as_str().unwrap().to_owned()
+    };
+    let openshift = "--api-versions=security.openshift.io/v1";
+    assert!(notes(&[openshift]).contains("WARNING: this is OpenShift, and platformUser is false"));
+    assert!(!notes(&[openshift, "--set=platformUser=true"]).contains("OpenShift"));
+    let eks = "--kube-version=v1.33.1-eks-1234567";
+    assert!(notes(&[eks]).contains("set ports.https to another one"));
+    assert!(!notes(&[eks, "--set=ports.https=8443"]).contains("Fargate"));
+    assert!(!notes(&[]).contains("Fargate"));
+}
+
 /// A chart that holds something under `ci/` has it for tests alone.
 #[test]
 fn what_is_read_is_what_is_rendered() {
@@ -375,4 +403,15 @@ fn the_guard_is_named_where_it_is() {
     };
     assert!(named(&[]) && named(&["--set=certs.mode=certManager"]));
     assert!(!named(&["--set=policy.guard=false"]));
+}
+
+/// An edit that waits for other reviews of the policy is let in unjudged no sooner than the guard
+/// gives up on it.
+#[test]
+fn the_api_server_waits_as_long_as_the_guard() {
+    let Some(helm) = Helm::find() else { return };
+    let rendering = helm.template(&[]).unwrap();
+    let guard = rendering.of("ValidatingWebhookConfiguration").next().unwrap();
+    let waits = guard["webhooks"][0]["timeoutSeconds"].as_u64().unwrap();
+    assert!(Settings::default().guard_timeout.as_secs() < waits, "{waits}");
 }

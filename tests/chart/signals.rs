@@ -11,7 +11,7 @@ use curfew::admission::Report;
 use curfew::guard::Decision;
 use curfew::metrics::{CertificateUse, Metrics};
 use jiff::Timestamp;
-use serde_json::Value;
+use serde_json::{Value, json};
 
 use crate::helm::{Helm, read, values_file};
 use crate::support::process::Scratch;
@@ -268,6 +268,9 @@ fn everything() -> String {
     metrics.policy_loaded("revision", now);
     metrics.certificate_loaded(CertificateUse::Serving, now);
     metrics.stored.jobs([("due", 1)]);
+    let waiting =
+        json!({"plan": "fdf250368ed4-1795302418-1", "who": [{"namespace": "a", "count": 1}]});
+    metrics.stored.braked(1, &[serde_json::from_value(waiting).unwrap()]);
     metrics.stored.acted("delete", "Complete", "done");
     metrics.stored.missing_rights("sweeper", 1);
     metrics.stored.undecodable("Job", 1);

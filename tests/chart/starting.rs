@@ -62,7 +62,7 @@ fn own_starts_all_cronjobs_or_none() {
             (missing() > 0.5 && lacks(&curfew, right, mend)).then_some(())
         });
         let (cronjob, old) = (format!("waits-{round}"), format!("old-{round}"));
-        due(&space, &cronjob);
+        let last = due(&space, &cronjob);
         finished_job(&space, &old, Finish::Failed, days_ago(60), json!({}));
         if verb != "delete" {
             eventually("the sweeper works on", LIMIT, || {
@@ -73,10 +73,21 @@ fn own_starts_all_cronjobs_or_none() {
         release.give_back(verb, resource);
         curfew.set_policy(&[("policy.yaml", &policy(2 * round + 1))]);
         eventually("it is started", LIMIT, || started(&space, &cronjob).then_some(()));
+        eventually("and written down", LIMIT, || (written(&space, &cronjob) > last).then_some(()));
         // It would start again with the next minute.
         space.patch_cron_job(&cronjob, &json!({"spec": {"suspend": true}})).ok();
+        eventually("the sweeper is done", LIMIT, || space.find_job(&old).is_none().then_some(()));
+        // What is under way when the next right is taken would be refused. Of what was deleted
+        // without the right to create Events nothing is told.
+        if resource != "events" {
+            eventually("all is told", LIMIT, || {
+                [&cronjob, &old].iter().all(|name| release.events(&space, name) > 0).then_some(())
+            });
+        }
     }
-    assert!(release.calls(&space.name).iter().all(|(.., code)| *code != 403));
+    let refused: Vec<_> =
+        release.calls(&space.name).into_iter().filter(|(.., code)| *code == 403).collect();
+    assert_eq!(refused, []);
     drop(curfew);
     plane.stop();
 }
@@ -121,6 +132,7 @@ fn backstop_starts_where_it_may() {
     let space = |name: &str| plane.namespace(&format!("backstop-{name}"));
     let (helped, lacking) = (space("helped"), space("lacking"));
     let (inside, unbound, outside) = (space("inside"), space("unbound"), space("outside"));
+    let system = Namespace::open(plane, "kube-system", &json!({}));
     let namespaces = format!("rbac.namespaces={{{},{}}}", inside.name, unbound.name);
     let full = Release::install(&helm, plane, "backstop", &["rbac.create=true"]);
     let less = Release::install(&helm, plane, "backstop-less", &["rbac.create=true"]);
@@ -136,6 +148,8 @@ fn backstop_starts_where_it_may() {
         (&inside, "confined"),
         (&unbound, "confined"),
         (&outside, "confined"),
+        // That is for `Own`.
+        (&system, "full"),
     ];
     let seen = clock::now();
     for (space, label) in spaces {
@@ -166,13 +180,16 @@ fn backstop_starts_where_it_may() {
     }
     throughout("nothing else is", Duration::from_secs(2), || {
         [&lacking, &unbound, &outside].iter().all(|space| space.jobs().is_empty())
+            && !started(&system, "late")
     });
     was_content(all);
     assert!(some.metric("curfew_missing_rights") > 0.5);
     for (space, _) in spaces {
         plane.api.delete(&space.path("cronjobs/late")).ok();
     }
-    for (release, space) in [(&less, &lacking), (&confined, &unbound), (&confined, &outside)] {
+    for (release, space) in
+        [(&less, &lacking), (&confined, &unbound), (&confined, &outside), (&full, &system)]
+    {
         assert_eq!(release.calls(&space.name), [], "{}", space.name);
     }
 }

@@ -11,7 +11,7 @@ use crate::support::{
     control_plane::{self, ControlPlane},
     manifest::job,
     namespace::Namespace,
-    scheduling::owner,
+    scheduling::{job_name, owner},
     wait::eventually,
 };
 
@@ -47,7 +47,12 @@ impl Account {
     }
 
     pub(super) fn patch(&self, space: &Namespace<'_>, object: &str, patch: &Value) -> Reply {
-        self.api.patch(Patch::Merge, &space.path(object), patch)
+        self.api.patch(Patch::Merge, &as_curfew(&space.path(object)), patch)
+    }
+
+    /// As the scheduler creates.
+    pub(super) fn create(&self, space: &Namespace<'_>, job: &Value) -> Reply {
+        self.send("POST", &as_curfew(&space.path("jobs")), job)
     }
 
     /// As the sweeper deletes.
@@ -57,14 +62,21 @@ impl Account {
     }
 }
 
-/// A release without exceptions and one with those of Own, their policies installed; a namespace.
+/// A release without exceptions, one with those of Own, and one with a policy that keeps something;
+/// the policies of their hardening installed; a namespace.
 pub(super) fn scene(prefix: &str) -> Option<(Account, Namespace<'static>)> {
     static INSTALLED: OnceLock<()> = OnceLock::new();
     let (helm, plane) = (Helm::find()?, control_plane::shared()?);
     INSTALLED.get_or_init(|| {
-        let releases = [("curfew", "delete"), ("owner", "own")];
+        let keeps = format!("--set-json=policy.files={KEEPS}");
+        let releases = [
+            ("curfew", vec!["-f".to_owned(), values_file("delete")]),
+            ("owner", vec!["-f".to_owned(), values_file("own")]),
+            ("keeper", vec![keeps]),
+        ];
         for (release, values) in releases {
-            let rendering = helm.release(release, &["-f", &values_file(values)]).unwrap();
+            let values: Vec<&str> = values.iter().map(String::as_str).collect();
+            let rendering = helm.release(release, &values).unwrap();
             install(plane, &policy_of(&rendering));
         }
     });
@@ -105,13 +117,19 @@ pub(super) fn deletion(object: &Value) -> Value {
     })
 }
 
+/// The path of a write, under the name that curfew gives for `managedFields`.
+pub(super) fn as_curfew(path: &str) -> String {
+    format!("{path}?fieldManager=curfew")
+}
+
 /// The Job of a start.
-pub(super) fn start_of(cronjob: &Value, name: &str) -> Value {
+pub(super) fn start_of(cronjob: &Value, slot: &str) -> Value {
     let metadata = &cronjob["metadata"];
-    let owner = owner(metadata["name"].as_str().unwrap(), &metadata["uid"]);
-    let scheduled =
-        json!({"batch.kubernetes.io/cronjob-scheduled-timestamp": "2026-11-20T00:00:00Z"});
-    job(name, json!({"metadata": {"annotations": scheduled, "ownerReferences": [owner]}}))
+    let name = metadata["name"].as_str().unwrap();
+    let owner = owner(name, &metadata["uid"]);
+    let scheduled = json!({"batch.kubernetes.io/cronjob-scheduled-timestamp": slot});
+    let name = job_name(name, slot.parse().unwrap());
+    job(&name, json!({"metadata": {"annotations": scheduled, "ownerReferences": [owner]}}))
 }
 
 #[track_caller]
@@ -125,3 +143,30 @@ pub(super) fn refused(reply: &Reply, why: &str) {
 pub(super) fn allowed(reply: &Reply) {
     assert!((200..300).contains(&reply.status), "{}: {}", reply.status, reply.body);
 }
+
+/// Files of a policy that exempts by each of its lists, and shortens holds in a rule.
+const KEEPS: &str = r#"{
+    "policy.yaml": {"spec": {
+        "exempt": {
+            "namespaces": ["hard-kee?-*"],
+            "namespaceSelector": {"matchLabels": {"example.test/keep": "yes"}},
+            "selectors": [
+                {"matchLabels": {"cleanup-policy": "keep"}},
+                {"matchLabels": {"retention": ["long", "for-ever"]}},
+                {"matchExpressions": [
+                    {"key": "tier", "operator": "Exists"},
+                    {"key": "tier", "operator": "NotIn", "values": ["gold", "silver"]},
+                    {"key": "team", "operator": "DoesNotExist"}
+                ]}
+            ]
+        }
+    }},
+    "20-holds.yaml": {
+        "apiVersion": "curfew.dev/v1alpha1",
+        "kind": "JobPolicy",
+        "metadata": {"name": "default"},
+        "spec": {"rules": [
+            {"name": "short", "match": {"namespaces": ["short"]}, "limits": {"hold": "2d"}}
+        ]}
+    }
+}"#;
