@@ -368,6 +368,18 @@ fn labels_of_a_namespace_are_known_or_nothing_is_planned(
     }
 }
 
+/// Only the manifests do not tell the labels: no entry of an unknown namespace comes into anybody's Git.
+#[test]
+fn without_its_namespace_a_manifest_stays_as_it_is() {
+    let job =
+        "apiVersion: batch/v1\nkind: Job\nmetadata:\n  name: a\n  namespace: shop\nspec: {}\n";
+    let files = directory(&[("policy.yaml", SELECTS), ("job.yaml", job)]);
+    let (code, stdout, stderr) =
+        curfew(files.path(), "mutate -f job.yaml --policy policy.yaml", b"");
+    assert_eq!((code, &*stdout), (0, job));
+    assert!(stderr.contains("a rule asks for labels of namespace shop"), "{stderr}");
+}
+
 /// `namespace: ""` is no namespace, as for the API server.
 #[test]
 fn an_empty_namespace_is_that_of_the_command() {

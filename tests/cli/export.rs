@@ -30,6 +30,27 @@ fn what_is_left_out_is_told_and_ends_with_1() {
     assert!(data.contains("\n        - kube-node-lease\n        - curfew\n"), "{data}");
 }
 
+#[rstest::rstest]
+#[case::newest("1.37", "v1", "Kubernetes 1.36 and later")]
+#[case::as_an_api_server_says_it("v1.36.3+k3s1", "v1", "Kubernetes 1.36 and later")]
+#[case::beta("v1.35.4-eks-1234567", "v1beta1", "Kubernetes 1.34 and 1.35 whose API server has")]
+#[case::first_beta("1.34", "v1beta1", "Kubernetes 1.34 and 1.35 whose API server has")]
+#[case::alpha("1.33", "v1alpha1", "Kubernetes 1.32 and 1.33 whose API server has")]
+fn it_is_written_for_a_version(
+    #[case] version: &str,
+    #[case] served: &str,
+    #[case] expected: &str,
+) {
+    let shown = run(&format!("export map --kube-version {version}"));
+    assert!(shown.starts_with("exit 0\n"), "{shown}");
+    assert!(shown.lines().any(|line| line.contains(&format!("for {expected}"))), "{shown}");
+    let wanted = format!("\napiVersion: admissionregistration.k8s.io/{served}\n");
+    assert_eq!(shown.matches(&wanted).count(), 2, "{shown}");
+    assert_eq!(shown.matches("apiVersion: ").count(), 2, "{shown}");
+    let flag = format!("--runtime-config=admissionregistration.k8s.io/{served}=true");
+    assert_eq!(shown.contains(&flag), served != "v1", "{shown}");
+}
+
 #[test]
 fn what_a_policy_says_is_told_once() {
     let policy = "
@@ -73,6 +94,12 @@ fn what_has_no_export_is_refused(#[case] spec: &str, #[case] expected: &str) {
 #[case::empty("export map --name=")]
 #[case::two_dots("export map --name a..b")]
 #[case::a_dash_at_the_end("export map --namespace a-")]
+#[case::before_the_kind("export map --kube-version 1.31")]
+#[case::no_version("export map --kube-version newest")]
+#[case::half_a_version("export map --kube-version 1")]
+#[case::another_major("export map --kube-version 2.36")]
+#[case::a_version_and_a_server("export map --kube-version 1.36 --served")]
+#[case::a_version_and_a_context("export map --kube-version 1.36 --context c")]
 #[case::no_such_policy("export map --policy none.yaml")]
 #[case::a_broken_policy("export map --policy broken/globs.yaml")]
 fn bad_input_ends_with_2(#[case] arguments: &str) {

@@ -22,14 +22,20 @@ use crate::{
 /// Holds a policy and its binding.
 pub(crate) struct Installed<'a> {
     plane: &'a ControlPlane,
+    group: String,
 }
 
-/// What `curfew export map` prints; `None` where the policy never writes anything.
-pub(crate) fn exported(policy: &str) -> Option<[Value; 2]> {
+/// What `curfew export map` prints for this API server; `None` where the policy never writes
+/// anything.
+pub(crate) fn exported(plane: &ControlPlane, policy: &str) -> Option<[Value; 2]> {
     let scratch = Scratch::new().expect("a scratch directory can be made");
     let path = scratch.write("policy.yaml", policy);
     let path = path.to_str().expect("a temporary directory has a plain name");
-    let said = offline(&["export", "map", "--policy", path, "-n", "curfew"], "");
+    let kubeconfig = plane.kubeconfig.to_str().expect("a temporary directory has a plain name");
+    let said = offline(
+        &["export", "map", "--policy", path, "-n", "curfew", "--kubeconfig", kubeconfig],
+        "",
+    );
     if said.stderr.contains("never writes anything") {
         return None;
     }
@@ -55,9 +61,9 @@ impl<'a> Installed<'a> {
             )},
         }));
         for (resource, object) in RESOURCES.into_iter().zip([policy, binding]) {
-            plane.api.post(&format!("{GROUP}/{resource}"), &object).ok();
+            plane.api.post(&format!("{}/{resource}", group(&export[0])), &object).ok();
         }
-        let installed = Self { plane };
+        let installed = Self { plane, group: group(&export[0]) };
         let probe = job("probe", json!({"metadata": {"labels": {PROBE: "yes"}}}));
         eventually("the export works", Duration::from_secs(30), || {
             let labels = space.dry_run(&probe).ok()["metadata"]["labels"].clone();
@@ -70,7 +76,7 @@ impl<'a> Installed<'a> {
 impl Drop for Installed<'_> {
     fn drop(&mut self) {
         for resource in RESOURCES.into_iter().rev() {
-            let path = format!("{GROUP}/{resource}/curfew");
+            let path = format!("{}/{resource}/curfew", self.group);
             let delete = self.plane.api.send("DELETE", &path, "application/json", Vec::new());
             // A test that fails already must not fail again in here.
             let _ = runtime().block_on(delete);
@@ -78,7 +84,10 @@ impl Drop for Installed<'_> {
     }
 }
 
-const GROUP: &str = "/apis/admissionregistration.k8s.io/v1";
+/// Where objects of this version are created.
+fn group(object: &Value) -> String {
+    format!("/apis/{}", object["apiVersion"].as_str().expect("it has one"))
+}
 
 const RESOURCES: [&str; 2] = ["mutatingadmissionpolicies", "mutatingadmissionpolicybindings"];
 

@@ -9,15 +9,16 @@ mod corpus;
 mod export;
 mod most;
 mod outside;
+mod served;
 #[path = "../support/harness.rs"]
 pub mod support;
 
 use std::{
     collections::BTreeMap,
-    sync::{Mutex, MutexGuard, PoisonError},
+    sync::{Mutex, MutexGuard, OnceLock, PoisonError},
 };
 
-use curfew::cli::yaml;
+use curfew::{cli::yaml, export::Served};
 use serde_json::{Value, json};
 
 use corpus::{Sent, objects, policies};
@@ -37,7 +38,7 @@ fn the_api_server_does_what_the_webhook_does() {
     let mut changed = BTreeMap::new();
     let mut differences = Vec::new();
     for (name, policy) in policies() {
-        let Some(export) = exported(&policy) else { continue };
+        let Some(export) = exported(plane, &policy) else { continue };
         let plain: Vec<_> = objects.iter().map(|sent| sent.dry_run(&spaces)).collect();
         let webhook = {
             let curfew = Curfew::start_in(plane, &policy);
@@ -70,8 +71,20 @@ fn the_api_server_does_what_the_webhook_does() {
 /// The control plane, for one test at a time: an export is there for all of them.
 fn plane() -> Option<(&'static ControlPlane, MutexGuard<'static, ()>)> {
     static ALONE: Mutex<()> = Mutex::new(());
-    let plane = control_plane::shared()?;
-    Some((plane, ALONE.lock().unwrap_or_else(PoisonError::into_inner)))
+    static SWITCHED_ON: OnceLock<ControlPlane> = OnceLock::new();
+    let plain = control_plane::shared()?;
+    let alone = ALONE.lock().unwrap_or_else(PoisonError::into_inner);
+    let Some(flags) = flags(plain) else { return Some((plain, alone)) };
+    let start = || {
+        let flags: Vec<_> = flags.split(' ').map(str::to_owned).collect();
+        ControlPlane::start_with(&flags).expect("one has started")
+    };
+    Some((SWITCHED_ON.get_or_init(start), alone))
+}
+
+/// What an API server of this version needs for the kind to be served.
+fn flags(plane: &ControlPlane) -> Option<String> {
+    Served::by_minor(plane.minor).expect("they all can").flags()
 }
 
 /// The fields that may differ.

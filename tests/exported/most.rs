@@ -14,7 +14,7 @@ use crate::{
 fn the_largest_export_works() {
     let Some((plane, _alone)) = plane() else { return };
     let space = plane.namespace("most");
-    let export = exported(&policy(MOST_RULES)).expect("it writes");
+    let export = exported(plane, &policy(MOST_RULES)).expect("it writes");
     let _installed = Installed::new(plane, &export, &space);
     for (value, expected) in [(0, json!(100)), (MOST_RULES - 1, json!(1099)), (5000, json!(null))] {
         let overlay = json!({"metadata": {"labels": {"key": format!("v{value}")}}});

@@ -39,7 +39,7 @@ spec:
 fn an_update_is_left_as_it_is() {
     let Some((plane, _alone)) = plane() else { return };
     let space = plane.namespace("outside");
-    let export = exported(POLICY).expect("it writes");
+    let export = exported(plane, POLICY).expect("it writes");
     let _installed = Installed::new(plane, &export, &space);
     let created = space.create(&job("one", json!({}))).ok();
     assert_eq!(ttl(&created), 300);
@@ -58,7 +58,7 @@ fn an_update_is_left_as_it_is() {
 fn a_forged_record_gains_nothing(#[case] object: Value) {
     let Some((plane, _alone)) = plane() else { return };
     let space = plane.namespace("outside");
-    let export = exported(POLICY).expect("it writes");
+    let export = exported(plane, POLICY).expect("it writes");
     let _installed = Installed::new(plane, &export, &space);
     let stored = space.dry_run(&object).ok();
     assert_eq!(ttl(&stored), 300);
@@ -74,7 +74,7 @@ fn a_forged_record_gains_nothing(#[case] object: Value) {
 fn asked_again_it_changes_nothing(#[case] object: Value) {
     let Some((plane, _alone)) = plane() else { return };
     let space = plane.namespace("outside");
-    let export = exported(LEFT_OPEN).expect("it writes");
+    let export = exported(plane, LEFT_OPEN).expect("it writes");
     let _installed = Installed::new(plane, &export, &space);
     let once = space.dry_run(&object).ok();
     let stub = Stub::answering(&plane.authority, |_| {
