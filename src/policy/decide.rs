@@ -12,6 +12,7 @@ mod guard;
 mod history;
 mod hold;
 mod nowhere;
+pub mod resolve;
 mod ttl;
 mod warning;
 
@@ -23,13 +24,13 @@ use crate::batch::{Finish, Kind, Map, Object, annotation};
 pub use self::author::last_applied;
 use self::author::{Known, Side};
 pub use self::guard::{GuardHit, HOOKS, LONGEST_EVIDENCE};
-use super::matching::{RuleTrace, namespace_holds};
-use super::record::{self, Entry, Record};
-use super::resolve::{NamespaceUnknown, Resolved, Supplier};
-use super::rule::{Guard, GuardKind, Mode, Policy, Rule};
-use super::setting::{Setting, Value};
-use super::subject::Subject;
-use super::value::Seconds;
+use crate::policy::decide::resolve::{NamespaceUnknown, Resolved, Supplier};
+use crate::policy::model::matching::{RuleTrace, namespace_holds};
+use crate::policy::model::record::{self, Entry, Record};
+use crate::policy::model::rule::{Guard, GuardKind, Mode, Policy, Rule};
+use crate::policy::model::setting::{Setting, Value};
+use crate::policy::model::subject::Subject;
+use crate::policy::model::value::Seconds;
 
 /// What a decision is about.
 #[derive(Clone, Debug)]
@@ -586,7 +587,7 @@ impl<'p, 'a> Case<'p, 'a> {
 pub fn fits(change: &RecordChange, metadata: Option<&Metadata<'_>>, spare: usize) -> bool {
     match change {
         RecordChange::Keep | RecordChange::Remove => true,
-        RecordChange::Set(text) => super::record::fits(text, metadata, spare),
+        RecordChange::Set(text) => crate::policy::model::record::fits(text, metadata, spare),
     }
 }
 

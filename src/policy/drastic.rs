@@ -12,10 +12,10 @@ use std::collections::HashSet;
 use std::fmt::Display;
 use std::hash::Hash;
 
-use super::rule::{
+use crate::policy::model::rule::{
     GuardKind, GuardSettings, Guards, Limits, Mode, Policy, Scheduler, SchedulerMode, Stored, Ttl,
 };
-use super::value::Seconds;
+use crate::policy::model::value::Seconds;
 
 /// What is drastic about the way from one policy to another, as far as it was looked at.
 struct Changes {

@@ -8,6 +8,7 @@
 mod bounds;
 mod covers;
 mod object;
+pub(super) mod patience;
 mod winning;
 mod witness;
 
@@ -18,20 +19,20 @@ pub use object::{Lint, object};
 use witness::Witness;
 
 use super::code;
-use super::decode::list;
-use super::document::{self, Spec};
-use super::finding::{At, Findings, Span};
-use super::glob::Glob;
-use super::patience::Patience;
-use super::record;
-use super::resolve::{Resolved, Supplier};
-use super::rule::{
+use crate::batch::Kind;
+use crate::policy::decide::resolve::{Resolved, Supplier};
+use crate::policy::file::decode::list;
+use crate::policy::file::document::{self, Spec};
+use crate::policy::file::finding::{At, Findings, Span};
+use crate::policy::file::wire;
+use crate::policy::lint::patience::Patience;
+use crate::policy::model::glob::Glob;
+use crate::policy::model::record;
+use crate::policy::model::rule::{
     Action, GuardKind, GuardSettings, Limits, Match, Mode, Policy, Rule, Settings, Ttl,
 };
-use super::selector::Selector;
-use super::subject::Subject;
-use super::wire;
-use crate::batch::Kind;
+use crate::policy::model::selector::Selector;
+use crate::policy::model::subject::Subject;
 
 /// A rule, with the same rule as it was written.
 struct Written<'p> {
@@ -381,7 +382,7 @@ mod tests {
 
     use super::{PATIENCE, Patience, with_patience};
     use crate::policy::Source;
-    use crate::policy::finding::Findings;
+    use crate::policy::file::finding::Findings;
     use crate::policy::load;
 
     fn many(n: usize, item: impl Fn(usize) -> String) -> String {

@@ -1,27 +1,27 @@
 //! From the text of policy files to a [`Policy`], or to everything that is wrong with them.
 //!
-//! Four steps, each of which reports what it finds and goes on with the rest: [`super::node`]
-//! reads a tree, [`super::document`] decodes it, [`super::decode::Merge`] puts the files together,
-//! and [`super::check`] looks at what the values say of each other. Only then is a policy made.
+//! Four steps, each of which reports what it finds and goes on with the rest: [`crate::policy::file::node`]
+//! reads a tree, [`crate::policy::file::document`] decodes it, [`crate::policy::file::decode::Merge`] puts the files together,
+//! and [`crate::policy::file::check`] looks at what the values say of each other. Only then is a policy made.
 
 use std::collections::HashSet;
 
-use super::check;
 use super::code;
-use super::decode::{FromNode, List, Merge, Path};
-use super::diagnostic::{Diagnostic, Severity};
-use super::document::{
+use super::lint;
+use super::revision;
+use crate::policy::file::check;
+use crate::policy::file::decode::{FromNode, List, Merge, Path};
+use crate::policy::file::diagnostic::{Diagnostic, Severity};
+use crate::policy::file::document::{
     Deadlines, Defaults, Exempt, File, GitOpsMarks, Guards, History, HistoryLimits, Limits, Match,
     Rule, RuleGuards, Scheduler, Spec, Stored, TtlLimits,
 };
-use super::finding::{At, Findings, Span};
-use super::index::Index;
-use super::lint;
-use super::marks::Marks;
-use super::node;
-use super::revision;
-use super::rule::{self, Action, Place, Policy, Settings};
-use super::value::Seconds;
+use crate::policy::file::finding::{At, Findings, Span};
+use crate::policy::file::node;
+use crate::policy::model::index::Index;
+use crate::policy::model::marks::Marks;
+use crate::policy::model::rule::{self, Action, Place, Policy, Settings};
+use crate::policy::model::value::Seconds;
 
 /// One policy file, read by somebody else.
 #[derive(Clone, Debug)]

@@ -18,14 +18,14 @@ use serde_json::{Value, json};
 use sha2::{Digest, Sha256};
 
 use super::decide::SYSTEM_NAMESPACES;
-use super::glob::Glob;
-use super::marks::Marks;
-use super::rule::{
+use crate::policy::model::glob::Glob;
+use crate::policy::model::marks::Marks;
+use crate::policy::model::rule::{
     Action, Exempt, Guard, GuardSettings, Guards, Limits, Match, Mode, Policy, Rule, Scheduler,
     Settings, Stored, Ttl,
 };
-use super::selector::{Operator, Selector, Word};
-use super::value::{Seconds, ZoneName};
+use crate::policy::model::selector::{Operator, Selector, Word};
+use crate::policy::model::value::{Seconds, ZoneName};
 
 /// What is hashed; serde keeps the order of the fields, and JSON's is that of their names.
 #[derive(Serialize)]

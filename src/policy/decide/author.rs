@@ -11,8 +11,8 @@ use serde::{Deserialize, Serialize};
 use crate::batch::annotation::LAST_APPLIED;
 use crate::batch::object::Metadata;
 use crate::batch::{Kind, Map, Object};
-use crate::policy::record::{ANNOTATION, Entry, Record};
-use crate::policy::setting::{Setting, Value};
+use crate::policy::model::record::{ANNOTATION, Entry, Record};
+use crate::policy::model::setting::{Setting, Value};
 
 use super::{Case, Input, Operation, RecordChange};
 

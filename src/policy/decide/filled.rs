@@ -2,9 +2,9 @@
 //! deadlines (policy.md, point 13). Filling them later would move or kill what runs.
 
 use crate::batch::Kind;
-use crate::policy::resolve::Supplied;
-use crate::policy::setting::{Setting, Value};
-use crate::policy::value::Seconds;
+use crate::policy::decide::resolve::Supplied;
+use crate::policy::model::setting::{Setting, Value};
+use crate::policy::model::value::Seconds;
 
 use super::{Case, Operation, Origin, Treatment};
 

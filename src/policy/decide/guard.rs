@@ -2,9 +2,9 @@
 
 use crate::batch::text::cut;
 use crate::batch::{Kind, Object};
+use crate::policy::decide::resolve::Resolved;
+use crate::policy::model::rule::{GroupKind, Guard, GuardKind, Policy};
 use crate::policy::reads;
-use crate::policy::resolve::Resolved;
-use crate::policy::rule::{GroupKind, Guard, GuardKind, Policy};
 
 use super::Input;
 

@@ -4,9 +4,9 @@
 //! (upstream-semantics.md, 4.1). A limit equal to its default counts as unset, except where
 //! something shows that the author meant it.
 
-use crate::policy::record::{AUTHOR, Entry};
-use crate::policy::resolve::Supplied;
-use crate::policy::setting::{Setting, Value};
+use crate::policy::decide::resolve::Supplied;
+use crate::policy::model::record::{AUTHOR, Entry};
+use crate::policy::model::setting::{Setting, Value};
 
 use super::author::Known;
 use super::{Case, Origin, Treatment};

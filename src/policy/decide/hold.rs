@@ -6,8 +6,8 @@
 use jiff::{SignedDuration, Timestamp};
 
 use crate::batch::Kind;
-use crate::policy::record::HOLD_UNTIL;
-use crate::policy::setting::Setting;
+use crate::policy::model::record::HOLD_UNTIL;
+use crate::policy::model::setting::Setting;
 
 use super::{Case, Operation, Origin};
 

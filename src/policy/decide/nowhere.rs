@@ -6,10 +6,10 @@
 //! it what the policy says, or takes the entry back where the policy says nothing.
 
 use crate::batch::Kind;
-use crate::policy::record::Entry;
-use crate::policy::resolve::NamespaceUnknown;
-use crate::policy::rule::{Guard, Mode, Policy, Ttl};
-use crate::policy::setting::Setting;
+use crate::policy::decide::resolve::NamespaceUnknown;
+use crate::policy::model::record::Entry;
+use crate::policy::model::rule::{Guard, Mode, Policy, Ttl};
+use crate::policy::model::setting::Setting;
 
 use super::{Decision, Input, Operation, Verdict, author, guard};
 

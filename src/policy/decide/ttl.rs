@@ -1,9 +1,9 @@
 //! `ttlSecondsAfterFinished`: of a Job, or of the template that a `CronJob`'s Jobs inherit.
 
 use crate::batch::Kind;
-use crate::policy::record::Entry;
-use crate::policy::rule::Ttl;
-use crate::policy::setting::{Setting, Value};
+use crate::policy::model::record::Entry;
+use crate::policy::model::rule::Ttl;
+use crate::policy::model::setting::{Setting, Value};
 
 use super::author::Known;
 use super::{Case, Operation, Origin, RecordChange, Settled, Treatment};

@@ -2,8 +2,8 @@
 //! left. Given in the call that changes or brings the value, and in no other.
 
 use crate::batch::{Kind, annotation};
-use crate::policy::rule::{GuardKind, Rule};
-use crate::policy::setting::{Setting, Value};
+use crate::policy::model::rule::{GuardKind, Rule};
+use crate::policy::model::setting::{Setting, Value};
 
 use super::{Case, Operation, Origin};
 

@@ -6,7 +6,7 @@
 use std::collections::{HashMap, HashSet};
 
 use super::Changes;
-use crate::policy::rule::{GuardKind, GuardSettings, Mode, Policy, Rule, Settings};
+use crate::policy::model::rule::{GuardKind, GuardSettings, Mode, Policy, Rule, Settings};
 
 pub(super) fn look(old: &Policy, new: &Policy, changes: &mut Changes) {
     let before: HashMap<&str, &Rule> =

@@ -5,11 +5,11 @@ use std::collections::HashSet;
 use super::witness::Witness;
 use super::{Linted, Written};
 use crate::policy::code;
-use crate::policy::finding::{At, Findings, Span};
-use crate::policy::resolve::{Supplied, Supplier};
-use crate::policy::rule::Match;
-use crate::policy::value::Seconds;
-use crate::policy::wire;
+use crate::policy::decide::resolve::{Supplied, Supplier};
+use crate::policy::file::finding::{At, Findings, Span};
+use crate::policy::file::wire;
+use crate::policy::model::rule::Match;
+use crate::policy::model::value::Seconds;
 
 /// Which end of the limits of TTLs.
 #[derive(Clone, Copy)]

@@ -1,17 +1,17 @@
-//! What the JSON Schema says of single values; see [`super::super::wire`] for how they are read.
+//! What the JSON Schema says of single values; see [`crate::policy::file::wire`] for how they are read.
 
 use schemars::{JsonSchema, Schema, SchemaGenerator, json_schema};
 
-use crate::policy::decode::{Filled, List, Merge};
-use crate::policy::document::Pair;
-use crate::policy::glob::Glob;
-use crate::policy::record::RESERVED;
-use crate::policy::rule::GroupKind;
-use crate::policy::value::{Seconds, ZoneName};
-use crate::policy::wire::{
+use crate::policy::file::decode::{Filled, List, Merge};
+use crate::policy::file::document::Pair;
+use crate::policy::file::wire::{
     API_VERSION, Amount, ApiVersion, Count, DocumentKind, KIND, Manager, Name, Rate, Reason,
     RuleName, Side, Switch, Ttl, UNSET, Wait,
 };
+use crate::policy::model::glob::Glob;
+use crate::policy::model::record::RESERVED;
+use crate::policy::model::rule::GroupKind;
+use crate::policy::model::value::{Seconds, ZoneName};
 
 /// The JSON Schema of values that only one file may give.
 macro_rules! schemas {

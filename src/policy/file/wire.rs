@@ -3,71 +3,73 @@
 
 use schemars::{JsonSchema, Schema, SchemaGenerator, json_schema};
 
-use super::code;
 use super::decode::{self, FromNode, Merge, Path};
 use super::document::Pair;
 use super::finding::{At, Findings};
-use super::glob::Glob;
-use super::marks::{LONGEST_MANAGER, SUFFIXES};
 use super::node::{Node, Value};
-use super::record::RESERVED;
-use super::rule::{self, Action, GroupKind, Guard, Mode, Propagation, SchedulerMode};
-use super::value::{Seconds, ZoneName};
 use crate::batch::Kind;
 use crate::batch::name::is_subdomain;
 use crate::batch::zone::{self, ZoneError};
+use crate::policy::code;
+use crate::policy::model::glob::Glob;
+use crate::policy::model::marks::{LONGEST_MANAGER, SUFFIXES};
+use crate::policy::model::record::RESERVED;
+use crate::policy::model::rule::{
+    self, Action, GroupKind, Guard, Mode, Propagation, SchedulerMode,
+};
+use crate::policy::model::value::{Seconds, ZoneName};
 
 /// The version of the format.
 #[derive(Clone, Copy, Debug)]
-pub(super) struct ApiVersion;
+pub(in crate::policy) struct ApiVersion;
 
 /// That a file is a policy.
 #[derive(Clone, Copy, Debug)]
-pub(super) struct DocumentKind;
+pub(in crate::policy) struct DocumentKind;
 
 /// A name that is shown to people.
 #[derive(Clone, Debug)]
-pub(super) struct Name(pub(super) String);
+pub(in crate::policy) struct Name(pub(in crate::policy) String);
 
 /// A field manager that marks what a tool holds.
 #[derive(Clone, Debug)]
-pub(super) struct Manager(pub(super) String);
+pub(in crate::policy) struct Manager(pub(in crate::policy) String);
 
 /// The name of a rule.
 #[derive(Clone, Debug)]
-pub(super) struct RuleName(pub(super) String);
+pub(in crate::policy) struct RuleName(pub(in crate::policy) String);
 
 /// A text for warnings.
 #[derive(Clone, Debug)]
-pub(super) struct Reason(pub(super) String);
+pub(in crate::policy) struct Reason(pub(in crate::policy) String);
 
 /// A history limit, as wide as the API has it.
 #[derive(Clone, Copy, Debug)]
-pub(super) struct Count(pub(super) u32);
+pub(in crate::policy) struct Count(pub(in crate::policy) u32);
 
 /// Writes a second.
 #[derive(Clone, Copy, Debug)]
-pub(super) struct Rate(pub(super) u32);
+pub(in crate::policy) struct Rate(pub(in crate::policy) u32);
 
 /// How many of something.
 #[derive(Clone, Copy, Debug)]
-pub(super) struct Amount(pub(super) u32);
+pub(in crate::policy) struct Amount(pub(in crate::policy) u32);
 
 /// A duration that cannot be nothing.
 #[derive(Clone, Copy, Debug)]
-pub(super) struct Wait(pub(super) Seconds);
+pub(in crate::policy) struct Wait(pub(in crate::policy) Seconds);
 
 /// `true` or `false`.
 #[derive(Clone, Copy, Debug)]
-pub(super) struct Switch(pub(super) bool);
+pub(in crate::policy) struct Switch(pub(in crate::policy) bool);
 
 /// One side of a TTL by outcome; `None` for `unset`.
 #[derive(Clone, Copy, Debug)]
-pub(super) struct Side(pub(super) Option<Seconds>);
+pub(in crate::policy) struct Side(pub(in crate::policy) Option<Seconds>);
 
 /// A TTL as it is written.
 #[derive(Clone, Debug)]
-pub(super) enum Ttl {
+pub(in crate::policy) enum Ttl {
     Pair(Pair),
     Whole(Side),
 }
@@ -310,7 +312,7 @@ impl FromNode for Ttl {
 
 impl Ttl {
     /// The durations in it, with where they stand.
-    pub(super) fn durations(this: &At<Self>) -> Vec<At<Seconds>> {
+    pub(in crate::policy) fn durations(this: &At<Self>) -> Vec<At<Seconds>> {
         let side = |span, side: Side| side.0.map(|value| At { key: this.key, span, value });
         match &this.value {
             Self::Whole(whole) => side(this.span, *whole).into_iter().collect(),
@@ -322,7 +324,7 @@ impl Ttl {
     }
 
     /// The TTL, compiled; `None` where a side was refused.
-    pub(super) fn compile(&self) -> Option<rule::Ttl> {
+    pub(in crate::policy) fn compile(&self) -> Option<rule::Ttl> {
         Some(match self {
             Self::Whole(Side(None)) => rule::Ttl::Unset,
             Self::Whole(Side(Some(seconds))) => rule::Ttl::Fixed(*seconds),
@@ -403,13 +405,13 @@ impl FromNode for ZoneName {
 }
 
 /// The only version that this build reads.
-pub(super) const API_VERSION: &str = "curfew.dev/v1alpha1";
+pub(in crate::policy) const API_VERSION: &str = "curfew.dev/v1alpha1";
 
 /// The kind of a policy.
-pub(super) const KIND: &str = "JobPolicy";
+pub(in crate::policy) const KIND: &str = "JobPolicy";
 
 /// The word for no TTL on purpose.
-pub(super) const UNSET: &str = "unset";
+pub(in crate::policy) const UNSET: &str = "unset";
 
 /// What people write when they mean it.
 const NEVER: [&str; 8] =
@@ -446,5 +448,5 @@ words! {
     Action = "Action" [Report, Marked, Patch, Delete];
     Propagation = "Propagation" [Background, Foreground];
     SchedulerMode = "SchedulerMode" [Off, Observe, Backstop, Own];
-    super::selector::Word = "Operator" [In, NotIn, Exists, DoesNotExist];
+    crate::policy::model::selector::Word = "Operator" [In, NotIn, Exists, DoesNotExist];
 }

@@ -3,31 +3,31 @@
 
 use schemars::{JsonSchema, Schema, SchemaGenerator, json_schema};
 
-use super::code;
 use super::decode::{self, FromNode, Merge, Path};
 use super::finding::{At, Findings, Span};
 use super::node::{Entry, Node, Value};
 use crate::batch::name::is_subdomain;
+use crate::policy::code;
 
 /// A key of a label.
 #[derive(Clone, Debug)]
-pub(super) struct LabelKey(pub(super) String);
+pub(in crate::policy) struct LabelKey(pub(in crate::policy) String);
 
 /// A key of an annotation.
 #[derive(Clone, Debug)]
-pub(super) struct AnnotationKey(pub(super) String);
+pub(in crate::policy) struct AnnotationKey(pub(in crate::policy) String);
 
 /// A value of a label.
 #[derive(Clone, Debug)]
-pub(super) struct LabelValue(pub(super) String);
+pub(in crate::policy) struct LabelValue(pub(in crate::policy) String);
 
 /// Label keys, each with the values that are accepted.
 #[derive(Clone, Debug)]
-pub(super) struct Labels(pub(super) Vec<(String, Vec<String>)>);
+pub(in crate::policy) struct Labels(pub(in crate::policy) Vec<(String, Vec<String>)>);
 
 /// Annotation keys, each with the values that are accepted.
 #[derive(Clone, Debug)]
-pub(super) struct Annotations(pub(super) Vec<(String, Vec<String>)>);
+pub(in crate::policy) struct Annotations(pub(in crate::policy) Vec<(String, Vec<String>)>);
 
 /// Why a text is no key of a label.
 fn key_fault(key: &str) -> Option<&'static str> {

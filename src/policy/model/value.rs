@@ -46,7 +46,7 @@ impl Seconds {
     pub const ZERO: Self = Self(0);
 
     /// A number of seconds that stands in the code.
-    pub(super) const fn of(seconds: u16) -> Self {
+    pub(in crate::policy) const fn of(seconds: u16) -> Self {
         Self(seconds as i32)
     }
 
@@ -200,13 +200,13 @@ impl ZoneName {
     }
 
     /// The zone whose name is most like the given one.
-    pub(super) fn nearest(name: &str) -> Option<String> {
+    pub(in crate::policy) fn nearest(name: &str) -> Option<String> {
         let names: Vec<String> =
             jiff::tz::db().available().map(|zone| zone.as_str().to_owned()).collect();
         // Files that lie beside the zones, such as `localtime`, are none.
         let is_zone = |name: &&str| name.starts_with(|c: char| c.is_ascii_uppercase());
         let names: Vec<&str> = names.iter().map(String::as_str).filter(is_zone).collect();
-        super::decode::nearest(name, &names).map(str::to_owned)
+        crate::policy::file::decode::nearest(name, &names).map(str::to_owned)
     }
 
     pub fn as_str(&self) -> &str {

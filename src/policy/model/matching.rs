@@ -65,7 +65,10 @@ impl Match {
 }
 
 /// Whether the namespace satisfies a selector; `None` where its labels are not known.
-pub(super) fn namespace_holds(selector: &Selector, subject: &Subject<'_>) -> Option<bool> {
+pub(in crate::policy) fn namespace_holds(
+    selector: &Selector,
+    subject: &Subject<'_>,
+) -> Option<bool> {
     let labels = subject.namespace_labels?;
     Some(selector.matches(|key| labels.get(key)))
 }

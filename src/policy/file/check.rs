@@ -5,17 +5,17 @@
 
 use std::collections::HashMap;
 
-use super::code;
 use super::decode::{FromNode, Path};
 use super::document::{Defaults, History, Limits, Pair, Rule, Scheduler, Spec, TtlLimits};
 use super::finding::{At, Findings, Span};
 use super::node::{Node, Value};
-use super::rule::SchedulerMode;
 use super::wire::{self, Name, Side, Ttl};
+use crate::policy::code;
+use crate::policy::model::rule::SchedulerMode;
 
 /// Whether a document is of another kind or version. If so that is all that is said about it: the
 /// fields of another format would give nothing but noise.
-pub(super) fn other_document(node: &Node, findings: &mut Findings<'_>) -> bool {
+pub(in crate::policy) fn other_document(node: &Node, findings: &mut Findings<'_>) -> bool {
     let Value::Map(entries) = &node.value else { return false };
     let text = |name: &str| {
         let entry = entries.iter().find(|entry| entry.key.text == name)?;
@@ -41,7 +41,7 @@ pub(super) fn other_document(node: &Node, findings: &mut Findings<'_>) -> bool {
 }
 
 /// Files of one policy have one name.
-pub(super) fn same_policy(
+pub(in crate::policy) fn same_policy(
     first: Option<&At<Name>>,
     next: Option<&At<Name>>,
     findings: &mut Findings<'_>,
@@ -60,7 +60,7 @@ pub(super) fn same_policy(
 }
 
 /// Everything that can be wrong between values.
-pub(super) fn spec(spec: &Spec, findings: &mut Findings<'_>) {
+pub(in crate::policy) fn spec(spec: &Spec, findings: &mut Findings<'_>) {
     let top = spec.limits.as_ref().map(|limits| &*limits.value);
     if let Some(limits) = top {
         crossed_limits(limits, "", findings);

@@ -25,7 +25,7 @@ pub struct Index {
 
 /// Globs that begin with a literal, by that literal.
 #[derive(Debug, Default)]
-pub(super) struct Globs {
+pub(in crate::policy) struct Globs {
     literal: HashMap<String, Vec<usize>>,
     prefix: HashMap<String, Vec<usize>>,
     /// The lengths of the prefixes, rising: a name is cut at each of them and looked up.
@@ -54,14 +54,14 @@ impl Index {
     }
 
     /// Of the rules that are filed under namespaces, those that can match in one; in any order.
-    pub(super) fn in_namespace(&self, namespace: &str) -> Vec<usize> {
+    pub(in crate::policy) fn in_namespace(&self, namespace: &str) -> Vec<usize> {
         let mut found = Vec::new();
         self.namespaces.find(namespace, &mut found);
         found
     }
 
     /// The rules that can match and are not filed under namespaces; in any order.
-    pub(super) fn beside_namespaces(&self, subject: &Subject<'_>) -> Vec<usize> {
+    pub(in crate::policy) fn beside_namespaces(&self, subject: &Subject<'_>) -> Vec<usize> {
         let mut found = self.others.clone();
         self.names.find(subject.name, &mut found);
         if !self.labels.is_empty() {
@@ -105,11 +105,11 @@ impl Index {
 
 impl Globs {
     /// Whether all of the globs can be looked up, so that filing them loses no match.
-    pub(super) fn can_hold(globs: &[Glob]) -> bool {
+    pub(in crate::policy) fn can_hold(globs: &[Glob]) -> bool {
         !globs.is_empty() && globs.iter().all(|glob| !glob.literal_prefix().is_empty())
     }
 
-    pub(super) fn insert(&mut self, position: usize, globs: &[Glob]) {
+    pub(in crate::policy) fn insert(&mut self, position: usize, globs: &[Glob]) {
         for glob in globs {
             let prefix = glob.literal_prefix();
             let table = if glob.is_literal() { &mut self.literal } else { &mut self.prefix };
@@ -123,7 +123,7 @@ impl Globs {
     }
 
     /// The positions of those that can match a name, or take in another glob of that text.
-    pub(super) fn find(&self, name: &str, found: &mut Vec<usize>) {
+    pub(in crate::policy) fn find(&self, name: &str, found: &mut Vec<usize>) {
         found.extend(self.literal.get(name).into_iter().flatten());
         for length in &self.lengths {
             let Some(prefix) = name.get(..*length) else { break };
@@ -132,7 +132,7 @@ impl Globs {
     }
 
     /// How many look-ups it takes to find something.
-    pub(super) fn looks(&self) -> usize {
+    pub(in crate::policy) fn looks(&self) -> usize {
         1 + self.lengths.len()
     }
 }

@@ -29,8 +29,8 @@ pub struct Policy {
     pub stored: Stored,
     pub scheduler: Scheduler,
     /// See [`Policy::needs_namespace_labels`].
-    pub(super) asks_namespaces: bool,
-    pub(super) index: Index,
+    pub(in crate::policy) asks_namespaces: bool,
+    pub(in crate::policy) index: Index,
 }
 
 /// Whether a policy acts.
@@ -320,7 +320,7 @@ impl GuardSettings {
 
 impl Match {
     /// How much there is to ask: entries of lists and maps, the long ones by their length.
-    pub(super) fn size(&self) -> usize {
+    pub(in crate::policy) fn size(&self) -> usize {
         let Self { kinds: _, namespaces, namespace_selector, names, labels, annotations, selector } =
             self;
         let list = |values: &[String]| values.iter().map(|v| 1 + v.len() / 64).sum::<usize>();
@@ -377,4 +377,4 @@ impl fmt::Display for GroupKind {
 }
 
 /// How the API group that has no name is written.
-pub(super) const CORE: &str = "core";
+pub(in crate::policy) const CORE: &str = "core";

@@ -3,33 +3,33 @@
 //! Decoders and checks put what they find into [`Findings`] and go on, so that one run shows every
 //! error of every file. Only at the end are places turned into lines and columns.
 
-use super::code;
 use super::diagnostic::{Diagnostic, Severity};
-use super::load::Source;
 use super::locate::Lines;
+use crate::policy::code;
+use crate::policy::load::Source;
 
 /// Bytes of one of the files.
 #[derive(Clone, Copy, Debug, Eq, PartialEq)]
-pub(super) struct Span {
+pub(in crate::policy) struct Span {
     /// The position of the file in the list of sources.
-    pub(super) file: usize,
-    pub(super) start: usize,
-    pub(super) end: usize,
+    pub(in crate::policy) file: usize,
+    pub(in crate::policy) start: usize,
+    pub(in crate::policy) end: usize,
 }
 
 /// A value and where it stands.
 #[derive(Clone, Copy, Debug)]
-pub(super) struct At<T> {
+pub(in crate::policy) struct At<T> {
     /// The key, or the value itself in a list.
-    pub(super) key: Span,
+    pub(in crate::policy) key: Span,
     /// The value.
-    pub(super) span: Span,
-    pub(super) value: T,
+    pub(in crate::policy) span: Span,
+    pub(in crate::policy) value: T,
 }
 
 /// One finding.
 #[derive(Debug)]
-pub(super) struct Finding {
+pub(in crate::policy) struct Finding {
     severity: Severity,
     code: &'static str,
     span: Span,
@@ -39,7 +39,7 @@ pub(super) struct Finding {
 
 /// What was found: the first in the order of the files, and how many more there are.
 #[derive(Debug)]
-pub(super) struct Findings<'s> {
+pub(in crate::policy) struct Findings<'s> {
     files: Vec<(&'s str, Lines<'s>)>,
     list: Vec<Finding>,
     /// How many findings were dropped, because more than [`SHOWN`] stand before them: there may be
@@ -54,7 +54,7 @@ pub(super) struct Findings<'s> {
 
 impl Finding {
     /// Says how to mend it.
-    pub(super) fn mend(&mut self, mend: impl Into<String>) {
+    pub(in crate::policy) fn mend(&mut self, mend: impl Into<String>) {
         self.mend = Some(mend.into());
     }
 }
@@ -62,7 +62,7 @@ impl Finding {
 // === impl Findings ===
 
 impl<'s> Findings<'s> {
-    pub(super) fn new(sources: &'s [Source]) -> Self {
+    pub(in crate::policy) fn new(sources: &'s [Source]) -> Self {
         let files = sources.iter().map(|source| (source.name.as_str(), Lines::new(&source.text)));
         Self {
             files: files.collect(),
@@ -74,7 +74,7 @@ impl<'s> Findings<'s> {
     }
 
     /// Adds an error.
-    pub(super) fn error(
+    pub(in crate::policy) fn error(
         &mut self,
         code: &'static str,
         span: Span,
@@ -84,7 +84,7 @@ impl<'s> Findings<'s> {
     }
 
     /// Adds a warning.
-    pub(super) fn warning(
+    pub(in crate::policy) fn warning(
         &mut self,
         code: &'static str,
         span: Span,
@@ -94,47 +94,47 @@ impl<'s> Findings<'s> {
     }
 
     /// Whether a policy must not be made of these files.
-    pub(super) fn has_errors(&self) -> bool {
+    pub(in crate::policy) fn has_errors(&self) -> bool {
         self.has_errors
     }
 
     /// Whether to search for what was meant by one more finding. As findings of one kind are made in
     /// the order in which they stand, those after [`SHOWN`] of them are not shown.
-    pub(super) fn may_suggest(&mut self) -> bool {
+    pub(in crate::policy) fn may_suggest(&mut self) -> bool {
         self.suggested += 1;
         self.suggested <= SHOWN
     }
 
     /// How many files there are.
-    pub(super) fn files(&self) -> usize {
+    pub(in crate::policy) fn files(&self) -> usize {
         self.files.len()
     }
 
     /// The lines of a file.
-    pub(super) fn lines(&self, file: usize) -> &Lines<'s> {
+    pub(in crate::policy) fn lines(&self, file: usize) -> &Lines<'s> {
         &self.files[file].1
     }
 
     /// The text that a span covers.
-    pub(super) fn text(&self, span: Span) -> &'s str {
+    pub(in crate::policy) fn text(&self, span: Span) -> &'s str {
         self.lines(span.file).text().get(span.start..span.end).unwrap_or_default()
     }
 
     /// File and line of a span.
-    pub(super) fn origin(&self, span: Span) -> (&'s str, usize) {
+    pub(in crate::policy) fn origin(&self, span: Span) -> (&'s str, usize) {
         let (name, lines) = &self.files[span.file];
         (name, lines.position(span.start).0)
     }
 
     /// A place as messages name it: `10-base.yaml:18`.
-    pub(super) fn place(&self, span: Span) -> String {
+    pub(in crate::policy) fn place(&self, span: Span) -> String {
         let (name, line) = self.origin(span);
         format!("{name}:{line}")
     }
 
     /// Everything in the order of the files, with lines and columns. Beyond [`SHOWN`] the rest is
     /// only counted: nobody reads them, and mending the first often mends the others.
-    pub(super) fn into_diagnostics(mut self) -> Vec<Diagnostic> {
+    pub(in crate::policy) fn into_diagnostics(mut self) -> Vec<Diagnostic> {
         self.keep_the_first();
         let hidden = self.hidden;
         if hidden > 0 {
@@ -187,7 +187,7 @@ impl<'s> Findings<'s> {
 
 impl Span {
     /// The very beginning of a file, for what is wrong with all of it.
-    pub(super) const fn top(file: usize) -> Self {
+    pub(in crate::policy) const fn top(file: usize) -> Self {
         Self { file, start: 0, end: 0 }
     }
 }

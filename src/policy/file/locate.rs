@@ -11,7 +11,7 @@ use std::ops::Range;
 /// A policy may be one long line of JSON, so no look-up may walk a line from its beginning: that
 /// would take time with the square of the file.
 #[derive(Debug)]
-pub(super) struct Lines<'t> {
+pub(in crate::policy) struct Lines<'t> {
     text: &'t str,
     /// Offsets at which lines begin as editors count them: after each `\n`.
     starts: Vec<usize>,
@@ -25,7 +25,7 @@ pub(super) struct Lines<'t> {
 // === impl Lines ===
 
 impl<'t> Lines<'t> {
-    pub(super) fn new(text: &'t str) -> Self {
+    pub(in crate::policy) fn new(text: &'t str) -> Self {
         // The library is given the text without a byte order mark, and editors do not show it.
         let mark = text.starts_with(BYTE_ORDER_MARK);
         let mut starts = vec![if mark { BYTE_ORDER_MARK.len_utf8() } else { 0 }];
@@ -50,13 +50,13 @@ impl<'t> Lines<'t> {
         Self { text, starts, yaml_starts, steps }
     }
 
-    pub(super) fn text(&self) -> &'t str {
+    pub(in crate::policy) fn text(&self) -> &'t str {
         self.text
     }
 
     /// The byte offset of a mark of the YAML library: line and column counted from 1, the column
     /// in characters.
-    pub(super) fn offset(&self, line: usize, column: usize) -> usize {
+    pub(in crate::policy) fn offset(&self, line: usize, column: usize) -> usize {
         let start = line.checked_sub(1).and_then(|line| self.yaml_starts.get(line));
         let Some(count) = start.map(|start| start + column.saturating_sub(1)) else {
             return self.text.len();
@@ -67,7 +67,7 @@ impl<'t> Lines<'t> {
     }
 
     /// Line and column of a byte offset as people count them: from 1, columns in characters.
-    pub(super) fn position(&self, offset: usize) -> (usize, usize) {
+    pub(in crate::policy) fn position(&self, offset: usize) -> (usize, usize) {
         let offset = offset.max(self.starts[0]);
         let line = self.starts.partition_point(|start| *start <= offset);
         // The first line begins at or before the offset, so there is one.
@@ -86,7 +86,7 @@ impl<'t> Lines<'t> {
     }
 
     /// Where the value of a scalar begins whose event begins at `start`: after its anchor or tag.
-    pub(super) fn after_properties(&self, start: usize) -> usize {
+    pub(in crate::policy) fn after_properties(&self, start: usize) -> usize {
         let mut rest = &self.text[start..];
         while rest.starts_with(['&', '!']) {
             let end = rest.find(|c: char| c.is_whitespace() || ",]}".contains(c));
@@ -96,7 +96,7 @@ impl<'t> Lines<'t> {
     }
 
     /// The end of the scalar that begins at `start`; `plain` is its text where that is known.
-    pub(super) fn scalar_end(&self, start: usize, plain: Option<&str>) -> usize {
+    pub(in crate::policy) fn scalar_end(&self, start: usize, plain: Option<&str>) -> usize {
         let rest = &self.text[start..];
         let length = match (rest.chars().next(), plain) {
             (Some('"'), _) => closing_double(rest),
@@ -111,7 +111,12 @@ impl<'t> Lines<'t> {
 
     /// The span of a container whose first child begins at `child`; `after` is the end of the
     /// token that the YAML library reported before it.
-    pub(super) fn container(&self, open: char, after: usize, child: Option<usize>) -> Range<usize> {
+    pub(in crate::policy) fn container(
+        &self,
+        open: char,
+        after: usize,
+        child: Option<usize>,
+    ) -> Range<usize> {
         let start = match child {
             Some(child) => {
                 let before = self.text[..child].trim_end();
@@ -124,7 +129,7 @@ impl<'t> Lines<'t> {
     }
 
     /// Where the first alias stands, as far as that can be told without reading the file.
-    pub(super) fn first_alias(&self) -> Option<usize> {
+    pub(in crate::policy) fn first_alias(&self) -> Option<usize> {
         let opens = |line: &str, at: usize| {
             let before = line[..at].chars().next_back();
             let after = line[at + 1..].chars().next();
@@ -157,7 +162,7 @@ impl<'t> Lines<'t> {
     }
 
     /// The end of the line on which `start` stands, without trailing space or comment.
-    pub(super) fn line_end(&self, start: usize) -> usize {
+    pub(in crate::policy) fn line_end(&self, start: usize) -> usize {
         let line = self.rest_of_line(start);
         let code = line.find(" #").map_or(line, |comment| &line[..comment]);
         start + code.trim_end().len()
@@ -216,7 +221,7 @@ fn closing_single(text: &str) -> Option<usize> {
 }
 
 /// What some editors put in front of a text.
-pub(super) const BYTE_ORDER_MARK: char = '\u{feff}';
+pub(in crate::policy) const BYTE_ORDER_MARK: char = '\u{feff}';
 
 /// So many characters between two whose offsets are kept.
 const STEP: usize = 256;

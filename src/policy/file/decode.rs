@@ -6,18 +6,18 @@
 
 use std::fmt::{self, Write as _};
 
-use super::code;
 use super::finding::{At, Finding, Findings, Span};
 use super::node::{Entry, Key, Node, Value};
+use crate::policy::code;
 
 /// A type that can stand in a policy file.
-pub(super) trait FromNode: Sized {
+pub(in crate::policy) trait FromNode: Sized {
     /// Decodes a part of the document, or reports why not.
     fn from_node(node: &Node, path: Path<'_>, findings: &mut Findings<'_>) -> Option<Self>;
 }
 
 /// A type that several files may say something about.
-pub(super) trait Merge: Sized {
+pub(in crate::policy) trait Merge: Sized {
     /// Adds what a later file says. Scalars may come from one file only, and this is what happens
     /// to them; lists and sections do better.
     fn merge(
@@ -42,7 +42,7 @@ pub(super) trait Merge: Sized {
 
 /// Where in the document something stands, as messages name it: `rules[2].ttl`.
 #[derive(Clone, Copy, Debug)]
-pub(super) enum Path<'p> {
+pub(in crate::policy) enum Path<'p> {
     Field(&'p Path<'p>, &'p str),
     Item(&'p Path<'p>, usize),
     Root,
@@ -50,14 +50,14 @@ pub(super) enum Path<'p> {
 
 /// A list whose entries know where they stand; lists of several files are put together.
 #[derive(Clone, Debug)]
-pub(super) struct List<T>(pub(super) Vec<At<T>>);
+pub(in crate::policy) struct List<T>(pub(in crate::policy) Vec<At<T>>);
 
 /// A list that holds something: in a `match` an empty one would say nothing.
 #[derive(Clone, Debug)]
-pub(super) struct Filled<T>(pub(super) Vec<At<T>>);
+pub(in crate::policy) struct Filled<T>(pub(in crate::policy) Vec<At<T>>);
 
 /// Decodes the value of a field.
-pub(super) fn field<T: FromNode>(
+pub(in crate::policy) fn field<T: FromNode>(
     entry: &Entry,
     path: Path<'_>,
     findings: &mut Findings<'_>,
@@ -73,7 +73,7 @@ pub(super) fn field<T: FromNode>(
 }
 
 /// The entries of a map.
-pub(super) fn map<'n>(
+pub(in crate::policy) fn map<'n>(
     node: &'n Node,
     known: &[&str],
     path: Path<'_>,
@@ -91,7 +91,7 @@ pub(super) fn map<'n>(
 }
 
 /// The text of a string.
-pub(super) fn text<'n>(
+pub(in crate::policy) fn text<'n>(
     node: &'n Node,
     path: Path<'_>,
     expected: &str,
@@ -112,7 +112,7 @@ pub(super) fn text<'n>(
 }
 
 /// Reports a value of the wrong type.
-pub(super) fn wrong_type<'f>(
+pub(in crate::policy) fn wrong_type<'f>(
     node: &Node,
     path: Path<'_>,
     expected: &str,
@@ -123,7 +123,7 @@ pub(super) fn wrong_type<'f>(
 }
 
 /// Reports a field that the struct `name` does not have.
-pub(super) fn unknown_field(
+pub(in crate::policy) fn unknown_field(
     name: &str,
     known: &[&str],
     key: &Key,
@@ -149,7 +149,7 @@ pub(super) fn unknown_field(
 /// Reports a required field that is missing from a map.
 ///
 /// A misspelt key has been reported with the right one, and is not reported as missing, too.
-pub(super) fn missing_field(
+pub(in crate::policy) fn missing_field(
     key: &str,
     known: &[&str],
     node: &Node,
@@ -173,7 +173,7 @@ pub(super) fn missing_field(
 }
 
 /// One of a few words.
-pub(super) fn word<T: Copy>(
+pub(in crate::policy) fn word<T: Copy>(
     words: &[(&str, T)],
     node: &Node,
     path: Path<'_>,
@@ -198,7 +198,7 @@ pub(super) fn word<T: Copy>(
 }
 
 /// A whole number between two others.
-pub(super) fn number(
+pub(in crate::policy) fn number(
     range: std::ops::RangeInclusive<u32>,
     node: &Node,
     path: Path<'_>,
@@ -226,7 +226,7 @@ pub(super) fn number(
 }
 
 /// Words as messages list them: `a, b and c`.
-pub(super) fn list(words: &[&str]) -> String {
+pub(in crate::policy) fn list(words: &[&str]) -> String {
     match words {
         [] => String::new(),
         [word] => (*word).to_owned(),
@@ -235,7 +235,7 @@ pub(super) fn list(words: &[&str]) -> String {
 }
 
 /// The word that is most likely meant, if one is at all like it.
-pub(super) fn nearest<'w>(text: &str, words: &[&'w str]) -> Option<&'w str> {
+pub(in crate::policy) fn nearest<'w>(text: &str, words: &[&'w str]) -> Option<&'w str> {
     // No word that is meant is that long, and the comparison takes the product of the lengths.
     if text.len() > LONGEST_WORD {
         return None;
@@ -256,7 +256,7 @@ pub(super) fn nearest<'w>(text: &str, words: &[&'w str]) -> Option<&'w str> {
 
 impl Path<'_> {
     /// Where a field of this map stands, for the end of a sentence.
-    pub(super) fn place(self) -> String {
+    pub(in crate::policy) fn place(self) -> String {
         match self {
             Self::Root => " at the top of the file".to_owned(),
             path => format!(" in {path}"),
@@ -363,7 +363,7 @@ impl<T> Merge for List<T> {
 
 impl<T> List<T> {
     /// The entries of a list that may be absent.
-    pub(super) fn items(list: Option<At<Self>>) -> Vec<At<T>> {
+    pub(in crate::policy) fn items(list: Option<At<Self>>) -> Vec<At<T>> {
         list.map_or_else(Vec::new, |list| list.value.0)
     }
 }
@@ -383,7 +383,7 @@ impl<T: FromNode> FromNode for Filled<T> {
 impl<T> Merge for Filled<T> {}
 
 /// Reports an empty list or map where that says nothing.
-pub(super) fn empty(span: Span, path: Path<'_>, findings: &mut Findings<'_>) {
+pub(in crate::policy) fn empty(span: Span, path: Path<'_>, findings: &mut Findings<'_>) {
     findings
         .error(code::EMPTY_LIST, span, format!("{path} is empty"))
         .mend("fill it, or delete it: what is not mentioned matches everything");

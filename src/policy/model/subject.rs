@@ -67,7 +67,7 @@ impl<'a> Subject<'a> {
     }
 
     /// The labels of every layer, hidden ones too: for looking up what might match.
-    pub(super) fn every_label(&self) -> impl Iterator<Item = (&'a str, &'a str)> {
+    pub(in crate::policy) fn every_label(&self) -> impl Iterator<Item = (&'a str, &'a str)> {
         self.labels.iter().flatten().flat_map(|layer| layer.iter())
     }
 }

@@ -12,7 +12,7 @@ use serde_json::{Map, Value, json};
 use super::document::File;
 
 /// The schema of an object, while its fields are being listed.
-pub(super) struct Object {
+pub(in crate::policy) struct Object {
     description: String,
     properties: Map<String, Value>,
     required: Vec<&'static str>,
@@ -35,13 +35,13 @@ pub fn text() -> String {
 
 impl Object {
     /// An object with a description in lines as `///` gives them.
-    pub(super) fn new(description: &str) -> Self {
+    pub(in crate::policy) fn new(description: &str) -> Self {
         let description = description.trim().to_owned();
         Self { description, properties: Map::new(), required: Vec::new() }
     }
 
     /// Adds a field.
-    pub(super) fn property(
+    pub(in crate::policy) fn property(
         &mut self,
         key: &'static str,
         required: bool,
@@ -57,7 +57,7 @@ impl Object {
     }
 
     /// The schema: no other fields than those that were added.
-    pub(super) fn into_schema(self) -> Schema {
+    pub(in crate::policy) fn into_schema(self) -> Schema {
         let Self { description, properties, required } = self;
         let mut schema = json_schema!({
             "type": "object",

@@ -9,7 +9,7 @@ use std::cell::Cell;
 
 /// The steps that are left for one search.
 #[derive(Debug)]
-pub(super) struct Patience {
+pub(in crate::policy) struct Patience {
     /// `None` once more was asked for than there was.
     left: Cell<Option<usize>>,
 }
@@ -17,25 +17,25 @@ pub(super) struct Patience {
 // === impl Patience ===
 
 impl Patience {
-    pub(super) const fn new(steps: usize) -> Self {
+    pub(in crate::policy) const fn new(steps: usize) -> Self {
         Self { left: Cell::new(Some(steps)) }
     }
 
     /// Takes so many steps; `false` where there are not so many left, and from then on always: a
     /// search either did everything or says from where on it did not.
-    pub(super) fn spend(&self, steps: usize) -> bool {
+    pub(in crate::policy) fn spend(&self, steps: usize) -> bool {
         self.left.set(self.left.get().and_then(|left| left.checked_sub(steps)));
         self.left.get().is_some()
     }
 
     /// Whether something was left undone.
-    pub(super) fn is_out(&self) -> bool {
+    pub(in crate::policy) fn is_out(&self) -> bool {
         self.left.get().is_none()
     }
 
     /// How many steps are left.
     #[cfg(test)]
-    pub(super) fn left(&self) -> Option<usize> {
+    pub(in crate::policy) fn left(&self) -> Option<usize> {
         self.left.get()
     }
 }

@@ -4,12 +4,12 @@ use std::fmt;
 
 use schemars::{JsonSchema, Schema, SchemaGenerator};
 
-use super::code;
-use super::decode::{FromNode, List, Merge, Path};
-use super::document::{Expression, LabelSelector};
-use super::finding::{At, Findings};
-use super::label::{LabelKey, LabelValue};
-use super::node::{Node, Value};
+use crate::policy::code;
+use crate::policy::file::decode::{FromNode, List, Merge, Path};
+use crate::policy::file::document::{Expression, LabelSelector};
+use crate::policy::file::finding::{At, Findings};
+use crate::policy::file::label::{LabelKey, LabelValue};
+use crate::policy::file::node::{Node, Value};
 
 /// A checked `LabelSelector`: all of its requirements hold.
 #[derive(Clone, Debug, Default, Eq, PartialEq)]
@@ -36,7 +36,7 @@ pub enum Operator {
 
 /// The operator of a requirement, without its values.
 #[derive(Clone, Copy, Debug, Eq, PartialEq)]
-pub(super) enum Word {
+pub(in crate::policy) enum Word {
     DoesNotExist,
     Exists,
     In,
@@ -61,7 +61,7 @@ impl Selector {
 
 impl Requirement {
     /// Whether a value of the key, or its absence, is what is asked for.
-    pub(super) fn accepts(&self, value: Option<&str>) -> bool {
+    pub(in crate::policy) fn accepts(&self, value: Option<&str>) -> bool {
         let among =
             |values: &[String]| value.is_some_and(|value| values.iter().any(|v| v == value));
         match &self.operator {
@@ -178,7 +178,7 @@ fn requirement(expression: At<Expression>, findings: &mut Findings<'_>) -> Optio
 // === impl Word ===
 
 impl Word {
-    pub(super) const fn as_str(self) -> &'static str {
+    pub(in crate::policy) const fn as_str(self) -> &'static str {
         match self {
             Self::DoesNotExist => "DoesNotExist",
             Self::Exists => "Exists",

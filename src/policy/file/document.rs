@@ -12,17 +12,17 @@ use schemars::JsonSchema;
 
 use super::decode::{self, Filled, FromNode, List, Merge, Path};
 use super::finding::{At, Findings};
-use super::glob::Glob;
 use super::label::{Annotations, Labels};
 use super::node::Node;
-use super::rule::{Action, GroupKind, Guard, Mode, Propagation, SchedulerMode};
-use super::selector::Selector;
-use super::value::{Seconds, ZoneName};
 use super::wire::{
     Amount, ApiVersion, Count, DocumentKind, Manager, Name, Rate, Reason, RuleName, Side, Switch,
     Ttl, Wait,
 };
 use crate::batch::Kind;
+use crate::policy::model::glob::Glob;
+use crate::policy::model::rule::{Action, GroupKind, Guard, Mode, Propagation, SchedulerMode};
+use crate::policy::model::selector::Selector;
+use crate::policy::model::value::{Seconds, ZoneName};
 
 /// Defines structs of the document; see the module.
 macro_rules! document {
@@ -34,10 +34,10 @@ macro_rules! document {
     )*) => { $(
         $(#[doc = $about])+
         #[derive(Clone, Debug, Default)]
-        pub(super) struct $name {
-            $( $(#[doc = $meaning])+ pub(super) $field: Option<At<$type>>, )*
+        pub(in crate::policy) struct $name {
+            $( $(#[doc = $meaning])+ pub(in crate::policy) $field: Option<At<$type>>, )*
             /// The keys that were written, refused ones too.
-            pub(super) written: Vec<String>,
+            pub(in crate::policy) written: Vec<String>,
         }
 
         impl FromNode for $name {
@@ -347,7 +347,7 @@ document! {
         /// The label key.
         required key: super::label::LabelKey = "key",
         /// In, NotIn, Exists or DoesNotExist.
-        required operator: super::selector::Word = "operator",
+        required operator: crate::policy::model::selector::Word = "operator",
         /// Values; only and always with In and NotIn.
         optional values: List<super::label::LabelValue> = "values",
     }

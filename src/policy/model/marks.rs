@@ -31,12 +31,12 @@ impl Marks {
     }
 
     /// The labels that [`Marks::evidence`] looks for.
-    pub(super) fn label_keys(&self) -> impl Iterator<Item = &str> {
+    pub(in crate::policy) fn label_keys(&self) -> impl Iterator<Item = &str> {
         self.labels.iter().map(String::as_str).chain([INSTANCE])
     }
 
     /// Whether a field manager is one of these tools.
-    pub(super) fn among(tools: &[String], manager: &str) -> bool {
+    pub(in crate::policy) fn among(tools: &[String], manager: &str) -> bool {
         tools.iter().any(|tool| is_manager(manager, tool))
     }
 
@@ -68,7 +68,7 @@ fn is_manager(manager: &str, tool: &str) -> bool {
 }
 
 /// `FieldManagerMaxLength` of `k8s.io/apimachinery/pkg/apis/meta/v1/validation`.
-pub(super) const LONGEST_MANAGER: usize = 128;
+pub(in crate::policy) const LONGEST_MANAGER: usize = 128;
 
 /// What may stand between the name of a tool and the suffix of its field manager.
 pub(crate) const SUFFIXES: [char; 2] = ['-', '/'];

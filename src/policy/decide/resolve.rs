@@ -1,12 +1,12 @@
 //! For each setting, the first matching rule that mentions it, then the defaults
 //! (policy.md, points 5 and 6).
 
-use super::matching::Matched;
-use super::rule::{
+use crate::policy::model::matching::Matched;
+use crate::policy::model::rule::{
     Action, Guard, GuardKind, GuardSettings, Limits, Mode, Policy, Rule, Settings, Ttl,
 };
-use super::subject::Subject;
-use super::value::{Seconds, ZoneName};
+use crate::policy::model::subject::Subject;
+use crate::policy::model::value::{Seconds, ZoneName};
 
 /// Who supplied a value.
 #[derive(Clone, Copy, Debug)]

@@ -17,20 +17,20 @@ use serde::de::{
     DeserializeSeed, Deserializer, EnumAccess, Error, MapAccess, SeqAccess, VariantAccess, Visitor,
 };
 
-use super::code;
 use super::finding::{Findings, Span};
 use super::locate::{BYTE_ORDER_MARK, Lines};
+use crate::policy::code;
 
 /// A part of a document.
 #[derive(Debug)]
-pub(super) struct Node {
-    pub(super) span: Span,
-    pub(super) value: Value,
+pub(in crate::policy) struct Node {
+    pub(in crate::policy) span: Span,
+    pub(in crate::policy) value: Value,
 }
 
 /// What a part of a document holds.
 #[derive(Debug)]
-pub(super) enum Value {
+pub(in crate::policy) enum Value {
     Bool(bool),
     Float(f64),
     Int(i128),
@@ -42,16 +42,16 @@ pub(super) enum Value {
 
 /// An entry of a map; of duplicates only the first is kept.
 #[derive(Debug)]
-pub(super) struct Entry {
-    pub(super) key: Key,
-    pub(super) node: Node,
+pub(in crate::policy) struct Entry {
+    pub(in crate::policy) key: Key,
+    pub(in crate::policy) node: Node,
 }
 
 /// A key and where it stands.
 #[derive(Debug)]
-pub(super) struct Key {
-    pub(super) span: Span,
-    pub(super) text: String,
+pub(in crate::policy) struct Key {
+    pub(in crate::policy) span: Span,
+    pub(in crate::policy) text: String,
 }
 
 /// What one file is read with.
@@ -83,7 +83,7 @@ struct NodeVisitor<'r> {
 }
 
 /// Reads the document of one file; `None` where there is none to be had.
-pub(super) fn read(file: usize, findings: &mut Findings<'_>) -> Option<Node> {
+pub(in crate::policy) fn read(file: usize, findings: &mut Findings<'_>) -> Option<Node> {
     let text = findings.lines(file).text();
     if let Some(start) = too_deep(text) {
         report_too_deep(Span { file, start, end: start + 1 }, findings);
@@ -474,7 +474,7 @@ impl<'de> Visitor<'de> for NodeVisitor<'_> {
 
 impl Value {
     /// The value as a message names what was found.
-    pub(super) fn describe(&self) -> String {
+    pub(in crate::policy) fn describe(&self) -> String {
         match self {
             Self::Bool(value) => format!("the boolean {value}"),
             Self::Float(value) => format!("the number {value}"),
