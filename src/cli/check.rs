@@ -7,9 +7,9 @@ use serde::Serialize;
 use super::policies::Policies;
 use super::printer::Printer;
 use super::{Exit, output, report};
+use crate::policy::Policy;
+use crate::policy::Source;
 use crate::policy::diagnostic::{Diagnostic, Severity};
-use crate::policy::load::Source;
-use crate::policy::rule::Policy;
 
 /// Load a policy and tell everything that is wrong or odd about it
 #[derive(Debug, clap::Args)]

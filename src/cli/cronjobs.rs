@@ -26,7 +26,7 @@ use super::manifests::Inputs;
 use super::printer::Printer;
 use super::{Exit, Invalid, output};
 use crate::clock;
-use crate::policy::load::DEFAULT_GRACE;
+use crate::policy::rule::Scheduler;
 use crate::policy::value::Seconds;
 use crate::scheduler::observe::NOT_KNOWN;
 
@@ -148,7 +148,7 @@ impl Cronjobs {
                      for their Pods and what a status is behind with are known; add them to it",
                 )?;
             }
-            let grace = grace.unwrap_or(DEFAULT_GRACE);
+            let grace = grace.unwrap_or(Scheduler::DEFAULT_GRACE);
             Read { families, assumed, grace, now: now.unwrap_or_else(clock::now), lacking }
         };
         let report = Report::new(&read);
@@ -185,7 +185,7 @@ async fn live(
         (Assumption::Nothing, Some(zone)) => Assumption::Policy(zone),
         (assumed, _) => assumed,
     };
-    let grace = grace.or(says).unwrap_or(DEFAULT_GRACE);
+    let grace = grace.or(says).unwrap_or(Scheduler::DEFAULT_GRACE);
     // After reading, which is what tells the API server's clock.
     let now = now.unwrap_or_else(|| live.now());
     Ok(Read { families, assumed, grace, now, lacking: false })

@@ -27,11 +27,12 @@ use super::mutate::Context;
 use super::policies::Policies;
 use super::printer::Printer;
 use super::{Exit, Invalid, output, shares};
+use crate::policy::Policy;
 use crate::policy::decide::{Decision, GuardHit, Operation, Origin, Verdict};
 use crate::policy::lint::Lint;
 use crate::policy::matching::{Matched, Missed, RuleTrace};
 use crate::policy::resolve::Resolved;
-use crate::policy::rule::{Guard, Mode, Policy};
+use crate::policy::rule::{Guard, Mode};
 use crate::policy::setting::Value;
 use crate::sweeper::Reason;
 

@@ -20,9 +20,10 @@ use crate::admission::patch;
 use crate::batch::decoding::decode;
 use crate::batch::namespace::{self as namespaces, Labels};
 use crate::batch::{Kind, Object, defaulting};
+use crate::policy::Policy;
 use crate::policy::decide::{Decision, Input, Operation, RecordChange, Verdict};
 use crate::policy::matching::RuleTrace;
-use crate::policy::rule::{Mode, Policy};
+use crate::policy::rule::Mode;
 
 /// Everything that one run knows about the cluster: the manifests, and nothing else.
 #[derive(Debug)]

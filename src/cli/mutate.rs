@@ -11,8 +11,9 @@ use super::policies::Policies;
 use super::printer::Printer;
 use super::{Exit, output, shares, yaml};
 use crate::clock;
+use crate::policy::Policy;
 use crate::policy::decide::Operation;
-use crate::policy::rule::{Mode, Policy};
+use crate::policy::rule::Mode;
 
 /// Apply the policy to manifests, as the webhook would to a `kubectl create` of them
 ///

@@ -4,8 +4,8 @@ use std::path::PathBuf;
 
 use super::printer::Printer;
 use super::{Invalid, report};
-use crate::policy::load::{Loaded, Source};
-use crate::policy::rule::Policy;
+use crate::policy::Policy;
+use crate::policy::{Loaded, Source};
 use crate::reload::{self, Accept};
 
 /// Which policy, as the user said it.

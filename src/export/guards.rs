@@ -1,9 +1,10 @@
 //! Guards as conditions: what gives an object away as somebody else's, and what becomes of it.
 
 use crate::batch::annotation::LAST_APPLIED;
-use crate::policy::decide::HOOKS;
+use crate::policy::Policy;
+use crate::policy::marks::HOOKS;
 use crate::policy::marks::{INSTANCE, Marks, SUFFIXES};
-use crate::policy::rule::{Guard, GuardKind, Guards, Policy};
+use crate::policy::rule::{Guard, GuardKind, Guards};
 
 use super::cel;
 use super::sheet::Sheet;

@@ -1,6 +1,7 @@
 //! What a policy says and an export does not do.
 
-use crate::policy::rule::{Mode, Policy, Rule};
+use crate::policy::Policy;
+use crate::policy::rule::{Mode, Rule};
 
 /// What no export does, whatever the policy says.
 pub const ALWAYS: [&str; 5] = [

@@ -12,9 +12,10 @@ mod ttl;
 use std::fmt::Display;
 
 use crate::batch::annotation::LAST_APPLIED;
+use crate::policy::Policy;
 use crate::policy::Setting;
 use crate::policy::record::DEFAULTS;
-use crate::policy::rule::{Mode, Policy, Settings};
+use crate::policy::rule::{Mode, Settings};
 
 use super::cel;
 use super::sheet::Sheet;

@@ -5,7 +5,7 @@ use serde::de::IgnoredAny;
 
 use super::refusal::Problem;
 use crate::batch::Map;
-use crate::policy::load::is_policy;
+use crate::policy::is_policy;
 use crate::policy::{Source, code};
 
 /// A `ConfigMap`.

@@ -12,8 +12,9 @@ use std::collections::HashSet;
 use std::fmt::Display;
 use std::hash::Hash;
 
+use crate::policy::model::policy::Policy;
 use crate::policy::model::rule::{
-    GuardKind, GuardSettings, Guards, Limits, Mode, Policy, Scheduler, SchedulerMode, Stored, Ttl,
+    GuardKind, GuardSettings, Guards, Limits, Mode, Scheduler, SchedulerMode, Stored, Ttl,
 };
 use crate::policy::model::value::Seconds;
 

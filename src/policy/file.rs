@@ -6,12 +6,24 @@
 //! looks at what the values say of each other. [`schema`] says for editors what can stand where.
 
 pub(super) mod check;
+pub(super) mod compile;
 pub(super) mod decode;
 pub mod diagnostic;
 pub(super) mod document;
+mod fields;
 pub(super) mod finding;
-pub(super) mod label;
+mod label;
 mod locate;
 pub(super) mod node;
 pub mod schema;
-pub(super) mod wire;
+mod selector;
+pub(super) mod source;
+pub(super) mod ttl;
+mod wire;
+pub(super) mod words;
+
+/// The only version that this build reads.
+pub(super) const API_VERSION: &str = "curfew.dev/v1alpha1";
+
+/// The kind of a policy.
+pub(super) const KIND: &str = "JobPolicy";

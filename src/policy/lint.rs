@@ -21,15 +21,16 @@ use witness::Witness;
 use super::code;
 use crate::batch::Kind;
 use crate::policy::decide::resolve::{Resolved, Supplier};
-use crate::policy::file::decode::list;
 use crate::policy::file::document::{self, Spec};
 use crate::policy::file::finding::{At, Findings, Span};
-use crate::policy::file::wire;
+use crate::policy::file::ttl;
+use crate::policy::file::words::list;
 use crate::policy::lint::patience::Patience;
 use crate::policy::model::glob::Glob;
+use crate::policy::model::policy::Policy;
 use crate::policy::model::record;
 use crate::policy::model::rule::{
-    Action, GuardKind, GuardSettings, Limits, Match, Mode, Policy, Rule, Settings, Ttl,
+    Action, GuardKind, GuardSettings, Limits, Match, Mode, Rule, Settings, Ttl,
 };
 use crate::policy::model::selector::Selector;
 use crate::policy::model::subject::Subject;
@@ -154,7 +155,7 @@ fn is_idle(written: &Written<'_>, findings: &mut Findings<'_>) -> bool {
 fn settings(
     owner: &str,
     settings: &Settings,
-    wire: Option<&At<wire::Ttl>>,
+    wire: Option<&At<ttl::Ttl>>,
     findings: &mut Findings<'_>,
 ) {
     let (Some(Ttl::Pair { on_success, on_failure: Some(on_failure) }), Some(wire)) =
@@ -235,7 +236,7 @@ fn never_settled(
 
 fn default_never_settled(
     linted: &Linted<'_>,
-    wire: Option<&At<wire::Ttl>>,
+    wire: Option<&At<ttl::Ttl>>,
     findings: &mut Findings<'_>,
 ) {
     let kinds =

@@ -5,6 +5,7 @@ pub mod glob;
 pub mod index;
 pub mod marks;
 pub mod matching;
+pub(super) mod policy;
 pub mod record;
 pub mod rule;
 pub mod selector;

@@ -17,12 +17,13 @@ use serde::{Serialize, Serializer};
 use serde_json::{Value, json};
 use sha2::{Digest, Sha256};
 
-use super::decide::SYSTEM_NAMESPACES;
 use crate::policy::model::glob::Glob;
 use crate::policy::model::marks::Marks;
+use crate::policy::model::policy::Policy;
+use crate::policy::model::policy::SYSTEM_NAMESPACES;
 use crate::policy::model::rule::{
-    Action, Exempt, Guard, GuardSettings, Guards, Limits, Match, Mode, Policy, Rule, Scheduler,
-    Settings, Stored, Ttl,
+    Action, Exempt, Guard, GuardSettings, Guards, Limits, Match, Mode, Rule, Scheduler, Settings,
+    Stored, Ttl,
 };
 use crate::policy::model::selector::{Operator, Selector, Word};
 use crate::policy::model::value::{Seconds, ZoneName};

@@ -12,7 +12,8 @@ mod job;
 use jiff::{SignedDuration, Timestamp};
 
 use crate::batch::{Finish, Kind, Map, Object, Outcome};
-use crate::policy::decide::{Decision, Input, Operation, Settled, Verdict, protects};
+use crate::policy::decide::{Decision, Input, Operation, Settled, Verdict};
+use crate::policy::protects;
 use crate::policy::rule::Propagation;
 use crate::policy::{Action as Stored, Guard, Mode, Policy};
 

@@ -21,7 +21,7 @@ pub use self::snapshot::{BadObject, Snapshot};
 use super::change::{Change, Direction};
 use super::decide::{Action, Judgement, View, decide};
 use super::reason::Reason;
-use crate::policy::load::Source;
+use crate::policy::Source;
 use crate::policy::value::Seconds;
 use crate::policy::{Diagnostic, Policy};
 

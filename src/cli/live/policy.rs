@@ -12,9 +12,9 @@ use crate::batch::zone::{self, Zone};
 use crate::cli::policies::Policies;
 use crate::cli::printer::Printer;
 use crate::cli::{Invalid, report};
-use crate::policy::load::Source;
-use crate::policy::load::is_policy;
-use crate::policy::rule::Policy;
+use crate::policy::Policy;
+use crate::policy::Source;
+use crate::policy::is_policy;
 use crate::policy::value::Seconds;
 
 /// A policy, and where it was found.

@@ -14,8 +14,9 @@ use crate::cli::judge::{self, Judgeable, Judged, Question, World};
 use crate::cli::manifests::{self, Document, Origin};
 use crate::cli::policies::{Policies, Read};
 use crate::cli::{Invalid, advice, yaml};
+use crate::policy::Policy;
 use crate::policy::decide::{Operation, Verdict};
-use crate::policy::rule::{Action, Mode, Policy};
+use crate::policy::rule::{Action, Mode};
 use crate::policy::setting::Setting;
 
 /// A fixture that was run.

@@ -1,7 +1,8 @@
 //! What is filled only where it is absent, and only at a creation: time zone and deadlines.
 
+use crate::policy::Policy;
 use crate::policy::Setting;
-use crate::policy::rule::{Policy, Settings};
+use crate::policy::rule::Settings;
 use crate::policy::value::Seconds;
 
 use super::super::cel;

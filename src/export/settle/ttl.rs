@@ -1,8 +1,9 @@
 //! `ttlSecondsAfterFinished` of a Job, or of the template of a `CronJob`.
 
+use crate::policy::Policy;
 use crate::policy::Setting;
 use crate::policy::record::{ANNOTATION, HOLD, HOLD_UNTIL};
-use crate::policy::rule::{Policy, Settings, Ttl};
+use crate::policy::rule::{Settings, Ttl};
 use crate::policy::value::Seconds;
 
 use super::super::cel;

@@ -1,12 +1,14 @@
 //! What is filled only where it is absent, only by admission and only at CREATE: time zone and
 //! deadlines (policy.md, point 13). Filling them later would move or kill what runs.
 
+use super::resolve::Supplied;
 use crate::batch::Kind;
-use crate::policy::decide::resolve::Supplied;
 use crate::policy::model::setting::{Setting, Value};
 use crate::policy::model::value::Seconds;
 
-use super::{Case, Operation, Origin, Treatment};
+use super::case::{Case, Treatment};
+use super::decision::{Origin, Settled};
+use super::input::Operation;
 
 // === impl Case ===
 
@@ -50,7 +52,7 @@ impl<'p> Case<'p, '_> {
     }
 
     fn settle_as_is(&mut self, setting: Setting, present: Value) {
-        self.settled.push(super::Settled {
+        self.settled.push(Settled {
             setting,
             present: present.clone(),
             author: present.clone(),

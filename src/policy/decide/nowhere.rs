@@ -5,13 +5,16 @@
 //! ([`Entry::claim`]), as one with an `unset` side does: once the labels are known, the sweeper gives
 //! it what the policy says, or takes the entry back where the policy says nothing.
 
+use super::resolve::NamespaceUnknown;
 use crate::batch::Kind;
-use crate::policy::decide::resolve::NamespaceUnknown;
+use crate::policy::model::policy::Policy;
 use crate::policy::model::record::Entry;
-use crate::policy::model::rule::{Guard, Mode, Policy, Ttl};
+use crate::policy::model::rule::{Guard, Mode, Ttl};
 use crate::policy::model::setting::Setting;
 
-use super::{Decision, Input, Operation, Verdict, author, guard};
+use super::decision::{Decision, Verdict};
+use super::input::{Input, Operation};
+use super::{guard, side};
 
 // === impl Policy ===
 
@@ -30,7 +33,7 @@ impl Policy {
             return Decision::none(mode, Verdict::Off);
         }
         let claim = self.may_supply(input, unknown).then(|| claim(input));
-        let own_record = author::put_back(input, claim);
+        let own_record = side::put_back(input, claim);
         Decision::none(mode, Verdict::UnknownNamespace).with(own_record, input.object)
     }
 

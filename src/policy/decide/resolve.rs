@@ -2,8 +2,9 @@
 //! (policy.md, points 5 and 6).
 
 use crate::policy::model::matching::Matched;
+use crate::policy::model::policy::Policy;
 use crate::policy::model::rule::{
-    Action, Guard, GuardKind, GuardSettings, Limits, Mode, Policy, Rule, Settings, Ttl,
+    Action, Guard, GuardKind, GuardSettings, Limits, Mode, Rule, Settings, Ttl,
 };
 use crate::policy::model::subject::Subject;
 use crate::policy::model::value::{Seconds, ZoneName};

@@ -5,8 +5,10 @@ use crate::policy::model::record::Entry;
 use crate::policy::model::rule::Ttl;
 use crate::policy::model::setting::{Setting, Value};
 
-use super::author::Known;
-use super::{Case, Operation, Origin, RecordChange, Settled, Treatment};
+use super::case::{Case, Treatment};
+use super::decision::{Origin, RecordChange, Settled};
+use super::input::Operation;
+use super::side::Known;
 
 // === impl Case ===
 

@@ -5,7 +5,9 @@ use crate::batch::{Kind, annotation};
 use crate::policy::model::rule::{GuardKind, Rule};
 use crate::policy::model::setting::{Setting, Value};
 
-use super::{Case, Operation, Origin};
+use super::case::Case;
+use super::decision::Origin;
+use super::input::Operation;
 
 // === impl Case ===
 

@@ -6,7 +6,8 @@
 use std::collections::{HashMap, HashSet};
 
 use super::Changes;
-use crate::policy::model::rule::{GuardKind, GuardSettings, Mode, Policy, Rule, Settings};
+use crate::policy::model::policy::Policy;
+use crate::policy::model::rule::{GuardKind, GuardSettings, Mode, Rule, Settings};
 
 pub(super) fn look(old: &Policy, new: &Policy, changes: &mut Changes) {
     let before: HashMap<&str, &Rule> =

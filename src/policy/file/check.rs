@@ -6,10 +6,12 @@
 use std::collections::HashMap;
 
 use super::decode::{FromNode, Path};
-use super::document::{Defaults, History, Limits, Pair, Rule, Scheduler, Spec, TtlLimits};
+use super::document::{Defaults, History, Limits, Rule, Scheduler, Spec, TtlLimits};
 use super::finding::{At, Findings, Span};
 use super::node::{Node, Value};
-use super::wire::{self, Name, Side, Ttl};
+use super::ttl::{Pair, Side, Ttl};
+use super::wire::{self, Name};
+use super::{API_VERSION, KIND};
 use crate::policy::code;
 use crate::policy::model::rule::SchedulerMode;
 
@@ -24,8 +26,8 @@ pub(in crate::policy) fn other_document(node: &Node, findings: &mut Findings<'_>
             _ => None,
         }
     };
-    let version = text("apiVersion").filter(|(text, _)| *text != wire::API_VERSION);
-    let kind = text("kind").filter(|(text, _)| *text != wire::KIND);
+    let version = text("apiVersion").filter(|(text, _)| *text != API_VERSION);
+    let kind = text("kind").filter(|(text, _)| *text != KIND);
     // The kind says more: a ConfigMap is no policy of an unknown version.
     match (kind, version) {
         (Some((_, node)), _) => {

@@ -2,12 +2,13 @@
 //!
 //! A type that can stand in a policy file implements [`FromNode`]: it looks at a [`Node`], reports
 //! what is wrong and gives `None`, and whoever asked goes on with the next field. The structs of
-//! the document get their decoders from the `document!` macro; here are the building blocks.
+//! the document get their decoders from the `fields!` macro; here are the building blocks.
 
 use std::fmt::{self, Write as _};
 
 use super::finding::{At, Finding, Findings, Span};
 use super::node::{Entry, Key, Node, Value};
+use super::words;
 use crate::policy::code;
 
 /// A type that can stand in a policy file.
@@ -85,7 +86,7 @@ pub(in crate::policy) fn map<'n>(
     let finding = wrong_type(node, path, "a map", findings);
     match known {
         [] => finding.mend("write `key: value`"),
-        known => finding.mend(format!("known here are {}", list(known))),
+        known => finding.mend(format!("known here are {}", words::list(known))),
     }
     None
 }
@@ -139,10 +140,10 @@ pub(in crate::policy) fn unknown_field(
         return;
     }
     let mut message = format!("unknown field {text:?}{place}");
-    if let Some(nearest) = nearest(text, known) {
+    if let Some(nearest) = words::nearest(text, known) {
         let _ = write!(message, "; did you mean {nearest:?}?");
     }
-    let mend = format!("known here are {}", list(known));
+    let mend = format!("known here are {}", words::list(known));
     findings.error(code::UNKNOWN_FIELD, key.span, message).mend(mend);
 }
 
@@ -157,14 +158,14 @@ pub(in crate::policy) fn missing_field(
     findings: &mut Findings<'_>,
 ) {
     let Value::Map(entries) = &node.value else { return };
-    let is_meant = |text: &str| !known.contains(&text) && nearest(text, known) == Some(key);
+    let is_meant = |text: &str| !known.contains(&text) && words::nearest(text, known) == Some(key);
     if entries.iter().any(|entry| entry.key.text == key || is_meant(&entry.key.text)) {
         return;
     }
     let message = format!("{key:?} is missing{}", path.place());
     let example = match (path, key) {
-        (Path::Root, "apiVersion") => super::wire::API_VERSION,
-        (Path::Root, "kind") => super::wire::KIND,
+        (Path::Root, "apiVersion") => super::API_VERSION,
+        (Path::Root, "kind") => super::KIND,
         (Path::Root, "metadata") => "{name: cluster}",
         (Path::Root, "spec") => "{…}",
         _ => "…",
@@ -180,7 +181,7 @@ pub(in crate::policy) fn word<T: Copy>(
     findings: &mut Findings<'_>,
 ) -> Option<T> {
     let known: Vec<&str> = words.iter().map(|(word, _)| *word).collect();
-    let expected = format!("one of {}", list(&known));
+    let expected = format!("one of {}", words::list(&known));
     let Value::Str(text) = &node.value else {
         wrong_type(node, path, &expected, findings).mend("write one of them");
         return None;
@@ -190,7 +191,7 @@ pub(in crate::policy) fn word<T: Copy>(
     }
     let message = format!("{path} must be {expected}, and is {text:?}");
     let finding = findings.error(code::WORD, node.span, message);
-    match nearest(text, &known) {
+    match words::nearest(text, &known) {
         Some(nearest) => finding.mend(format!("write {nearest}")),
         None => finding.mend("write one of them"),
     }
@@ -223,33 +224,6 @@ pub(in crate::policy) fn number(
             None
         }
     }
-}
-
-/// Words as messages list them: `a, b and c`.
-pub(in crate::policy) fn list(words: &[&str]) -> String {
-    match words {
-        [] => String::new(),
-        [word] => (*word).to_owned(),
-        [words @ .., last] => format!("{} and {last}", words.join(", ")),
-    }
-}
-
-/// The word that is most likely meant, if one is at all like it.
-pub(in crate::policy) fn nearest<'w>(text: &str, words: &[&'w str]) -> Option<&'w str> {
-    // No word that is meant is that long, and the comparison takes the product of the lengths.
-    if text.len() > LONGEST_WORD {
-        return None;
-    }
-    let text = text.to_lowercase();
-    let likeness = |word: &str| {
-        let word = word.to_lowercase();
-        // One slip of a finger weighs too much in a short word.
-        let slip = word.len() > 2 && strsim::osa_distance(&text, &word) == 1;
-        strsim::jaro_winkler(&text, &word).max(if slip { 0.9 } else { 0.0 })
-    };
-    let best = words.iter().map(|word| (likeness(word), *word));
-    let (likeness, word) = best.max_by(|a, b| a.0.total_cmp(&b.0))?;
-    (likeness > 0.82).then_some(word)
 }
 
 // === impl Path ===
@@ -391,9 +365,6 @@ pub(in crate::policy) fn empty(span: Span, path: Path<'_>, findings: &mut Findin
 
 /// So many characters of a field stand in a path: an annotation key of the longest prefix and name.
 const LONGEST_FIELD: usize = 317;
-
-/// The longest text, in bytes, that may be a misspelt word.
-const LONGEST_WORD: usize = 100;
 
 /// Fields that people put where they have no meaning: the struct, the field, its right place.
 const MISPLACED: [(&str, &str, &str); 23] = [

@@ -1,22 +1,15 @@
 //! A policy file as it is written: its fields, each once, with what they mean.
 //!
-//! The `document!` macro turns one list of fields into a struct, its decoder with the detection of
-//! unknown and missing fields, its way of merging with other files, and its part of the JSON
-//! Schema, so that none of them can know a field that the others do not. Every field is an
-//! `Option`: a field that is missing or wrong has been reported, and the checks go on with the
-//! rest. What most rules leave out is boxed, since there may be 10,000 of them.
+//! What most rules leave out is boxed, since there may be 10,000 of them.
 
 #![expect(clippy::doc_markdown, reason = "the sentences are read in editors, as plain text")]
 
-use schemars::JsonSchema;
-
-use super::decode::{self, Filled, FromNode, List, Merge, Path};
-use super::finding::{At, Findings};
-use super::label::{Annotations, Labels};
-use super::node::Node;
+use super::decode::{Filled, List};
+use super::fields::fields;
+use super::label::{AnnotationKey, Annotations, LabelKey, Labels};
+use super::ttl::Ttl;
 use super::wire::{
-    Amount, ApiVersion, Count, DocumentKind, Manager, Name, Rate, Reason, RuleName, Side, Switch,
-    Ttl, Wait,
+    Amount, ApiVersion, Count, DocumentKind, Manager, Name, Rate, Reason, RuleName, Switch, Wait,
 };
 use crate::batch::Kind;
 use crate::policy::model::glob::Glob;
@@ -24,91 +17,7 @@ use crate::policy::model::rule::{Action, GroupKind, Guard, Mode, Propagation, Sc
 use crate::policy::model::selector::Selector;
 use crate::policy::model::value::{Seconds, ZoneName};
 
-/// Defines structs of the document; see the module.
-macro_rules! document {
-    ($(
-        $(#[doc = $about:literal])+
-        struct $name:ident {
-            $( $(#[doc = $meaning:literal])+ $need:ident $field:ident: $type:ty = $key:literal, )*
-        }
-    )*) => { $(
-        $(#[doc = $about])+
-        #[derive(Clone, Debug, Default)]
-        pub(in crate::policy) struct $name {
-            $( $(#[doc = $meaning])+ pub(in crate::policy) $field: Option<At<$type>>, )*
-            /// The keys that were written, refused ones too.
-            pub(in crate::policy) written: Vec<String>,
-        }
-
-        impl FromNode for $name {
-            fn from_node(node: &Node, path: Path<'_>, findings: &mut Findings<'_>) -> Option<Self> {
-                let mut this = Self::default();
-                let known = &[$($key),*];
-                let entries = decode::map(node, known, path, findings)?;
-                for entry in entries {
-                    let text = entry.key.text.as_str();
-                    this.written.push(text.to_owned());
-                    let inner = Path::Field(&path, text);
-                    match text {
-                        $( $key => this.$field = decode::field(entry, inner, findings), )*
-                        _ => {
-                            let name = stringify!($name);
-                            decode::unknown_field(name, known, &entry.key, path, findings);
-                        }
-                    }
-                }
-                $( document!(@$need $key, known, node, path, findings); )*
-                Some(this)
-            }
-        }
-
-        impl Merge for $name {
-            fn merge(
-                into: &mut Option<At<Self>>,
-                next: Option<At<Self>>,
-                path: Path<'_>,
-                findings: &mut Findings<'_>,
-            ) {
-                match (into, next) {
-                    (Some(first), Some(second)) => { $(
-                        Merge::merge(
-                            &mut first.value.$field,
-                            second.value.$field,
-                            Path::Field(&path, $key),
-                            findings,
-                        );
-                    )* }
-                    (into @ None, next) => *into = next,
-                    (Some(_), None) => {}
-                }
-            }
-        }
-
-        impl JsonSchema for $name {
-            fn schema_name() -> std::borrow::Cow<'static, str> {
-                stringify!($name).into()
-            }
-
-            fn json_schema(generator: &mut schemars::SchemaGenerator) -> schemars::Schema {
-                let mut object = super::schema::Object::new(concat!($($about),+));
-                $(
-                    let schema = generator.subschema_for::<$type>();
-                    let required = document!(@is_required $need);
-                    object.property($key, required, concat!($($meaning),+), schema);
-                )*
-                object.into_schema()
-            }
-        }
-    )* };
-    (@required $key:literal, $known:ident, $node:ident, $path:ident, $findings:ident) => {
-        decode::missing_field($key, $known, $node, $path, $findings);
-    };
-    (@optional $($rest:tt)*) => {};
-    (@is_required required) => { true };
-    (@is_required optional) => { false };
-}
-
-document! {
+fields! {
     /// A policy of curfew: which TTL, history and deadlines Jobs and CronJobs get.
     struct File {
         /// The version of this format.
@@ -177,9 +86,9 @@ document! {
     /// What shows that a GitOps tool tracks an object; adds to the built-in list.
     struct GitOpsMarks {
         /// Label keys.
-        optional labels: List<super::label::LabelKey> = "labels",
+        optional labels: List<LabelKey> = "labels",
         /// Annotation keys.
-        optional annotations: List<super::label::AnnotationKey> = "annotations",
+        optional annotations: List<AnnotationKey> = "annotations",
         /// Field managers; each counts with any suffix after `-` or `/`, too.
         optional managers: List<Manager> = "managers",
     }
@@ -255,14 +164,6 @@ document! {
         optional selector: Selector = "selector",
     }
 
-    /// TTL by outcome. Admission writes the longer one, the sweeper sets the right one.
-    struct Pair {
-        /// For a Job that completed.
-        required on_success: Side = "onSuccess",
-        /// For a Job that failed.
-        required on_failure: Side = "onFailure",
-    }
-
     /// How many finished Jobs a CronJob keeps.
     struct History {
         /// successfulJobsHistoryLimit.
@@ -332,23 +233,5 @@ document! {
         optional selector: Selector = "selector",
         /// IANA time zone of kube-controller-manager, for CronJobs without one of their own.
         optional cluster_time_zone: ZoneName = "clusterTimeZone",
-    }
-
-    /// A label selector as in Kubernetes. All of its requirements must hold.
-    struct LabelSelector {
-        /// Keys and the values they must have.
-        optional match_labels: Labels = "matchLabels",
-        /// Requirements with an operator.
-        optional match_expressions: List<Expression> = "matchExpressions",
-    }
-
-    /// One requirement of a label selector.
-    struct Expression {
-        /// The label key.
-        required key: super::label::LabelKey = "key",
-        /// In, NotIn, Exists or DoesNotExist.
-        required operator: crate::policy::model::selector::Word = "operator",
-        /// Values; only and always with In and NotIn.
-        optional values: List<super::label::LabelValue> = "values",
     }
 }

@@ -5,8 +5,8 @@
 
 use super::diagnostic::{Diagnostic, Severity};
 use super::locate::Lines;
+use super::source::Source;
 use crate::policy::code;
-use crate::policy::load::Source;
 
 /// Bytes of one of the files.
 #[derive(Clone, Copy, Debug, Eq, PartialEq)]

@@ -4,9 +4,9 @@
 use schemars::{JsonSchema, Schema, SchemaGenerator, json_schema};
 
 use super::decode::{self, FromNode, Merge, Path};
-use super::document::Pair;
-use super::finding::{At, Findings};
+use super::finding::Findings;
 use super::node::{Node, Value};
+use super::{API_VERSION, KIND, words};
 use crate::batch::Kind;
 use crate::batch::name::is_subdomain;
 use crate::batch::zone::{self, ZoneError};
@@ -62,17 +62,6 @@ pub(in crate::policy) struct Wait(pub(in crate::policy) Seconds);
 /// `true` or `false`.
 #[derive(Clone, Copy, Debug)]
 pub(in crate::policy) struct Switch(pub(in crate::policy) bool);
-
-/// One side of a TTL by outcome; `None` for `unset`.
-#[derive(Clone, Copy, Debug)]
-pub(in crate::policy) struct Side(pub(in crate::policy) Option<Seconds>);
-
-/// A TTL as it is written.
-#[derive(Clone, Debug)]
-pub(in crate::policy) enum Ttl {
-    Pair(Pair),
-    Whole(Side),
-}
 
 // === impl ApiVersion ===
 
@@ -275,67 +264,6 @@ impl FromNode for Wait {
     }
 }
 
-impl FromNode for Side {
-    fn from_node(node: &Node, path: Path<'_>, findings: &mut Findings<'_>) -> Option<Self> {
-        if let Value::Str(text) = &node.value {
-            if text == UNSET {
-                return Some(Self(None));
-            }
-            if NEVER.contains(&text.to_lowercase().as_str()) {
-                let message = format!("{path}: {text:?} is no duration");
-                findings
-                    .error(code::DURATION, node.span, message)
-                    .mend("write unset to leave Jobs without a TTL");
-                return None;
-            }
-        }
-        Seconds::from_node(node, path, findings).map(|seconds| Self(Some(seconds)))
-    }
-}
-
-// === impl Ttl ===
-
-impl FromNode for Ttl {
-    fn from_node(node: &Node, path: Path<'_>, findings: &mut Findings<'_>) -> Option<Self> {
-        match &node.value {
-            Value::Map(_) => Pair::from_node(node, path, findings).map(Self::Pair),
-            Value::Seq(_) | Value::Bool(_) => {
-                let expected = "a duration, unset, or {onSuccess, onFailure}";
-                decode::wrong_type(node, path, expected, findings)
-                    .mend("write 1h, or {onSuccess: 1h, onFailure: 3d}");
-                None
-            }
-            _ => Side::from_node(node, path, findings).map(Self::Whole),
-        }
-    }
-}
-
-impl Ttl {
-    /// The durations in it, with where they stand.
-    pub(in crate::policy) fn durations(this: &At<Self>) -> Vec<At<Seconds>> {
-        let side = |span, side: Side| side.0.map(|value| At { key: this.key, span, value });
-        match &this.value {
-            Self::Whole(whole) => side(this.span, *whole).into_iter().collect(),
-            Self::Pair(Pair { on_success, on_failure, written: _ }) => {
-                let sides = on_success.iter().chain(on_failure);
-                sides.filter_map(|at| side(at.span, at.value)).collect()
-            }
-        }
-    }
-
-    /// The TTL, compiled; `None` where a side was refused.
-    pub(in crate::policy) fn compile(&self) -> Option<rule::Ttl> {
-        Some(match self {
-            Self::Whole(Side(None)) => rule::Ttl::Unset,
-            Self::Whole(Side(Some(seconds))) => rule::Ttl::Fixed(*seconds),
-            Self::Pair(Pair { on_success, on_failure, written: _ }) => rule::Ttl::Pair {
-                on_success: on_success.as_ref()?.value.0,
-                on_failure: on_failure.as_ref()?.value.0,
-            },
-        })
-    }
-}
-
 // === impl GroupKind, Glob, ZoneName ===
 
 impl FromNode for GroupKind {
@@ -392,7 +320,7 @@ impl FromNode for ZoneName {
             return None;
         }
         // There are hundreds of zones to compare with, so only for findings that are shown.
-        let nearest = findings.may_suggest().then(|| Self::nearest(text)).flatten();
+        let nearest = findings.may_suggest().then(|| nearest_zone(text)).flatten();
         let message = format!("there is no time zone {text:?}");
         let finding = findings.error(code::ZONE, node.span, message);
         finding.mend(match (error, nearest) {
@@ -404,18 +332,15 @@ impl FromNode for ZoneName {
     }
 }
 
-/// The only version that this build reads.
-pub(in crate::policy) const API_VERSION: &str = "curfew.dev/v1alpha1";
-
-/// The kind of a policy.
-pub(in crate::policy) const KIND: &str = "JobPolicy";
-
-/// The word for no TTL on purpose.
-pub(in crate::policy) const UNSET: &str = "unset";
-
-/// What people write when they mean it.
-const NEVER: [&str; 8] =
-    ["unset", "never", "none", "forever", "infinite", "infinity", "off", "disabled"];
+/// The zone whose name is most like the given one.
+fn nearest_zone(name: &str) -> Option<String> {
+    let names: Vec<String> =
+        jiff::tz::db().available().map(|zone| zone.as_str().to_owned()).collect();
+    // Files that lie beside the zones, such as `localtime`, are none.
+    let is_zone = |name: &&str| name.starts_with(|c: char| c.is_ascii_uppercase());
+    let names: Vec<&str> = names.iter().map(String::as_str).filter(is_zone).collect();
+    words::nearest(name, &names).map(str::to_owned)
+}
 
 /// Types that are one of a few words, in the order in which they are told.
 macro_rules! words {

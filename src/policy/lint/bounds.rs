@@ -7,7 +7,7 @@ use super::{Linted, Written};
 use crate::policy::code;
 use crate::policy::decide::resolve::{Supplied, Supplier};
 use crate::policy::file::finding::{At, Findings, Span};
-use crate::policy::file::wire;
+use crate::policy::file::ttl;
 use crate::policy::model::rule::Match;
 use crate::policy::model::value::Seconds;
 
@@ -38,7 +38,7 @@ pub(super) fn clamped(
     });
     let Some((min, max)) = bounds else { return };
     let title = written.title();
-    for At { span, value, .. } in wire::Ttl::durations(wire) {
+    for At { span, value, .. } in ttl::Ttl::durations(wire) {
         let change = match (min, max) {
             (Some((min, place)), _) if value < min => Some(("raised", "min", min, place)),
             (_, Some((max, place))) if value > max => Some(("lowered", "max", max, place)),

@@ -77,6 +77,9 @@ pub(crate) const SUFFIXES: [char; 2] = ['-', '/'];
 /// [`LAST_APPLIED`] or its field manager on the object; charts and launchers of runs write it, too.
 pub(crate) const INSTANCE: &str = "app.kubernetes.io/instance";
 
+/// Annotations that make a Job a step of a deployment.
+pub const HOOKS: [&str; 2] = ["helm.sh/hook", "argocd.argoproj.io/hook"];
+
 const LABELS: [&str; 15] = [
     "addonmanager.kubernetes.io/mode",
     "app.oam.dev/name",

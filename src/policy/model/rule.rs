@@ -6,32 +6,9 @@
 use std::fmt;
 
 use super::glob::Glob;
-use super::index::Index;
 use super::marks::Marks;
 use super::selector::{Operator, Selector};
 use super::value::{Seconds, ZoneName};
-
-/// All files of a policy, merged, checked and indexed.
-#[derive(Debug)]
-pub struct Policy {
-    /// `metadata.name`, the same in every file.
-    pub name: String,
-    /// A hash of everything that decides, built-in lists included: 12 hexadecimal digits.
-    pub revision: String,
-    /// `spec.mode`.
-    pub mode: Mode,
-    pub exempt: Exempt,
-    pub guards: Guards,
-    pub limits: Limits,
-    /// In the order in which they are asked: files in byte order of their names, rules in order.
-    pub rules: Vec<Rule>,
-    pub defaults: Settings,
-    pub stored: Stored,
-    pub scheduler: Scheduler,
-    /// See [`Policy::needs_namespace_labels`].
-    pub(in crate::policy) asks_namespaces: bool,
-    pub(in crate::policy) index: Index,
-}
 
 /// Whether a policy acts.
 #[derive(Clone, Copy, Debug, Default, Eq, Hash, PartialEq)]
@@ -271,6 +248,13 @@ impl Propagation {
             Self::Foreground => "Foreground",
         }
     }
+}
+
+// === impl Scheduler ===
+
+impl Scheduler {
+    /// `scheduler.grace` where it is not given.
+    pub const DEFAULT_GRACE: Seconds = Seconds::of(30);
 }
 
 // === impl SchedulerMode ===

@@ -199,16 +199,6 @@ impl ZoneName {
         }
     }
 
-    /// The zone whose name is most like the given one.
-    pub(in crate::policy) fn nearest(name: &str) -> Option<String> {
-        let names: Vec<String> =
-            jiff::tz::db().available().map(|zone| zone.as_str().to_owned()).collect();
-        // Files that lie beside the zones, such as `localtime`, are none.
-        let is_zone = |name: &&str| name.starts_with(|c: char| c.is_ascii_uppercase());
-        let names: Vec<&str> = names.iter().map(String::as_str).filter(is_zone).collect();
-        crate::policy::file::decode::nearest(name, &names).map(str::to_owned)
-    }
-
     pub fn as_str(&self) -> &str {
         &self.0
     }

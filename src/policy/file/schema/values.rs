@@ -3,11 +3,11 @@
 use schemars::{JsonSchema, Schema, SchemaGenerator, json_schema};
 
 use crate::policy::file::decode::{Filled, List, Merge};
-use crate::policy::file::document::Pair;
+use crate::policy::file::ttl::{Pair, Side, Ttl, UNSET};
 use crate::policy::file::wire::{
-    API_VERSION, Amount, ApiVersion, Count, DocumentKind, KIND, Manager, Name, Rate, Reason,
-    RuleName, Side, Switch, Ttl, UNSET, Wait,
+    Amount, ApiVersion, Count, DocumentKind, Manager, Name, Rate, Reason, RuleName, Switch, Wait,
 };
+use crate::policy::file::{API_VERSION, KIND};
 use crate::policy::model::glob::Glob;
 use crate::policy::model::record::RESERVED;
 use crate::policy::model::rule::GroupKind;
