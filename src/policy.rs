@@ -23,6 +23,9 @@ pub use file::schema;
 pub use file::source::{Source, is_policy};
 pub use load::Loaded;
 pub use model::policy::{Policy, SYSTEM_NAMESPACES, protects};
-pub use model::rule::{Action, Guard, GuardKind, Match, Mode, Rule, Settings, Ttl};
+pub use model::rule::{Match, Rule};
 pub use model::setting::{Setting, Value};
-pub use model::{glob, index, marks, matching, record, rule, selector, setting, subject, value};
+pub use model::settings::{Action, Guard, GuardKind, Mode, Settings, Ttl};
+pub use model::{
+    glob, index, marks, matching, record, rule, selector, setting, settings, subject, value,
+};

@@ -32,8 +32,8 @@ use crate::policy::decide::{Decision, GuardHit, Operation, Origin, Verdict};
 use crate::policy::lint::Lint;
 use crate::policy::matching::{Matched, Missed, RuleTrace};
 use crate::policy::resolve::Resolved;
-use crate::policy::rule::{Guard, Mode};
 use crate::policy::setting::Value;
+use crate::policy::settings::{Guard, Mode};
 use crate::sweeper::Reason;
 
 /// Tell how the policy decides about objects, and why
@@ -173,7 +173,7 @@ struct Traced {
     #[serde(skip_serializing_if = "Option::is_none")]
     missed: Option<String>,
     /// The settings for which this rule was the first.
-    supplies: Vec<String>,
+    supplies: Vec<&'static str>,
 }
 
 /// A setting, as it is and as it shall be.

@@ -23,7 +23,7 @@ use crate::batch::{Kind, Object, defaulting};
 use crate::policy::Policy;
 use crate::policy::decide::{Decision, Input, Operation, RecordChange, Verdict};
 use crate::policy::matching::RuleTrace;
-use crate::policy::rule::Mode;
+use crate::policy::settings::Mode;
 
 /// Everything that one run knows about the cluster: the manifests, and nothing else.
 #[derive(Debug)]

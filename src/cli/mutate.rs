@@ -13,7 +13,7 @@ use super::{Exit, output, shares, yaml};
 use crate::clock;
 use crate::policy::Policy;
 use crate::policy::decide::Operation;
-use crate::policy::rule::Mode;
+use crate::policy::settings::Mode;
 
 /// Apply the policy to manifests, as the webhook would to a `kubectl create` of them
 ///

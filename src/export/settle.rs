@@ -15,7 +15,7 @@ use crate::batch::annotation::LAST_APPLIED;
 use crate::policy::Policy;
 use crate::policy::Setting;
 use crate::policy::record::DEFAULTS;
-use crate::policy::rule::{Mode, Settings};
+use crate::policy::settings::{Mode, Settings};
 
 use super::cel;
 use super::sheet::Sheet;

@@ -31,7 +31,8 @@ use self::resolve::{NamespaceUnknown, Resolved, Supplier};
 use crate::batch::Kind;
 use crate::policy::model::matching::{RuleTrace, namespace_holds};
 use crate::policy::model::policy::{Policy, SYSTEM_NAMESPACES};
-use crate::policy::model::rule::{Guard, GuardKind, Mode, Rule};
+use crate::policy::model::rule::Rule;
+use crate::policy::model::settings::{Guard, GuardKind, Mode};
 use crate::policy::model::subject::Subject;
 
 // === impl Policy ===

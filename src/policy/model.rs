@@ -10,5 +10,6 @@ pub mod record;
 pub mod rule;
 pub mod selector;
 pub mod setting;
+pub mod settings;
 pub mod subject;
 pub mod value;

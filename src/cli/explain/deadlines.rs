@@ -3,13 +3,12 @@
 use jiff::{SignedDuration, Timestamp};
 use serde::Serialize;
 
-use super::supplied;
 use crate::batch::{Finish, Kind, Object, Outcome};
 use crate::cli::judge::Question;
 use crate::policy::decide::{Decision, Operation, Origin, Settled};
 use crate::policy::record::HOLD_UNTIL;
-use crate::policy::rule::{Action, Mode, Ttl};
 use crate::policy::setting::Setting;
+use crate::policy::settings::{Action, Mode, Ttl};
 use crate::policy::value::Seconds;
 
 /// Something that will happen.
@@ -79,7 +78,7 @@ fn ttl(
         deadlines.push(relative(
             "ttl",
             match (pair, target) {
-                (Some(pair), _) => format!("{}, once it has finished", supplied::ttl(pair)),
+                (Some(pair), _) => format!("{pair}, once it has finished"),
                 (None, Some(seconds)) => format!("{} after it finishes", words(seconds)),
                 (None, None) => "never: it has no TTL".to_owned(),
             },

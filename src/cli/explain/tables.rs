@@ -95,7 +95,7 @@ pub(super) fn render(explanation: &Explanation, wide: bool) -> String {
                 Some(origin) => format!("{} ({origin})", given.by),
                 None => given.by.clone(),
             };
-            table.row([given.setting.clone(), given.value.clone(), by]);
+            table.row([given.setting.to_owned(), given.value.clone(), by]);
         }
         let _ = write!(text, "\n{table}");
     }

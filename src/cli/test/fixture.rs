@@ -8,6 +8,7 @@ use jiff::Timestamp;
 use serde::{Deserialize, Deserializer, Serialize};
 use serde_yaml::Value;
 
+use crate::policy::setting::{self, Setting};
 use crate::policy::value::Seconds;
 
 /// A file of cases.
@@ -135,15 +136,36 @@ pub struct Span(pub i64);
 // === impl Expect ===
 
 impl Expect {
+    /// What is wanted of each setting that an object may have, in the order in which it is told;
+    /// absent where the field is to be absent.
+    pub fn settings(&self) -> [(Setting, Option<setting::Value>); Setting::ALL.len()] {
+        let Self { ttl, history, deadlines, time_zone, .. } = self;
+        let History { successful, failed } = history;
+        let Deadlines { active, starting } = deadlines;
+        let seconds = |wanted: &Wanted<Span>| wanted.map(|span| span.map(|span| span.0).into());
+        let count = |wanted: &Option<i64>| wanted.map(setting::Value::Number);
+        let text =
+            |wanted: &Option<String>| wanted.clone().map(setting::Value::Text).unwrap_or_default();
+        [
+            (Setting::Ttl, seconds(ttl)),
+            (Setting::DeadlineActive, seconds(active)),
+            (Setting::DeadlineStarting, seconds(starting)),
+            (Setting::HistorySuccessful, count(successful)),
+            (Setting::HistoryFailed, count(failed)),
+            (Setting::TimeZone, time_zone.as_ref().map(text)),
+        ]
+    }
+
     /// Whether nothing is compared, which is a slip of the pen and no test.
     pub fn is_empty(&self) -> bool {
         let Self {
-            ttl,
+            // See [`Expect::settings`].
+            ttl: _,
+            history: _,
+            deadlines: _,
+            time_zone: _,
             on_success,
             on_failure,
-            history: History { successful, failed },
-            deadlines: Deadlines { active, starting },
-            time_zone,
             decided_by: DecidedBy(decided_by),
             warnings,
             lint,
@@ -152,10 +174,9 @@ impl Expect {
             guard,
             due,
         } = self;
-        [ttl, on_success, on_failure, active, starting].iter().all(|span| span.is_none())
-            && successful.is_none()
-            && failed.is_none()
-            && time_zone.is_none()
+        self.settings().iter().all(|(_, wanted)| wanted.is_none())
+            && on_success.is_none()
+            && on_failure.is_none()
             && decided_by.is_empty()
             && warnings.is_none()
             && lint.is_none()

@@ -8,7 +8,7 @@ use serde::Serialize;
 use serde_json::json;
 use serde_yaml::{Mapping, Value};
 
-use super::fixture::{As, Case, Deadlines, DecidedBy, Expect, Fixture, History, Spec, Wanted};
+use super::fixture::{As, Case, DecidedBy, Expect, Fixture, Spec};
 use crate::batch::{Finish, Outcome};
 use crate::cli::judge::{self, Judgeable, Judged, Question, World};
 use crate::cli::manifests::{self, Document, Origin};
@@ -16,8 +16,8 @@ use crate::cli::policies::{Policies, Read};
 use crate::cli::{Invalid, advice, yaml};
 use crate::policy::Policy;
 use crate::policy::decide::{Operation, Verdict};
-use crate::policy::rule::{Action, Mode};
-use crate::policy::setting::Setting;
+use crate::policy::setting::{self, Setting};
+use crate::policy::settings::{Action, Mode};
 
 /// A fixture that was run.
 #[derive(Debug, Serialize)]
@@ -195,13 +195,10 @@ impl Trial<'_> {
         judged: &Judged<'_>,
         expect: Expect,
     ) -> Result<Comparison, String> {
+        let settings = expect.settings();
         let Expect {
-            ttl,
             on_success,
             on_failure,
-            history: History { successful, failed },
-            deadlines: Deadlines { active, starting },
-            time_zone,
             decided_by: DecidedBy(decided_by),
             warnings,
             lint,
@@ -209,6 +206,11 @@ impl Trial<'_> {
             exempt,
             guard,
             due,
+            // See [`Expect::settings`].
+            ttl: _,
+            history: _,
+            deadlines: _,
+            time_zone: _,
         } = expect;
         let decision = &judged.decision;
         let object = question.object.object()?;
@@ -218,25 +220,18 @@ impl Trial<'_> {
             _ => setting.of(&object),
         };
         let mut all = Comparison(Vec::new());
-        let number = |setting| after(setting).number();
-        let seconds = |wanted: Wanted<super::fixture::Span>| wanted.map(|span| span.map(|s| s.0));
-        all.wanted("ttl", seconds(ttl), number(Setting::Ttl));
-        all.wanted("deadlines.active", seconds(active), number(Setting::DeadlineActive));
-        all.wanted("deadlines.starting", seconds(starting), number(Setting::DeadlineStarting));
-        all.wanted("history.successful", successful.map(Some), number(Setting::HistorySuccessful));
-        all.wanted("history.failed", failed.map(Some), number(Setting::HistoryFailed));
-        let zone = match after(Setting::TimeZone) {
-            crate::policy::setting::Value::Text(zone) => Some(zone),
-            _ => None,
-        };
-        all.wanted("timeZone", time_zone, zone);
+        for (setting, wanted) in settings {
+            if let Some(wanted) = wanted {
+                all.equal(setting.as_str(), &wanted, &after(setting));
+            }
+        }
         for (outcome, what, wanted) in [
             (Outcome::Success, "onSuccess", on_success),
             (Outcome::Failure, "onFailure", on_failure),
         ] {
-            if wanted.is_some() {
+            if let Some(wanted) = wanted {
                 let settled = self.settle(question.operation, judged, outcome)?;
-                all.wanted(what, seconds(wanted), settled);
+                all.equal(what, &setting::Value::from(wanted.map(|span| span.0)), &settled.into());
             }
         }
         for (setting, expected) in decided_by {
@@ -309,14 +304,6 @@ impl Trial<'_> {
 // === impl Comparison ===
 
 impl Comparison {
-    fn wanted<T: PartialEq + ToString>(&mut self, what: &str, want: Wanted<T>, got: Option<T>) {
-        let Some(want) = want else { return };
-        if want != got {
-            let shown = |value: Option<T>| value.map_or("none".to_owned(), |v| v.to_string());
-            self.fail(what, shown(want), shown(got));
-        }
-    }
-
     fn equal<T: PartialEq + ToString + ?Sized>(&mut self, what: &str, expected: &T, got: &T) {
         if expected != got {
             self.fail(what, expected.to_string(), got.to_string());

@@ -13,7 +13,8 @@ use crate::cluster::slim::{CronJob, Job, Uid};
 use crate::policy::decide::{Input, Operation};
 use crate::policy::protects;
 use crate::policy::record::HOLD_UNTIL;
-use crate::policy::rule::{SchedulerMode, Ttl};
+use crate::policy::rule::SchedulerMode;
+use crate::policy::settings::Ttl;
 use crate::policy::value::Seconds;
 
 // === impl Duty ===

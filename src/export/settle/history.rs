@@ -4,7 +4,7 @@
 //! unless something shows that the author meant it.
 
 use crate::policy::Policy;
-use crate::policy::rule::Settings;
+use crate::policy::settings::Settings;
 use crate::policy::{Rule, Setting};
 
 use super::super::cel;
@@ -22,8 +22,8 @@ struct Limit {
 }
 
 pub(super) fn define(policy: &Policy, sheet: &mut Sheet, changes: &mut Changes) {
-    let max = |rule: &Rule| rule.settings.limits.history_max.map(|max| max.to_string());
-    let top = policy.limits.history_max;
+    let max = |rule: &Rule| rule.settings.history_max.map(|max| max.to_string());
+    let top = policy.top.history_max;
     let none = top.map_or_else(|| i32::MAX.to_string(), |max| max.to_string());
     let max = Table::new(policy, max, none);
     let bounded = top.is_some() || max.answers().count() > 1;

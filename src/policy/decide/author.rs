@@ -17,8 +17,8 @@ use crate::policy::model::setting::{Setting, Value};
 /// Whether an update changed anything that the policy looks at (policy.md, point 11).
 pub(super) fn touched(input: &Input<'_>) -> bool {
     let (new, Some(old)) = (input.object, input.old) else { return true };
-    let fields = [Setting::Ttl, Setting::HistorySuccessful, Setting::HistoryFailed];
-    fields.into_iter().any(|setting| setting.of(new) != setting.of(old))
+    let mut judged = Setting::ALL.into_iter().filter(|setting| !setting.is_filled());
+    judged.any(|setting| setting.of(new) != setting.of(old))
         || metadata_differs(Some(&new.metadata), Some(&old.metadata))
         || new.kind == Kind::CronJob
             && (metadata_differs(new.template_metadata(), old.template_metadata())

@@ -8,8 +8,8 @@ use super::side::{Known, Side};
 use crate::batch::{Finish, Kind, annotation};
 use crate::policy::model::policy::Policy;
 use crate::policy::model::record::{Entry, Record};
-use crate::policy::model::rule::Mode;
 use crate::policy::model::setting::{Setting, Value};
+use crate::policy::model::settings::Mode;
 
 /// How the policy treats an object that it judges.
 #[derive(Clone, Copy, Debug, Eq, PartialEq)]

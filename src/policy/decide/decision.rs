@@ -7,8 +7,9 @@ use super::resolve::{Resolved, Supplier};
 use crate::batch::Object;
 use crate::batch::object::Metadata;
 use crate::policy::model::record::{self, Entry};
-use crate::policy::model::rule::{Mode, Rule};
+use crate::policy::model::rule::Rule;
 use crate::policy::model::setting::{Setting, Value};
+use crate::policy::model::settings::Mode;
 use crate::policy::model::value::Seconds;
 
 /// What to do with one object, and why.

@@ -5,7 +5,8 @@ use crate::batch::text::cut;
 use crate::batch::{Kind, Object};
 use crate::policy::model::marks::HOOKS;
 use crate::policy::model::policy::Policy;
-use crate::policy::model::rule::{GroupKind, Guard, GuardKind};
+use crate::policy::model::rule::GroupKind;
+use crate::policy::model::settings::{Guard, GuardKind};
 use crate::policy::reads;
 
 use super::input::Input;

@@ -9,8 +9,8 @@ use super::resolve::NamespaceUnknown;
 use crate::batch::Kind;
 use crate::policy::model::policy::Policy;
 use crate::policy::model::record::Entry;
-use crate::policy::model::rule::{Guard, Mode, Ttl};
 use crate::policy::model::setting::Setting;
+use crate::policy::model::settings::{Guard, Mode, Ttl};
 
 use super::decision::{Decision, Verdict};
 use super::input::{Input, Operation};
@@ -48,7 +48,7 @@ impl Policy {
         // A guard that may be on `Skip` leaves it as its author wrote it, without an entry.
         let skips = || {
             guard::hits(self, resolved, input).into_iter().any(|hit| {
-                let set = resolved.guards[hit.guard as usize];
+                let set = resolved.of_guard(hit.guard);
                 unknown.sure(set).unwrap_or_default() == Guard::Skip
             })
         };

@@ -3,8 +3,9 @@
 
 use crate::policy::model::matching::Matched;
 use crate::policy::model::policy::Policy;
-use crate::policy::model::rule::{
-    Action, Guard, GuardKind, GuardSettings, Limits, Mode, Rule, Settings, Ttl,
+use crate::policy::model::rule::Rule;
+use crate::policy::model::settings::{
+    Action, Guard, GuardKind, Mode, Settings, Stated, Ttl, settings,
 };
 use crate::policy::model::subject::Subject;
 use crate::policy::model::value::{Seconds, ZoneName};
@@ -24,23 +25,39 @@ pub struct Supplied<'p, T> {
     pub by: Supplier<'p>,
 }
 
-/// Every setting, resolved for one object; `None` where nobody mentions it.
-#[derive(Debug, Default)]
-pub struct Resolved<'p> {
-    pub ttl: Option<Supplied<'p, Ttl>>,
-    pub history_successful: Option<Supplied<'p, u32>>,
-    pub history_failed: Option<Supplied<'p, u32>>,
-    pub ttl_min: Option<Supplied<'p, Seconds>>,
-    pub ttl_max: Option<Supplied<'p, Seconds>>,
-    pub history_max: Option<Supplied<'p, u32>>,
-    pub hold: Option<Supplied<'p, Seconds>>,
-    pub deadline_active: Option<Supplied<'p, Seconds>>,
-    pub deadline_starting: Option<Supplied<'p, Seconds>>,
-    pub time_zone: Option<Supplied<'p, &'p ZoneName>>,
-    pub mode: Option<Supplied<'p, Mode>>,
-    pub stored: Option<Supplied<'p, Action>>,
-    pub guards: [Option<Supplied<'p, Guard>>; GuardKind::ALL.len()],
+macro_rules! define {
+    ($($(#[doc = $meaning:literal])+ $field:ident: $type:ty = $name:literal;)*) => {
+        /// Every setting, resolved for one object; `None` where nobody mentions it.
+        #[derive(Debug, Default)]
+        pub struct Resolved<'p> {
+            $($(#[doc = $meaning])+ pub $field: Option<Supplied<'p, $type>>,)*
+        }
+
+        impl<'p> Resolved<'p> {
+            /// Everything that is supplied, by name.
+            pub fn stated(&self) -> impl Iterator<Item = (&'static str, Supplied<'p, Stated<'_>>)> {
+                let all = [$(($name, self.$field.as_ref().map(Supplied::stated)),)*];
+                all.into_iter().filter_map(|(name, stated)| Some((name, stated?)))
+            }
+
+            /// What is supplied for the setting of a name.
+            pub fn get(&self, name: &str) -> Option<Supplied<'p, Stated<'_>>> {
+                match name {
+                    $($name => self.$field.as_ref().map(Supplied::stated),)*
+                    _ => None,
+                }
+            }
+
+            /// Supplies what is still missing; says whether anything was.
+            fn fill(&mut self, settings: &Settings, by: Supplier<'p>) -> bool {
+                // Not `||`: each of them must be supplied.
+                false $(| supply(&mut self.$field, settings.$field.as_ref(), by))*
+            }
+        }
+    };
 }
+
+settings!(define!);
 
 /// The labels of the namespace decide, and nobody knows them (policy.md, point 14).
 #[derive(Debug)]
@@ -81,14 +98,7 @@ impl Policy {
             }
         }
         resolved.fill(&self.defaults, Supplier::Defaults);
-        let top = Settings {
-            limits: self.limits,
-            mode: Some(self.mode),
-            stored: Some(self.stored.action),
-            guards: self.guards.settings,
-            ..Settings::default()
-        };
-        resolved.fill_scalars(&top, Supplier::Defaults);
+        resolved.fill(&self.top, Supplier::Defaults);
         if open.is_empty() {
             return Ok(resolved);
         }
@@ -117,52 +127,39 @@ impl<'p> NamespaceUnknown<'p> {
 impl<'p> Resolved<'p> {
     /// What a guard does.
     pub fn guard(&self, kind: GuardKind) -> Guard {
-        self.guards[kind as usize].map_or_else(Guard::default, |supplied| supplied.value)
+        self.of_guard(kind).map_or_else(Guard::default, |supplied| supplied.value)
     }
 
-    /// Supplies what is still missing; says whether anything was.
-    fn fill(&mut self, settings: &'p Settings, by: Supplier<'p>) -> bool {
-        let zone = supply(&mut self.time_zone, settings.time_zone.as_ref(), by);
-        self.fill_scalars(settings, by) | zone
-    }
-
-    /// As [`Resolved::fill`], for everything that is copied and not borrowed.
-    fn fill_scalars(&mut self, settings: &Settings, by: Supplier<'p>) -> bool {
-        let Settings {
-            ttl,
-            history_successful,
-            history_failed,
-            limits: Limits { ttl_min, ttl_max, history_max, hold },
-            deadline_active,
-            deadline_starting,
-            time_zone: _,
-            mode,
-            stored,
-            guards: GuardSettings { owned_by_other, deploy_hooks, gitops_tracked },
-        } = *settings;
-        let [own, hooks, tracked] = &mut self.guards;
-        // Not `||`: each of them must be supplied.
-        supply(&mut self.ttl, ttl, by)
-            | supply(&mut self.history_successful, history_successful, by)
-            | supply(&mut self.history_failed, history_failed, by)
-            | supply(&mut self.ttl_min, ttl_min, by)
-            | supply(&mut self.ttl_max, ttl_max, by)
-            | supply(&mut self.history_max, history_max, by)
-            | supply(&mut self.hold, hold, by)
-            | supply(&mut self.deadline_active, deadline_active, by)
-            | supply(&mut self.deadline_starting, deadline_starting, by)
-            | supply(&mut self.mode, mode, by)
-            | supply(&mut self.stored, stored, by)
-            | supply(own, owned_by_other, by)
-            | supply(hooks, deploy_hooks, by)
-            | supply(tracked, gitops_tracked, by)
+    /// What a guard does, and who says so.
+    pub fn of_guard(&self, kind: GuardKind) -> Option<Supplied<'p, Guard>> {
+        match kind {
+            GuardKind::OwnedByOther => self.owned_by_other,
+            GuardKind::DeployHooks => self.deploy_hooks,
+            GuardKind::GitOpsTracked => self.gitops_tracked,
+        }
     }
 }
 
-fn supply<'p, T>(slot: &mut Option<Supplied<'p, T>>, value: Option<T>, by: Supplier<'p>) -> bool {
+fn supply<'p, T: Clone>(
+    slot: &mut Option<Supplied<'p, T>>,
+    value: Option<&T>,
+    by: Supplier<'p>,
+) -> bool {
     let (None, Some(value)) = (&slot, value) else { return false };
-    *slot = Some(Supplied { value, by });
+    *slot = Some(Supplied { value: value.clone(), by });
     true
+}
+
+// === impl Supplied ===
+
+impl<'p, T> Supplied<'p, T> {
+    /// The same, whatever the type.
+    fn stated<'s>(&'s self) -> Supplied<'p, Stated<'s>>
+    where
+        Stated<'s>: From<&'s T>,
+    {
+        Supplied { value: Stated::from(&self.value), by: self.by }
+    }
 }
 
 // === impl Supplier ===

@@ -80,17 +80,10 @@ impl<'a> Side<'a> {
 /// Whether we could have written an entry: a forged `original` must not make us write what the
 /// API server refuses, and fields that are only ever filled had nothing before.
 fn plausible(setting: Setting, entry: &Entry) -> bool {
-    match setting {
-        Setting::Ttl | Setting::HistorySuccessful | Setting::HistoryFailed => {
-            match &entry.original {
-                Value::Absent => true,
-                Value::Number(number) => (0..=i64::from(i32::MAX)).contains(number),
-                Value::Text(_) => false,
-            }
-        }
-        Setting::DeadlineActive | Setting::DeadlineStarting | Setting::TimeZone => {
-            entry.original.is_absent()
-        }
+    match &entry.original {
+        Value::Absent => true,
+        Value::Number(number) if !setting.is_filled() => (0..=i64::from(i32::MAX)).contains(number),
+        Value::Number(_) | Value::Text(_) => false,
     }
 }
 

@@ -2,8 +2,8 @@
 
 use crate::batch::Kind;
 use crate::policy::model::record::Entry;
-use crate::policy::model::rule::Ttl;
 use crate::policy::model::setting::{Setting, Value};
+use crate::policy::model::settings::Ttl;
 
 use super::case::{Case, Treatment};
 use super::decision::{Origin, RecordChange, Settled};

@@ -2,8 +2,9 @@
 //! left. Given in the call that changes or brings the value, and in no other.
 
 use crate::batch::{Kind, annotation};
-use crate::policy::model::rule::{GuardKind, Rule};
+use crate::policy::model::rule::Rule;
 use crate::policy::model::setting::{Setting, Value};
+use crate::policy::model::settings::GuardKind;
 
 use super::case::Case;
 use super::decision::Origin;

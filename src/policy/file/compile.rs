@@ -11,7 +11,8 @@ use super::finding::{At, Findings};
 use crate::policy::model::index::Index;
 use crate::policy::model::marks::Marks;
 use crate::policy::model::policy::Policy;
-use crate::policy::model::rule::{self, Action, Place, Settings};
+use crate::policy::model::rule::{self, Place};
+use crate::policy::model::settings::{Action, Settings};
 use crate::policy::model::value::Seconds;
 
 /// Makes a policy, without its revision. The document is copied part by part: there may be 10,000
@@ -25,18 +26,25 @@ pub(in crate::policy) fn policy(name: String, spec: &Spec, findings: &Findings<'
     // Once and not for each review: there may be 10,000 rules.
     let asks_namespaces = exempt.namespace_selector.is_some()
         || rules.iter().any(|rule| rule.matcher.namespace_selector.is_some());
+    let mode = copied(mode.as_ref()).unwrap_or_default();
+    let stored = compile_stored(copied(stored.as_ref()).unwrap_or_default());
+    let top = compile_settings(Rule {
+        limits: limits.clone(),
+        guards: guards.as_ref().map(|guards| guards.map(rule_guards)),
+        ..Rule::default()
+    });
     Policy {
         name,
         revision: String::new(),
-        mode: copied(mode.as_ref()).unwrap_or_default(),
+        mode,
         exempt,
         guards: compile_guards(copied(guards.as_ref()).unwrap_or_default()),
-        limits: compile_limits(section(limits.clone())),
         asks_namespaces,
         index: Index::new(&rules),
         rules,
         defaults: compile_defaults(copied(defaults.as_ref()).unwrap_or_default()),
-        stored: compile_stored(copied(stored.as_ref()).unwrap_or_default()),
+        top: Settings { mode: Some(mode), stored: Some(stored.action), ..top },
+        stored,
         scheduler: compile_scheduler(copied(scheduler.as_ref()).unwrap_or_default()),
     }
 }
@@ -51,15 +59,7 @@ fn compile_exempt(exempt: Exempt) -> rule::Exempt {
 }
 
 fn compile_guards(guards: Guards) -> rule::Guards {
-    let Guards {
-        owned_by_other,
-        deploy_hooks,
-        gitops_tracked,
-        floor,
-        allow_owners,
-        gitops_marks,
-        written: _,
-    } = guards;
+    let Guards { floor, allow_owners, gitops_marks, .. } = guards;
     let GitOpsMarks { labels, annotations, managers, written: _ } =
         value(gitops_marks).unwrap_or_default();
     let mut marks = Marks::built_in();
@@ -67,15 +67,16 @@ fn compile_guards(guards: Guards) -> rule::Guards {
     add(&mut marks.annotations, List::items(annotations).into_iter().map(|at| at.value.0));
     add(&mut marks.managers, List::items(managers).into_iter().map(|at| at.value.0));
     rule::Guards {
-        settings: rule::GuardSettings {
-            owned_by_other: value(owned_by_other),
-            deploy_hooks: value(deploy_hooks),
-            gitops_tracked: value(gitops_tracked),
-        },
         floor: value(floor).unwrap_or(DEFAULT_FLOOR),
         allow_owners: values(List::items(allow_owners)),
         gitops_marks: marks,
     }
+}
+
+/// What the top of a policy says of its guards, as a rule says it.
+fn rule_guards(guards: &Guards) -> Box<RuleGuards> {
+    let Guards { owned_by_other, deploy_hooks, gitops_tracked, .. } = *guards;
+    Box::new(RuleGuards { owned_by_other, deploy_hooks, gitops_tracked, written: Vec::new() })
 }
 
 /// Adds what is not there yet: a mark of the built-in list is no change when it is repeated.
@@ -85,23 +86,25 @@ fn add(list: &mut Vec<String>, more: impl Iterator<Item = String>) {
     list.extend(more.filter(|item| known.insert(item.clone())));
 }
 
-fn compile_limits(limits: Limits) -> rule::Limits {
-    let Limits { ttl, history, hold, written: _ } = limits;
-    let TtlLimits { min, max, written: _ } = value(ttl).unwrap_or_default();
-    let HistoryLimits { max: history_max, written: _ } = value(history).unwrap_or_default();
-    rule::Limits {
-        ttl_min: value(min),
-        ttl_max: value(max),
-        history_max: value(history_max).map(|count| count.0),
-        hold: value(hold),
+fn compile_rule(rule: At<Rule>, findings: &Findings<'_>) -> rule::Rule {
+    let (file, line) = findings.origin(rule.span);
+    let mut rule = rule.value;
+    let name = value(rule.name.take()).expect("a missing name was reported").0;
+    rule::Rule {
+        name,
+        origin: Place { file: file.to_owned(), line },
+        matcher: compile_match(section(rule.matcher.take())),
+        enforce: value(rule.enforce).is_some_and(|switch| switch.0),
+        reason: value(rule.reason.take()).map(|reason| reason.0),
+        settings: compile_settings(rule),
     }
 }
 
-fn compile_rule(rule: At<Rule>, findings: &Findings<'_>) -> rule::Rule {
-    let (file, line) = findings.origin(rule.span);
+/// What a rule says. So do the defaults and the top of a policy, which say less.
+fn compile_settings(rule: Rule) -> Settings {
     let Rule {
-        name,
-        matcher,
+        name: _,
+        matcher: _,
         ttl,
         history,
         limits,
@@ -109,36 +112,33 @@ fn compile_rule(rule: At<Rule>, findings: &Findings<'_>) -> rule::Rule {
         time_zone,
         mode,
         guards,
-        enforce,
+        enforce: _,
         stored,
-        reason,
+        reason: _,
         written: _,
-    } = rule.value;
+    } = rule;
     let History { successful, failed, written: _ } = section(history);
+    let Limits { ttl: ttl_limits, history: history_limits, hold, written: _ } = section(limits);
+    let TtlLimits { min, max, written: _ } = value(ttl_limits).unwrap_or_default();
+    let HistoryLimits { max: history_max, written: _ } = value(history_limits).unwrap_or_default();
     let Deadlines { active, starting, written: _ } = section(deadlines);
     let RuleGuards { owned_by_other, deploy_hooks, gitops_tracked, written: _ } = section(guards);
-    rule::Rule {
-        name: value(name).expect("a missing name was reported").0,
-        origin: Place { file: file.to_owned(), line },
-        matcher: compile_match(section(matcher)),
-        enforce: value(enforce).is_some_and(|switch| switch.0),
-        reason: value(reason).map(|reason| reason.0),
-        settings: Settings {
-            ttl: value(ttl).and_then(|ttl| ttl.compile()),
-            history_successful: value(successful).map(|count| count.0),
-            history_failed: value(failed).map(|count| count.0),
-            limits: compile_limits(section(limits)),
-            deadline_active: value(active).map(|wait| wait.0),
-            deadline_starting: value(starting).map(|wait| wait.0),
-            time_zone: value(time_zone),
-            mode: value(mode),
-            stored: value(stored),
-            guards: rule::GuardSettings {
-                owned_by_other: value(owned_by_other),
-                deploy_hooks: value(deploy_hooks),
-                gitops_tracked: value(gitops_tracked),
-            },
-        },
+    Settings {
+        ttl: value(ttl).and_then(|ttl| ttl.compile()),
+        history_successful: value(successful).map(|count| count.0),
+        history_failed: value(failed).map(|count| count.0),
+        ttl_min: value(min),
+        ttl_max: value(max),
+        history_max: value(history_max).map(|count| count.0),
+        hold: value(hold),
+        deadline_active: value(active).map(|wait| wait.0),
+        deadline_starting: value(starting).map(|wait| wait.0),
+        time_zone: value(time_zone),
+        mode: value(mode),
+        stored: value(stored),
+        owned_by_other: value(owned_by_other),
+        deploy_hooks: value(deploy_hooks),
+        gitops_tracked: value(gitops_tracked),
     }
 }
 
@@ -166,17 +166,7 @@ fn compile_match(matcher: Match) -> rule::Match {
 
 fn compile_defaults(defaults: Defaults) -> Settings {
     let Defaults { ttl, history, deadlines, time_zone, written: _ } = defaults;
-    let History { successful, failed, written: _ } = section(history);
-    let Deadlines { active, starting, written: _ } = section(deadlines);
-    Settings {
-        ttl: value(ttl).and_then(|ttl| ttl.compile()),
-        history_successful: value(successful).map(|count| count.0),
-        history_failed: value(failed).map(|count| count.0),
-        deadline_active: value(active).map(|wait| wait.0),
-        deadline_starting: value(starting).map(|wait| wait.0),
-        time_zone: value(time_zone),
-        ..Settings::default()
-    }
+    compile_settings(Rule { ttl, history, deadlines, time_zone, ..Rule::default() })
 }
 
 fn compile_stored(stored: Stored) -> rule::Stored {

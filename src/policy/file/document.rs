@@ -13,8 +13,9 @@ use super::wire::{
 };
 use crate::batch::Kind;
 use crate::policy::model::glob::Glob;
-use crate::policy::model::rule::{Action, GroupKind, Guard, Mode, Propagation, SchedulerMode};
+use crate::policy::model::rule::{GroupKind, Propagation, SchedulerMode};
 use crate::policy::model::selector::Selector;
+use crate::policy::model::settings::{Action, Guard, Mode};
 use crate::policy::model::value::{Seconds, ZoneName};
 
 fields! {

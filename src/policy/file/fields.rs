@@ -68,7 +68,10 @@ macro_rules! fields {
         $(#[doc = $about])+
         #[derive(Clone, Debug, Default)]
         pub(in crate::policy) struct $name {
-            $( $(#[doc = $meaning])+ pub(in crate::policy) $field: Option<$crate::policy::file::finding::At<$type>>, )*
+            $(
+                $(#[doc = $meaning])+
+                pub(in crate::policy) $field: Option<$crate::policy::file::finding::At<$type>>,
+            )*
             /// The keys that were written, refused ones too.
             pub(in crate::policy) written: Vec<String>,
         }

@@ -50,6 +50,15 @@ pub(in crate::policy) struct Findings<'s> {
     suggested: usize,
 }
 
+// === impl At ===
+
+impl<T> At<T> {
+    /// Another value that stands in the same place.
+    pub(in crate::policy) fn map<U>(&self, with: impl FnOnce(&T) -> U) -> At<U> {
+        At { key: self.key, span: self.span, value: with(&self.value) }
+    }
+}
+
 // === impl Finding ===
 
 impl Finding {

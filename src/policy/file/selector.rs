@@ -1,5 +1,7 @@
 //! Label selectors as a file writes them.
 
+#![expect(clippy::doc_markdown, reason = "the sentences are read in editors, as plain text")]
+
 use schemars::{JsonSchema, Schema, SchemaGenerator};
 
 use super::decode::{FromNode, List, Merge, Path};

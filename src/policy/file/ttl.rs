@@ -5,7 +5,7 @@ use super::fields::fields;
 use super::finding::{At, Findings};
 use super::node::{Node, Value};
 use crate::policy::code;
-use crate::policy::model::rule;
+use crate::policy::model::settings;
 use crate::policy::model::value::Seconds;
 
 /// One side of a TTL by outcome; `None` for `unset`.
@@ -80,11 +80,11 @@ impl Ttl {
     }
 
     /// The TTL, compiled; `None` where a side was refused.
-    pub(in crate::policy) fn compile(&self) -> Option<rule::Ttl> {
+    pub(in crate::policy) fn compile(&self) -> Option<settings::Ttl> {
         Some(match self {
-            Self::Whole(Side(None)) => rule::Ttl::Unset,
-            Self::Whole(Side(Some(seconds))) => rule::Ttl::Fixed(*seconds),
-            Self::Pair(Pair { on_success, on_failure, written: _ }) => rule::Ttl::Pair {
+            Self::Whole(Side(None)) => settings::Ttl::Unset,
+            Self::Whole(Side(Some(seconds))) => settings::Ttl::Fixed(*seconds),
+            Self::Pair(Pair { on_success, on_failure, written: _ }) => settings::Ttl::Pair {
                 on_success: on_success.as_ref()?.value.0,
                 on_failure: on_failure.as_ref()?.value.0,
             },

@@ -14,9 +14,8 @@ use crate::policy::code;
 use crate::policy::model::glob::Glob;
 use crate::policy::model::marks::{LONGEST_MANAGER, SUFFIXES};
 use crate::policy::model::record::RESERVED;
-use crate::policy::model::rule::{
-    self, Action, GroupKind, Guard, Mode, Propagation, SchedulerMode,
-};
+use crate::policy::model::rule::{self, GroupKind, Propagation, SchedulerMode};
+use crate::policy::model::settings::{Action, Guard, Mode};
 use crate::policy::model::value::{Seconds, ZoneName};
 
 /// The version of the format.

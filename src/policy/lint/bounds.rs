@@ -61,8 +61,8 @@ pub(super) fn clamped(
 pub(super) fn crossed_limits(linted: &Linted<'_>, findings: &mut Findings<'_>) {
     let Linted { policy, rules, patience, .. } = linted;
     let nothing = Match::default();
-    let top = [(&nothing, policy.limits)];
-    let limits = || rules.iter().map(|w| (&w.rule.matcher, w.rule.settings.limits)).chain(top);
+    let top = [(&nothing, &policy.top)];
+    let limits = || rules.iter().map(|w| (&w.rule.matcher, &w.rule.settings)).chain(top);
     let lower = limits().filter_map(|(matcher, limits)| Some((matcher, limits.ttl_min?)));
     let upper = limits().filter_map(|(matcher, limits)| Some((matcher, limits.ttl_max?)));
     // The lowest first: of each lower limit those that it crosses are the first ones.

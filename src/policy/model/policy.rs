@@ -4,7 +4,8 @@
 //! and nothing downstream checks it again.
 
 use super::index::Index;
-use super::rule::{Exempt, Guards, Limits, Mode, Rule, Scheduler, Settings, Stored};
+use super::rule::{Exempt, Guards, Rule, Scheduler, Stored};
+use super::settings::{Mode, Settings};
 
 /// All files of a policy, merged, checked and indexed.
 #[derive(Debug)]
@@ -17,10 +18,12 @@ pub struct Policy {
     pub mode: Mode,
     pub exempt: Exempt,
     pub guards: Guards,
-    pub limits: Limits,
     /// In the order in which they are asked: files in byte order of their names, rules in order.
     pub rules: Vec<Rule>,
     pub defaults: Settings,
+    /// What holds where neither a rule nor the defaults say anything: limits, guards, and once more
+    /// `mode` and `stored.action`.
+    pub top: Settings,
     pub stored: Stored,
     pub scheduler: Scheduler,
     /// See [`Policy::needs_namespace_labels`].

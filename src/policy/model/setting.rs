@@ -74,6 +74,15 @@ impl Setting {
         })
     }
 
+    /// Whether it is filled only where it is absent, only by admission and only at CREATE
+    /// (policy.md, point 13).
+    pub const fn is_filled(self) -> bool {
+        match self {
+            Self::DeadlineActive | Self::DeadlineStarting | Self::TimeZone => true,
+            Self::Ttl | Self::HistorySuccessful | Self::HistoryFailed => false,
+        }
+    }
+
     /// The value that an object has.
     pub fn of(self, object: &Object<'_>) -> Value {
         let spec = &object.spec;

@@ -2,6 +2,7 @@
 
 use std::fmt;
 use std::str::FromStr;
+use std::sync::Arc;
 
 use crate::batch::zone::{self, ZoneError};
 
@@ -11,7 +12,7 @@ pub struct Seconds(i32);
 
 /// The IANA name of a time zone that exists.
 #[derive(Clone, Debug, Eq, Hash, PartialEq)]
-pub struct ZoneName(String);
+pub struct ZoneName(Arc<str>);
 
 /// Why a text is no duration.
 #[derive(Clone, Debug, Eq, PartialEq, thiserror::Error)]
@@ -195,7 +196,7 @@ impl ZoneName {
     pub fn new(name: &str) -> Result<Self, ZoneError> {
         match zone::twin(name) {
             Some(_) => Err(ZoneError::Unknown { name: name.to_owned() }),
-            None => zone::check(name).map(|_| Self(name.to_owned())),
+            None => zone::check(name).map(|_| Self(name.into())),
         }
     }
 

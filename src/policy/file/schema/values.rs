@@ -1,4 +1,5 @@
-//! What the JSON Schema says of single values; see [`crate::policy::file::wire`] for how they are read.
+//! What the JSON Schema says of single values; see [`crate::policy::file::wire`] for how they are
+//! read.
 
 use schemars::{JsonSchema, Schema, SchemaGenerator, json_schema};
 
