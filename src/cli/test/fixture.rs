@@ -156,7 +156,8 @@ impl Expect {
         ]
     }
 
-    /// Whether nothing is compared, which is a slip of the pen and no test.
+    /// Whether nothing is compared, which is a slip of the pen and no test. A field that is new here
+    /// is one to compare, too.
     pub fn is_empty(&self) -> bool {
         let Self {
             // See [`Expect::settings`].

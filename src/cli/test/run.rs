@@ -8,7 +8,7 @@ use serde::Serialize;
 use serde_json::json;
 use serde_yaml::{Mapping, Value};
 
-use super::fixture::{As, Case, DecidedBy, Expect, Fixture, Spec};
+use super::fixture::{As, Case, Expect, Fixture, Spec};
 use crate::batch::{Finish, Outcome};
 use crate::cli::judge::{self, Judgeable, Judged, Question, World};
 use crate::cli::manifests::{self, Document, Origin};
@@ -195,23 +195,6 @@ impl Trial<'_> {
         judged: &Judged<'_>,
         expect: Expect,
     ) -> Result<Comparison, String> {
-        let settings = expect.settings();
-        let Expect {
-            on_success,
-            on_failure,
-            decided_by: DecidedBy(decided_by),
-            warnings,
-            lint,
-            unchanged,
-            exempt,
-            guard,
-            due,
-            // See [`Expect::settings`].
-            ttl: _,
-            history: _,
-            deadlines: _,
-            time_zone: _,
-        } = expect;
         let decision = &judged.decision;
         let object = question.object.object()?;
         // What the object has in the end: nothing is written but under Enforce.
@@ -220,50 +203,50 @@ impl Trial<'_> {
             _ => setting.of(&object),
         };
         let mut all = Comparison(Vec::new());
-        for (setting, wanted) in settings {
+        for (setting, wanted) in expect.settings() {
             if let Some(wanted) = wanted {
                 all.equal(setting.as_str(), &wanted, &after(setting));
             }
         }
         for (outcome, what, wanted) in [
-            (Outcome::Success, "onSuccess", on_success),
-            (Outcome::Failure, "onFailure", on_failure),
+            (Outcome::Success, "onSuccess", expect.on_success),
+            (Outcome::Failure, "onFailure", expect.on_failure),
         ] {
             if let Some(wanted) = wanted {
                 let settled = self.settle(question.operation, judged, outcome)?;
                 all.equal(what, &setting::Value::from(wanted.map(|span| span.0)), &settled.into());
             }
         }
-        for (setting, expected) in decided_by {
+        for (setting, expected) in expect.decided_by.0 {
             let known = Setting::parse(&setting)
                 .ok_or_else(|| format!("expect.decidedBy: there is no setting {setting}"))?;
             let got = decision.setting(known).map_or("nobody", |settled| settled.source.as_str());
             all.equal(&format!("decidedBy.{setting}"), expected.as_str(), got);
         }
-        if let Some(expected) = warnings {
+        if let Some(expected) = expect.warnings {
             let enforced = decision.mode == Mode::Enforce;
             let got: &[String] = if enforced { &decision.warnings } else { &[] };
             all.warnings(&expected, got);
         }
-        if let Some(expected) = lint {
+        if let Some(expected) = expect.lint {
             let found = advice::about(&object, decision, question.now);
             all.codes("lint", &expected, found.iter().map(|advice| advice.code).collect());
         }
-        if let Some(expected) = unchanged {
+        if let Some(expected) = expect.unchanged {
             all.equal("unchanged", &expected, &judged.patch.0.is_empty());
         }
-        if let Some(expected) = exempt {
+        if let Some(expected) = expect.exempt {
             let got = matches!(decision.verdict, Verdict::Exempt(_) | Verdict::NeverConsidered(_));
             all.equal("exempt", &expected, &got);
         }
-        if let Some(expected) = guard {
+        if let Some(expected) = expect.guard {
             let hits: Vec<&str> = decision.guards.iter().map(|hit| hit.guard.as_str()).collect();
             if !hits.contains(&&*expected) {
                 let got = if hits.is_empty() { "none".to_owned() } else { hits.join(", ") };
                 all.fail("guard", expected, got);
             }
         }
-        if let Some(expected) = due {
+        if let Some(expected) = expect.due {
             let ttl = decision.setting(Setting::Ttl).and_then(|settled| settled.target.number());
             let expiry = Finish::of(&object).zip(ttl).and_then(|(finish, ttl)| finish.expiry(ttl));
             all.equal("due", &expected, &expiry.is_some_and(|expiry| expiry <= question.now));
