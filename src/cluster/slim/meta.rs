@@ -222,10 +222,9 @@ impl Pairs {
 // === impl Owner ===
 
 impl Owner {
-    /// Of the owner references those that anything depends on: the first `CronJob`, which makes a
-    /// family, and the first that is a guard's evidence. There can be thousands.
+    /// Of the owner references those that anything depends on: the `CronJob` whose family it is, and the first that is a guard's evidence. There can be thousands.
     fn decisive(wire: &[OwnerReference<'_>], decoder: &mut Decoder) -> Vec<Self> {
-        let family = wire.iter().position(OwnerReference::is_cronjob);
+        let family = OwnerReference::family(wire);
         let foreign = decoder.keep.reads.foreign_owner(wire);
         let foreign = foreign.and_then(|foreign| wire.iter().position(|own| ptr::eq(own, foreign)));
         let mut positions = [family, foreign];
