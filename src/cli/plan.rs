@@ -11,6 +11,7 @@ use jiff::Timestamp;
 
 use super::connection::Connection;
 use super::judge::to_json;
+use super::live::lease;
 use super::live::listing::Scope;
 use super::live::policy::{InForce, Otherwise, in_force};
 use super::live::{Live, block_on};
@@ -21,6 +22,7 @@ use super::printer::Printer;
 use super::{Exit, Invalid, output};
 use crate::policy::Policy;
 use crate::policy::value::Seconds;
+use crate::sweeper::Reach;
 use crate::sweeper::plan::{self, Does, Options, Snapshot};
 
 /// Show what the sweeper would do to what is stored in a cluster
@@ -93,6 +95,8 @@ pub struct Plan {
 struct Read {
     policy: Policy,
     own_namespace: Option<String>,
+    /// Where the sweeper of the installation writes.
+    reach: Reach,
     snapshot: Snapshot,
     now: Timestamp,
     /// Whether the cluster itself was read.
@@ -136,16 +140,19 @@ impl Plan {
             output,
         } = self;
         let by_age = by_age(&policies, older_than, include_cronjobs)?;
-        let Read { policy, own_namespace, snapshot, now, live } = if inputs.filename.is_empty() {
-            let scope = Scope { namespace: namespace.as_deref(), selector: selector.as_deref() };
-            block_on(live(&connection, scope, &policies, by_age, now, printer))?
-        } else {
-            let namespace = namespace.unwrap_or_else(|| "default".to_owned());
-            dump(&inputs, &Context { policies, namespace, now }, by_age, printer)?
-        };
+        let Read { policy, own_namespace, reach, snapshot, now, live } =
+            if inputs.filename.is_empty() {
+                let scope =
+                    Scope { namespace: namespace.as_deref(), selector: selector.as_deref() };
+                block_on(live(&connection, scope, &policies, by_age, now, printer))?
+            } else {
+                let namespace = namespace.unwrap_or_else(|| "default".to_owned());
+                dump(&inputs, &Context { policies, namespace, now }, by_age, printer)?
+            };
         let options = Options {
             now,
             own_namespace: own_namespace.as_deref(),
+            reach: &reach,
             older_than,
             everything: all || !against.is_empty(),
             dump: !live,
@@ -163,7 +170,7 @@ impl Plan {
             Format::Wide => tables::plan(&planned, true),
             Format::Yaml => output::yaml(&planned)?,
         })?;
-        tell_sums(&planned, live, printer)?;
+        tell_sums(&planned, &reach, live, printer)?;
         Ok(if planned.is_empty() { Exit::Fine } else { Exit::Findings })
     }
 }
@@ -196,10 +203,11 @@ async fn live(
         Some(policy) => InForce { policy, own_namespace: None },
         None => in_force(&live, policies, scope.namespace, Otherwise::Fail, printer).await?,
     };
+    let reach = lease::reach(&live, own_namespace.as_deref()).await;
     let snapshot = cluster::read(&live, scope, printer).await?;
     // After reading, which is what tells the API server's clock.
     let now = now.unwrap_or_else(|| live.now());
-    Ok(Read { policy, own_namespace, snapshot, now, live: true })
+    Ok(Read { policy, own_namespace, reach, snapshot, now, live: true })
 }
 
 fn dump(
@@ -218,7 +226,8 @@ fn dump(
     };
     let snapshot = read(inputs, &context.namespace, printer)?;
     tell_foreign(&snapshot, printer)?;
-    Ok(Read { policy, own_namespace: None, snapshot, now: context.now(), live: false })
+    let reach = Reach::default();
+    Ok(Read { policy, own_namespace: None, reach, snapshot, now: context.now(), live: false })
 }
 
 /// Reads everything, or says all that is wrong.
@@ -256,7 +265,12 @@ fn tell_foreign(snapshot: &Snapshot, printer: &mut Printer) -> std::io::Result<(
 }
 
 /// What a person should know beside the plan.
-fn tell_sums(plan: &plan::Plan, live: bool, printer: &mut Printer) -> std::io::Result<()> {
+fn tell_sums(
+    plan: &plan::Plan,
+    reach: &Reach,
+    live: bool,
+    printer: &mut Printer,
+) -> std::io::Result<()> {
     let totals = &plan.totals;
     let left: u64 = totals.left.values().sum();
     if left > 0 {
@@ -265,9 +279,10 @@ fn tell_sums(plan: &plan::Plan, live: bool, printer: &mut Printer) -> std::io::R
         printer.talk(format!("note: nothing to do about {left} more: {}", reasons.join(", ")))?;
     }
     if totals.due_within_an_hour > u64::from(totals.brake_at_most) && plan.older_than.is_none() {
+        let place = if reach.is_everywhere() { String::new() } else { format!(" {reach}") };
         printer.talk(format!(
-            "note: {} finished Jobs are due within the hour, more than stored.brake.atMost ({}): a \
-             sweeper that meets this policy for the first time waits for `curfew approve`",
+            "note: {} finished Jobs are due within the hour{place}, more than stored.brake.atMost ({}): \
+             a sweeper that meets this policy for the first time waits for `curfew approve`",
             totals.due_within_an_hour, totals.brake_at_most
         ))?;
     }

@@ -18,8 +18,10 @@ use sha2::{Digest, Sha256};
 pub use self::difference::{Changed, Side, difference};
 pub use self::item::{Does, Family, Item};
 pub use self::snapshot::{BadObject, Snapshot};
+use super::brake;
 use super::change::{Change, Direction};
 use super::decide::{Action, Judgement, View, decide};
+use super::reach::Reach;
 use super::reason::Reason;
 use crate::policy::Source;
 use crate::policy::value::Seconds;
@@ -63,8 +65,9 @@ pub struct Totals {
     /// Objects that nothing is done about, by reason.
     pub left: BTreeMap<String, u64>,
     pub freed: Freed,
-    /// Finished Jobs that are due now or within the hour. Where that is more than `brakeAtMost`,
-    /// a sweeper under this policy waits for approval first. Counted as the brake counts.
+    /// Finished Jobs that are due now or within the hour, where the sweeper writes. Where that is more
+    /// than `brakeAtMost`, a sweeper under this policy waits for approval first: its brake counts with
+    /// the same function.
     pub due_within_an_hour: u64,
     pub brake_at_most: u32,
 }
@@ -93,6 +96,8 @@ pub struct Freed {
 pub struct Options<'a> {
     pub now: Timestamp,
     pub own_namespace: Option<&'a str>,
+    /// Where the sweeper writes: only there its brake counts.
+    pub reach: &'a Reach,
     /// A clean-up by age: only deletions, and of nothing younger.
     pub older_than: Option<Seconds>,
     /// Also list what nothing is done about.
@@ -153,8 +158,8 @@ impl Plan {
             let children = objects.children(stored);
             let view = objects.view(stored, &children, options);
             let judgement = decide(policy, &view);
-            totals.due_within_an_hour +=
-                judgement.risks.iter().filter(|risk| risk.due <= soon(options.now)).count() as u64;
+            let risks = judgement.risks.iter().map(|risk| (view.namespace, risk));
+            totals.due_within_an_hour += brake::due(options.now, options.reach, risks) as u64;
             let mut actions = listed(&judgement, &view, options);
             if !stored.planned {
                 // Its Jobs may be planned for.
@@ -351,10 +356,6 @@ fn is_finding(action: &Action) -> bool {
                 | Reason::Withheld(_)
         ),
     }
-}
-
-fn soon(now: Timestamp) -> Timestamp {
-    now.saturating_add(jiff::SignedDuration::from_hours(1)).unwrap_or(Timestamp::MAX)
 }
 
 const API_VERSION: &str = "curfew.dev/v1alpha1";

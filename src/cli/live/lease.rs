@@ -7,8 +7,8 @@ use serde_json::Value as Json;
 use super::{Live, Unread};
 use crate::cli::Invalid;
 use crate::leader::Replica;
-use crate::sweeper::Status;
 use crate::sweeper::brake::{Approval, Memory};
+use crate::sweeper::{Reach, Status};
 
 /// Which Lease, as the user said it.
 #[derive(Clone, Debug, Default, Eq, PartialEq, clap::Args)]
@@ -67,7 +67,7 @@ impl Which {
             return read(live, namespace, lease_name).await;
         }
         let by_name = ListParams::default().fields(&format!("metadata.name={lease_name}"));
-        let found = match live.all("/apis/coordination.k8s.io/v1/leases", &by_name).await {
+        let found = match live.all(ALL, &by_name).await {
             Ok(found) => found,
             Err(Unread::NotPermitted(_)) => Vec::new(),
             Err(error) => return Err(error.into()),
@@ -104,6 +104,18 @@ pub async fn read(live: &Live, namespace: &str, name: &str) -> Result<Lease, NoL
             place: format!(" in namespace {namespace}"),
         }),
         Err(error) => Err(error.into()),
+    }
+}
+
+/// Where the sweeper of the installation writes, as its Lease remembers: of the installation in a
+/// namespace, or of the only one that there is. Everywhere where nothing tells.
+pub async fn reach(live: &Live, namespace: Option<&str>) -> Reach {
+    let path = namespace.map_or_else(|| ALL.to_owned(), collection);
+    let found = live.all(&path, &ListParams::default()).await.unwrap_or_default();
+    let mut ours = found.into_iter().map(Lease::new).filter(Lease::is_ours);
+    match (ours.next(), ours.next()) {
+        (Some(lease), None) => lease.brake().within,
+        _ => Reach::default(),
     }
 }
 
@@ -168,3 +180,6 @@ impl Lease {
 fn collection(namespace: &str) -> String {
     format!("/apis/coordination.k8s.io/v1/namespaces/{namespace}/leases")
 }
+
+/// The Leases of all namespaces.
+const ALL: &str = "/apis/coordination.k8s.io/v1/leases";
