@@ -4,6 +4,7 @@
 //! the event, so that label names and bounds stand here and nowhere else. No label holds the name
 //! of an object: a family never forgets a label set.
 
+mod labels;
 pub mod process;
 pub mod scheduling;
 pub mod stored;
@@ -22,6 +23,7 @@ use prometheus_client::metrics::histogram::Histogram;
 use prometheus_client::metrics::info::Info;
 use prometheus_client::registry::{Metric, Registry};
 
+use self::labels::{KindLabels, ReasonLabels};
 use crate::admission::Report;
 use crate::guard::Decision;
 
@@ -64,16 +66,6 @@ struct RequestLabels {
 }
 
 #[derive(Clone, Debug, EncodeLabelSet, Eq, Hash, PartialEq)]
-struct KindLabels {
-    kind: &'static str,
-}
-
-#[derive(Clone, Debug, EncodeLabelSet, Eq, Hash, PartialEq)]
-struct ReasonLabels {
-    reason: &'static str,
-}
-
-#[derive(Clone, Debug, EncodeLabelSet, Eq, Hash, PartialEq)]
 struct ChangeLabels {
     setting: &'static str,
     reason: &'static str,
@@ -113,7 +105,7 @@ impl Metrics {
     pub fn new() -> Self {
         let mut all = Registry::default();
         // Named as every exporter names them: dashboards look for exactly these.
-        all.register_collector(Box::new(process::Process::new()));
+        all.register_collector(Box::new(process::Process));
         let registry = all.sub_registry_with_prefix("curfew");
 
         let requests = registered(

@@ -6,6 +6,7 @@ use std::ptr;
 use std::sync::Arc;
 
 use serde::de::IgnoredAny;
+use uuid::Uuid;
 
 use super::{Decoder, Key, Second, Symbol, keep};
 use crate::batch::object::{
@@ -76,7 +77,7 @@ pub struct Manager {
 /// A uid, in 16 bytes where it is a UUID in the form in which the API server writes them.
 #[derive(Clone, Eq, Hash, Ord, PartialEq, PartialOrd)]
 pub enum Uid {
-    Uuid([u8; 16]),
+    Uuid(Uuid),
     Other(Box<str>),
 }
 
@@ -326,43 +327,21 @@ fn owned(kind: Kind, wire: &ManagedFields<'_>) -> u8 {
 
 impl From<&str> for Uid {
     fn from(text: &str) -> Self {
-        uuid(text).map_or_else(|| Self::Other(text.into()), Self::Uuid)
+        match Uuid::try_parse(text) {
+            // Only what is written again in the same letters.
+            Ok(uuid) if uuid.hyphenated().encode_lower(&mut Uuid::encode_buffer()) == text => {
+                Self::Uuid(uuid)
+            }
+            _ => Self::Other(text.into()),
+        }
     }
-}
-
-/// Reads only what [`Uid`] writes again in the same letters.
-fn uuid(text: &str) -> Option<[u8; 16]> {
-    let bytes: &[u8; 36] = text.as_bytes().try_into().ok()?;
-    let mut digits = [0; 32];
-    let mut count = 0;
-    for (position, byte) in bytes.iter().enumerate() {
-        let digit = match byte {
-            b'-' if HYPHENS.contains(&position) => continue,
-            b'0'..=b'9' => byte - b'0',
-            b'a'..=b'f' => byte - b'a' + 10,
-            _ => return None,
-        };
-        *digits.get_mut(count)? = digit;
-        count += 1;
-    }
-    let mut uuid = [0; 16];
-    for (byte, pair) in uuid.iter_mut().zip(digits.chunks_exact(2)) {
-        *byte = pair[0] << 4 | pair[1];
-    }
-    (count == digits.len()).then_some(uuid)
 }
 
 impl fmt::Display for Uid {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
             Self::Other(text) => f.write_str(text),
-            Self::Uuid(bytes) => {
-                for (position, byte) in bytes.iter().enumerate() {
-                    let hyphen = if [4, 6, 8, 10].contains(&position) { "-" } else { "" };
-                    write!(f, "{hyphen}{byte:02x}")?;
-                }
-                Ok(())
-            }
+            Self::Uuid(uuid) => uuid.hyphenated().fmt(f),
         }
     }
 }
@@ -402,7 +381,6 @@ impl fmt::Debug for Version {
 const OWNS_TTL: u8 = 1;
 const OWNS_SUCCESSFUL: u8 = 2;
 const OWNS_FAILED: u8 = 4;
-const HYPHENS: [usize; 4] = [8, 13, 18, 23];
 
 #[cfg(test)]
 mod tests {
