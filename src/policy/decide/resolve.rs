@@ -132,11 +132,8 @@ impl<'p> Resolved<'p> {
 
     /// What a guard does, and who says so.
     pub fn of_guard(&self, kind: GuardKind) -> Option<Supplied<'p, Guard>> {
-        match kind {
-            GuardKind::OwnedByOther => self.owned_by_other,
-            GuardKind::DeployHooks => self.deploy_hooks,
-            GuardKind::GitOpsTracked => self.gitops_tracked,
-        }
+        let Supplied { value, by } = self.get(kind.setting())?;
+        Some(Supplied { value: value.guard()?, by })
     }
 }
 

@@ -3,7 +3,7 @@
 //! A cluster's policy may hold thousands of rules, nearly all of them for one namespace or one
 //! label. Each rule is filed once, under the most selective thing that it asks for; an object then
 //! looks up what it has and gets a short list of candidates, in the order of the rules. Whether a
-//! candidate really matches is for [`super::Match`] to say: the index may offer too many rules,
+//! candidate really matches is for [`super::rule::Match`] to say: the index may offer too many rules,
 //! and never too few.
 
 use std::collections::HashMap;

@@ -19,7 +19,7 @@ pub struct Exempt {
 /// What the guards go by, whatever each of them is set to (policy.md, point 4).
 #[derive(Debug)]
 pub struct Guards {
-    /// The lower bound of TTLs under [`Guard::Floor`].
+    /// The lower bound of TTLs under [`super::settings::Guard::Floor`].
     pub floor: Seconds,
     pub allow_owners: Vec<GroupKind>,
     /// The built-in marks and the policy's own.

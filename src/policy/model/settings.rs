@@ -88,6 +88,7 @@ settings!(define!);
 #[derive(Clone, Copy, Debug)]
 pub enum Stated<'s> {
     Count(u32),
+    Guard(Guard),
     Seconds(Seconds),
     Ttl(Ttl),
     Word(&'static str),
@@ -150,22 +151,27 @@ pub enum Action {
 
 impl Settings {
     /// The setting of one guard.
-    pub const fn guard(&self, kind: GuardKind) -> Option<Guard> {
-        match kind {
-            GuardKind::OwnedByOther => self.owned_by_other,
-            GuardKind::DeployHooks => self.deploy_hooks,
-            GuardKind::GitOpsTracked => self.gitops_tracked,
-        }
+    pub fn guard(&self, kind: GuardKind) -> Option<Guard> {
+        self.get(kind.setting())?.guard()
     }
 }
 
 // === impl Stated ===
 
 impl Stated<'_> {
+    /// What a guard does, where it is that.
+    pub(in crate::policy) const fn guard(self) -> Option<Guard> {
+        match self {
+            Self::Guard(guard) => Some(guard),
+            _ => None,
+        }
+    }
+
     /// As a revision has it.
     pub(in crate::policy) fn to_json(self) -> Json {
         match self {
             Self::Count(count) => json!(count),
+            Self::Guard(guard) => json!(guard.as_str()),
             Self::Seconds(seconds) | Self::Ttl(Ttl::Fixed(seconds)) => json!(seconds.get()),
             Self::Ttl(Ttl::Pair { on_success, on_failure }) => {
                 json!([on_success.map(Seconds::get), on_failure.map(Seconds::get)])
@@ -180,6 +186,7 @@ impl Stated<'_> {
     pub fn to_value(self) -> Value {
         match self {
             Self::Count(count) => Value::Number(count.into()),
+            Self::Guard(guard) => Value::Text(guard.as_str().to_owned()),
             Self::Seconds(seconds) => Value::Number(seconds.get()),
             Self::Ttl(ttl) => ttl.before_outcome().map(Seconds::get).into(),
             Self::Word(word) => Value::Text(word.to_owned()),
@@ -193,6 +200,7 @@ impl fmt::Display for Stated<'_> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
             Self::Count(count) => count.fmt(f),
+            Self::Guard(guard) => f.write_str(guard.as_str()),
             Self::Seconds(seconds) => seconds.fmt(f),
             Self::Ttl(ttl) => ttl.fmt(f),
             Self::Word(word) => f.write_str(word),
@@ -218,7 +226,7 @@ stated! {
     ZoneName: |zone| Self::Zone(zone);
     Mode: |mode| Self::Word(mode.as_str());
     Action: |action| Self::Word(action.as_str());
-    Guard: |guard| Self::Word(guard.as_str());
+    Guard: |guard| Self::Guard(*guard);
 }
 
 // === impl Mode ===
@@ -267,13 +275,18 @@ impl GuardKind {
     /// Every guard, in the order in which they are reported.
     pub const ALL: [Self; 3] = [Self::OwnedByOther, Self::DeployHooks, Self::GitOpsTracked];
 
-    /// The guard as the policy file names it.
-    pub const fn as_str(self) -> &'static str {
+    /// The name of its setting.
+    pub const fn setting(self) -> &'static str {
         match self {
-            Self::OwnedByOther => "ownedByOther",
-            Self::DeployHooks => "deployHooks",
-            Self::GitOpsTracked => "gitOpsTracked",
+            Self::OwnedByOther => "guards.ownedByOther",
+            Self::DeployHooks => "guards.deployHooks",
+            Self::GitOpsTracked => "guards.gitOpsTracked",
         }
+    }
+
+    /// The guard as the policy file names it.
+    pub fn as_str(self) -> &'static str {
+        self.setting().trim_start_matches("guards.")
     }
 }
 
@@ -354,7 +367,7 @@ mod tests {
 
     #[test]
     fn every_setting_of_an_object_and_every_guard_is_in_the_list() {
-        let guards = GuardKind::ALL.map(|kind| format!("guards.{}", kind.as_str()));
+        let guards = GuardKind::ALL.map(|kind| kind.setting().to_owned());
         let settings = Setting::ALL.map(|setting| setting.as_str().to_owned());
         for name in guards.iter().chain(&settings) {
             assert!(Settings::NAMES.contains(&&**name), "{name} is not in the list of settings");
