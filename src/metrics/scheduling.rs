@@ -9,7 +9,7 @@ use prometheus_client::metrics::gauge::Gauge;
 use prometheus_client::metrics::histogram::Histogram;
 use prometheus_client::registry::Registry;
 
-use super::registered;
+use super::registry::registered;
 
 /// Families about `CronJob`s; told by the leader.
 #[derive(Debug)]

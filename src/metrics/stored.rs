@@ -10,7 +10,7 @@ use prometheus_client::metrics::gauge::Gauge;
 use prometheus_client::metrics::histogram::Histogram;
 use prometheus_client::registry::Registry;
 
-use super::registered;
+use super::registry::registered;
 use crate::sweeper::brake::{Share, Waiting};
 
 /// Families about stored objects.
