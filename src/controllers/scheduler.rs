@@ -6,8 +6,8 @@
 //! never two over the same one. What was started and is not written down yet is remembered
 //! (`memory`), so that the writing can wait until nothing is due.
 //!
-//! In every mode but `Off`, all `CronJob`s are looked at now and then (`round`), for metrics and for
-//! the status on the Lease (`report`).
+//! In every mode but `Off`, all `CronJob`s are looked at now and then (`look_around`), for metrics
+//! and for the status on the Lease (`report`).
 
 mod duty;
 mod errand;
