@@ -13,9 +13,11 @@ pub mod completion;
 pub mod connection;
 pub mod cronjobs;
 pub mod diff;
+mod exit;
 pub mod explain;
 pub mod export;
 pub mod hold;
+mod invalid;
 pub mod judge;
 mod kubectl;
 pub mod live;
@@ -45,8 +47,10 @@ use clap::{CommandFactory as _, FromArgMatches as _, Parser, Subcommand};
 
 use self::kubectl::Guise;
 use self::live::OutOfReach;
-use self::manifests::BadManifests;
 use self::printer::Printer;
+
+pub use self::exit::Exit;
+pub use self::invalid::Invalid;
 
 /// Gives every Kubernetes Job a TTL, by policy
 #[derive(Debug, Parser)]
@@ -83,33 +87,6 @@ enum Command {
     Version(version::Version),
 }
 
-/// How a command ended, as scripts see it.
-#[derive(Clone, Copy, Debug, Eq, PartialEq)]
-#[repr(u8)]
-pub enum Exit {
-    /// Nothing to complain about.
-    Fine = 0,
-    /// It worked, and there is something to look at: differences, failed tests, objects due.
-    Findings = 1,
-    /// The arguments, a policy or other input cannot be used.
-    Usage = 2,
-    /// The cluster is out of reach, forbids it, or could be read in part only.
-    Cluster = 3,
-    /// Ours to mend.
-    Internal = 4,
-}
-
-/// What the user gave us cannot be used.
-#[derive(Debug, thiserror::Error)]
-pub enum Invalid {
-    /// Findings in a policy, already laid out for people.
-    #[error("{}", .0.trim_end())]
-    Policy(String),
-    /// One line each.
-    #[error("{}", .0.join("\n"))]
-    Problems(Vec<String>),
-}
-
 // === impl Cli ===
 
 impl Cli {
@@ -117,7 +94,8 @@ impl Cli {
     pub fn main() -> ExitCode {
         let arguments: Vec<OsString> = std::env::args_os().collect();
         if Guise::of(arguments.first()) == Guise::Completion {
-            let told = kubectl::completions(arguments.get(1..).unwrap_or_default());
+            let told =
+                kubectl::completions(Self::command(), arguments.get(1..).unwrap_or_default());
             // Whoever pressed the tab key has no use for an error.
             let _ = Printer::new(true).data(told);
             return Exit::Fine.into();
@@ -148,7 +126,7 @@ impl Cli {
             Command::Approve(command) => command.run(&mut printer),
             Command::Certs(command) => command.run(&mut printer),
             Command::Check(command) => command.run(&mut printer),
-            Command::Completion(command) => command.run(&mut printer),
+            Command::Completion(command) => command.run(Self::command(), &mut printer),
             Command::Cronjobs(command) => command.run(&mut printer),
             Command::Diff(command) => command.run(&mut printer),
             Command::Explain(command) => command.run(&mut printer),
@@ -165,29 +143,6 @@ impl Cli {
             Command::Version(command) => command.run(&mut printer),
         };
         result.unwrap_or_else(|error| failed(&error, &mut printer))
-    }
-}
-
-// === impl Exit ===
-
-impl From<Exit> for ExitCode {
-    fn from(exit: Exit) -> Self {
-        Self::from(exit as u8)
-    }
-}
-
-// === impl Invalid ===
-
-impl Invalid {
-    /// A single complaint.
-    pub fn new(problem: impl Into<String>) -> Self {
-        Self::Problems(vec![problem.into()])
-    }
-}
-
-impl From<BadManifests> for Invalid {
-    fn from(BadManifests(problems): BadManifests) -> Self {
-        Self::Problems(problems)
     }
 }
 

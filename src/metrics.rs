@@ -6,6 +6,7 @@
 
 mod labels;
 pub mod process;
+mod registry;
 pub mod scheduling;
 pub mod stored;
 
@@ -21,9 +22,10 @@ use prometheus_client::metrics::family::Family;
 use prometheus_client::metrics::gauge::Gauge;
 use prometheus_client::metrics::histogram::Histogram;
 use prometheus_client::metrics::info::Info;
-use prometheus_client::registry::{Metric, Registry};
+use prometheus_client::registry::Registry;
 
 use self::labels::{KindLabels, ReasonLabels};
+use self::registry::registered;
 use crate::admission::Report;
 use crate::guard::Decision;
 
@@ -278,12 +280,6 @@ impl Default for Metrics {
     fn default() -> Self {
         Self::new()
     }
-}
-
-/// Puts a metric into a registry, and gives the other end of it.
-fn registered<M: Metric + Clone>(registry: &mut Registry, name: &str, help: &str, metric: M) -> M {
-    registry.register(name, help, metric.clone());
-    metric
 }
 
 fn histogram() -> Histogram {

@@ -1,10 +1,9 @@
 //! `curfew completion`: a script that makes a shell complete our commands and flags.
 
-use clap::CommandFactory as _;
 use clap_complete::Shell;
 
+use super::Exit;
 use super::printer::Printer;
-use super::{Cli, Exit};
 
 /// Print a completion script for a shell
 #[derive(Debug, clap::Args)]
@@ -16,14 +15,18 @@ pub struct Completion {
 // === impl Completion ===
 
 impl Completion {
-    /// Prints the script.
+    /// Prints the script for `command`, which is all of ours.
     ///
     /// # Errors
     /// Where stdout cannot be written to.
-    pub fn run(self, printer: &mut Printer) -> Result<Exit, anyhow::Error> {
+    pub fn run(
+        self,
+        mut command: clap::Command,
+        printer: &mut Printer,
+    ) -> Result<Exit, anyhow::Error> {
         let Self { shell } = self;
         let mut script = Vec::new();
-        clap_complete::generate(shell, &mut Cli::command(), "curfew", &mut script);
+        clap_complete::generate(shell, &mut command, "curfew", &mut script);
         printer.data(String::from_utf8(script)?)?;
         Ok(Exit::Fine)
     }

@@ -9,10 +9,7 @@ use std::ffi::{OsStr, OsString};
 use std::fmt::Write as _;
 use std::path::Path;
 
-use clap::CommandFactory as _;
 use clap_complete::engine::complete;
-
-use super::Cli;
 
 /// What we are run as.
 #[derive(Clone, Copy, Debug, Eq, PartialEq)]
@@ -39,7 +36,8 @@ impl Guise {
 }
 
 /// What may be typed for the last of these words, a line each, as kubectl reads it.
-pub(super) fn completions(words: &[OsString]) -> String {
+/// `command` is all of ours.
+pub(super) fn completions(mut command: clap::Command, words: &[OsString]) -> String {
     // The engine wants the name of the program in front, and something to complete.
     let mut line = vec![OsString::from("curfew")];
     line.extend_from_slice(words);
@@ -49,7 +47,7 @@ pub(super) fn completions(words: &[OsString]) -> String {
     let last = line.len() - 1;
     let typed = line[last].clone();
     let directory = std::env::current_dir().ok();
-    let found = complete(&mut Cli::command(), line, last, directory.as_deref());
+    let found = complete(&mut command, line, last, directory.as_deref());
     let mut text = String::new();
     for candidate in found.unwrap_or_default() {
         let value = candidate.get_value().to_string_lossy();
@@ -71,9 +69,11 @@ pub(super) fn completions(words: &[OsString]) -> String {
 mod tests {
     use std::ffi::OsString;
 
+    use clap::CommandFactory as _;
     use rstest::rstest;
 
     use super::{Guise, completions};
+    use crate::cli::Cli;
 
     #[rstest]
     #[case::own("/usr/bin/curfew", Guise::Own)]
@@ -94,7 +94,7 @@ mod tests {
     #[case::nothing_is_known(&["nonsense", "x"], &[":0"])]
     fn what_may_be_typed(#[case] words: &[&str], #[case] expected: &[&str]) {
         let words: Vec<OsString> = words.iter().map(Into::into).collect();
-        let told = completions(&words);
+        let told = completions(Cli::command(), &words);
         for line in expected {
             assert!(told.lines().any(|own| own.starts_with(line)), "{line:?} in {told}");
         }

@@ -20,7 +20,7 @@ use serde_json::Value as Json;
 use super::connection::Connection;
 use crate::cluster::connect::{Cluster, Habit};
 use crate::cluster::listing::{Listing, MOST};
-use crate::cluster::write::MANAGER;
+use crate::cluster::slim::MANAGER;
 use crate::telemetry::chain;
 
 /// A cluster that is asked.

@@ -438,6 +438,12 @@ impl fmt::Display for BadManifests {
     }
 }
 
+impl From<BadManifests> for Invalid {
+    fn from(BadManifests(problems): BadManifests) -> Self {
+        Self::Problems(problems)
+    }
+}
+
 /// Reads the documents of one text.
 ///
 /// # Errors

@@ -101,7 +101,7 @@ impl Next {
         };
         let count = usize::from(count);
         let answers: Vec<Coming> =
-            subjects.iter().map(|subject| subject.coming(&assumed, now, count)).collect();
+            subjects.iter().map(|subject| Coming::of(subject, &assumed, now, count)).collect();
         printer.data(match (format, &answers[..]) {
             (Format::Json, [one]) => output::json(one)?,
             (Format::Json, all) => output::json(&all)?,

@@ -327,7 +327,3 @@ fn differences(
     printer.talk(format!("note: the policies differ about {} objects", changed.len()))?;
     Ok(if changed.is_empty() { Exit::Fine } else { Exit::Findings })
 }
-
-fn time(time: Option<Timestamp>) -> String {
-    time.map(|time| time.to_string()).unwrap_or_default()
-}

@@ -6,6 +6,7 @@
 mod cluster;
 mod descriptors;
 mod greeting;
+mod plan;
 mod reloading;
 mod run;
 
@@ -16,21 +17,19 @@ use std::time::Duration;
 
 use anyhow::Context;
 use jiff::{SignedDuration, Timestamp};
-use rustls::RootCertStore;
 
 use super::policies::Policies;
 use super::printer::Printer;
-use super::{Exit, Invalid, report};
+use super::{Exit, Invalid};
+use crate::pki::PairError;
 use crate::pki::laptop::{self, Laptop};
-use crate::pki::{Pair, PairError};
-use crate::policy::Loaded;
-use crate::reload::certificate::{Bundle, PairFiles, watch_authorities, watch_pair};
-use crate::reload::{Refusal, Started};
+use crate::reload::Refusal;
+use crate::reload::certificate::{watch_authorities, watch_pair};
 use crate::server::tls::TlsVersion;
 use crate::telemetry::{LogFormat, LogLevel};
 use crate::{clock, telemetry};
 
-use self::reloading::{PolicyFiles, PolicyRefusal};
+use self::plan::{PairPlan, Plan, PolicyPlan};
 
 /// Run the webhook, and on a cluster the sweeper and the scheduler
 ///
@@ -119,38 +118,6 @@ enum MinVersion {
     #[default]
     #[value(name = "1.3")]
     Tls13,
-}
-
-/// What is to run: read, checked, and ready to begin.
-struct Plan {
-    listen: SocketAddr,
-    admin_listen: SocketAddr,
-    policy: PolicyPlan,
-    pair: PairPlan,
-    oldest: TlsVersion,
-    authorities: Option<Started<Bundle, RootCertStore, PairError>>,
-    /// The self-signed pair, where nobody gave one.
-    laptop: Option<Laptop>,
-    cluster: cluster::ClusterArgs,
-    own_namespace: Option<String>,
-    drain_delay: Duration,
-    log_format: LogFormat,
-}
-
-/// Where the pair comes from.
-enum PairPlan {
-    Files(Started<PairFiles, Pair, PairError>),
-    /// The names of a Secret and of the Service.
-    Secret {
-        secret: String,
-        service: String,
-    },
-}
-
-enum PolicyPlan {
-    /// Cannot change.
-    Bundled(Loaded),
-    Files(Started<PolicyFiles, Loaded, PolicyRefusal>),
 }
 
 // === impl Serve ===
@@ -247,46 +214,6 @@ fn pair_of_files(
     let place = certificate.display().to_string();
     let pair = watch_pair(certificate, key, now).map_err(|refusal| invalid(&refusal, &place))?;
     Ok((laptop, PairPlan::Files(pair)))
-}
-
-// === impl PolicyPlan ===
-
-impl PolicyPlan {
-    fn load(
-        policies: Policies,
-        has_cluster: bool,
-        now: Timestamp,
-        printer: &Printer,
-    ) -> Result<Self, Invalid> {
-        let Policies { policy: paths } = policies;
-        let color = printer.colors_talk();
-        if paths.is_empty() {
-            let sources = crate::reload::policy::bundled();
-            return reloading::load(&sources, has_cluster)
-                .map(Self::Bundled)
-                .map_err(|refusal| refusal.explain(color));
-        }
-        reloading::watch_policy(paths, has_cluster, now).map(Self::Files).map_err(|refusal| {
-            match refusal {
-                Refusal::Content(refusal) => refusal.explain(color),
-                Refusal::Read(error) => Invalid::new(error.to_string()),
-            }
-        })
-    }
-}
-
-// === impl PolicyRefusal ===
-
-impl PolicyRefusal {
-    /// As a person at a terminal wants to see it.
-    fn explain(self, color: bool) -> Invalid {
-        match self {
-            Self::Errors { found, sources } => {
-                Invalid::Policy(report::diagnostics(&found, &sources, color))
-            }
-            Self::NeedsCluster => Invalid::new(self.to_string()),
-        }
-    }
 }
 
 // === impl MinVersion ===

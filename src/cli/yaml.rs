@@ -8,19 +8,14 @@
 //! (`on`, `0644`, `12:30`), and escapes what some readers take for a line end. Keys stay in the
 //! author's order; comments and anchors are lost.
 
+mod bad_text;
 pub mod read;
 mod scalar;
 
 use serde_yaml::{Mapping, Value};
 
-/// What is wrong with a YAML or JSON text, and where; lines and columns count from 1.
-#[derive(Clone, Debug, Eq, PartialEq, thiserror::Error)]
-#[error("{message}")]
-pub struct BadText {
-    pub line: usize,
-    pub column: usize,
-    pub message: String,
-}
+pub use self::bad_text::BadText;
+pub(super) use self::bad_text::newlines;
 
 /// Reads one YAML document into a tree that JSON can hold: keys are strings, numbers are finite,
 /// anchors and `<<` are resolved, and there are no tags.
@@ -69,11 +64,6 @@ fn begins_with_a_tab(text: &str) -> bool {
         below = is_header || (below && content.is_empty());
     }
     false
-}
-
-/// The number of line ends in a text.
-pub(super) fn newlines(text: &str) -> usize {
-    text.bytes().filter(|byte| *byte == b'\n').count()
 }
 
 #[cfg(test)]

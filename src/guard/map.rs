@@ -3,7 +3,7 @@
 use serde::Deserialize;
 use serde::de::IgnoredAny;
 
-use super::refusal::Problem;
+use super::problem::Problem;
 use crate::batch::Map;
 use crate::policy::is_policy;
 use crate::policy::{Source, code};

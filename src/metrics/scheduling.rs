@@ -10,7 +10,7 @@ use prometheus_client::metrics::histogram::Histogram;
 use prometheus_client::registry::Registry;
 
 use super::labels::{ReasonLabels, StateLabels};
-use super::registered;
+use super::registry::registered;
 
 /// Families about `CronJob`s; told by the leader.
 #[derive(Debug)]

@@ -11,7 +11,7 @@ use prometheus_client::metrics::histogram::Histogram;
 use prometheus_client::registry::Registry;
 
 use super::labels::{KindLabels, StateLabels};
-use super::registered;
+use super::registry::registered;
 use crate::sweeper::brake::{Share, Waiting};
 
 /// Families about stored objects.

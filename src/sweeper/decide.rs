@@ -150,15 +150,6 @@ pub(super) fn stored(decision: &Decision<'_>) -> Stored {
     }
 }
 
-/// Whether nothing lives shorter for it: `None` is for ever.
-pub(super) fn lives_longer(target: Option<i64>, present: Option<i64>) -> bool {
-    match (target, present) {
-        (_, None) => false,
-        (None, Some(_)) => true,
-        (Some(target), Some(present)) => target > present,
-    }
-}
-
 // === impl View ===
 
 impl<'a> View<'a> {

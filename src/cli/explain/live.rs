@@ -2,11 +2,11 @@
 //! what else may end it.
 
 use jiff::Timestamp;
-use serde::Serialize;
 use serde_json::Value as Json;
 
-use super::Explanation;
 use super::deadlines::Deadline;
+use super::explanation::Explanation;
+use super::sweeps::Sweeps;
 use crate::batch::{Finish, Kind, Object};
 use crate::cli::Invalid;
 use crate::cli::judge::{Judgeable, Question, World};
@@ -20,28 +20,6 @@ use crate::cli::printer::Printer;
 use crate::policy::decide::Operation;
 use crate::sweeper::brake::Memory;
 use crate::sweeper::{Judgement, PlanId, View, decide};
-
-/// What the sweeper does about a stored object.
-#[derive(Debug, Serialize)]
-#[serde(rename_all = "camelCase")]
-pub(super) struct Sweeps {
-    /// What the policy lets it do here.
-    pub(super) stored: &'static str,
-    pub(super) does: Vec<Step>,
-    /// What to approve before it does that.
-    #[serde(skip_serializing_if = "Option::is_none")]
-    pub(super) held: Option<PlanId>,
-}
-
-/// One action.
-#[derive(Debug, Serialize)]
-pub(super) struct Step {
-    pub(super) action: &'static str,
-    pub(super) why: String,
-    /// When to look again.
-    #[serde(skip_serializing_if = "Option::is_none")]
-    pub(super) at: Option<Timestamp>,
-}
 
 /// Explains one object.
 ///
@@ -97,26 +75,6 @@ pub(super) async fn explain(
 pub(super) async fn brake(live: &Live, in_force: &InForce, lease_name: String) -> Memory {
     let which = Which { namespace: in_force.own_namespace.clone(), lease_name };
     which.find(live).await.map(|lease| lease.brake()).unwrap_or_default()
-}
-
-// === impl Sweeps ===
-
-impl Sweeps {
-    fn new(judgement: &Judgement<'_>, held: Option<PlanId>) -> Self {
-        let step = |action: &crate::sweeper::Action| Step {
-            action: action.as_str(),
-            why: action.reason().to_string(),
-            at: match action {
-                crate::sweeper::Action::Wait { until, .. } => Some(*until),
-                _ => None,
-            },
-        };
-        Self {
-            stored: judgement.stored.as_str(),
-            does: judgement.actions.iter().map(step).collect(),
-            held,
-        }
-    }
 }
 
 /// The object first, then what it is judged by.

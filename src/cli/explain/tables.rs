@@ -2,8 +2,8 @@
 
 use std::fmt::Write as _;
 
-use super::Explanation;
-use super::live::{Step, Sweeps};
+use super::explanation::Explanation;
+use super::sweeps::{Step, Sweeps};
 use crate::cli::output::Table;
 use crate::policy::record::AUTHOR;
 use crate::policy::setting::Value;

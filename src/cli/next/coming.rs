@@ -10,13 +10,13 @@ use jiff::tz::{Offset, TimeZone};
 use jiff::{SignedDuration, Timestamp, Zoned};
 use serde::{Serialize, Serializer};
 
+use super::notes::{self, Note};
 use super::subject::Subject;
 use crate::batch::name::is_subdomain;
 use crate::batch::schedule::Schedule;
 use crate::batch::schedule::daylight::{self, Disturbance, Kind};
 use crate::batch::zone::Zone;
-use crate::cli::clocks::ZoneFrom;
-use crate::cli::next::notes;
+use crate::cli::clocks::{self, Assumption, ZoneFrom};
 use crate::scheduler::view::read;
 use crate::scheduler::{Concurrency, CronJob, Timetable, observe};
 
@@ -78,24 +78,22 @@ pub(super) struct Skipped {
     pub(super) note: String,
 }
 
-/// Something to know about a schedule.
-#[derive(Debug, Serialize)]
-pub(super) struct Note {
-    /// Stable, for scripts: a word, or the code of a lint.
-    pub(super) code: &'static str,
-    pub(super) message: String,
-}
-
 // === impl Coming ===
 
 impl Coming {
-    pub(super) fn new(
+    /// What starts of a subject come next.
+    pub(super) fn of(
         subject: &Subject,
-        zone: &Zone,
-        from: ZoneFrom,
+        assumed: &Assumption,
         now: Timestamp,
         count: usize,
     ) -> Self {
+        let Subject { schedule, text, time_zone, .. } = subject;
+        let (zone, from) = clocks::followed(schedule, text, time_zone.as_ref(), assumed);
+        Self::new(subject, &zone, from, now, count)
+    }
+
+    fn new(subject: &Subject, zone: &Zone, from: ZoneFrom, now: Timestamp, count: usize) -> Self {
         // The API knows whole seconds, and so does the search.
         let now = Timestamp::from_second(now.as_second()).unwrap_or(now);
         let mut times = times(subject, zone, now, count);

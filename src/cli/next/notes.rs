@@ -2,8 +2,8 @@
 //! what is odd.
 
 use jiff::Timestamp;
+use serde::Serialize;
 
-use super::coming::Note;
 use super::subject::Subject;
 use crate::batch::schedule::Schedule;
 use crate::batch::zone::Zone;
@@ -14,6 +14,14 @@ use crate::policy::code;
 use crate::policy::lint::{self, Lint};
 use crate::policy::setting::Setting;
 use crate::policy::value::Seconds;
+
+/// Something to know about a schedule.
+#[derive(Debug, Serialize)]
+pub(super) struct Note {
+    /// Stable, for scripts: a word, or the code of a lint.
+    pub(super) code: &'static str,
+    pub(super) message: String,
+}
 
 /// The code of what says that nothing ever starts.
 pub(super) const NEVER: &str = "never";

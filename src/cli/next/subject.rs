@@ -6,11 +6,9 @@
 use jiff::Timestamp;
 use serde_json::Value as Json;
 
-use super::coming::Coming;
 use crate::batch::schedule::Schedule;
 use crate::batch::zone::Zone;
 use crate::batch::{Kind, Object};
-use crate::cli::clocks::{self, Assumption};
 use crate::cli::schedules;
 
 /// A schedule and what bears on it.
@@ -85,13 +83,6 @@ impl Subject {
     pub(super) fn is_in(&self, namespace: &str) -> bool {
         let object = self.object.as_deref().unwrap_or_default();
         object.split('/').nth(1) == Some(namespace)
-    }
-
-    /// What starts come next.
-    pub(super) fn coming(&self, assumed: &Assumption, now: Timestamp, count: usize) -> Coming {
-        let Self { schedule, text, time_zone, .. } = self;
-        let (zone, from) = clocks::followed(schedule, text, time_zone.as_ref(), assumed);
-        Coming::new(self, &zone, from, now, count)
     }
 
     fn read(object: &str, json: Json, stored: bool) -> Result<Self, String> {

@@ -2,8 +2,8 @@
 
 use std::fmt::Write as _;
 
-use super::coming::{Coming, Note, Skipped, Start};
-use super::notes::span;
+use super::coming::{Coming, Skipped, Start};
+use super::notes::{Note, span};
 use crate::cli::clocks::ZoneFrom;
 use crate::cli::output::Table;
 

@@ -2,8 +2,9 @@
 
 use std::collections::BTreeMap;
 
+use jiff::Timestamp;
+
 use super::super::output::{Table, short};
-use super::time;
 use crate::policy::value::Seconds;
 use crate::sweeper::plan::{Changed, Does, Item, Plan, Side, Tally};
 
@@ -138,4 +139,8 @@ fn bytes(count: u64) -> String {
     } else {
         format!("{whole}.{} {}", rest * 10 / 1024, units[unit])
     }
+}
+
+fn time(time: Option<Timestamp>) -> String {
+    time.map(|time| time.to_string()).unwrap_or_default()
 }

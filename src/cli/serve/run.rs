@@ -11,7 +11,8 @@ use tokio_util::sync::CancellationToken;
 
 use super::cluster::{Keeping, Running};
 use super::greeting::Greeting;
-use super::{PairPlan, Plan, PolicyPlan, reloading};
+use super::plan::{PairPlan, Plan, PolicyPlan};
+use super::reloading;
 use crate::admission::Site;
 use crate::cli::printer::Printer;
 use crate::cli::{Exit, Invalid};

@@ -6,8 +6,8 @@ use jiff::Timestamp;
 
 use super::attention::Attention;
 use super::replicas::Present;
+use super::report::{Held, Leader, Part, Report};
 use super::webhook::{Authority, Webhook};
-use super::{Held, Leader, Part, Report};
 use crate::cli::output::{Table, short};
 use crate::scheduler::Takeover;
 use crate::scheduler::status::Status as Scheduled;

@@ -16,7 +16,7 @@ use serde::de::{DeserializeSeed, Deserializer, Error as _, MapAccess, SeqAccess,
 use serde_yaml::mapping::Entry;
 use serde_yaml::{Mapping, Value};
 
-use super::BadText;
+use super::bad_text::{BadText, newlines};
 use super::scalar::{self, Scalar, TAGS};
 
 /// A document.
@@ -540,7 +540,7 @@ fn is_half(escape: &str) -> bool {
 fn at_offset(text: &str, at: usize, message: String) -> BadText {
     let start = text[..at].rfind('\n').map_or(0, |end| end + 1);
     let column = 1 + text[start..at].chars().count();
-    BadText { line: 1 + super::newlines(&text[..at]), column, message }
+    BadText { line: 1 + newlines(&text[..at]), column, message }
 }
 
 fn bad(at: Marker, message: impl fmt::Display) -> BadText {

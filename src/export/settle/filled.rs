@@ -6,7 +6,8 @@ use crate::policy::settings::Settings;
 
 use super::super::cel;
 use super::super::sheet::Sheet;
-use super::{Changes, Mention, entry, supply};
+use super::changes::{Changes, entry};
+use super::supply::{Mention, supply};
 
 /// A field of this kind; all but the name are expressions.
 struct Field {

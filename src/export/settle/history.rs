@@ -10,7 +10,8 @@ use crate::policy::{Rule, Setting};
 use super::super::cel;
 use super::super::sheet::Sheet;
 use super::super::tables::Table;
-use super::{Changes, Mention, entry, is_last_applied, number, supply};
+use super::changes::{Changes, entry, is_last_applied, number};
+use super::supply::{Mention, supply};
 
 /// One of the two limits.
 struct Limit {

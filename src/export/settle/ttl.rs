@@ -9,7 +9,8 @@ use crate::policy::value::Seconds;
 use super::super::cel;
 use super::super::sheet::Sheet;
 use super::super::tables::Table;
-use super::{Changes, Mention, entry, is_last_applied, number, supply};
+use super::changes::{Changes, entry, is_last_applied, number};
+use super::supply::{Mention, supply};
 
 pub(super) fn define(policy: &Policy, sheet: &mut Sheet, changes: &mut Changes) {
     supply(policy, sheet, "ttl", |settings| {

@@ -16,7 +16,7 @@ use crate::cli::schedules;
 
 fn coming(subject: &Subject, zone: &str, now: &str, count: usize) -> Coming {
     let zone = schedules::zone(zone).unwrap();
-    subject.coming(&Assumption::Flag(zone), now.parse().unwrap(), count)
+    Coming::of(subject, &Assumption::Flag(zone), now.parse().unwrap(), count)
 }
 
 /// The rows of the table without what every row has.
