@@ -1,43 +1,11 @@
 //! The command line: what a user typed, which command that is, and what becomes of its result.
 //!
-//! [`Cli::run`] is the entry point. Each command has a file with its arguments and a `run` that
+//! [`Cli::run`] is the entry point. Each command has a file in [`commands`] with its arguments and a `run` that
 //! answers with an [`Exit`]; whatever fails is turned into an exit code in one place, here. Only
-//! [`printer::Printer`] prints.
+//! [`Printer`] prints.
 
-pub mod advice;
-pub mod approve;
-pub mod certs;
-pub mod check;
-pub mod clocks;
-pub mod completion;
-pub mod connection;
-pub mod cronjobs;
-pub mod diff;
-mod exit;
-pub mod explain;
-pub mod export;
-pub mod hold;
-mod invalid;
-pub mod judge;
-mod kubectl;
-pub mod live;
-pub mod manifests;
-pub mod mutate;
-pub mod next;
-pub mod output;
-pub mod plan;
-pub mod policies;
-pub mod printer;
-pub mod report;
-pub mod schedules;
-pub mod schema;
-pub mod serve;
-pub mod shares;
-pub mod status;
-pub mod sweep;
-pub mod test;
-pub mod version;
-pub mod yaml;
+pub mod commands;
+pub mod shared;
 
 use std::ffi::OsString;
 use std::io;
@@ -45,12 +13,15 @@ use std::process::ExitCode;
 
 use clap::{CommandFactory as _, FromArgMatches as _, Parser, Subcommand};
 
-use self::kubectl::Guise;
-use self::live::OutOfReach;
-use self::printer::Printer;
-
-pub use self::exit::Exit;
-pub use self::invalid::Invalid;
+use self::commands::{
+    approve, certs, check, completion, cronjobs, diff, explain, export, hold, mutate, next, plan,
+    policy_test, schema, serve, status, sweep, version,
+};
+use self::shared::exit::Exit;
+use self::shared::invalid::Invalid;
+use self::shared::kubectl::{self, Guise};
+use self::shared::live::OutOfReach;
+use self::shared::printer::Printer;
 
 /// Gives every Kubernetes Job a TTL, by policy
 #[derive(Debug, Parser)]
@@ -79,7 +50,7 @@ enum Command {
     Next(next::Next),
     Cronjobs(cronjobs::Cronjobs),
     Status(status::Status),
-    Test(test::Test),
+    Test(policy_test::Test),
     Export(export::Export),
     Schema(schema::Schema),
     Certs(certs::Certs),

@@ -166,7 +166,7 @@ fn a_plan_survives_json_and_yaml_and_no_edit() {
     let yaml: Plan = serde_yaml::from_str(&serde_yaml::to_string(&plan).unwrap()).unwrap();
     assert_eq!((yaml.check(), &yaml), (Ok(()), &plan));
     // And as the command prints it.
-    let printed = curfew::cli::output::yaml(&plan).unwrap();
+    let printed = curfew::cli::shared::output::yaml(&plan).unwrap();
     let read: Plan = serde_yaml::from_str(&printed).unwrap();
     assert_eq!((read.check(), &read), (Ok(()), &plan));
 

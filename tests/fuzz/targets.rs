@@ -9,7 +9,7 @@ use curfew::batch::schedule::Schedule;
 use curfew::batch::text::cut;
 use curfew::batch::zone::{self, Zone};
 use curfew::batch::{Finish, Kind, Object};
-use curfew::cli::{manifests, report, yaml};
+use curfew::cli::shared::{manifests, report, yaml};
 use curfew::cluster::slim::{self, Decoder, Keep, Slim};
 use curfew::leader::Replica;
 use curfew::policy::decide::LONGEST_EVIDENCE;

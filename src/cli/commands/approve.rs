@@ -5,11 +5,11 @@
 
 use std::time::Duration;
 
-use super::connection::Connection;
-use super::live::lease::{self, Lease, NoLease, Which};
-use super::live::{Live, block_on};
-use super::printer::Printer;
-use super::{Exit, Invalid};
+use crate::cli::shared::connection::Connection;
+use crate::cli::shared::live::lease::{self, Lease, NoLease, Which};
+use crate::cli::shared::live::{Live, block_on};
+use crate::cli::shared::printer::Printer;
+use crate::cli::shared::{exit::Exit, invalid::Invalid};
 use crate::clock;
 use crate::sweeper::brake::Approval;
 use crate::sweeper::{PlanId, Status};
@@ -44,7 +44,7 @@ impl Approve {
     /// Asks the leader, and waits for its answer.
     ///
     /// # Errors
-    /// [`Invalid`] where nothing of this id is held; [`super::live::OutOfReach`].
+    /// [`Invalid`] where nothing of this id is held; [`crate::cli::shared::live::OutOfReach`].
     pub fn run(self, printer: &mut Printer) -> Result<Exit, anyhow::Error> {
         let Self { plan, connection, which, wait } = self;
         block_on(async {

@@ -6,10 +6,10 @@ use anyhow::Context as _;
 use jiff::Timestamp;
 use serde::Serialize;
 
-use super::manifests::unreadable;
-use super::output::{Format, Table};
-use super::printer::Printer;
-use super::{Exit, Invalid, output};
+use crate::cli::shared::manifests::unreadable;
+use crate::cli::shared::output::{Format, Table};
+use crate::cli::shared::printer::Printer;
+use crate::cli::shared::{exit::Exit, invalid::Invalid, output};
 use crate::{clock, pki};
 
 /// Make certificates for the webhook, or say what certificates hold

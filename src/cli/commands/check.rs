@@ -4,9 +4,9 @@ use std::path::PathBuf;
 
 use serde::Serialize;
 
-use super::policies::Policies;
-use super::printer::Printer;
-use super::{Exit, output, report};
+use crate::cli::shared::policies::Policies;
+use crate::cli::shared::printer::Printer;
+use crate::cli::shared::{exit::Exit, output, report};
 use crate::policy::Policy;
 use crate::policy::Source;
 use crate::policy::diagnostic::{Diagnostic, Severity};
@@ -67,7 +67,7 @@ impl Check {
     /// Checks the policy; errors end with 2, warnings with 1 under `--strict`.
     ///
     /// # Errors
-    /// [`super::Invalid`] where a path cannot be read.
+    /// [`crate::cli::shared::invalid::Invalid`] where a path cannot be read.
     pub fn run(self, printer: &mut Printer) -> Result<Exit, anyhow::Error> {
         let Self { paths, strict, output } = self;
         let sources = Policies { policy: paths }.sources()?;

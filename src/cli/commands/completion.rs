@@ -2,8 +2,8 @@
 
 use clap_complete::Shell;
 
-use super::Exit;
-use super::printer::Printer;
+use crate::cli::shared::exit::Exit;
+use crate::cli::shared::printer::Printer;
 
 /// Print a completion script for a shell
 #[derive(Debug, clap::Args)]

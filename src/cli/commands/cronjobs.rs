@@ -16,15 +16,15 @@ use serde::Serialize;
 
 use self::families::Families;
 use self::row::Row;
-use super::clocks::{self, Assumption, ZoneFrom};
-use super::connection::Connection;
-use super::judge::to_json;
-use super::live::listing::Scope;
-use super::live::policy;
-use super::live::{Live, block_on};
-use super::manifests::Inputs;
-use super::printer::Printer;
-use super::{Exit, Invalid, output};
+use crate::cli::shared::clocks::{self, Assumption, ZoneFrom};
+use crate::cli::shared::connection::Connection;
+use crate::cli::shared::judge::to_json;
+use crate::cli::shared::live::listing::Scope;
+use crate::cli::shared::live::policy;
+use crate::cli::shared::live::{Live, block_on};
+use crate::cli::shared::manifests::Inputs;
+use crate::cli::shared::printer::Printer;
+use crate::cli::shared::{exit::Exit, invalid::Invalid, output};
 use crate::clock;
 use crate::policy::rule::Scheduler;
 use crate::policy::value::Seconds;
@@ -122,7 +122,7 @@ impl Cronjobs {
     /// Prints the table.
     ///
     /// # Errors
-    /// [`Invalid`] where the dump or an argument cannot be used; [`super::live::OutOfReach`].
+    /// [`Invalid`] where the dump or an argument cannot be used; [`crate::cli::shared::live::OutOfReach`].
     pub fn run(self, printer: &mut Printer) -> Result<Exit, anyhow::Error> {
         let Self {
             inputs,

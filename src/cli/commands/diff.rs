@@ -5,10 +5,10 @@ use std::fmt::Write as _;
 use serde_yaml::Value;
 use similar::{ChangeTag, TextDiff};
 
-use super::manifests::Inputs;
-use super::mutate::{Context, Outcome, Outcomes};
-use super::printer::Printer;
-use super::{Exit, yaml};
+use crate::cli::commands::mutate::{Context, Outcome, Outcomes};
+use crate::cli::shared::manifests::Inputs;
+use crate::cli::shared::printer::Printer;
+use crate::cli::shared::{exit::Exit, yaml};
 
 /// Show what the policy would change in manifests
 ///
@@ -42,7 +42,7 @@ impl Diff {
     /// Prints the differences.
     ///
     /// # Errors
-    /// [`super::Invalid`] where the policy or a manifest cannot be used.
+    /// [`crate::cli::shared::invalid::Invalid`] where the policy or a manifest cannot be used.
     pub fn run(self, printer: &mut Printer) -> Result<Exit, anyhow::Error> {
         let Self { inputs, context, output } = self;
         let policy = context.policies.load(printer)?;

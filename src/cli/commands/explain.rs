@@ -15,16 +15,16 @@ use std::io;
 use jiff::Timestamp;
 
 use self::explanation::Explanation;
-use super::connection::Connection;
-use super::judge::{Judgeable, Question, World};
-use super::live::name::Named;
-use super::live::policy::{Otherwise, in_force};
-use super::live::{Live, block_on};
-use super::manifests::Inputs;
-use super::mutate::Context;
-use super::policies::Policies;
-use super::printer::Printer;
-use super::{Exit, Invalid, output, shares};
+use crate::cli::commands::mutate::Context;
+use crate::cli::shared::connection::Connection;
+use crate::cli::shared::judge::{Judgeable, Question, World};
+use crate::cli::shared::live::name::Named;
+use crate::cli::shared::live::policy::{Otherwise, in_force};
+use crate::cli::shared::live::{Live, block_on};
+use crate::cli::shared::manifests::Inputs;
+use crate::cli::shared::policies::Policies;
+use crate::cli::shared::printer::Printer;
+use crate::cli::shared::{exit::Exit, invalid::Invalid, output, shares};
 use crate::policy::decide::Operation;
 
 /// Tell how the policy decides about objects, and why
@@ -118,7 +118,7 @@ impl Explain {
     ///
     /// # Errors
     /// [`Invalid`] where the policy or an object cannot be used, or there is nothing to explain;
-    /// [`super::live::OutOfReach`].
+    /// [`crate::cli::shared::live::OutOfReach`].
     pub fn run(self, printer: &mut Printer) -> Result<Exit, anyhow::Error> {
         let Self {
             objects,

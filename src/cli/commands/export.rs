@@ -2,11 +2,11 @@
 
 use serde_json::Value as Json;
 
-use super::connection::Connection;
-use super::live::{self, Live, Unread};
-use super::policies::Policies;
-use super::printer::Printer;
-use super::{Exit, Invalid, output};
+use crate::cli::shared::connection::Connection;
+use crate::cli::shared::live::{self, Live, Unread};
+use crate::cli::shared::policies::Policies;
+use crate::cli::shared::printer::Printer;
+use crate::cli::shared::{exit::Exit, invalid::Invalid, output};
 use crate::export::{self, ALWAYS, Export as Exported, Served, Wish};
 
 /// Print a policy as something else that a cluster can carry out

@@ -5,11 +5,11 @@ use json_patch::Patch;
 use serde::Serialize;
 use serde_yaml::Value;
 
-use super::judge::{self, Judgeable, Question, World};
-use super::manifests::{Document, Inputs, Manifests};
-use super::policies::Policies;
-use super::printer::Printer;
-use super::{Exit, output, shares, yaml};
+use crate::cli::shared::judge::{self, Judgeable, Question, World};
+use crate::cli::shared::manifests::{Document, Inputs, Manifests};
+use crate::cli::shared::policies::Policies;
+use crate::cli::shared::printer::Printer;
+use crate::cli::shared::{exit::Exit, output, shares, yaml};
 use crate::clock;
 use crate::policy::Policy;
 use crate::policy::decide::Operation;
@@ -97,7 +97,7 @@ impl Mutate {
     /// Prints the manifests.
     ///
     /// # Errors
-    /// [`super::Invalid`] where the policy or a manifest cannot be used.
+    /// [`crate::cli::shared::invalid::Invalid`] where the policy or a manifest cannot be used.
     pub fn run(self, printer: &mut Printer) -> Result<Exit, anyhow::Error> {
         let Self { inputs, context, output: format } = self;
         let policy = context.policies.load(printer)?;
@@ -161,7 +161,7 @@ impl<'p> Outcomes<'p> {
     /// Reads the manifests.
     ///
     /// # Errors
-    /// [`super::Invalid`] where a manifest cannot be used.
+    /// [`crate::cli::shared::invalid::Invalid`] where a manifest cannot be used.
     pub fn read(
         inputs: &Inputs,
         context: &Context,

@@ -17,15 +17,15 @@ use jiff::Timestamp;
 use self::asked::Asked;
 use self::coming::Coming;
 use self::subject::Subject;
-use super::clocks::{self, Assumption};
-use super::connection::Connection;
-use super::judge::to_json;
-use super::live::name::{Named, Place};
-use super::live::{Live, NAMESPACES, Unread, block_on};
-use super::manifests::{Document, Inputs};
-use super::output::Format;
-use super::printer::Printer;
-use super::{Exit, Invalid, output};
+use crate::cli::shared::clocks::{self, Assumption};
+use crate::cli::shared::connection::Connection;
+use crate::cli::shared::judge::to_json;
+use crate::cli::shared::live::name::{Named, Place};
+use crate::cli::shared::live::{Live, NAMESPACES, Unread, block_on};
+use crate::cli::shared::manifests::{Document, Inputs};
+use crate::cli::shared::output::Format;
+use crate::cli::shared::printer::Printer;
+use crate::cli::shared::{exit::Exit, invalid::Invalid, output};
 use crate::clock;
 use crate::scheduler::view::read::is_namespace_terminating;
 
@@ -84,7 +84,7 @@ impl Next {
     ///
     /// # Errors
     /// [`Invalid`] where a schedule, a time zone or a manifest cannot be used, or there is no
-    /// `CronJob`; [`super::live::OutOfReach`].
+    /// `CronJob`; [`crate::cli::shared::live::OutOfReach`].
     pub fn run(self, printer: &mut Printer) -> Result<Exit, anyhow::Error> {
         let Self { what, inputs, connection, namespace, time_zone, count, now, output: format } =
             self;

@@ -9,17 +9,17 @@ mod tables;
 
 use jiff::Timestamp;
 
-use super::connection::Connection;
-use super::judge::to_json;
-use super::live::lease;
-use super::live::listing::Scope;
-use super::live::policy::{InForce, Otherwise, in_force};
-use super::live::{Live, block_on};
-use super::manifests::Inputs;
-use super::mutate::Context;
-use super::policies::Policies;
-use super::printer::Printer;
-use super::{Exit, Invalid, output};
+use crate::cli::commands::mutate::Context;
+use crate::cli::shared::connection::Connection;
+use crate::cli::shared::judge::to_json;
+use crate::cli::shared::live::lease;
+use crate::cli::shared::live::listing::Scope;
+use crate::cli::shared::live::policy::{InForce, Otherwise, in_force};
+use crate::cli::shared::live::{Live, block_on};
+use crate::cli::shared::manifests::Inputs;
+use crate::cli::shared::policies::Policies;
+use crate::cli::shared::printer::Printer;
+use crate::cli::shared::{exit::Exit, invalid::Invalid, output};
 use crate::policy::Policy;
 use crate::policy::value::Seconds;
 use crate::sweeper::Reach;
@@ -123,7 +123,7 @@ impl Plan {
     /// Prints the plan.
     ///
     /// # Errors
-    /// [`Invalid`] where the policy or the dump cannot be used; [`super::live::OutOfReach`].
+    /// [`Invalid`] where the policy or the dump cannot be used; [`crate::cli::shared::live::OutOfReach`].
     pub fn run(self, printer: &mut Printer) -> Result<Exit, anyhow::Error> {
         let Self {
             inputs,

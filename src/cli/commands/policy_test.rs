@@ -10,9 +10,9 @@ pub mod run;
 
 use std::path::{Path, PathBuf};
 
-use super::manifests::unreadable;
-use super::printer::Printer;
-use super::{Exit, Invalid, output};
+use crate::cli::shared::manifests::unreadable;
+use crate::cli::shared::printer::Printer;
+use crate::cli::shared::{exit::Exit, invalid::Invalid, output};
 
 /// Try a policy on the cases of `JobPolicyTest` fixtures
 ///

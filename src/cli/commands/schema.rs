@@ -1,7 +1,7 @@
 //! `curfew schema`: the JSON Schema of policy files, for editors and for CI.
 
-use super::Exit;
-use super::printer::Printer;
+use crate::cli::shared::exit::Exit;
+use crate::cli::shared::printer::Printer;
 use crate::policy::schema;
 
 /// Print the JSON Schema of policy files

@@ -18,9 +18,9 @@ use std::time::Duration;
 use anyhow::Context;
 use jiff::{SignedDuration, Timestamp};
 
-use super::policies::Policies;
-use super::printer::Printer;
-use super::{Exit, Invalid};
+use crate::cli::shared::policies::Policies;
+use crate::cli::shared::printer::Printer;
+use crate::cli::shared::{exit::Exit, invalid::Invalid};
 use crate::pki::PairError;
 use crate::pki::laptop::{self, Laptop};
 use crate::reload::Refusal;

@@ -14,12 +14,12 @@ use std::time::Duration;
 
 use self::attention::{About, Attention};
 use self::report::{Part, Report};
-use super::connection::Connection;
-use super::live::lease::Which;
-use super::live::{Live, OutOfReach, block_on};
-use super::output::Format;
-use super::printer::Printer;
-use super::{Exit, output};
+use crate::cli::shared::connection::Connection;
+use crate::cli::shared::live::lease::Which;
+use crate::cli::shared::live::{Live, OutOfReach, block_on};
+use crate::cli::shared::output::Format;
+use crate::cli::shared::printer::Printer;
+use crate::cli::shared::{exit::Exit, output};
 use crate::clock;
 
 /// Show how webhook, replicas, sweeper, scheduler and brake are doing in a cluster
@@ -57,7 +57,7 @@ impl Status {
     /// Prints it.
     ///
     /// # Errors
-    /// [`OutOfReach`]; [`super::Invalid`] where it is not clear which installation is meant.
+    /// [`OutOfReach`]; [`crate::cli::shared::invalid::Invalid`] where it is not clear which installation is meant.
     pub fn run(self, printer: &mut Printer) -> Result<Exit, anyhow::Error> {
         let Self { connection, which, installation, wait, output: format } = self;
         let counts =

@@ -14,12 +14,12 @@ use tokio_util::sync::CancellationToken;
 
 use self::carry::{Carrier, Work};
 use self::tally::Tally;
-use super::connection::Connection;
-use super::live::{Live, NAMESPACES, OutOfReach, Unread, block_on};
-use super::manifests::unreadable;
-use super::output::Format;
-use super::printer::Printer;
-use super::{Exit, Invalid, output};
+use crate::cli::shared::connection::Connection;
+use crate::cli::shared::live::{Live, NAMESPACES, OutOfReach, Unread, block_on};
+use crate::cli::shared::manifests::unreadable;
+use crate::cli::shared::output::Format;
+use crate::cli::shared::printer::Printer;
+use crate::cli::shared::{exit::Exit, invalid::Invalid, output};
 use crate::cluster::pace::Rate;
 use crate::sweeper::plan::Plan;
 

@@ -4,9 +4,9 @@ use std::env::consts;
 
 use serde::Serialize;
 
-use super::output::Format;
-use super::printer::Printer;
-use super::{Exit, output};
+use crate::cli::shared::output::Format;
+use crate::cli::shared::printer::Printer;
+use crate::cli::shared::{exit::Exit, output};
 
 /// Print the version and what this build reads
 #[derive(Debug, clap::Args)]

@@ -53,14 +53,18 @@ fn clock(object: &Object<'_>, decision: &Decision<'_>) -> Option<(Schedule, Zone
 }
 
 /// The shortest time between two starts among those to come.
-pub(super) fn interval(schedule: &Schedule, zone: &Zone, now: Timestamp) -> Option<SignedDuration> {
+pub(in crate::cli) fn interval(
+    schedule: &Schedule,
+    zone: &Zone,
+    now: Timestamp,
+) -> Option<SignedDuration> {
     let starts = std::iter::successors(schedule.next(now, zone), |at| schedule.next(*at, zone));
     let starts: Vec<Timestamp> = starts.take(STARTS).collect();
     starts.windows(2).map(|pair| pair[1].duration_since(pair[0])).min()
 }
 
 /// The next slot that a change of the clocks disturbs; one is enough to know.
-pub(super) fn disturbed(disturbance: &Disturbance) -> Lint {
+pub(in crate::cli) fn disturbed(disturbance: &Disturbance) -> Lint {
     let Disturbance { local, change: _, kind } = disturbance;
     let what = match kind {
         daylight::Kind::Gap { next: Some(next) } => {
@@ -84,7 +88,7 @@ pub(super) fn disturbed(disturbance: &Disturbance) -> Lint {
 }
 
 /// What people misread about a schedule, in a sentence each, with a stable code.
-pub(super) fn misread(text: &str) -> Vec<(&'static str, String)> {
+pub(in crate::cli) fn misread(text: &str) -> Vec<(&'static str, String)> {
     let sentence = |found| match found {
         Misread::EitherDay { month, week } => (
             "either-day",
@@ -134,7 +138,7 @@ fn some(numbers: &[i64]) -> String {
 
 /// What a deadline below a minute comes to beside the built-in controller; nothing about 0, with
 /// which nothing starts at all.
-pub(super) fn short_deadline(deadline: Option<i64>) -> Option<(&'static str, String)> {
+pub(in crate::cli) fn short_deadline(deadline: Option<i64>) -> Option<(&'static str, String)> {
     let seconds = deadline.filter(|seconds| (1..60).contains(seconds))?;
     let message = format!(
         "with startingDeadlineSeconds {seconds} a start is lost that is made later than that, as \

@@ -6,9 +6,9 @@
 
 use serde::{Serialize, Serializer};
 
-use super::{Invalid, schedules};
 use crate::batch::schedule::Schedule;
 use crate::batch::zone::Zone;
+use crate::cli::shared::{invalid::Invalid, schedules};
 
 /// The clocks of a schedule that brings no time zone.
 #[derive(Clone, Debug)]
@@ -111,7 +111,7 @@ mod tests {
 
     use super::{Assumption, ZoneFrom, followed};
     use crate::batch::schedule::Schedule;
-    use crate::cli::schedules;
+    use crate::cli::shared::schedules;
 
     #[rstest]
     #[case::spec("@daily", Some("Asia/Tokyo"), Some("Europe/Berlin"), "Asia/Tokyo", ZoneFrom::Spec)]

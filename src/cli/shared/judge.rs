@@ -15,11 +15,11 @@ use k8s_openapi::api::batch::v1 as api;
 use serde_json::json;
 use serde_yaml::{Mapping, Value};
 
-use super::manifests::{Document, Manifests};
 use crate::admission::patch;
 use crate::batch::decoding::decode;
 use crate::batch::namespace::{self as namespaces, Labels};
 use crate::batch::{Kind, Object, defaulting};
+use crate::cli::shared::manifests::{Document, Manifests};
 use crate::policy::Policy;
 use crate::policy::decide::{Decision, Input, Operation, RecordChange, Verdict};
 use crate::policy::matching::RuleTrace;
@@ -282,7 +282,7 @@ pub fn apply(patch: &Patch, author: &mut Value) -> Result<Patch, anyhow::Error> 
 /// The JSON of a document.
 ///
 /// # Errors
-/// Where YAML holds what JSON cannot; [`super::yaml::parse`] lets no such document through.
+/// Where YAML holds what JSON cannot; [`crate::cli::shared::yaml::parse`] lets no such document through.
 pub fn to_json(value: &Value) -> Result<serde_json::Value, serde_json::Error> {
     serde_json::to_value(value)
 }
@@ -311,7 +311,7 @@ mod tests {
     use serde_json::json;
 
     use super::apply;
-    use crate::cli::yaml;
+    use crate::cli::shared::yaml;
 
     #[rstest::rstest]
     #[case::a_field(

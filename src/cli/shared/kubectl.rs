@@ -13,7 +13,7 @@ use clap_complete::engine::complete;
 
 /// What we are run as.
 #[derive(Clone, Copy, Debug, Eq, PartialEq)]
-pub(super) enum Guise {
+pub(in crate::cli) enum Guise {
     /// To say what may be typed next.
     Completion,
     /// As a plug-in, whose usage should read as it was typed.
@@ -26,7 +26,7 @@ pub(super) enum Guise {
 
 impl Guise {
     /// By the first argument of a process: the path of the binary.
-    pub(super) fn of(binary: Option<&OsString>) -> Self {
+    pub(in crate::cli) fn of(binary: Option<&OsString>) -> Self {
         match binary.and_then(|path| Path::new(path).file_stem()).and_then(OsStr::to_str) {
             Some("kubectl_complete-curfew") => Self::Completion,
             Some("kubectl-curfew") => Self::Plugin,
@@ -37,7 +37,7 @@ impl Guise {
 
 /// What may be typed for the last of these words, a line each, as kubectl reads it.
 /// `command` is all of ours.
-pub(super) fn completions(mut command: clap::Command, words: &[OsString]) -> String {
+pub(in crate::cli) fn completions(mut command: clap::Command, words: &[OsString]) -> String {
     // The engine wants the name of the program in front, and something to complete.
     let mut line = vec![OsString::from("curfew")];
     line.extend_from_slice(words);

@@ -17,7 +17,7 @@ use kube::api::{GetParams, ListParams, Patch, PatchParams};
 use kube::core::Request;
 use serde_json::Value as Json;
 
-use super::connection::Connection;
+use crate::cli::shared::connection::Connection;
 use crate::cluster::connect::{Cluster, Habit};
 use crate::cluster::listing::{Listing, MOST};
 use crate::cluster::slim::MANAGER;

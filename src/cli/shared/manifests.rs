@@ -5,7 +5,7 @@
 //! reported, not just the first one, and with any of them nothing is returned: a part is never
 //! passed on as the whole. What holds no object is another matter: a folder of a chart also has
 //! values and templates, which are named and passed over. What a document means is not known here;
-//! see [`super::yaml`] for how it is read and written.
+//! see [`crate::cli::shared::yaml`] for how it is read and written.
 
 mod pieces;
 
@@ -17,12 +17,12 @@ use serde::Deserialize;
 use serde_yaml::{Mapping, Value};
 
 use self::pieces::Piece;
-use super::Invalid;
-use super::printer::Printer;
-use super::shares;
-use super::yaml::BadText;
-use super::yaml::read::Tree;
 use crate::batch::Kind;
+use crate::cli::shared::invalid::Invalid;
+use crate::cli::shared::printer::Printer;
+use crate::cli::shared::shares;
+use crate::cli::shared::yaml::BadText;
+use crate::cli::shared::yaml::read::Tree;
 
 /// Where manifests come from, as the user said it.
 #[derive(Clone, Debug, Eq, PartialEq, clap::Args)]

@@ -4,7 +4,7 @@ use std::fmt::Write as _;
 
 use serde::Serialize;
 
-use super::yaml;
+use crate::cli::shared::yaml;
 use crate::policy::value::Seconds;
 
 /// What most commands can print.

@@ -2,8 +2,8 @@
 
 use std::path::PathBuf;
 
-use super::printer::Printer;
-use super::{Invalid, report};
+use crate::cli::shared::printer::Printer;
+use crate::cli::shared::{invalid::Invalid, report};
 use crate::policy::Policy;
 use crate::policy::{Loaded, Source};
 use crate::reload::{self, Accept};

@@ -15,7 +15,7 @@ mod scalar;
 use serde_yaml::{Mapping, Value};
 
 pub use self::bad_text::BadText;
-pub(super) use self::bad_text::newlines;
+pub(in crate::cli) use self::bad_text::newlines;
 
 /// Reads one YAML document into a tree that JSON can hold: keys are strings, numbers are finite,
 /// anchors and `<<` are resolved, and there are no tags.

@@ -5,10 +5,10 @@ use serde_json::Value as Json;
 
 use super::families::Families;
 use crate::batch::Kind;
-use crate::cli::Invalid;
-use crate::cli::live::listing::{Scope, list};
-use crate::cli::live::{Live, NAMESPACES, OutOfReach, Unread};
-use crate::cli::printer::Printer;
+use crate::cli::shared::invalid::Invalid;
+use crate::cli::shared::live::listing::{Scope, list};
+use crate::cli::shared::live::{Live, NAMESPACES, OutOfReach, Unread};
+use crate::cli::shared::printer::Printer;
 
 /// Reads them.
 ///

@@ -5,8 +5,8 @@ use serde::{Serialize, Serializer};
 
 use super::families::Family;
 use crate::batch::schedule::daylight::{self, Disturbance};
-use crate::cli::clocks::{self, Assumption, ZoneFrom};
-use crate::cli::{advice, schedules};
+use crate::cli::shared::clocks::{self, Assumption, ZoneFrom};
+use crate::cli::shared::{advice, schedules};
 use crate::scheduler::observe::{
     Finding, MissedStarts, NOT_KNOWN, Observation, Stuck, Trouble, observe,
 };

@@ -4,7 +4,7 @@ use jiff::{SignedDuration, Timestamp};
 
 use super::row::{DAYLIGHT, Known, Note, Row, is_for_reading};
 use crate::batch::schedule::daylight::{Disturbance, Kind};
-use crate::cli::output::{self, Table};
+use crate::cli::shared::output::{self, Table};
 use crate::scheduler::observe::{Finding, MOST, NOT_KNOWN, Trouble};
 
 /// What fits a terminal.

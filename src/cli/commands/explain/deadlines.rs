@@ -4,7 +4,7 @@ use jiff::{SignedDuration, Timestamp};
 use serde::Serialize;
 
 use crate::batch::{Finish, Kind, Object, Outcome};
-use crate::cli::judge::Question;
+use crate::cli::shared::judge::Question;
 use crate::policy::decide::{Decision, Operation, Origin, Settled};
 use crate::policy::record::HOLD_UNTIL;
 use crate::policy::setting::Setting;
@@ -26,7 +26,7 @@ pub(super) struct Deadline {
 /// The deadlines of an object, once the decision is carried out.
 ///
 /// # Errors
-/// As [`crate::cli::judge::Judgeable::object`].
+/// As [`crate::cli::shared::judge::Judgeable::object`].
 pub(super) fn of(question: Question<'_>, decision: &Decision<'_>) -> Result<Vec<Deadline>, String> {
     let object = question.object.object()?;
     let mut deadlines = Vec::new();

@@ -8,15 +8,15 @@ use super::deadlines::Deadline;
 use super::explanation::Explanation;
 use super::sweeps::Sweeps;
 use crate::batch::{Finish, Kind, Object};
-use crate::cli::Invalid;
-use crate::cli::judge::{Judgeable, Question, World};
-use crate::cli::live::Live;
-use crate::cli::live::lease::Which;
-use crate::cli::live::name::Place;
-use crate::cli::live::policy::InForce;
-use crate::cli::live::surroundings::Surrounded;
-use crate::cli::manifests::{Document, Origin};
-use crate::cli::printer::Printer;
+use crate::cli::shared::invalid::Invalid;
+use crate::cli::shared::judge::{Judgeable, Question, World};
+use crate::cli::shared::live::Live;
+use crate::cli::shared::live::lease::Which;
+use crate::cli::shared::live::name::Place;
+use crate::cli::shared::live::policy::InForce;
+use crate::cli::shared::live::surroundings::Surrounded;
+use crate::cli::shared::manifests::{Document, Origin};
+use crate::cli::shared::printer::Printer;
 use crate::policy::decide::Operation;
 use crate::sweeper::brake::Memory;
 use crate::sweeper::{Judgement, PlanId, View, decide};
@@ -25,7 +25,7 @@ use crate::sweeper::{Judgement, PlanId, View, decide};
 ///
 /// # Errors
 /// [`Invalid`] where there is no such object, or it cannot be judged;
-/// [`crate::cli::live::OutOfReach`].
+/// [`crate::cli::shared::live::OutOfReach`].
 pub(super) async fn explain(
     live: &Live,
     place: Place,

@@ -4,7 +4,7 @@ use std::fmt::Write as _;
 
 use super::explanation::Explanation;
 use super::sweeps::{Step, Sweeps};
-use crate::cli::output::Table;
+use crate::cli::shared::output::Table;
 use crate::policy::record::AUTHOR;
 use crate::policy::setting::Value;
 use crate::policy::value::Seconds;

@@ -16,7 +16,7 @@ use crate::batch::name::is_subdomain;
 use crate::batch::schedule::Schedule;
 use crate::batch::schedule::daylight::{self, Disturbance, Kind};
 use crate::batch::zone::Zone;
-use crate::cli::clocks::{self, Assumption, ZoneFrom};
+use crate::cli::shared::clocks::{self, Assumption, ZoneFrom};
 use crate::scheduler::view::read;
 use crate::scheduler::{Concurrency, CronJob, Timetable, observe};
 

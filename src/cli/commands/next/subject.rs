@@ -9,7 +9,7 @@ use serde_json::Value as Json;
 use crate::batch::schedule::Schedule;
 use crate::batch::zone::Zone;
 use crate::batch::{Kind, Object};
-use crate::cli::schedules;
+use crate::cli::shared::schedules;
 
 /// A schedule and what bears on it.
 #[derive(Clone, Debug)]

@@ -4,8 +4,8 @@ use std::fmt::Write as _;
 
 use super::coming::{Coming, Skipped, Start};
 use super::notes::{Note, span};
-use crate::cli::clocks::ZoneFrom;
-use crate::cli::output::Table;
+use crate::cli::shared::clocks::ZoneFrom;
+use crate::cli::shared::output::Table;
 
 /// One schedule.
 pub(super) fn render(coming: &Coming) -> String {

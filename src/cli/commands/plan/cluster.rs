@@ -6,10 +6,10 @@ use kube::api::ListParams;
 use serde_json::Value as Json;
 
 use crate::batch::Kind;
-use crate::cli::Invalid;
-use crate::cli::live::listing::{Scope, list, whole};
-use crate::cli::live::{Live, NAMESPACES, OutOfReach, Unread};
-use crate::cli::printer::Printer;
+use crate::cli::shared::invalid::Invalid;
+use crate::cli::shared::live::listing::{Scope, list, whole};
+use crate::cli::shared::live::{Live, NAMESPACES, OutOfReach, Unread};
+use crate::cli::shared::printer::Printer;
 use crate::sweeper::plan::{BadObject, Snapshot};
 
 /// Reads it.

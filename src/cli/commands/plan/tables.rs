@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 
 use jiff::Timestamp;
 
-use super::super::output::{Table, short};
+use crate::cli::shared::output::{Table, short};
 use crate::policy::value::Seconds;
 use crate::sweeper::plan::{Changed, Does, Item, Plan, Side, Tally};
 

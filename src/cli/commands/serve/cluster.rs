@@ -11,7 +11,7 @@ use tokio::task::JoinHandle;
 use tokio_util::sync::CancellationToken;
 
 use crate::admission::neighbours::Neighbours;
-use crate::cli::Invalid;
+use crate::cli::shared::invalid::Invalid;
 use crate::cluster::connect::{Choice, Cluster, ConnectError, Habit};
 use crate::cluster::events::{About, Event, Recorder};
 use crate::cluster::neighbours::StoredNeighbours;

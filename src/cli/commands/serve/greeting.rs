@@ -4,8 +4,8 @@ use std::io;
 use std::net::SocketAddr;
 use std::path::Path;
 
-use super::super::printer::Printer;
 use crate::admission::{Site, admit};
+use crate::cli::shared::printer::Printer;
 use crate::clock;
 use crate::pki::laptop::{Laptop, Written};
 use crate::policy::Policy;

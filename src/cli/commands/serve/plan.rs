@@ -8,9 +8,9 @@ use rustls::RootCertStore;
 
 use super::cluster::ClusterArgs;
 use super::reloading::{self, PolicyFiles, PolicyRefusal};
-use crate::cli::policies::Policies;
-use crate::cli::printer::Printer;
-use crate::cli::{Invalid, report};
+use crate::cli::shared::policies::Policies;
+use crate::cli::shared::printer::Printer;
+use crate::cli::shared::{invalid::Invalid, report};
 use crate::pki::laptop::Laptop;
 use crate::pki::{Pair, PairError};
 use crate::policy::Loaded;

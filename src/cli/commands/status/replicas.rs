@@ -5,8 +5,8 @@ use serde::Serialize;
 
 use super::attention::Attention;
 use super::webhook::Webhook;
-use crate::cli::live::lease::Lease;
-use crate::cli::output::short;
+use crate::cli::shared::live::lease::Lease;
+use crate::cli::shared::output::short;
 use crate::leader::Replica;
 use crate::leader::replica::Shown;
 

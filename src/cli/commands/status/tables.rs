@@ -8,7 +8,7 @@ use super::attention::Attention;
 use super::replicas::Present;
 use super::report::{Held, Leader, Part, Report};
 use super::webhook::{Authority, Webhook};
-use crate::cli::output::{Table, short};
+use crate::cli::shared::output::{Table, short};
 use crate::scheduler::Takeover;
 use crate::scheduler::status::Status as Scheduled;
 use crate::sweeper::Status as Said;

@@ -8,9 +8,9 @@ use tokio_util::sync::CancellationToken;
 
 use super::tally::{Left, Tally};
 use crate::batch::Kind;
-use crate::cli::Invalid;
-use crate::cli::live::Live;
-use crate::cli::printer::Printer;
+use crate::cli::shared::invalid::Invalid;
+use crate::cli::shared::live::Live;
+use crate::cli::shared::printer::Printer;
 use crate::cluster::events::{About, Event, Recorder};
 use crate::cluster::pace::Rate;
 use crate::cluster::write::{Change, Gate, Outcome, Target, Writer};

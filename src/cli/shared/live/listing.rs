@@ -6,8 +6,8 @@ use serde_json::Value as Json;
 use super::name::collection;
 use super::{Live, Unread};
 use crate::batch::Kind;
-use crate::cli::Invalid;
-use crate::cli::printer::Printer;
+use crate::cli::shared::invalid::Invalid;
+use crate::cli::shared::printer::Printer;
 
 /// What of the cluster is asked for.
 #[derive(Clone, Copy, Debug)]

@@ -9,9 +9,9 @@ use serde_json::Value as Json;
 
 use super::{Live, Unread};
 use crate::batch::zone::{self, Zone};
-use crate::cli::policies::Policies;
-use crate::cli::printer::Printer;
-use crate::cli::{Invalid, report};
+use crate::cli::shared::policies::Policies;
+use crate::cli::shared::printer::Printer;
+use crate::cli::shared::{invalid::Invalid, report};
 use crate::policy::Policy;
 use crate::policy::Source;
 use crate::policy::is_policy;

@@ -8,8 +8,8 @@ use serde_json::Value as Json;
 use super::name::{Place, collection};
 use super::{Live, NAMESPACES, OutOfReach, Unread};
 use crate::batch::{Kind, Object, namespace};
-use crate::cli::Invalid;
-use crate::cli::printer::Printer;
+use crate::cli::shared::invalid::Invalid;
+use crate::cli::shared::printer::Printer;
 use crate::sweeper::View;
 
 /// What was read.

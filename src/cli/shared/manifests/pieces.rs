@@ -6,8 +6,8 @@
 
 use serde_json::value::RawValue;
 
-use crate::cli::yaml::read::{self, Tree};
-use crate::cli::yaml::{BadText, newlines};
+use crate::cli::shared::yaml::read::{self, Tree};
+use crate::cli::shared::yaml::{BadText, newlines};
 
 /// A document that is not read yet. Lines count from 1.
 pub(super) struct Piece<'t> {

@@ -9,10 +9,10 @@ use serde_json::{Value as Json, json};
 use super::Coming;
 use crate::batch::schedule::Schedule;
 use crate::batch::zone::Zone;
-use crate::cli::clocks::Assumption;
-use crate::cli::next::subject::Subject;
-use crate::cli::next::tables;
-use crate::cli::schedules;
+use crate::cli::commands::next::subject::Subject;
+use crate::cli::commands::next::tables;
+use crate::cli::shared::clocks::Assumption;
+use crate::cli::shared::schedules;
 
 fn coming(subject: &Subject, zone: &str, now: &str, count: usize) -> Coming {
     let zone = schedules::zone(zone).unwrap();
