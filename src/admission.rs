@@ -8,7 +8,6 @@ pub mod neighbours;
 pub mod patch;
 pub(crate) mod review;
 
-use std::fmt::{self, Write};
 use std::sync::Arc;
 
 use base64::Engine;
@@ -22,6 +21,9 @@ use crate::policy::{Guard, Mode, Policy};
 
 use self::neighbours::{KnownCronJob, KnownNamespace, Neighbours};
 use self::review::{AuditAnnotations, Reading, Reply, Request, Response};
+
+pub use self::review::BadReview;
+pub(crate) use self::review::shown;
 
 /// What is known of the place where we run.
 #[derive(Clone, Debug, Default)]
@@ -70,15 +72,6 @@ pub struct Report {
     pub dry_run: bool,
     /// Why the object could not be judged.
     pub unjudged: Option<String>,
-}
-
-/// Why a body is no admission review; the caller answers with HTTP 400 and this text.
-#[derive(Debug, thiserror::Error)]
-#[error("{message}")]
-pub struct BadReview {
-    /// Of bounded number, for a metric.
-    pub reason: &'static str,
-    pub message: String,
 }
 
 /// Answers a review.
@@ -286,36 +279,6 @@ impl Report {
 fn list<T: std::fmt::Display>(items: impl IntoIterator<Item = T>) -> String {
     items.into_iter().map(|item| item.to_string()).collect::<Vec<_>>().join("; ")
 }
-
-// === impl BadReview ===
-
-impl BadReview {
-    /// The message may quote what came; an answer must not cost more than the question.
-    fn new(reason: &'static str, message: impl fmt::Display) -> Self {
-        Self { reason, message: shown(&message) }
-    }
-}
-
-/// The beginning of a text that somebody else wrote, for a message or a log line. No more of it is
-/// written out: an error that quotes megabytes would take them twice.
-pub(crate) fn shown(text: &(impl fmt::Display + ?Sized)) -> String {
-    struct Start(String);
-
-    impl fmt::Write for Start {
-        fn write_str(&mut self, piece: &str) -> fmt::Result {
-            let start = cut(piece, LONGEST_SHOWN - self.0.len());
-            self.0.push_str(start);
-            if start.len() == piece.len() { Ok(()) } else { Err(fmt::Error) }
-        }
-    }
-
-    let mut start = Start(String::new());
-    let whole = write!(start, "{text}").is_ok();
-    if whole { start.0 } else { start.0 + "…" }
-}
-
-/// As long as a sentence, in bytes.
-const LONGEST_SHOWN: usize = 200;
 
 /// Longer than any name of an object, and than a uid.
 const LONGEST_NAME: usize = 253;

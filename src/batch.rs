@@ -8,6 +8,7 @@ pub mod annotation;
 pub mod decoding;
 pub mod defaulting;
 pub mod job;
+mod kind;
 mod mapping;
 pub mod name;
 pub mod namespace;
@@ -19,35 +20,6 @@ pub mod text;
 pub mod zone;
 
 pub use job::{Finish, Outcome};
+pub use kind::Kind;
 pub use object::{Object, Unreadable, Wire};
 pub use text::{Map, Text};
-
-/// The two kinds that curfew judges.
-#[derive(Clone, Copy, Debug, Eq, Hash, Ord, PartialEq, PartialOrd)]
-pub enum Kind {
-    CronJob,
-    Job,
-}
-
-// === impl Kind ===
-
-impl Kind {
-    /// The kind as the API writes it.
-    pub const fn as_str(self) -> &'static str {
-        match self {
-            Self::CronJob => "CronJob",
-            Self::Job => "Job",
-        }
-    }
-
-    /// Reads the kind as the API writes it; `None` for any other.
-    pub fn parse(text: &str) -> Option<Self> {
-        [Self::CronJob, Self::Job].into_iter().find(|kind| kind.as_str() == text)
-    }
-}
-
-impl std::fmt::Display for Kind {
-    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        f.write_str(self.as_str())
-    }
-}

@@ -1,41 +1,11 @@
 //! The command line: what a user typed, which command that is, and what becomes of its result.
 //!
-//! [`Cli::run`] is the entry point. Each command has a file with its arguments and a `run` that
+//! [`Cli::run`] is the entry point. Each command has a file in [`commands`] with its arguments and a `run` that
 //! answers with an [`Exit`]; whatever fails is turned into an exit code in one place, here. Only
-//! [`printer::Printer`] prints.
+//! [`Printer`] prints.
 
-pub mod advice;
-pub mod approve;
-pub mod certs;
-pub mod check;
-pub mod clocks;
-pub mod completion;
-pub mod connection;
-pub mod cronjobs;
-pub mod diff;
-pub mod explain;
-pub mod export;
-pub mod hold;
-pub mod judge;
-mod kubectl;
-pub mod live;
-pub mod manifests;
-pub mod mutate;
-pub mod next;
-pub mod output;
-pub mod plan;
-pub mod policies;
-pub mod printer;
-pub mod report;
-pub mod schedules;
-pub mod schema;
-pub mod serve;
-pub mod shares;
-pub mod status;
-pub mod sweep;
-pub mod test;
-pub mod version;
-pub mod yaml;
+pub mod commands;
+pub mod shared;
 
 use std::ffi::OsString;
 use std::io;
@@ -43,10 +13,15 @@ use std::process::ExitCode;
 
 use clap::{CommandFactory as _, FromArgMatches as _, Parser, Subcommand};
 
-use self::kubectl::Guise;
-use self::live::OutOfReach;
-use self::manifests::BadManifests;
-use self::printer::Printer;
+use self::commands::{
+    approve, certs, check, completion, cronjobs, diff, explain, export, hold, mutate, next, plan,
+    policy_test, schema, serve, status, sweep, version,
+};
+use self::shared::exit::Exit;
+use self::shared::invalid::Invalid;
+use self::shared::kubectl::{self, Guise};
+use self::shared::live::OutOfReach;
+use self::shared::printer::Printer;
 
 /// Gives every Kubernetes Job a TTL, by policy
 #[derive(Debug, Parser)]
@@ -75,39 +50,12 @@ enum Command {
     Next(next::Next),
     Cronjobs(cronjobs::Cronjobs),
     Status(status::Status),
-    Test(test::Test),
+    Test(policy_test::Test),
     Export(export::Export),
     Schema(schema::Schema),
     Certs(certs::Certs),
     Completion(completion::Completion),
     Version(version::Version),
-}
-
-/// How a command ended, as scripts see it.
-#[derive(Clone, Copy, Debug, Eq, PartialEq)]
-#[repr(u8)]
-pub enum Exit {
-    /// Nothing to complain about.
-    Fine = 0,
-    /// It worked, and there is something to look at: differences, failed tests, objects due.
-    Findings = 1,
-    /// The arguments, a policy or other input cannot be used.
-    Usage = 2,
-    /// The cluster is out of reach, forbids it, or could be read in part only.
-    Cluster = 3,
-    /// Ours to mend.
-    Internal = 4,
-}
-
-/// What the user gave us cannot be used.
-#[derive(Debug, thiserror::Error)]
-pub enum Invalid {
-    /// Findings in a policy, already laid out for people.
-    #[error("{}", .0.trim_end())]
-    Policy(String),
-    /// One line each.
-    #[error("{}", .0.join("\n"))]
-    Problems(Vec<String>),
 }
 
 // === impl Cli ===
@@ -117,7 +65,8 @@ impl Cli {
     pub fn main() -> ExitCode {
         let arguments: Vec<OsString> = std::env::args_os().collect();
         if Guise::of(arguments.first()) == Guise::Completion {
-            let told = kubectl::completions(arguments.get(1..).unwrap_or_default());
+            let told =
+                kubectl::completions(Self::command(), arguments.get(1..).unwrap_or_default());
             // Whoever pressed the tab key has no use for an error.
             let _ = Printer::new(true).data(told);
             return Exit::Fine.into();
@@ -148,7 +97,7 @@ impl Cli {
             Command::Approve(command) => command.run(&mut printer),
             Command::Certs(command) => command.run(&mut printer),
             Command::Check(command) => command.run(&mut printer),
-            Command::Completion(command) => command.run(&mut printer),
+            Command::Completion(command) => command.run(Self::command(), &mut printer),
             Command::Cronjobs(command) => command.run(&mut printer),
             Command::Diff(command) => command.run(&mut printer),
             Command::Explain(command) => command.run(&mut printer),
@@ -165,29 +114,6 @@ impl Cli {
             Command::Version(command) => command.run(&mut printer),
         };
         result.unwrap_or_else(|error| failed(&error, &mut printer))
-    }
-}
-
-// === impl Exit ===
-
-impl From<Exit> for ExitCode {
-    fn from(exit: Exit) -> Self {
-        Self::from(exit as u8)
-    }
-}
-
-// === impl Invalid ===
-
-impl Invalid {
-    /// A single complaint.
-    pub fn new(problem: impl Into<String>) -> Self {
-        Self::Problems(vec![problem.into()])
-    }
-}
-
-impl From<BadManifests> for Invalid {
-    fn from(BadManifests(problems): BadManifests) -> Self {
-        Self::Problems(problems)
     }
 }
 

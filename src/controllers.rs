@@ -15,6 +15,7 @@ pub mod footing;
 pub mod presence;
 pub mod rights;
 pub mod scheduler;
+mod staleness;
 pub mod sweeper;
 pub mod watches;
 mod watching;
@@ -25,7 +26,3 @@ pub use presence::Presence;
 pub use scheduler::Scheduler;
 pub use sweeper::Sweeper;
 pub use watches::Watches;
-
-/// So long an answer of the API server counts where a Job is ended by it: the bound of staleness of
-/// the delete contract (controllers.md, 2).
-const TRUSTED: std::time::Duration = std::time::Duration::from_secs(10);

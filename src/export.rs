@@ -21,6 +21,7 @@ mod served;
 mod settle;
 mod sheet;
 mod tables;
+mod wish;
 
 use crate::policy::{Mode, Policy, Rule};
 
@@ -30,17 +31,7 @@ use self::sheet::{Sheet, Variable};
 
 pub use self::left_out::ALWAYS;
 pub use self::served::Served;
-
-/// What to call the exported objects, and what to spare.
-#[derive(Clone, Copy, Debug)]
-pub struct Wish<'a> {
-    /// `metadata.name` of both objects.
-    pub name: &'a str,
-    /// The namespace of an installation, whose objects are never considered.
-    pub own_namespace: Option<&'a str>,
-    /// The version in which to write them.
-    pub served: Served,
-}
+pub use self::wish::Wish;
 
 /// A policy that the API server carries out, and what it cannot.
 #[derive(Debug)]

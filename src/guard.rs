@@ -8,6 +8,7 @@
 
 mod answer;
 mod map;
+mod problem;
 mod refusal;
 mod warnings;
 
@@ -15,55 +16,11 @@ use crate::admission::BadReview;
 use crate::admission::review::{Reading, Request};
 use crate::policy::{Loaded, Policy};
 
+use self::answer::Verdict;
 use self::map::ConfigMap;
-use self::refusal::Problem;
+use self::problem::Problem;
 
-/// The answer to one review, with what a log line and a metric want to know of it.
-#[derive(Debug)]
-pub struct Answer {
-    /// The `AdmissionReview` to send back, with HTTP status 200.
-    pub body: Vec<u8>,
-    pub report: Report,
-}
-
-/// What was decided.
-#[derive(Debug)]
-pub struct Report {
-    pub uid: String,
-    pub namespace: String,
-    pub name: String,
-    pub decision: Decision,
-    /// The revision of the policy that was let in; empty where none was.
-    pub revision: String,
-    pub dry_run: bool,
-    /// What is wrong, or drastic, or odd: a line each.
-    pub told: Vec<String>,
-}
-
-/// What becomes of an edit.
-#[derive(Clone, Copy, Debug, Eq, Hash, PartialEq)]
-pub enum Decision {
-    Accepted,
-    /// Let in with a word about what it does to many objects at once.
-    Drastic,
-    /// Nothing that we judge: another kind, another operation, or a map that is being deleted.
-    NotConsidered,
-    /// The map of another version of curfew.
-    OtherVersion,
-    Refused,
-    /// The files stay as they are.
-    Unchanged,
-    /// No map that could be read.
-    Unjudged,
-}
-
-/// What becomes of an edit, with what is said about it.
-struct Verdict {
-    decision: Decision,
-    revision: String,
-    warnings: Vec<String>,
-    problems: Vec<Problem>,
-}
+pub use self::answer::{Answer, Decision, Report};
 
 /// Answers a review; `version` is that of this curfew.
 ///
@@ -149,7 +106,7 @@ fn accepted(loaded: Loaded, old: Option<&ConfigMap<'_>>) -> Verdict {
 
 fn load(map: &ConfigMap<'_>) -> Result<Loaded, Vec<Problem>> {
     let sources = map.sources()?;
-    Policy::load(&sources).map_err(|found| refusal::problems(&found))
+    Policy::load(&sources).map_err(|found| problem::all(&found))
 }
 
 /// Whether a request is about a `ConfigMap` that comes or changes.
@@ -158,29 +115,4 @@ fn is_edit<O>(request: &Request<'_, O>) -> bool {
     let is_map = kind.group.is_empty() && &*kind.version == "v1" && &*kind.kind == map::KIND;
     let is_main = request.sub_resource.as_ref().is_none_or(|name| name.is_empty());
     is_map && is_main && matches!(&*request.operation, "CREATE" | "UPDATE")
-}
-
-// === impl Decision ===
-
-impl Decision {
-    /// As metrics, logs and the audit log name it.
-    pub const fn as_str(self) -> &'static str {
-        match self {
-            Self::Accepted => "accepted",
-            Self::Drastic => "drastic",
-            Self::NotConsidered => "not-considered",
-            Self::OtherVersion => "other-version",
-            Self::Refused => "refused",
-            Self::Unchanged => "unchanged",
-            Self::Unjudged => "unjudged",
-        }
-    }
-}
-
-// === impl Verdict ===
-
-impl From<Decision> for Verdict {
-    fn from(decision: Decision) -> Self {
-        Self { decision, revision: String::new(), warnings: Vec::new(), problems: Vec::new() }
-    }
 }

@@ -17,5 +17,6 @@ fn main() -> ExitCode {
         .install_default()
         .expect("nobody has installed a provider before main");
     // A bug must not look like a finding: a panic's own exit code means nothing to scripts.
-    std::panic::catch_unwind(Cli::main).unwrap_or_else(|_| curfew::cli::Exit::Internal.into())
+    std::panic::catch_unwind(Cli::main)
+        .unwrap_or_else(|_| curfew::cli::shared::exit::Exit::Internal.into())
 }

@@ -4,7 +4,9 @@
 //! the event, so that label names and bounds stand here and nowhere else. No label holds the name
 //! of an object: a family never forgets a label set.
 
+mod labels;
 pub mod process;
+mod registry;
 pub mod scheduling;
 pub mod stored;
 
@@ -20,8 +22,10 @@ use prometheus_client::metrics::family::Family;
 use prometheus_client::metrics::gauge::Gauge;
 use prometheus_client::metrics::histogram::Histogram;
 use prometheus_client::metrics::info::Info;
-use prometheus_client::registry::{Metric, Registry};
+use prometheus_client::registry::Registry;
 
+use self::labels::{KindLabels, ReasonLabels};
+use self::registry::registered;
 use crate::admission::Report;
 use crate::guard::Decision;
 
@@ -64,16 +68,6 @@ struct RequestLabels {
 }
 
 #[derive(Clone, Debug, EncodeLabelSet, Eq, Hash, PartialEq)]
-struct KindLabels {
-    kind: &'static str,
-}
-
-#[derive(Clone, Debug, EncodeLabelSet, Eq, Hash, PartialEq)]
-struct ReasonLabels {
-    reason: &'static str,
-}
-
-#[derive(Clone, Debug, EncodeLabelSet, Eq, Hash, PartialEq)]
 struct ChangeLabels {
     setting: &'static str,
     reason: &'static str,
@@ -113,7 +107,7 @@ impl Metrics {
     pub fn new() -> Self {
         let mut all = Registry::default();
         // Named as every exporter names them: dashboards look for exactly these.
-        all.register_collector(Box::new(process::Process::new()));
+        all.register_collector(Box::new(process::Process));
         let registry = all.sub_registry_with_prefix("curfew");
 
         let requests = registered(
@@ -286,12 +280,6 @@ impl Default for Metrics {
     fn default() -> Self {
         Self::new()
     }
-}
-
-/// Puts a metric into a registry, and gives the other end of it.
-fn registered<M: Metric + Clone>(registry: &mut Registry, name: &str, help: &str, metric: M) -> M {
-    registry.register(name, help, metric.clone());
-    metric
 }
 
 fn histogram() -> Histogram {

@@ -9,10 +9,10 @@
 pub mod inspect;
 pub mod laptop;
 pub mod pair;
+mod provider;
 pub mod rotation;
 pub mod trust;
 
-use std::sync::Arc;
 use std::time::{Duration, SystemTime};
 
 use jiff::Timestamp;
@@ -20,10 +20,10 @@ use rcgen::{
     BasicConstraints, CertificateParams, CertifiedIssuer, DnType, ExtendedKeyUsagePurpose, IsCa,
     KeyPair, KeyUsagePurpose,
 };
-use rustls::crypto::CryptoProvider;
 
 pub use inspect::{CertificateInfo, inspect};
 pub use pair::{Pair, PairError, roots};
+pub use provider::provider;
 
 /// What a pair is wanted for.
 #[derive(Clone, Debug)]
@@ -74,12 +74,6 @@ pub fn issue(request: &Request) -> Result<Issued, IssueError> {
         .signed_by(&key, &authority)
         .map_err(sign)?;
     Ok(Issued { ca: authority.pem(), certificate: leaf.pem(), key: key.serialize_pem() })
-}
-
-/// The one choice of a crypto provider; always passed on explicitly, because rustls panics where
-/// two are compiled in and nobody says which.
-pub fn provider() -> Arc<CryptoProvider> {
-    Arc::new(rustls::crypto::ring::default_provider())
 }
 
 fn authority(now: Timestamp) -> Result<CertifiedIssuer<'static, KeyPair>, rcgen::Error> {

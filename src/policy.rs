@@ -7,38 +7,25 @@
 //!
 //! Nothing here reads a clock, a file or the network, or knows what an `AdmissionReview` is.
 
-mod check;
 pub mod code;
 pub mod decide;
-mod decode;
-pub mod diagnostic;
-mod document;
 mod drastic;
-mod finding;
-pub mod glob;
-pub mod index;
-mod label;
+mod file;
 pub mod lint;
-pub mod load;
-mod locate;
-pub mod marks;
-pub mod matching;
-mod node;
-mod patience;
+mod load;
+mod model;
 pub mod reads;
-pub mod record;
-pub mod resolve;
 mod revision;
-pub mod rule;
-pub mod schema;
-pub mod selector;
-pub mod setting;
-pub mod subject;
-pub mod value;
-mod wire;
 
-pub use decide::{Decision, Input, Operation, Verdict};
-pub use diagnostic::{Diagnostic, Severity};
-pub use load::{Loaded, Source};
-pub use rule::{Action, Guard, GuardKind, Match, Mode, Policy, Rule, Settings, Ttl};
-pub use setting::{Setting, Value};
+pub use decide::{Decision, Input, Operation, Verdict, resolve};
+pub use file::diagnostic::{self, Diagnostic, Severity};
+pub use file::schema;
+pub use file::source::{Source, is_policy};
+pub use load::Loaded;
+pub use model::policy::{Policy, SYSTEM_NAMESPACES, protects};
+pub use model::rule::{Match, Rule};
+pub use model::setting::{Setting, Value};
+pub use model::settings::{Action, Guard, GuardKind, Mode, Settings, Ttl};
+pub use model::{
+    glob, index, marks, matching, record, rule, selector, setting, settings, subject, value,
+};

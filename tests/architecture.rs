@@ -1,7 +1,16 @@
-//! What the pure modules must not know: tasks, a cluster, files, clocks.
+//! What the pure modules must not know: tasks, a cluster, files, clocks. And which files know each
+//! other.
+
+#[path = "architecture/circles.rs"]
+mod circles;
+#[path = "architecture/names.rs"]
+mod names;
 
 use std::fs;
 use std::path::{Path, PathBuf};
+
+use circles::Graph;
+use names::Sources;
 
 fn sources(path: &Path) -> Vec<PathBuf> {
     if path.is_file() {
@@ -47,6 +56,28 @@ fn pure_modules_are_pure() {
         }
     }
 }
+
+/// Files that import each other cannot be understood one at a time.
+#[test]
+fn files_import_each_other_in_few_circles() {
+    let sources = Sources::read(&Path::new(env!("CARGO_MANIFEST_DIR")).join("src"));
+    assert!(sources.len() > 200, "only {} files found", sources.len());
+    let circles = Graph::of(&sources).circles();
+    let told: Vec<String> = circles.iter().map(ToString::to_string).collect();
+    let told = told.join("\n");
+    assert!(
+        circles.len() <= MOST_CIRCLES,
+        "{} circles, and at most {MOST_CIRCLES} may be:\n{told}",
+        circles.len()
+    );
+    assert!(
+        circles.iter().all(|circle| circle.len() <= LARGEST_CIRCLE),
+        "a circle has more than {LARGEST_CIRCLE} files:\n{told}"
+    );
+}
+
+const MOST_CIRCLES: usize = 3;
+const LARGEST_CIRCLE: usize = 5;
 
 const FORBIDDEN: [&str; 8] = [
     "tokio",

@@ -1,8 +1,8 @@
 //! Manifests against the originals: a corpus that kubectl's and the API server's own decoders made
 //! (`tests/yaml-corpus`).
 
-use curfew::cli::judge::Judgeable;
-use curfew::cli::manifests::{Document, parse};
+use curfew::cli::shared::judge::Judgeable;
+use curfew::cli::shared::manifests::{Document, parse};
 use serde_json::Value;
 
 /// What kubectl sends, and whether an API server decodes it; or that kubectl refuses the text.

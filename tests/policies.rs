@@ -4,7 +4,7 @@ use std::collections::BTreeSet;
 use std::fs;
 use std::path::{Path, PathBuf};
 
-use curfew::cli::report;
+use curfew::cli::shared::report;
 use curfew::policy::{Diagnostic, Loaded, Policy, Source};
 
 #[path = "policies/bounds.rs"]

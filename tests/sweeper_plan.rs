@@ -6,6 +6,7 @@ mod stored;
 
 use curfew::policy::Policy;
 use curfew::policy::value::Seconds;
+use curfew::sweeper::Reach;
 use curfew::sweeper::plan::{BadPlan, Does, Options, Plan, Snapshot, difference, older_than};
 use rstest::rstest;
 use serde_json::{Value as Json, json};
@@ -38,6 +39,7 @@ fn options() -> Options<'static> {
     Options {
         now: NOW.parse().unwrap(),
         own_namespace: None,
+        reach: &Reach::EVERYWHERE,
         older_than: None,
         everything: false,
         dump: false,
@@ -138,6 +140,21 @@ fn a_plan_of_a_small_cluster() {
     );
     assert_eq!(plan.propagation_policy, "Background");
     assert!(!plan.is_empty());
+    // What the sweeper cannot write to its brake does not count.
+    let reach = Reach::only(["web".to_owned()]);
+    let confined = Plan::new(&delete(), &snapshot, &Options { reach: &reach, ..options() });
+    assert_eq!(confined.totals.due_within_an_hour, 1);
+}
+
+/// Stamps come from other clocks: as the brake has it.
+#[rstest::rstest]
+#[case::a_little_ahead(-30, 1)]
+#[case::far_ahead(-31, 0)]
+fn jobs_that_ended_a_little_ahead_of_the_clock_are_counted(#[case] ago: i64, #[case] due: u64) {
+    let policy = policy("stored: {action: Delete}\ndefaults: {ttl: 60}\n");
+    let snapshot = snapshot(&[finished("Complete", ago, json!({}))]);
+    let plan = Plan::new(&policy, &snapshot, &options());
+    assert_eq!(plan.totals.due_within_an_hour, due);
 }
 
 #[test]
@@ -149,7 +166,7 @@ fn a_plan_survives_json_and_yaml_and_no_edit() {
     let yaml: Plan = serde_yaml::from_str(&serde_yaml::to_string(&plan).unwrap()).unwrap();
     assert_eq!((yaml.check(), &yaml), (Ok(()), &plan));
     // And as the command prints it.
-    let printed = curfew::cli::output::yaml(&plan).unwrap();
+    let printed = curfew::cli::shared::output::yaml(&plan).unwrap();
     let read: Plan = serde_yaml::from_str(&printed).unwrap();
     assert_eq!((read.check(), &read), (Ok(()), &plan));
 

@@ -5,12 +5,22 @@
 //! first reading fails on types; that path is rare and may be slow. The same becomes of objects that
 //! would take far more memory than the body has bytes.
 
+use std::fmt::{self, Write};
+
 use serde::de::IgnoredAny;
 use serde::{Deserialize, Serialize};
 
+use crate::batch::text::cut;
 use crate::batch::{Text, room};
 
-use super::{BadReview, shown};
+/// Why a body is no admission review; the caller answers with HTTP 400 and this text.
+#[derive(Debug, thiserror::Error)]
+#[error("{message}")]
+pub struct BadReview {
+    /// Of bounded number, for a metric.
+    pub reason: &'static str,
+    pub message: String,
+}
 
 /// The request of a review.
 #[derive(Debug, Deserialize)]
@@ -231,6 +241,33 @@ fn refuse_depth(body: &[u8]) -> Result<(), BadReview> {
     Ok(())
 }
 
+/// The beginning of a text that somebody else wrote, for a message or a log line. No more of it is
+/// written out: an error that quotes megabytes would take them twice.
+pub(crate) fn shown(text: &(impl fmt::Display + ?Sized)) -> String {
+    struct Start(String);
+
+    impl fmt::Write for Start {
+        fn write_str(&mut self, piece: &str) -> fmt::Result {
+            let start = cut(piece, LONGEST_SHOWN - self.0.len());
+            self.0.push_str(start);
+            if start.len() == piece.len() { Ok(()) } else { Err(fmt::Error) }
+        }
+    }
+
+    let mut start = Start(String::new());
+    let whole = write!(start, "{text}").is_ok();
+    if whole { start.0 } else { start.0 + "…" }
+}
+
+// === impl BadReview ===
+
+impl BadReview {
+    /// The message may quote what came; an answer must not cost more than the question.
+    fn new(reason: &'static str, message: impl fmt::Display) -> Self {
+        Self { reason, message: shown(&message) }
+    }
+}
+
 // === impl Reply ===
 
 impl<'a> Reply<'a> {
@@ -243,6 +280,9 @@ impl<'a> Reply<'a> {
 const API_VERSION: &str = "admission.k8s.io/v1";
 
 const KIND: &str = "AdmissionReview";
+
+/// As long as a sentence, in bytes.
+const LONGEST_SHOWN: usize = 200;
 
 /// An API server sends a UUID; the answer has it, too.
 const LONGEST_UID: usize = 256;

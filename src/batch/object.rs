@@ -277,7 +277,8 @@ impl<'a> Object<'a> {
         if self.kind == Kind::CronJob {
             return None;
         }
-        self.metadata.owners().iter().find(|owner| owner.is_cronjob())
+        let owners = self.metadata.owners();
+        OwnerReference::family(owners).map(|position| &owners[position])
     }
 
     /// Whether somebody has asked for the object to be deleted.

@@ -22,6 +22,13 @@ pub struct OwnerReference<'a> {
 // === impl OwnerReference ===
 
 impl OwnerReference<'_> {
+    /// Of the owners of a Job, the `CronJob` to whose family it belongs: the controller, or else the
+    /// first of them. The position in the list.
+    pub fn family(owners: &[Self]) -> Option<usize> {
+        let controls = |owner: &Self| owner.is_cronjob() && owner.controller == Some(true);
+        owners.iter().position(controls).or_else(|| owners.iter().position(Self::is_cronjob))
+    }
+
     /// The API group of the owner, without its version; empty for the core group.
     pub fn group(&self) -> &str {
         self.api_version.split_once('/').map_or("", |(group, _)| group)

@@ -12,14 +12,19 @@ pub mod interval;
 pub mod misread;
 
 mod calendar;
+mod error;
+mod field;
 mod next;
 mod parse;
+mod plan;
 
 use jiff::{SignedDuration, Timestamp};
 
-use super::zone::{Zone, ZoneError};
+use self::plan::Plan;
+use super::zone::Zone;
 
-pub use parse::{Field, Flaw};
+pub use self::error::ScheduleError;
+pub use self::field::{Field, Flaw};
 
 /// A schedule that parses.
 #[derive(Clone, Debug, Eq, PartialEq)]
@@ -28,66 +33,6 @@ pub struct Schedule {
     zone: Option<Zone>,
     plan: Plan,
 }
-
-/// Why a text is no schedule.
-#[derive(Clone, Debug, Eq, PartialEq, thiserror::Error)]
-pub enum ScheduleError {
-    #[error(
-        "the schedule is empty; write five fields, minute hour day-of-month month day-of-week, or \
-         a macro such as `@daily`"
-    )]
-    Empty,
-    #[error(
-        "expected 5 fields, minute hour day-of-month month day-of-week, but found {found}; there \
-         is no field for seconds or years, and a macro such as `@daily` stands alone without \
-         blanks"
-    )]
-    FieldCount { found: usize },
-    #[error("`{member}` in the {field} field: {flaw}")]
-    Member { field: Field, member: String, flaw: Flaw },
-    #[error(
-        "`{text}` is no duration; write `@every` and one blank, then numbers with the units `h`, \
-         `m` or `s`, such as `@every 1h30m`"
-    )]
-    Duration { text: String },
-    #[error(
-        "unknown macro `{text}`; there are `@yearly`, `@annually`, `@monthly`, `@weekly`, \
-         `@daily`, `@midnight`, `@hourly` and `@every <duration>`, in lower case and without \
-         blanks around"
-    )]
-    Macro { text: String },
-    #[error("the schedule is longer than {} bytes", Schedule::LONGEST)]
-    TooLong,
-    #[error(transparent)]
-    Zone(#[from] ZoneError),
-    #[error("`{text}` names a time zone and nothing else; put a blank and the five fields behind")]
-    ZoneOnly { text: String },
-}
-
-/// When a schedule starts something.
-#[derive(Clone, Copy, Debug, Eq, PartialEq)]
-enum Plan {
-    /// This many seconds after the last time, without a grid of its own.
-    Every(i64),
-    Fields(Fields),
-}
-
-/// The five fields.
-#[derive(Clone, Copy, Debug, Eq, PartialEq)]
-struct Fields {
-    minutes: Set,
-    hours: Set,
-    days: Set,
-    months: Set,
-    weekdays: Set,
-    /// Whether the day of the month or the day of the week was left open (`*`, `?`, `*/1`): then
-    /// both must match, else either suffices.
-    both_days: bool,
-}
-
-/// A set of numbers from 0 to 62, each a bit.
-#[derive(Clone, Copy, Debug, Eq, PartialEq)]
-struct Set(u64);
 
 // === impl Schedule ===
 
@@ -101,12 +46,12 @@ impl Schedule {
         if text.len() > Self::LONGEST {
             return Err(ScheduleError::TooLong);
         }
-        parse::schedule(text)
+        let (zone, plan) = parse::schedule(text)?;
+        Ok(Self { zone, plan })
     }
 
-    /// In bytes. Every number of all five fields, written out, takes less than half of it; the API
-    /// server takes a megabyte of repetitions, of each `CronJob`, which nobody is to hold for long.
-    pub const LONGEST: usize = 1024;
+    /// In bytes: what is longer is refused.
+    pub const LONGEST: usize = error::LONGEST;
 
     /// Whether the text has the two letters `TZ` anywhere: the API server then refuses it, unless
     /// the stored schedule has them already, and the controller ignores `timeZone`.
@@ -154,90 +99,6 @@ impl std::str::FromStr for Schedule {
 
     fn from_str(text: &str) -> Result<Self, Self::Err> {
         Self::parse(text)
-    }
-}
-
-// === impl Fields ===
-
-impl Fields {
-    /// Whether the local time, in seconds since 1970-01-01T00:00:00 local time, is a start.
-    fn has(&self, local: i64) -> bool {
-        let date = calendar::Date::of(local);
-        local.rem_euclid(60) == 0
-            && self.minutes.has(calendar::minute(local))
-            && self.hours.has(calendar::hour(local))
-            && self.months.has(date.month)
-            && self.has_day(date)
-    }
-
-    /// Whether the day is one of the schedule's days; its month is not looked at.
-    fn has_day(&self, date: calendar::Date) -> bool {
-        let day = self.days.has(date.day);
-        let weekday = self.weekdays.has(date.weekday());
-        if self.both_days { day && weekday } else { day || weekday }
-    }
-
-    /// Whether there is a start on each day of each month.
-    fn has_every_day(&self) -> bool {
-        let days = self.days == Set::ALL_DAYS;
-        let weekdays = self.weekdays == Set::ALL_WEEKDAYS;
-        let every = if self.both_days { days && weekdays } else { days || weekdays };
-        every && self.months == Set::ALL_MONTHS
-    }
-
-    /// Whether there are starts in each hour of a day.
-    fn has_every_hour(&self) -> bool {
-        self.hours == Set::ALL_HOURS
-    }
-
-    /// Whether a field is empty that no start can do without. A list of commas parses to that.
-    fn is_empty(&self) -> bool {
-        let days = match (self.days.is_empty(), self.weekdays.is_empty()) {
-            (true, true) => true,
-            (true, false) | (false, true) => self.both_days,
-            (false, false) => false,
-        };
-        self.minutes.is_empty() || self.hours.is_empty() || self.months.is_empty() || days
-    }
-}
-
-// === impl Set ===
-
-impl Set {
-    const ALL_DAYS: Self = Self::range(1, 31);
-    const ALL_HOURS: Self = Self::range(0, 23);
-    const ALL_MONTHS: Self = Self::range(1, 12);
-    const ALL_WEEKDAYS: Self = Self::range(0, 6);
-    const EMPTY: Self = Self(0);
-
-    /// The numbers from `first` to `last`, both included.
-    const fn range(first: u32, last: u32) -> Self {
-        Self((u64::MAX >> (63 - last)) & (u64::MAX << first))
-    }
-
-    const fn of(number: i64) -> Self {
-        Self(1 << number)
-    }
-
-    const fn has(self, number: i64) -> bool {
-        self.0 >> number & 1 == 1
-    }
-
-    const fn is_empty(self) -> bool {
-        self.0 == 0
-    }
-
-    fn first(self) -> Option<i64> {
-        self.numbers().next()
-    }
-
-    fn last(self) -> Option<i64> {
-        self.numbers().last()
-    }
-
-    /// The numbers in ascending order.
-    fn numbers(self) -> impl Iterator<Item = i64> {
-        (0..63).filter(move |number| self.has(*number))
     }
 }
 

@@ -12,21 +12,27 @@
 mod cronjob;
 mod job;
 mod keep;
+mod manager;
 mod meta;
 mod namespace;
+mod owner;
 mod scheduling;
 mod second;
 mod symbol;
+mod uid;
 mod wire;
 
 pub use cronjob::CronJob;
 pub use job::Job;
 pub use keep::{Keep, is_large_template};
-pub use meta::{Ending, Manager, Meta, Owner, Pairs, Uid, Version};
+pub use manager::{MANAGER, Manager};
+pub use meta::{Ending, Meta, Pairs, Version};
 pub use namespace::Namespace;
+pub use owner::Owner;
 pub use scheduling::{Listed, Scheduling};
 pub use second::Second;
 pub use symbol::{Interner, Lists, Symbol};
+pub use uid::Uid;
 pub use wire::{Decoder, Key, Slim, Wire};
 
 #[cfg(test)]

@@ -10,8 +10,8 @@ use kube::Client;
 use kube::client::Body;
 use serde_json::Value as Json;
 
-use super::slim::{CronJob, Decoder, Job, Keep, Slim, Wire};
-use super::write::{Change, MANAGER, Outcome, Rejection, Target, call};
+use super::slim::{CronJob, Decoder, Job, Keep, MANAGER, Slim, Wire};
+use super::write::{Change, Outcome, Rejection, Target, call};
 use crate::batch::Kind;
 
 /// Makes the calls.

@@ -10,10 +10,10 @@
 //! it is called between two events of the stream.
 
 mod fold;
+mod health;
+mod index;
 mod source;
 
-use std::collections::HashSet;
-use std::fmt;
 use std::sync::Arc;
 
 use futures::StreamExt;
@@ -25,51 +25,11 @@ use tokio_util::sync::CancellationToken;
 
 use self::fold::Fold;
 use self::source::Source;
-use super::slim::{Keep, Key, Slim, Wire};
+use super::slim::{Keep, Slim, Wire};
 use crate::telemetry::chain;
 
-/// What a watch feeds.
-pub trait Index<T>: Send {
-    /// An object appeared or changed.
-    fn apply(&mut self, object: &Arc<T>);
-
-    /// An object is gone, or can no longer be read.
-    fn delete(&mut self, key: &Key);
-
-    /// These are all objects, decoded with `keep`: whatever else is in the index is gone.
-    fn reset(&mut self, objects: &[Arc<T>], keep: &Arc<Keep>);
-
-    /// The object that the index has already, where it is equal to `fresh`, so that a list does
-    /// not double the memory.
-    fn share(&self, fresh: T) -> Arc<T> {
-        Arc::new(fresh)
-    }
-}
-
-/// How a watch is doing.
-#[derive(Clone, Debug, Default, Eq, PartialEq)]
-pub struct Health {
-    pub state: State,
-    /// How many complete lists there were.
-    pub lists: u64,
-    /// How often something went wrong.
-    pub errors: u64,
-    /// The objects of the cluster that cannot be decoded just now. Whoever misses one of them in
-    /// the index finds it here.
-    pub undecodable: Arc<HashSet<Key>>,
-}
-
-/// Where a watch stands.
-#[derive(Clone, Debug, Default, Eq, PartialEq)]
-pub enum State {
-    /// It is on its first list, or on another one because the policy reads more than was kept.
-    #[default]
-    Listing,
-    /// The index follows the cluster.
-    Following,
-    /// It tries again, slower each time; the text says what the API server said.
-    Failing(String),
-}
+pub use self::health::{Health, State};
+pub use self::index::Index;
 
 /// Follows a kind until `stop`.
 ///
@@ -121,18 +81,6 @@ fn failed<K: Slim>(error: &watcher::Error, health: &watch::Sender<Health>) {
         health.errors += 1;
         health.state = State::Failing(error);
     });
-}
-
-// === impl State ===
-
-impl fmt::Display for State {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        match self {
-            Self::Listing => f.write_str("listing"),
-            Self::Following => f.write_str("following"),
-            Self::Failing(why) => write!(f, "failing: {why}"),
-        }
-    }
 }
 
 #[cfg(test)]

@@ -22,7 +22,7 @@ use tokio_util::sync::CancellationToken;
 pub use self::gate::{Gate, Taken};
 use super::clock_offset;
 use super::pace::Signal;
-use super::slim::Meta;
+use super::slim::{MANAGER, Meta};
 use crate::batch::Kind;
 use crate::policy::rule::Propagation;
 use crate::telemetry::chain;
@@ -319,9 +319,6 @@ fn retry_after(headers: &http::HeaderMap) -> Option<Duration> {
     let now = clock_offset::date(headers)?;
     Some(Duration::try_from(until.duration_since(now)).unwrap_or(Duration::ZERO))
 }
-
-/// As whom our patches stand in `managedFields`.
-pub const MANAGER: &str = "curfew";
 
 /// For one call. The API server itself gives up a webhook's turn after 30 s at most, but a leader
 /// must have ended all calls before its Lease runs out, five seconds after it stops renewing.

@@ -6,12 +6,13 @@
 //! never two over the same one. What was started and is not written down yet is remembered
 //! (`memory`), so that the writing can wait until nothing is due.
 //!
-//! In every mode but `Off`, all `CronJob`s are looked at now and then (`round`), for metrics and for
-//! the status on the Lease (`report`).
+//! In every mode but `Off`, all `CronJob`s are looked at now and then (`look_around`), for metrics
+//! and for the status on the Lease (`report`).
 
 mod duty;
 mod errand;
 mod line;
+mod look_around;
 mod memory;
 mod name;
 mod news;
@@ -23,11 +24,9 @@ mod views;
 
 use std::sync::Arc;
 
-use jiff::Timestamp;
-
+use self::duty::Duty;
 use super::Footing;
 use crate::leader::Term;
-use crate::scheduler::Takeover;
 
 /// What the work of a leader needs.
 pub struct Scheduler {
@@ -45,17 +44,7 @@ impl Scheduler {
     /// Schedules until the term is over, and until what was under way then has ended.
     pub async fn work(self: Arc<Self>, term: Term) {
         let _listening = Listening::begin(&self);
-        duty::Duty::new(&self, term).run().await;
-    }
-
-    /// How far `Own` is when it begins; `owned_until` is when the leader before us surely owned.
-    fn takeover(&self, now: Timestamp, owned_until: Option<Timestamp>) -> Takeover {
-        let reach = &self.footing.reach;
-        if reach.is_everywhere() {
-            return Takeover::begin(now, self.force_own, owned_until);
-        }
-        let why = format!("it writes {reach}, and Own starts the CronJobs of all namespaces");
-        Takeover::Stopped { why }
+        Duty::new(&self.footing, self.force_own, term).run().await;
     }
 }
 

@@ -9,6 +9,7 @@
 //! by. The state of a term ends with it: whatever must outlive it stands on the Lease.
 
 mod act;
+mod acted;
 mod agenda;
 mod braking;
 mod news;
@@ -21,6 +22,7 @@ mod world;
 
 use std::sync::Arc;
 
+use self::shift::Shift;
 pub use self::subject::Subject;
 use super::Footing;
 use crate::leader::Term;
@@ -44,7 +46,7 @@ impl Sweeper {
     /// Sweeps until the term is over, and until what was under way then has ended.
     pub async fn work(self: Arc<Self>, term: Term) {
         let _leading = Leading::begin(&self);
-        shift::Shift::new(&self, term).run().await;
+        Shift::new(&self.footing, &self.lease_name, &self.registration, term).run().await;
     }
 }
 

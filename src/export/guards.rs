@@ -1,9 +1,11 @@
 //! Guards as conditions: what gives an object away as somebody else's, and what becomes of it.
 
 use crate::batch::annotation::LAST_APPLIED;
-use crate::policy::decide::HOOKS;
+use crate::policy::Policy;
+use crate::policy::marks::HOOKS;
 use crate::policy::marks::{INSTANCE, Marks, SUFFIXES};
-use crate::policy::rule::{Guard, GuardKind, Guards, Policy};
+use crate::policy::rule::Guards;
+use crate::policy::settings::{Guard, GuardKind};
 
 use super::cel;
 use super::sheet::Sheet;
@@ -12,7 +14,7 @@ use super::tables::Table;
 /// Defines `left_alone` (exempt, or a guard on `Skip`), `floored` (a guard on `Floor`) and
 /// `tracked` (a `CronJob` that stands in somebody's Git).
 pub(super) fn define(policy: &Policy, sheet: &mut Sheet) {
-    let Guards { settings, floor: _, allow_owners, gitops_marks } = &policy.guards;
+    let Guards { floor: _, allow_owners, gitops_marks } = &policy.guards;
     sheet.define("gitops_mark", gitops_mark(gitops_marks));
     sheet.define("tracked", "variables.is_cronjob && variables.gitops_mark");
     let allowed = allow_owners.iter().map(|own| {
@@ -44,8 +46,8 @@ pub(super) fn define(policy: &Policy, sheet: &mut Sheet) {
         };
         let table = Table::new(
             policy,
-            |rule| rule.settings.guards.of(kind).map(|guard| cel::text(guard.as_str())),
-            cel::text(settings.of(kind).unwrap_or_default().as_str()),
+            |rule| rule.settings.guard(kind).map(|guard| cel::text(guard.as_str())),
+            cel::text(policy.top.guard(kind).unwrap_or_default().as_str()),
         );
         table.define(name, sheet);
         for (guard, hits) in [(Guard::Skip, &mut skipped), (Guard::Floor, &mut floored)] {

@@ -1,6 +1,8 @@
 //! What a policy says and an export does not do.
 
-use crate::policy::rule::{Mode, Policy, Rule};
+use crate::policy::Policy;
+use crate::policy::rule::Rule;
+use crate::policy::settings::Mode;
 
 /// What no export does, whatever the policy says.
 pub const ALWAYS: [&str; 5] = [
@@ -30,10 +32,10 @@ pub(super) fn of(policy: &Policy) -> Vec<String> {
         rule.settings.mode == Some(Mode::DryRun)
     });
     of_rules("`limits` hold at creation only; an update can set a value beyond them", |rule| {
-        let limits = &rule.settings.limits;
+        let limits = &rule.settings;
         limits.ttl_min.is_some() || limits.ttl_max.is_some() || limits.history_max.is_some()
     });
-    let limits = &policy.limits;
+    let limits = &policy.top;
     if limits.ttl_min.is_some() || limits.ttl_max.is_some() || limits.history_max.is_some() {
         sentences.push(
             "spec.limits: hold at creation only; an update can set a value beyond them".to_owned(),

@@ -3,7 +3,7 @@
 use serde::Serialize;
 
 use crate::policy::Policy;
-use crate::policy::decide::SYSTEM_NAMESPACES;
+use crate::policy::SYSTEM_NAMESPACES;
 
 use super::Wish;
 use super::sheet::Variable;

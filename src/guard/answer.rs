@@ -1,9 +1,58 @@
-//! The answer on the wire.
+//! What becomes of an edit, and the answer on the wire.
 
+use super::problem::Problem;
+use super::refusal;
 use super::warnings::cut;
-use super::{Answer, Report, Verdict, refusal};
 use crate::admission::review::{AuditAnnotations, Reply, Request, Response};
 
+/// The answer to one review, with what a log line and a metric want to know of it.
+#[derive(Debug)]
+pub struct Answer {
+    /// The `AdmissionReview` to send back, with HTTP status 200.
+    pub body: Vec<u8>,
+    pub report: Report,
+}
+
+/// What was decided.
+#[derive(Debug)]
+pub struct Report {
+    pub uid: String,
+    pub namespace: String,
+    pub name: String,
+    pub decision: Decision,
+    /// The revision of the policy that was let in; empty where none was.
+    pub revision: String,
+    pub dry_run: bool,
+    /// What is wrong, or drastic, or odd: a line each.
+    pub told: Vec<String>,
+}
+
+/// What becomes of an edit.
+#[derive(Clone, Copy, Debug, Eq, Hash, PartialEq)]
+pub enum Decision {
+    Accepted,
+    /// Let in with a word about what it does to many objects at once.
+    Drastic,
+    /// Nothing that we judge: another kind, another operation, or a map that is being deleted.
+    NotConsidered,
+    /// The map of another version of curfew.
+    OtherVersion,
+    Refused,
+    /// The files stay as they are.
+    Unchanged,
+    /// No map that could be read.
+    Unjudged,
+}
+
+/// What becomes of an edit, with what is said about it.
+pub(super) struct Verdict {
+    pub(super) decision: Decision,
+    pub(super) revision: String,
+    pub(super) warnings: Vec<String>,
+    pub(super) problems: Vec<Problem>,
+}
+
+/// The answer that says what becomes of an edit.
 pub(super) fn of<O>(request: &Request<'_, O>, verdict: Verdict) -> Answer {
     let Verdict { decision, revision, warnings, problems } = verdict;
     let name = cut(request.name.as_deref().unwrap_or_default(), LONGEST_NAME);
@@ -22,7 +71,7 @@ pub(super) fn of<O>(request: &Request<'_, O>, verdict: Verdict) -> Answer {
         },
     });
     let body = serde_json::to_vec(&reply).expect("strings are always JSON");
-    let told = problems.iter().map(refusal::Problem::line).chain(warnings).collect();
+    let told = problems.iter().map(Problem::line).chain(warnings).collect();
     let report = Report {
         uid: request.uid.to_string(),
         namespace: cut(request.namespace.as_deref().unwrap_or_default(), LONGEST_NAME),
@@ -33,6 +82,31 @@ pub(super) fn of<O>(request: &Request<'_, O>, verdict: Verdict) -> Answer {
         told,
     };
     Answer { body, report }
+}
+
+// === impl Decision ===
+
+impl Decision {
+    /// As metrics, logs and the audit log name it.
+    pub const fn as_str(self) -> &'static str {
+        match self {
+            Self::Accepted => "accepted",
+            Self::Drastic => "drastic",
+            Self::NotConsidered => "not-considered",
+            Self::OtherVersion => "other-version",
+            Self::Refused => "refused",
+            Self::Unchanged => "unchanged",
+            Self::Unjudged => "unjudged",
+        }
+    }
+}
+
+// === impl Verdict ===
+
+impl From<Decision> for Verdict {
+    fn from(decision: Decision) -> Self {
+        Self { decision, revision: String::new(), warnings: Vec::new(), problems: Vec::new() }
+    }
 }
 
 /// `DNS1123SubdomainMaxLength` of `k8s.io/apimachinery/pkg/util/validation`: what is longer is no

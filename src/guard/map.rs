@@ -3,9 +3,9 @@
 use serde::Deserialize;
 use serde::de::IgnoredAny;
 
-use super::refusal::Problem;
+use super::problem::Problem;
 use crate::batch::Map;
-use crate::policy::load::is_policy;
+use crate::policy::is_policy;
 use crate::policy::{Source, code};
 
 /// A `ConfigMap`.

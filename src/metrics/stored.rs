@@ -10,7 +10,8 @@ use prometheus_client::metrics::gauge::Gauge;
 use prometheus_client::metrics::histogram::Histogram;
 use prometheus_client::registry::Registry;
 
-use super::registered;
+use super::labels::{KindLabels, StateLabels};
+use super::registry::registered;
 use crate::sweeper::brake::{Share, Waiting};
 
 /// Families about stored objects.
@@ -36,11 +37,6 @@ struct HeldLabels {
 }
 
 #[derive(Clone, Debug, EncodeLabelSet, Eq, Hash, PartialEq)]
-struct StateLabels {
-    state: &'static str,
-}
-
-#[derive(Clone, Debug, EncodeLabelSet, Eq, Hash, PartialEq)]
 struct ActionLabels {
     action: &'static str,
     /// How the Job ended; empty where the action is not about a finished Job.
@@ -51,11 +47,6 @@ struct ActionLabels {
 #[derive(Clone, Debug, EncodeLabelSet, Eq, Hash, PartialEq)]
 struct ControllerLabels {
     controller: &'static str,
-}
-
-#[derive(Clone, Debug, EncodeLabelSet, Eq, Hash, PartialEq)]
-struct KindLabels {
-    kind: &'static str,
 }
 
 // === impl Stored ===

@@ -9,6 +9,7 @@ use rustls::pki_types::{CertificateDer, PrivateKeyDer};
 use rustls::sign::CertifiedKey;
 
 use super::inspect::CertificateInfo;
+use super::provider::provider;
 
 /// A pair that belongs together and has not expired.
 #[derive(Clone, Debug)]
@@ -87,12 +88,10 @@ impl Pair {
             source => PairError::KeyPem { source },
         })?;
         let key =
-            CertifiedKey::from_der(chain, key, &super::provider()).map_err(
-                |source| match source {
-                    rustls::Error::InconsistentKeys(_) => PairError::Mismatch,
-                    source => PairError::Key { source },
-                },
-            )?;
+            CertifiedKey::from_der(chain, key, &provider()).map_err(|source| match source {
+                rustls::Error::InconsistentKeys(_) => PairError::Mismatch,
+                source => PairError::Key { source },
+            })?;
         let (Some(not_before), Some(not_after)) = (
             infos.iter().map(|info| info.not_before).max(),
             infos.iter().map(|info| info.not_after).min(),

@@ -12,10 +12,11 @@ use std::collections::HashSet;
 use std::fmt::Display;
 use std::hash::Hash;
 
-use super::rule::{
-    GuardKind, GuardSettings, Guards, Limits, Mode, Policy, Scheduler, SchedulerMode, Stored, Ttl,
-};
-use super::value::Seconds;
+use crate::policy::model::policy::Policy;
+use crate::policy::model::rule::{Guards, Scheduler, SchedulerMode, Stored};
+use crate::policy::model::setting::Setting;
+use crate::policy::model::settings::{Guard, GuardKind, Mode, Settings, Stated, Ttl};
+use crate::policy::model::value::Seconds;
 
 /// What is drastic about the way from one policy to another, as far as it was looked at.
 struct Changes {
@@ -42,10 +43,13 @@ impl Changes {
     fn look(&mut self, old: &Policy, new: &Policy) {
         self.mode("", old.mode, new.mode);
         exempt::look(&old.exempt, &new.exempt, self);
+        for kind in GuardKind::ALL {
+            self.guard("", kind, old.top.guard(kind), new.top.guard(kind));
+        }
         self.guards(&old.guards, &new.guards);
-        self.limits("", old.limits, new.limits);
+        self.settings("", &old.top, &new.top);
         rules::look(old, new, self);
-        self.ttl("defaults: ", old.defaults.ttl, new.defaults.ttl);
+        self.settings("defaults: ", &old.defaults, &new.defaults);
         self.stored(&old.stored, &new.stored);
         self.scheduler(&old.scheduler, &new.scheduler);
     }
@@ -62,8 +66,7 @@ impl Changes {
     }
 
     fn guards(&mut self, from: &Guards, to: &Guards) {
-        let Guards { settings, floor, allow_owners, gitops_marks } = to;
-        self.guard_settings("", from.settings, *settings);
+        let Guards { floor, allow_owners, gitops_marks } = to;
         self.shorter("guards.floor", Some(from.floor), Some(*floor));
         self.list("guards.allowOwners", "new", &missing(allow_owners, &from.allow_owners));
         let marks = &from.gitops_marks;
@@ -76,31 +79,34 @@ impl Changes {
         }
     }
 
-    fn guard_settings(&mut self, owner: &str, from: GuardSettings, to: GuardSettings) {
-        for kind in GuardKind::ALL {
-            let before = from.of(kind).unwrap_or_default();
-            let after = to.of(kind).unwrap_or_default();
-            if after < before {
-                let (name, before, after) = (kind.as_str(), before.as_str(), after.as_str());
-                self.push(format!("{owner}guards.{name} {before} becomes {after}"));
+    /// A guard that becomes less strict; one that nobody mentions is on its default.
+    fn guard(&mut self, owner: &str, kind: GuardKind, from: Option<Guard>, to: Option<Guard>) {
+        let (from, to) = (from.unwrap_or_default(), to.unwrap_or_default());
+        if to < from {
+            let (name, from, to) = (kind.as_str(), from.as_str(), to.as_str());
+            self.push(format!("{owner}guards.{name} {from} becomes {to}"));
+        }
+    }
+
+    /// Values that cut the life of finished Jobs and are mentioned before and after; of any other
+    /// nobody knows here what it was. Rules and defaults say what else they change by themselves.
+    fn settings(&mut self, owner: &str, from: &Settings, to: &Settings) {
+        for (name, to) in to.stated() {
+            // What is filled at a creation ends no finished Job, and a lower `min` leads to none.
+            let cuts = Setting::parse(name).is_none_or(|setting| !setting.is_filled())
+                && name != "limits.ttl.min";
+            match (from.get(name), to) {
+                (Some(Stated::Ttl(from)), Stated::Ttl(to)) => self.ttl(owner, from, to),
+                (Some(Stated::Seconds(from)), Stated::Seconds(to)) if cuts => {
+                    self.shorter(&format!("{owner}{name}"), Some(from), Some(to));
+                }
+                _ => {}
             }
         }
     }
 
-    /// Limits that cut TTLs or holds; where there was none, it is not known what is cut.
-    fn limits(&mut self, owner: &str, from: Limits, to: Limits) {
-        for (name, before, after) in
-            [("ttl.max", from.ttl_max, to.ttl_max), ("hold", from.hold, to.hold)]
-        {
-            if before.is_some() && after.is_some() {
-                self.shorter(&format!("{owner}limits.{name}"), before, after);
-            }
-        }
-    }
-
-    /// A TTL that is mentioned before and after; of any other nobody knows here what it was.
-    fn ttl(&mut self, owner: &str, from: Option<Ttl>, to: Option<Ttl>) {
-        let (Some(from), Some(to)) = (from.map(sides), to.map(sides)) else { return };
+    fn ttl(&mut self, owner: &str, from: Ttl, to: Ttl) {
+        let (from, to) = (sides(from), sides(to));
         if from.0 == from.1 && to.0 == to.1 {
             self.shorter(&format!("{owner}ttl"), from.0, to.0);
             return;

@@ -8,6 +8,7 @@
 mod bounds;
 mod covers;
 mod object;
+pub(super) mod patience;
 mod winning;
 mod witness;
 
@@ -18,20 +19,21 @@ pub use object::{Lint, object};
 use witness::Witness;
 
 use super::code;
-use super::decode::list;
-use super::document::{self, Spec};
-use super::finding::{At, Findings, Span};
-use super::glob::Glob;
-use super::patience::Patience;
-use super::record;
-use super::resolve::{Resolved, Supplier};
-use super::rule::{
-    Action, GuardKind, GuardSettings, Limits, Match, Mode, Policy, Rule, Settings, Ttl,
-};
-use super::selector::Selector;
-use super::subject::Subject;
-use super::wire;
 use crate::batch::Kind;
+use crate::policy::decide::resolve::{Resolved, Supplier};
+use crate::policy::file::document::{self, Spec};
+use crate::policy::file::finding::{At, Findings, Span};
+use crate::policy::file::ttl;
+use crate::policy::file::words::list;
+use crate::policy::lint::patience::Patience;
+use crate::policy::model::glob::Glob;
+use crate::policy::model::policy::Policy;
+use crate::policy::model::record;
+use crate::policy::model::rule::{Match, Rule};
+use crate::policy::model::selector::Selector;
+use crate::policy::model::setting::Setting;
+use crate::policy::model::settings::{Action, Mode, Settings, Ttl};
+use crate::policy::model::subject::Subject;
 
 /// A rule, with the same rule as it was written.
 struct Written<'p> {
@@ -121,17 +123,16 @@ fn is_idle(written: &Written<'_>, findings: &mut Findings<'_>) -> bool {
             .mend("give it a ttl or another setting, or delete it");
         return true;
     }
-    let enforced = ["ttl", "history.successful", "history.failed"];
     if let Some(enforce) = wire.value.enforce.as_ref().filter(|enforce| enforce.value.0)
-        && !mentioned.iter().any(|setting| enforced.contains(setting))
+        && !mentioned.iter().any(|name| Setting::parse(name).is_some_and(|s| !s.is_filled()))
     {
         let message = format!("{title} has enforce, and neither ttl nor history to enforce");
         findings.warning(code::IDLE, enforce.key, message).mend("delete enforce");
     }
     let only_jobs = rule.matcher.kinds == [Kind::Job];
-    let cronjobs = ["history.successful", "history.failed", "deadlines.starting", "timeZone"];
-    let idle: Vec<&str> =
-        mentioned.iter().copied().filter(|setting| cronjobs.contains(setting)).collect();
+    let no_job_has =
+        |name: &&str| Setting::parse(name).is_some_and(|setting| setting.path(Kind::Job).is_none());
+    let idle: Vec<&str> = mentioned.iter().copied().filter(no_job_has).collect();
     if only_jobs && !idle.is_empty() {
         let message = format!("{title} sets {} for nothing: only CronJobs have that", list(&idle));
         findings
@@ -153,7 +154,7 @@ fn is_idle(written: &Written<'_>, findings: &mut Findings<'_>) -> bool {
 fn settings(
     owner: &str,
     settings: &Settings,
-    wire: Option<&At<wire::Ttl>>,
+    wire: Option<&At<ttl::Ttl>>,
     findings: &mut Findings<'_>,
 ) {
     let (Some(Ttl::Pair { on_success, on_failure: Some(on_failure) }), Some(wire)) =
@@ -234,7 +235,7 @@ fn never_settled(
 
 fn default_never_settled(
     linted: &Linted<'_>,
-    wire: Option<&At<wire::Ttl>>,
+    wire: Option<&At<ttl::Ttl>>,
     findings: &mut Findings<'_>,
 ) {
     let kinds =
@@ -273,36 +274,8 @@ fn report_never_settled(owner: &str, span: Span, findings: &mut Findings<'_>) {
 
 /// The settings that a rule mentions, by the names of policy.md, point 5.
 fn mentioned(settings: &Settings) -> Vec<&'static str> {
-    let Settings {
-        ttl,
-        history_successful,
-        history_failed,
-        limits: Limits { ttl_min, ttl_max, history_max, hold },
-        deadline_active,
-        deadline_starting,
-        time_zone,
-        mode,
-        stored,
-        guards: GuardSettings { owned_by_other, deploy_hooks, gitops_tracked },
-    } = settings;
-    let all = [
-        ("ttl", ttl.is_some()),
-        ("history.successful", history_successful.is_some()),
-        ("history.failed", history_failed.is_some()),
-        ("limits.ttl.min", ttl_min.is_some()),
-        ("limits.ttl.max", ttl_max.is_some()),
-        ("limits.history.max", history_max.is_some()),
-        ("limits.hold", hold.is_some()),
-        ("deadlines.active", deadline_active.is_some()),
-        ("deadlines.starting", deadline_starting.is_some()),
-        ("timeZone", time_zone.is_some()),
-        ("mode", mode.is_some()),
-        ("stored", stored.is_some()),
-        (GuardKind::OwnedByOther.as_str(), owned_by_other.is_some()),
-        (GuardKind::DeployHooks.as_str(), deploy_hooks.is_some()),
-        (GuardKind::GitOpsTracked.as_str(), gitops_tracked.is_some()),
-    ];
-    all.into_iter().filter_map(|(name, is_mentioned)| is_mentioned.then_some(name)).collect()
+    let names = settings.stated().map(|(name, _)| name);
+    names.map(|name| name.strip_prefix("guards.").unwrap_or(name)).collect()
 }
 
 // === impl Linted ===
@@ -381,7 +354,7 @@ mod tests {
 
     use super::{PATIENCE, Patience, with_patience};
     use crate::policy::Source;
-    use crate::policy::finding::Findings;
+    use crate::policy::file::finding::Findings;
     use crate::policy::load;
 
     fn many(n: usize, item: impl Fn(usize) -> String) -> String {

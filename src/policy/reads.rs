@@ -7,14 +7,15 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use super::decide::HOOKS;
-use super::marks::Marks;
-use super::record;
-use super::rule::{GroupKind, Policy};
-use super::selector::Selector;
 use crate::batch::annotation::{LAST_APPLIED, SCHEDULED};
 use crate::batch::object::ManagedFields;
 use crate::batch::owner::OwnerReference;
+use crate::policy::model::marks::HOOKS;
+use crate::policy::model::marks::Marks;
+use crate::policy::model::policy::Policy;
+use crate::policy::model::record;
+use crate::policy::model::rule::GroupKind;
+use crate::policy::model::selector::Selector;
 
 /// What is looked at of labels, annotations, owner references and field managers.
 ///

@@ -17,15 +17,14 @@ use serde::{Serialize, Serializer};
 use serde_json::{Value, json};
 use sha2::{Digest, Sha256};
 
-use super::decide::SYSTEM_NAMESPACES;
-use super::glob::Glob;
-use super::marks::Marks;
-use super::rule::{
-    Action, Exempt, Guard, GuardSettings, Guards, Limits, Match, Mode, Policy, Rule, Scheduler,
-    Settings, Stored, Ttl,
-};
-use super::selector::{Operator, Selector, Word};
-use super::value::{Seconds, ZoneName};
+use crate::policy::model::glob::Glob;
+use crate::policy::model::marks::Marks;
+use crate::policy::model::policy::Policy;
+use crate::policy::model::policy::SYSTEM_NAMESPACES;
+use crate::policy::model::rule::{Exempt, Guards, Match, Rule, Scheduler, Stored};
+use crate::policy::model::selector::{Operator, Selector, Word};
+use crate::policy::model::settings::Settings;
+use crate::policy::model::value::{Seconds, ZoneName};
 
 /// What is hashed; serde keeps the order of the fields, and JSON's is that of their names.
 #[derive(Serialize)]
@@ -69,20 +68,22 @@ impl<'p> Rendering<'p> {
             mode,
             exempt,
             guards,
-            limits,
             rules,
             defaults,
+            top,
             stored,
             scheduler,
             // It follows from the selectors.
             asks_namespaces: _,
             index: _,
         } = policy;
+        // `mode` and `stored` of the top have places of their own.
+        let mut top = settings_value(top);
         Self {
             defaults: settings_value(defaults),
             exempt: exempt_value(exempt),
-            guards: guards_value(guards),
-            limits: limits_value(limits),
+            guards: guards_value(guards, top["guards"].take()),
+            limits: top["limits"].take(),
             mode: mode.as_str(),
             rules: Rules(rules),
             scheduler: scheduler_value(scheduler),
@@ -126,13 +127,13 @@ fn exempt_value(exempt: &Exempt) -> Value {
     )
 }
 
-fn guards_value(guards: &Guards) -> Value {
-    let Guards { settings, floor, allow_owners, gitops_marks } = guards;
+fn guards_value(guards: &Guards, settings: Value) -> Value {
+    let Guards { floor, allow_owners, gitops_marks } = guards;
     let Marks { labels, annotations, managers } = gitops_marks;
     object(
         first::guards(),
         [
-            ("settings", Some(guard_settings(*settings))),
+            ("settings", Some(settings)),
             ("floor", Some(seconds(*floor))),
             ("allowOwners", list(sorted(allow_owners.iter().map(ToString::to_string).collect()))),
             ("labels", list(sorted(labels.clone()))),
@@ -201,62 +202,14 @@ fn match_value(matcher: &Match) -> Value {
 }
 
 fn settings_value(settings: &Settings) -> Value {
-    let Settings {
-        ttl,
-        history_successful,
-        history_failed,
-        limits,
-        deadline_active,
-        deadline_starting,
-        time_zone,
-        mode,
-        stored,
-        guards,
-    } = settings;
-    object(
-        first::settings(),
-        [
-            ("ttl", ttl.map(ttl_value)),
-            ("historySuccessful", history_successful.map(Value::from)),
-            ("historyFailed", history_failed.map(Value::from)),
-            ("limits", Some(limits_value(limits))),
-            ("deadlineActive", deadline_active.map(seconds)),
-            ("deadlineStarting", deadline_starting.map(seconds)),
-            ("timeZone", time_zone.as_ref().map(zone)),
-            ("mode", mode.map(Mode::as_str).map(Value::from)),
-            ("stored", stored.map(Action::as_str).map(Value::from)),
-            ("guards", Some(guard_settings(*guards))),
-        ],
-    )
-}
-
-fn limits_value(limits: &Limits) -> Value {
-    let Limits { ttl_min, ttl_max, history_max, hold } = limits;
-    object(
-        first::limits(),
-        [
-            ("ttlMin", ttl_min.map(seconds)),
-            ("ttlMax", ttl_max.map(seconds)),
-            ("historyMax", history_max.map(Value::from)),
-            ("hold", hold.map(seconds)),
-        ],
-    )
-}
-
-/// The guards of version 0.1.0, by position. Another one needs a key of its own beside them.
-fn guard_settings(settings: GuardSettings) -> Value {
-    let GuardSettings { owned_by_other, deploy_hooks, gitops_tracked } = settings;
-    json!([owned_by_other, deploy_hooks, gitops_tracked].map(|guard| guard.map(Guard::as_str)))
-}
-
-fn ttl_value(ttl: Ttl) -> Value {
-    match ttl {
-        Ttl::Fixed(ttl) => seconds(ttl),
-        Ttl::Pair { on_success, on_failure } => {
-            json!([on_success.map(Seconds::get), on_failure.map(Seconds::get)])
+    let mut object = first::settings();
+    for (name, stated) in settings.stated() {
+        match first::place(name) {
+            Some(place) => *object.pointer_mut(place).expect("it is among them") = stated.to_json(),
+            None => object[name] = stated.to_json(),
         }
-        Ttl::Unset => json!("unset"),
     }
+    object
 }
 
 fn selector_value(selector: &Selector) -> Value {

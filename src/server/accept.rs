@@ -9,7 +9,7 @@ use tokio::net::{TcpListener, TcpStream};
 use tokio::sync::watch;
 use tokio::task::yield_now;
 
-use super::Phase;
+use super::phase::Phase;
 
 /// Hands every connection to `welcome` until the phase is [`Phase::Stopping`].
 pub(super) async fn run(

@@ -8,7 +8,8 @@
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::{Duration, Instant};
 
-use super::{Phase, Settings};
+use super::phase::Phase;
+use super::settings::Settings;
 
 /// Holds what the parts of one connection tell each other; they share one task under HTTP/1.1,
 /// and several under HTTP/2.

@@ -27,8 +27,9 @@ use tower::ServiceExt;
 
 use super::activity::{Activity, InFlight, Late, Next, Protocol};
 use super::linger::Linger;
+use super::phase::Phase;
 use super::seats::{Seat, Unread};
-use super::{Phase, Settings};
+use super::settings::Settings;
 use crate::clock;
 
 /// How a connection ended.

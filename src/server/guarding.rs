@@ -5,8 +5,8 @@ use axum::extract::Request;
 use axum::response::Response;
 use tokio::time::timeout;
 
-use super::Shared;
-use super::routes::{Rejection, admitted, apart, json, waited};
+use super::request::{Rejection, admitted, apart, json, waited};
+use super::shared::Shared;
 use crate::admission::shown;
 use crate::clock;
 use crate::guard::{self, Decision, Report};

@@ -4,7 +4,6 @@
 //! server does not trust the certificate, and says so in its own log, which few people can read.
 //! So each failure is counted by its reason, and logged, but not every time.
 
-use std::fmt::Display;
 use std::io;
 use std::net::SocketAddr;
 use std::sync::Arc;
@@ -21,17 +20,9 @@ use tokio_rustls::server::TlsStream;
 use super::activity::{Late, Protocol};
 use super::connection::{End, serve};
 use super::linger::Linger;
+use super::phase::Phase;
 use super::seats::Seat;
-use super::{Phase, Shared};
-use crate::clock;
-use crate::metrics::Metrics;
-use crate::telemetry::Sparse;
-
-/// Counts failures, and logs each reason once in a while.
-pub(super) struct Failures {
-    metrics: Arc<Metrics>,
-    logged: Sparse,
-}
+use super::shared::Shared;
 
 /// Why a connection does not get as far as HTTP.
 #[derive(Debug, thiserror::Error)]
@@ -196,22 +187,6 @@ impl From<io::Error> for Failure {
         match error.kind() {
             io::ErrorKind::UnexpectedEof => Self::Closed,
             _ => Self::Io(error),
-        }
-    }
-}
-
-// === impl Failures ===
-
-impl Failures {
-    pub(super) fn new(metrics: Arc<Metrics>) -> Self {
-        Self { metrics, logged: Sparse::default() }
-    }
-
-    /// A connection failed for this reason.
-    pub(super) fn report(&self, reason: &'static str, peer: SocketAddr, error: &dyn Display) {
-        self.metrics.handshake_failed(reason);
-        if let Some(held_back) = self.logged.admit(reason, clock::instant()) {
-            tracing::warn!(reason, %peer, held_back, "connection failed: {error}");
         }
     }
 }

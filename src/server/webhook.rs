@@ -8,7 +8,7 @@ use arc_swap::ArcSwap;
 use super::Judge;
 use crate::admission::{Answer, BadReview, NO_ROOM, Report, Site, admit};
 use crate::clock;
-use crate::policy::rule::Policy;
+use crate::policy::Policy;
 use crate::telemetry::Sparse;
 
 /// Answers reviews by the policy that is in use when they come.

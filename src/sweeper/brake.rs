@@ -17,8 +17,9 @@ mod census;
 mod memory;
 mod plan_id;
 mod waiting;
+mod window;
 
-use jiff::{SignedDuration, Timestamp};
+use jiff::Timestamp;
 
 pub use self::approval::Approval;
 pub use self::census::Census;
@@ -26,6 +27,8 @@ use self::census::Count;
 pub use self::memory::{Cause, Hold, Memory};
 pub use self::plan_id::{BadPlanId, PlanId};
 pub use self::waiting::{Share, Waiting};
+use self::window::{AHEAD, Due, Window, horizon, whole_second};
+pub use self::window::{AtRisk, due};
 use super::decide::Risk;
 use super::reach::Reach;
 
@@ -57,15 +60,6 @@ pub enum Outcome {
     Tripped,
     /// Too many might be due among those that cannot be judged yet; held until they can.
     Undecided,
-}
-
-/// A finished Job that the policy would end, as the count sees it.
-#[derive(Clone, Copy, Debug)]
-pub struct AtRisk<'a> {
-    pub namespace: &'a str,
-    pub risk: Risk,
-    /// The same under the accepted policy, where that is known and would end the Job, too.
-    pub before: Option<Risk>,
 }
 
 /// Why an approval does not count.
@@ -132,7 +126,7 @@ impl Brake {
     /// The hold that keeps a write from ending a Job; `None` where it may go on.
     pub fn holds(&self, namespace: &str, risk: &Risk) -> Option<Held<'_>> {
         if let Some(loaded) = self.undecided
-            && is_due(loaded, risk)
+            && Window::at(loaded).holds(risk)
         {
             return Some(Held::Undecided);
         }
@@ -166,20 +160,16 @@ impl Brake {
         }
         for AtRisk { namespace, risk, before } in risks {
             census.add_held(namespace, &risk);
-            let Some(loaded) = self.undecided.filter(|loaded| is_due(*loaded, &risk)) else {
-                continue;
-            };
+            let Some(loaded) = self.undecided else { continue };
             // The policy may be the accepted one, and only the reach another.
             let before = if self.was_accepted(namespace) { Some(risk) } else { before };
             // What a change of labels made due was held under the accepted policy as well.
             let released = |before: &Risk| {
                 holds.iter().all(|hold| hold.is_policy() || !hold.holds(namespace, before))
             };
-            let as_before = before.filter(released).is_some_and(|before| is_due(loaded, &before));
-            let due = census.namespace(namespace);
-            due.due += 1;
-            due.latest = due.latest.max(Some(risk.finish));
-            due.made_due += usize::from(!as_before);
+            let before = before.filter(released);
+            let due = &mut census.namespace(namespace).due;
+            due.add(&Window::at(loaded), &risk, before.as_ref());
         }
         census
     }
@@ -220,27 +210,26 @@ impl Brake {
             return Outcome::Undecided;
         }
         let now = whole_second(now);
-        let mut latest = now;
-        let mut made_due = 0;
+        let window = Window::at(now);
+        let mut due = Due::default();
         for AtRisk { namespace: _, risk, before } in risks {
-            let as_before = before.is_some_and(|before| is_due(now, &before));
-            if is_due(now, &risk) && !as_before && self.holds(namespace, &risk).is_none() {
-                made_due += 1;
-                latest = latest.max(risk.finish);
+            let as_before = before.is_some_and(|before| window.holds(&before));
+            if !as_before && self.holds(namespace, &risk).is_none() {
+                due.add(&window, &risk, None);
             }
         }
         self.relabelled.retain(|(at, _)| now.duration_since(*at) <= AHEAD);
         let lately: usize = self.relabelled.iter().map(|(_, count)| count).sum();
-        if made_due == 0 || lately + made_due <= self.at_most {
-            self.relabelled.push((now, made_due));
+        if due.made == 0 || lately + due.made <= self.at_most {
+            self.relabelled.push((now, due.made));
             return Outcome::Unchanged;
         }
         let hold = Hold {
             revision: self.revision.clone(),
-            cutoff: latest,
+            cutoff: now.max(due.latest.unwrap_or(now)),
             horizon: horizon(now),
             cause: Cause::Namespace(namespace.to_owned()),
-            count: made_due,
+            count: due.made,
         };
         self.memory.add(hold);
         Outcome::Tripped
@@ -360,7 +349,7 @@ impl Brake {
         let holds: Vec<Hold> = if rest <= self.at_most && alone.len() <= HELD_BY_NAME {
             let in_namespace = |(namespace, count): &(&str, &Count)| {
                 let cause = Cause::PolicyIn((*namespace).to_owned());
-                hold(cause, count.due, count.unknown, count.latest)
+                hold(cause, count.due.count, count.unknown, count.due.latest)
             };
             alone.iter().map(in_namespace).collect()
         } else if census.made_due() > self.at_most {
@@ -409,28 +398,6 @@ pub enum Held<'b> {
     Undecided,
 }
 
-/// Whether a Job had finished when something was loaded, and is due then or within the hour. The
-/// stamps come from other clocks: a Job that ended a moment ago may bear one a little ahead.
-fn is_due(loaded: Timestamp, risk: &Risk) -> bool {
-    let skewed = loaded.saturating_add(SKEW).unwrap_or(Timestamp::MAX);
-    risk.finish <= skewed && risk.due <= horizon(loaded)
-}
-
-fn horizon(loaded: Timestamp) -> Timestamp {
-    loaded.saturating_add(AHEAD).unwrap_or(Timestamp::MAX)
-}
-
-/// The API knows whole seconds, and a plan's id names one.
-fn whole_second(now: Timestamp) -> Timestamp {
-    Timestamp::from_second(now.as_second()).unwrap_or(now)
-}
-
-/// What falls due within this time of a load is held by it, too.
-const AHEAD: SignedDuration = SignedDuration::from_hours(1);
-
 /// Above so many namespaces one hold is for all: each has its line on the Lease, whose annotations
 /// are limited to 256 KiB together.
 const HELD_BY_NAME: usize = 64;
-
-/// Above this offset nothing is deleted at all (controllers.md, "Clock").
-const SKEW: SignedDuration = SignedDuration::from_secs(30);

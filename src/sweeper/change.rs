@@ -3,7 +3,6 @@
 
 use serde_json::{Map, Value as Json, json};
 
-use super::decide::lives_longer;
 use super::reason::Reason;
 use crate::batch::{Kind, Object, annotation};
 use crate::policy::decide::{Decision, RecordChange, Settled, fits};
@@ -183,6 +182,15 @@ impl Field {
         let default = self.setting.api_default();
         let limit = |value: &Value| value.number().or(default);
         !lives_longer(limit(&self.to), limit(&self.from))
+    }
+}
+
+/// Whether nothing lives shorter for it: `None` is for ever.
+pub(super) fn lives_longer(target: Option<i64>, present: Option<i64>) -> bool {
+    match (target, present) {
+        (_, None) => false,
+        (None, Some(_)) => true,
+        (Some(target), Some(present)) => target > present,
     }
 }
 

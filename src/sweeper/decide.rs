@@ -12,7 +12,8 @@ mod job;
 use jiff::{SignedDuration, Timestamp};
 
 use crate::batch::{Finish, Kind, Map, Object, Outcome};
-use crate::policy::decide::{Decision, Input, Operation, Settled, Verdict, protects};
+use crate::policy::decide::{Decision, Input, Operation, Settled, Verdict};
+use crate::policy::protects;
 use crate::policy::rule::Propagation;
 use crate::policy::{Action as Stored, Guard, Mode, Policy};
 
@@ -146,15 +147,6 @@ pub(super) fn stored(decision: &Decision<'_>) -> Stored {
     match decision.mode {
         Mode::DryRun | Mode::Off => Stored::Report,
         Mode::Enforce => decision.resolved.stored.map(|stored| stored.value).unwrap_or_default(),
-    }
-}
-
-/// Whether nothing lives shorter for it: `None` is for ever.
-pub(super) fn lives_longer(target: Option<i64>, present: Option<i64>) -> bool {
-    match (target, present) {
-        (_, None) => false,
-        (None, Some(_)) => true,
-        (Some(target), Some(present)) => target > present,
     }
 }
 

@@ -14,6 +14,9 @@ pub struct Reach(Option<BTreeSet<String>>);
 // === impl Reach ===
 
 impl Reach {
+    /// In every namespace.
+    pub const EVERYWHERE: Self = Self(None);
+
     /// Only these namespaces; everywhere where none is named.
     pub fn only(namespaces: impl IntoIterator<Item = String>) -> Self {
         let namespaces: BTreeSet<String> = namespaces.into_iter().collect();

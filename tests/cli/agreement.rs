@@ -66,7 +66,7 @@ fn manifests_and_reviews_are_judged_alike(#[case] path: &str) {
 #[test]
 fn defaults_are_those_of_the_api_server() {
     let text = fs::read_to_string(fixtures().join("objects.yaml")).unwrap();
-    let documents = curfew::cli::manifests::parse("objects.yaml", &text).unwrap();
+    let documents = curfew::cli::shared::manifests::parse("objects.yaml", &text).unwrap();
     let mut compared = 0;
     for entry in fs::read_dir(fixtures().join("reviews")).unwrap() {
         let path = entry.unwrap().path();
@@ -78,7 +78,7 @@ fn defaults_are_those_of_the_api_server() {
         let sent = &json["request"]["object"];
         let name = sent["metadata"]["name"].as_str();
         let document = documents.iter().find(|d| d.metadata("name") == name).unwrap();
-        let filled = curfew::cli::judge::Judgeable::new(document, "rec").unwrap();
+        let filled = curfew::cli::shared::judge::Judgeable::new(document, "rec").unwrap();
         let filled = filled.filled();
         assert_eq!(filled["metadata"]["labels"], sent["metadata"]["labels"], "{name:?}");
         let spec = |object: &Value| {

@@ -18,7 +18,7 @@ use std::{
     sync::{Mutex, MutexGuard, OnceLock, PoisonError},
 };
 
-use curfew::{cli::yaml, export::Served};
+use curfew::{cli::shared::yaml, export::Served};
 use serde_json::{Value, json};
 
 use corpus::{Sent, objects, policies};

@@ -8,7 +8,7 @@ use super::load;
 fn what_is_not_given_has_its_default() {
     let policy = load("spec: {}\n").unwrap().policy;
     insta::assert_debug_snapshot!(
-        (policy.mode, policy.guards.floor, policy.limits.ttl_max, &policy.stored, &policy.scheduler),
+        (policy.mode, policy.guards.floor, policy.top.ttl_max, &policy.stored, &policy.scheduler),
         @"
     (
         Enforce,

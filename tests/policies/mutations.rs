@@ -1,6 +1,6 @@
 //! What becomes of a policy in an editor, in a merge or on a bad disk.
 
-use curfew::cli::report;
+use curfew::cli::shared::report;
 use curfew::policy::Policy;
 use proptest::prelude::*;
 

@@ -1,6 +1,6 @@
 //! Where a finding is shown.
 
-use curfew::cli::report;
+use curfew::cli::shared::report;
 use curfew::policy::Policy;
 use rstest::rstest;
 

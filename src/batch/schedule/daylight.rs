@@ -19,7 +19,8 @@ use jiff::tz::Offset;
 use jiff::{SignedDuration, Timestamp};
 
 use super::calendar::{DAY, HOUR};
-use super::{Fields, Plan, Schedule, next};
+use super::plan::{Fields, Plan};
+use super::{Schedule, next};
 use crate::batch::zone::{Offsets, Zone};
 
 /// A slot of a schedule that a change of the clocks skips, doubles, or makes up.

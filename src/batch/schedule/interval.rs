@@ -6,7 +6,8 @@
 use jiff::{SignedDuration, Timestamp};
 
 use super::calendar::{DAY, HOUR, MINUTE};
-use super::{Fields, Plan, Schedule, Set, next, whole_seconds};
+use super::plan::{Fields, Plan, Set};
+use super::{Schedule, next, whole_seconds};
 use crate::batch::zone::{Offsets, Zone};
 
 /// The longest interval between two starts in a row, among the starts of the next 32 days that have

@@ -1,7 +1,9 @@
 //! What people misread about a schedule that parses: it starts other than it looks.
 
-use super::parse::{Field, members};
-use super::{Plan, Schedule};
+use super::Schedule;
+use super::field::Field;
+use super::parse::members;
+use super::plan::Plan;
 
 /// Something that does not mean what it looks like.
 #[derive(Clone, Debug, Eq, PartialEq)]

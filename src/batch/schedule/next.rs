@@ -6,8 +6,8 @@
 //! instead of after a walk through five years; a day that a zone left out answers "never"; and
 //! where the original goes back in time, and a caller round and round with it, this goes on.
 
-use super::Fields;
 use super::calendar::{self, DAY, Date, HOUR, MINUTE};
+use super::plan::Fields;
 use crate::batch::zone::{Offsets, Zone};
 
 /// The first start after `after`; all in seconds since 1970-01-01T00:00:00 UTC.

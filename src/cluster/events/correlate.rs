@@ -9,7 +9,7 @@ use std::time::Duration;
 
 use jiff::Timestamp;
 
-use super::{About, Event};
+use super::event::{About, Event};
 
 /// What is remembered of recent events.
 #[derive(Debug, Default)]

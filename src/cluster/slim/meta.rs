@@ -2,18 +2,11 @@
 
 use std::borrow::Cow;
 use std::fmt;
-use std::ptr;
 use std::sync::Arc;
 
-use serde::de::IgnoredAny;
-
-use super::{Decoder, Key, Second, Symbol, keep};
-use crate::batch::object::{
-    ManagedFields, Metadata, OwnedFields, OwnedSpec, OwnedTemplate, OwnedTemplateSpec,
-};
-use crate::batch::owner::OwnerReference;
+use super::{Decoder, Key, Manager, Owner, Second, Symbol, Uid};
+use crate::batch::object::Metadata;
 use crate::batch::{Kind, Map, Text};
-use crate::cluster::write::MANAGER;
 use crate::sweeper::reason::MOST_FINALIZERS;
 
 /// Identity, version, and what rules and guards read.
@@ -53,33 +46,6 @@ pub struct Ending {
 #[derive(Clone, Debug, Default, PartialEq)]
 pub struct Pairs(Option<Box<[(Symbol, Symbol)]>>);
 
-/// An owner reference.
-#[derive(Clone, Debug, Eq, Hash, PartialEq)]
-pub struct Owner {
-    pub api_version: Symbol,
-    pub kind: Symbol,
-    pub name: Symbol,
-    pub uid: Uid,
-    pub controller: Option<bool>,
-}
-
-/// An entry of `managedFields`, reduced to who, how, and which of the fields that we read it
-/// applies.
-#[derive(Clone, Debug, Eq, Hash, PartialEq)]
-pub struct Manager {
-    pub name: Symbol,
-    /// `operation` is `Apply` and not `Update`.
-    pub applies: bool,
-    fields: u8,
-}
-
-/// A uid, in 16 bytes where it is a UUID in the form in which the API server writes them.
-#[derive(Clone, Eq, Hash, Ord, PartialEq, PartialOrd)]
-pub enum Uid {
-    Uuid([u8; 16]),
-    Other(Box<str>),
-}
-
 /// A resource version. Opaque: only ever compared for equality, and sent back.
 #[derive(Clone, Eq, Hash, PartialEq)]
 pub enum Version {
@@ -104,8 +70,9 @@ impl Meta {
             let finalizers = finalizers.map(|text| decoder.interner.intern(text)).collect();
             Box::new(Ending { since: Second::parse(since), finalizers })
         });
-        let owners = Owner::decisive(wire.owners(), decoder);
-        let managers = Manager::decisive(kind, wire.managers(), decoder);
+        let owners = Owner::decisive(wire.owners(), &decoder.keep, &mut decoder.interner);
+        let managers =
+            Manager::decisive(kind, wire.managers(), &decoder.keep, &mut decoder.interner);
         let annotations = Pairs::annotations(wire.annotations.as_ref(), decoder);
         Ok(Self {
             namespace: decoder.interner.intern(wire.namespace.as_deref().unwrap_or_default()),
@@ -219,161 +186,6 @@ impl Pairs {
     }
 }
 
-// === impl Owner ===
-
-impl Owner {
-    /// Of the owner references those that anything depends on: the first `CronJob`, which makes a
-    /// family, and the first that is a guard's evidence. There can be thousands.
-    fn decisive(wire: &[OwnerReference<'_>], decoder: &mut Decoder) -> Vec<Self> {
-        let family = wire.iter().position(OwnerReference::is_cronjob);
-        let foreign = decoder.keep.reads.foreign_owner(wire);
-        let foreign = foreign.and_then(|foreign| wire.iter().position(|own| ptr::eq(own, foreign)));
-        let mut positions = [family, foreign];
-        positions.sort_unstable();
-        positions.into_iter().flatten().map(|at| Self::new(&wire[at], decoder)).collect()
-    }
-
-    fn new(wire: &OwnerReference<'_>, decoder: &mut Decoder) -> Self {
-        let OwnerReference { api_version, kind, name, uid, controller } = wire;
-        let api_version: Cow<'_, str> = match api_version.split_once('/') {
-            // Whatever is cut off, it stays a group with a version.
-            Some((group, version)) => {
-                format!("{}/{}", keep::name(group), keep::name(version)).into()
-            }
-            None => keep::name(api_version).into(),
-        };
-        Self {
-            api_version: decoder.interner.intern(&api_version),
-            kind: decoder.interner.intern(keep::name(kind)),
-            name: decoder.interner.intern(keep::name(name)),
-            uid: Uid::from(keep::name(uid)),
-            controller: *controller,
-        }
-    }
-
-    fn view(&self) -> OwnerReference<'_> {
-        OwnerReference {
-            api_version: (&*self.api_version).into(),
-            kind: (&*self.kind).into(),
-            name: (&*self.name).into(),
-            uid: Text(Cow::Owned(self.uid.to_string())),
-            controller: self.controller,
-        }
-    }
-}
-
-// === impl Manager ===
-
-impl Manager {
-    /// Of the entries those that anything depends on: the first that is the mark of a tool, our
-    /// own, and those whose applier owns what none before owns. There can be thousands.
-    fn decisive(kind: Kind, wire: &[ManagedFields<'_>], decoder: &mut Decoder) -> Vec<Self> {
-        let (mut tool, mut ours, mut applied) = (false, false, 0);
-        let mut kept = Vec::new();
-        for entry in wire {
-            let is_tool = !tool && decoder.keep.reads.is_tool(entry);
-            let is_ours = !ours && &*entry.manager == MANAGER;
-            let fields = if &*entry.operation == "Apply" { owned(kind, entry) } else { 0 };
-            if is_tool || is_ours || fields & !applied != 0 {
-                kept.push(Self::new(fields, entry, decoder));
-            }
-            (tool, ours, applied) = (tool || is_tool, ours || is_ours, applied | fields);
-        }
-        kept
-    }
-
-    fn new(fields: u8, wire: &ManagedFields<'_>, decoder: &mut Decoder) -> Self {
-        let name = decoder.interner.intern(keep::name(&wire.manager));
-        Self { name, applies: &*wire.operation == "Apply", fields }
-    }
-
-    fn view(&self, kind: Kind) -> ManagedFields<'_> {
-        let owns = |bit: u8| (self.fields & bit != 0).then_some(IgnoredAny);
-        let ttl = owns(OWNS_TTL);
-        let (own_ttl, template) = match kind {
-            Kind::CronJob => (None, Some(OwnedTemplate { spec: Some(OwnedTemplateSpec { ttl }) })),
-            Kind::Job => (ttl, None),
-        };
-        let spec = OwnedSpec {
-            ttl: own_ttl,
-            successful: owns(OWNS_SUCCESSFUL),
-            failed: owns(OWNS_FAILED),
-            job_template: template,
-        };
-        ManagedFields {
-            manager: (&*self.name).into(),
-            operation: if self.applies { "Apply" } else { "Update" }.into(),
-            fields: OwnedFields { spec: (self.fields != 0).then_some(spec) },
-        }
-    }
-}
-
-/// Which of the fields that we read an entry owns.
-fn owned(kind: Kind, wire: &ManagedFields<'_>) -> u8 {
-    let Some(OwnedSpec { ttl, successful, failed, job_template }) = &wire.fields.spec else {
-        return 0;
-    };
-    let template = job_template.as_ref().and_then(|template| template.spec.as_ref());
-    let ttl = match kind {
-        Kind::CronJob => template.is_some_and(|spec| spec.ttl.is_some()),
-        Kind::Job => ttl.is_some(),
-    };
-    let bits =
-        [(ttl, OWNS_TTL), (successful.is_some(), OWNS_SUCCESSFUL), (failed.is_some(), OWNS_FAILED)];
-    bits.into_iter().filter(|(owned, _)| *owned).fold(0, |fields, (_, bit)| fields | bit)
-}
-
-// === impl Uid ===
-
-impl From<&str> for Uid {
-    fn from(text: &str) -> Self {
-        uuid(text).map_or_else(|| Self::Other(text.into()), Self::Uuid)
-    }
-}
-
-/// Reads only what [`Uid`] writes again in the same letters.
-fn uuid(text: &str) -> Option<[u8; 16]> {
-    let bytes: &[u8; 36] = text.as_bytes().try_into().ok()?;
-    let mut digits = [0; 32];
-    let mut count = 0;
-    for (position, byte) in bytes.iter().enumerate() {
-        let digit = match byte {
-            b'-' if HYPHENS.contains(&position) => continue,
-            b'0'..=b'9' => byte - b'0',
-            b'a'..=b'f' => byte - b'a' + 10,
-            _ => return None,
-        };
-        *digits.get_mut(count)? = digit;
-        count += 1;
-    }
-    let mut uuid = [0; 16];
-    for (byte, pair) in uuid.iter_mut().zip(digits.chunks_exact(2)) {
-        *byte = pair[0] << 4 | pair[1];
-    }
-    (count == digits.len()).then_some(uuid)
-}
-
-impl fmt::Display for Uid {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        match self {
-            Self::Other(text) => f.write_str(text),
-            Self::Uuid(bytes) => {
-                for (position, byte) in bytes.iter().enumerate() {
-                    let hyphen = if [4, 6, 8, 10].contains(&position) { "-" } else { "" };
-                    write!(f, "{hyphen}{byte:02x}")?;
-                }
-                Ok(())
-            }
-        }
-    }
-}
-
-impl fmt::Debug for Uid {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        fmt::Display::fmt(self, f)
-    }
-}
-
 // === impl Version ===
 
 impl From<&str> for Version {
@@ -400,30 +212,11 @@ impl fmt::Debug for Version {
     }
 }
 
-const OWNS_TTL: u8 = 1;
-const OWNS_SUCCESSFUL: u8 = 2;
-const OWNS_FAILED: u8 = 4;
-const HYPHENS: [usize; 4] = [8, 13, 18, 23];
-
 #[cfg(test)]
 mod tests {
     use rstest::rstest;
 
-    use super::{Uid, Version};
-
-    #[rstest]
-    #[case::uuid("1b4e28ba-2fa1-11d2-883f-0016d3cca427", true)]
-    #[case::upper_case("1B4E28BA-2fa1-11d2-883f-0016d3cca427", false)]
-    #[case::hyphens_elsewhere("1b4e28b-a2fa1-11d2-883f-0016d3cca427", false)]
-    #[case::too_short("1b4e28ba-2fa1-11d2-883f-0016d3cca42", false)]
-    #[case::a_digit_for_a_hyphen("1b4e28ba02fa1-11d2-883f-0016d3cca427", false)]
-    #[case::a_name("job-7", false)]
-    #[case::empty("", false)]
-    fn a_uid_is_written_as_it_was_read(#[case] text: &str, #[case] short: bool) {
-        let uid = Uid::from(text);
-        assert_eq!(matches!(uid, Uid::Uuid(_)), short);
-        assert_eq!(uid.to_string(), text);
-    }
+    use super::Version;
 
     #[rstest]
     #[case::number("1234567")]

@@ -254,6 +254,32 @@ fn a_job_tells_the_same_of_its_pods(#[case] overlay: Value) {
     assert_eq!(stored.finish().map(|finish| finish.outcome), whole.finish);
 }
 
+/// Whoever asks: a decision, what is stored, and what tells how starts are going.
+#[rstest]
+#[case::the_controller_is_second([None, Some(true)], "b")]
+#[case::the_controller_is_first([Some(true), None], "a")]
+#[case::the_other_says_that_it_is_none([Some(false), Some(true)], "b")]
+#[case::no_controller([None, None], "a")]
+fn a_job_of_two_cronjobs_belongs_to_the_controller(
+    #[case] controller: [Option<bool>; 2],
+    #[case] expected: &str,
+) {
+    let owners = ["a", "b"].iter().zip(controller).map(|(name, controller)| {
+        json!({"apiVersion": "batch/v1", "kind": "CronJob", "name": name, "uid": format!("u-{name}"),
+            "controller": controller})
+    });
+    let json = job(&json!({"metadata": {"ownerReferences": owners.collect::<Vec<_>>()}}));
+    let whole = Object::from_json(Kind::Job, &json).unwrap();
+    let stored = Job::decode(&json.to_string(), &mut Decoder::default()).unwrap();
+    let owner = |object: &Object<'_>| object.cronjob_owner().unwrap().name.to_string();
+    assert_eq!(owner(&whole), expected);
+    assert_eq!(owner(&stored.view()), expected);
+    assert_eq!(&*stored.meta.cronjob_owner().unwrap().name, expected);
+    // Starts are told of those that a controller manages.
+    let managed = controller.contains(&Some(true)).then_some(expected);
+    assert_eq!(read::owner(&json).map(|owner| owner.name), managed);
+}
+
 #[rstest]
 #[case::plain(json!({}))]
 #[case::unedited(json!({"metadata": {"generation": 1}}))]

@@ -7,7 +7,8 @@ use k8s_openapi::Resource;
 use kube::runtime::watcher::Event;
 use tokio::sync::watch;
 
-use super::{Health, Index, State};
+use super::health::{Health, State};
+use super::index::Index;
 use crate::cluster::slim::{Decoder, Keep, Key, Slim, Wire};
 
 /// Holds an index and what is between two events of its watch.

@@ -10,7 +10,6 @@ use tokio::task::{Id, JoinSet};
 use tokio::time::Instant;
 use tokio_util::sync::{CancellationToken, DropGuard};
 
-use super::Scheduler;
 use super::line::Line;
 use super::memory::Memory;
 use super::name::Name;
@@ -21,6 +20,7 @@ use crate::clock;
 use crate::cluster::pace::{Pace, Rate};
 use crate::cluster::slim::{Keep, Uid};
 use crate::cluster::starting::Starter;
+use crate::controllers::Footing;
 use crate::controllers::rights::{self, Keeper, Rights};
 use crate::controllers::watching::Watching;
 use crate::leader::Term;
@@ -33,7 +33,8 @@ use crate::sweeper::Deadlines;
 
 /// Everything that a term remembers.
 pub(super) struct Duty<'s> {
-    pub(super) scheduler: &'s Scheduler,
+    pub(super) footing: &'s Footing,
+    force_own: bool,
     pub(super) term: Term,
     pub(super) policies: watch::Receiver<Arc<Policy>>,
     pub(super) policy: Arc<Policy>,
@@ -84,42 +85,43 @@ pub(super) struct UnderWay {
 // === impl Duty ===
 
 impl<'s> Duty<'s> {
-    pub(super) fn new(scheduler: &'s Scheduler, term: Term) -> Self {
-        let mut policies = scheduler.footing.policies.clone();
+    pub(super) fn new(footing: &'s Footing, force_own: bool, term: Term) -> Self {
+        let mut policies = footing.policies.clone();
         let policy = Arc::clone(&policies.borrow_and_update());
-        let cluster = &scheduler.footing.cluster;
+        let cluster = &footing.cluster;
         let now = cluster.clock.now();
         let asking = CancellationToken::new();
         let keeper = Keeper::start(
             cluster.client.clone(),
-            scheduler.footing.policies.clone(),
+            footing.policies.clone(),
             {
-                let reach = Arc::clone(&scheduler.footing.reach);
+                let reach = Arc::clone(&footing.reach);
                 move |policy| rights::of_scheduler(policy, &reach)
             },
             asking.clone(),
         );
         let before = {
-            let standing = scheduler.footing.standing.borrow();
+            let standing = footing.standing.borrow();
             Status::parse(standing.annotations.get(Status::ANNOTATION).map(String::as_str))
         };
         let owned_until = before.and_then(|before| before.owned_until());
         let hands = Hands {
             starter: Starter::new(cluster.client.clone()),
             clock: cluster.clock.clone(),
-            recorder: scheduler.footing.recorder.clone(),
-            metrics: Arc::clone(&scheduler.footing.metrics),
+            recorder: footing.recorder.clone(),
+            metrics: Arc::clone(&footing.metrics),
             keep: Arc::new(Keep::of(&policy)),
             zone: cluster_zone(&policy),
             term: term.clone(),
             large: Hands::room(),
         };
         let mut duty = Self {
-            scheduler,
+            footing,
+            force_own,
             term,
             policies,
             hands,
-            takeover: scheduler.takeover(now, owned_until),
+            takeover: takeover(footing, force_own, now, owned_until),
             rivals: BTreeSet::new(),
             memory: Memory::default(),
             line: Line::default(),
@@ -179,7 +181,7 @@ impl<'s> Duty<'s> {
                 () = tokio::task::yield_now(), if busy => {}
                 changed = self.policies.changed() => if changed.is_ok() { self.load() },
                 () = self.keeper.changed() => self.rights_changed(),
-                () = self.scheduler.footing.watches.feeds.scheduler.arrived() => {}
+                () = self.footing.watches.feeds.scheduler.arrived() => {}
                 () = tokio::time::sleep(wake), if !busy => {}
             }
         }
@@ -226,7 +228,7 @@ impl<'s> Duty<'s> {
     }
 
     pub(super) fn now(&self) -> Timestamp {
-        self.scheduler.footing.cluster.clock.now()
+        self.footing.cluster.clock.now()
     }
 
     /// The moment after a pause, by the API server's clock.
@@ -241,7 +243,7 @@ impl<'s> Duty<'s> {
 
     /// Why nothing can be decided; `None` where everything is known.
     fn why_idle(&mut self) -> Option<String> {
-        let watches = &self.scheduler.footing.watches;
+        let watches = &self.footing.watches;
         if let Some(why) = self.watching.broken(watches.health()) {
             return Some(why);
         }
@@ -259,8 +261,7 @@ impl<'s> Duty<'s> {
 
     /// Whether starts are made in a namespace.
     pub(super) fn acts(&self, namespace: &str) -> bool {
-        let may =
-            self.scheduler.footing.reach.covers(namespace) && self.rights.are_complete(namespace);
+        let may = self.footing.reach.covers(namespace) && self.rights.are_complete(namespace);
         match self.mode() {
             SchedulerMode::Off | SchedulerMode::Observe => false,
             SchedulerMode::Backstop => may,
@@ -293,7 +294,7 @@ impl<'s> Duty<'s> {
         let before_zone = std::mem::replace(&mut self.hands.zone, cluster_zone(&policy));
         self.policy = policy;
         if self.mode() != before {
-            self.takeover = self.scheduler.takeover(self.now(), None);
+            self.takeover = takeover(self.footing, self.force_own, self.now(), None);
             self.rivals.clear();
             self.clear_line();
             self.say_mode();
@@ -323,7 +324,7 @@ impl<'s> Duty<'s> {
                 tracing::info!("CronJobs are started here");
             }
             (SchedulerMode::Own, Takeover::Stopped { why })
-                if !self.scheduler.footing.reach.is_everywhere() =>
+                if !self.footing.reach.is_everywhere() =>
             {
                 tracing::error!(
                     why,
@@ -334,6 +335,21 @@ impl<'s> Duty<'s> {
             _ => {}
         }
     }
+}
+
+/// How far `Own` is when it begins; `owned_until` is when the leader before us surely owned.
+fn takeover(
+    footing: &Footing,
+    force_own: bool,
+    now: Timestamp,
+    owned_until: Option<Timestamp>,
+) -> Takeover {
+    let reach = &footing.reach;
+    if reach.is_everywhere() {
+        return Takeover::begin(now, force_own, owned_until);
+    }
+    let why = format!("it writes {reach}, and Own starts the CronJobs of all namespaces");
+    Takeover::Stopped { why }
 }
 
 /// The zone of `CronJob`s that name none.

@@ -10,9 +10,11 @@ use super::duty::Duty;
 use super::pass::{Help, Manner};
 use crate::batch::Map;
 use crate::cluster::slim::{CronJob, Job, Uid};
-use crate::policy::decide::{Input, Operation, protects};
+use crate::policy::decide::{Input, Operation};
+use crate::policy::protects;
 use crate::policy::record::HOLD_UNTIL;
-use crate::policy::rule::{SchedulerMode, Ttl};
+use crate::policy::rule::SchedulerMode;
+use crate::policy::settings::Ttl;
 use crate::policy::value::Seconds;
 
 // === impl Duty ===
@@ -24,7 +26,7 @@ impl Duty<'_> {
             return Some(Manner::Own);
         }
         let selector = self.policy.scheduler.selector.as_ref()?;
-        let own_namespace = self.scheduler.footing.own_namespace.as_deref();
+        let own_namespace = self.footing.own_namespace.as_deref();
         selector.matches(|key| cronjob.meta.labels.get(key)).then(|| {
             Manner::Backstop(Help {
                 protected: protects(&cronjob.meta.namespace, own_namespace),
@@ -56,7 +58,7 @@ impl Duty<'_> {
     /// The Jobs whose owner has the name of a `CronJob`.
     pub(super) fn jobs_of(&self, cronjob: &CronJob) -> Vec<Arc<Job>> {
         let meta = &cronjob.meta;
-        self.scheduler.footing.watches.store.jobs.owned_by(&meta.namespace, &meta.name)
+        self.footing.watches.store.jobs.owned_by(&meta.namespace, &meta.name)
     }
 
     /// Those that somebody wants to keep, and may.
@@ -81,7 +83,7 @@ impl Duty<'_> {
         ask: impl FnOnce(&Input<'_>) -> T,
     ) -> T {
         let namespace = &*cronjob.meta.namespace;
-        let found = self.scheduler.footing.watches.store.namespaces.find(namespace);
+        let found = self.footing.watches.store.namespaces.find(namespace);
         let labels: Option<Map<'_>> = found.as_ref().and_then(|found| found.labels.view());
         ask(&Input {
             operation: Operation::Stored,
@@ -90,7 +92,7 @@ impl Duty<'_> {
             cronjob: family,
             namespace,
             namespace_labels: labels.as_ref(),
-            own_namespace: self.scheduler.footing.own_namespace.as_deref(),
+            own_namespace: self.footing.own_namespace.as_deref(),
             now: self.now(),
         })
     }

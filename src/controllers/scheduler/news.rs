@@ -19,7 +19,7 @@ use crate::scheduler::{Notice, Takeover, Timetable, missed};
 
 impl Duty<'_> {
     pub(super) fn take_news(&mut self) {
-        let news = self.scheduler.footing.watches.feeds.scheduler.take();
+        let news = self.footing.watches.feeds.scheduler.take();
         let now = self.now();
         if news.relisted {
             self.see_all(now);
@@ -36,7 +36,7 @@ impl Duty<'_> {
     }
 
     pub(super) fn see_all(&mut self, now: Timestamp) {
-        let all = self.scheduler.footing.watches.store.cronjobs.all();
+        let all = self.footing.watches.store.cronjobs.all();
         let there: HashSet<Name> = all.iter().map(|cronjob| Name::of(&cronjob.meta)).collect();
         for name in self.memory.retain(|name| there.contains(name)) {
             self.timers.remove(&name);
@@ -49,7 +49,7 @@ impl Duty<'_> {
 
     pub(super) fn cronjob_changed(&mut self, mentioned: &CronJob, now: Timestamp) {
         let meta = &mentioned.meta;
-        match self.scheduler.footing.watches.store.cronjobs.find(&meta.namespace, &meta.name) {
+        match self.footing.watches.store.cronjobs.find(&meta.namespace, &meta.name) {
             Some(stored) => self.see(&stored, now),
             None => self.forget(&Name::of(meta)),
         }

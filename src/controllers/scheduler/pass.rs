@@ -32,7 +32,7 @@ use crate::cluster::pace::Signal;
 use crate::cluster::slim::{CronJob, Job, Keep, Uid};
 use crate::cluster::starting::Starter;
 use crate::cluster::write::{Outcome, Target};
-use crate::controllers::TRUSTED;
+use crate::controllers::staleness::TRUSTED;
 use crate::leader::Term;
 use crate::metrics::Metrics;
 use crate::scheduler::backstop::Refusal;
@@ -61,7 +61,7 @@ pub(super) struct Hands {
 impl Hands {
     /// What starts of large templates share.
     pub(super) fn room() -> Arc<Semaphore> {
-        Arc::new(Semaphore::new(start::PARTS as usize))
+        Arc::new(Semaphore::new(PARTS as usize))
     }
 
     /// Records an Event about a `CronJob`.
@@ -527,3 +527,6 @@ fn text(outcome: &Outcome) -> String {
 
 /// So many deletions do not put a start off for long.
 const BEFORE_START: usize = 20;
+
+/// Of all large templates that are read as JSON at once.
+const PARTS: u32 = 64;

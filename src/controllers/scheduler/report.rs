@@ -29,8 +29,7 @@ impl Duty<'_> {
             stopped,
         };
         let annotations = [(Status::ANNOTATION, Some(status.to_text()))].into();
-        let (lease, identity) =
-            (self.scheduler.footing.lease.clone(), self.scheduler.footing.identity.clone());
+        let (lease, identity) = (self.footing.lease.clone(), self.footing.identity.clone());
         self.reports.spawn(async move {
             if let Err(error) = lease.annotate(&identity, &annotations).await {
                 tracing::debug!(%error, "the scheduler's status could not be written to the Lease");

@@ -6,7 +6,6 @@ use jiff::Timestamp;
 
 use crate::batch::annotation::SCHEDULED;
 use crate::cluster::slim;
-use crate::cluster::write::MANAGER;
 use crate::scheduler::view::Status;
 use crate::scheduler::{Active, Child, Concurrency, CronJob};
 
@@ -62,7 +61,7 @@ pub(super) fn status(scheduling: &slim::Scheduling) -> Status<'_> {
 
 /// Whether a Job was created here.
 pub(super) fn is_ours(job: &slim::Job) -> bool {
-    job.meta.managers.iter().any(|manager| &*manager.name == MANAGER)
+    job.meta.managers.iter().any(|manager| &*manager.name == slim::MANAGER)
 }
 
 /// The Jobs whose controller has the `CronJob`'s name. `is_held` tells of one that is to be kept.

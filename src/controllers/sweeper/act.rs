@@ -6,6 +6,7 @@ use std::time::Duration;
 use jiff::{SignedDuration, Timestamp};
 
 use super::Subject;
+use super::acted::{Acted, Ended, Purpose};
 use super::agenda::{Step, What};
 use super::shift::Shift;
 use super::surroundings::{AGAIN, Needed, Standing};
@@ -15,46 +16,6 @@ use crate::cluster::write::{Change, Outcome, Taken, Target};
 use crate::controllers::Footing;
 use crate::sweeper::change::Identity;
 use crate::sweeper::{Deletion, Judgement};
-
-/// A write of ours to an object, until the watch shows what came of it.
-#[derive(Clone, Debug)]
-pub(super) struct Acted {
-    /// Of the object that was judged.
-    pub(super) version: Version,
-    /// When to try again if nothing is seen of it.
-    pub(super) until: Timestamp,
-    pub(super) purpose: Purpose,
-    /// Whether the API server did not let us.
-    pub(super) refused: bool,
-    /// The call has not ended: what the watch shows may be its doing, or not.
-    pub(super) under_way: bool,
-    /// How often in a row it came to nothing.
-    failures: u32,
-}
-
-/// What a write was for.
-#[derive(Clone, Copy, Debug, Eq, PartialEq)]
-pub(super) enum Purpose {
-    /// Another value.
-    Change,
-    /// The end of a Job that is due.
-    Expire,
-    /// The end of a Job that is one too many in its family.
-    Prune,
-    /// It came to nothing.
-    Vain,
-}
-
-/// A write that has ended.
-#[derive(Debug)]
-pub(super) struct Ended {
-    /// The object in whose judgement it was.
-    subject: Subject,
-    /// The object that it was about.
-    target: Subject,
-    step: Step,
-    outcome: Outcome,
-}
 
 // === impl Shift ===
 
@@ -124,7 +85,7 @@ impl Shift<'_> {
             cronjob: cronjob.as_deref(),
             namespace: namespace.filter(|_| self.policy.needs_namespace_labels()),
         };
-        let client = &self.sweeper.footing.cluster.client;
+        let client = &self.footing.cluster.client;
         match self.surroundings.look(client, subject, needed) {
             Standing::Known => true,
             Standing::Asking => false,
@@ -168,7 +129,7 @@ impl Shift<'_> {
             What::Delete(deletion) => ("delete", deletion.outcome.condition()),
             What::Patch(_) => ("patch", ""),
         };
-        self.sweeper.footing.metrics.stored.acted(action, end, outcome.as_str());
+        self.footing.metrics.stored.acted(action, end, outcome.as_str());
         if let Some(acted) = self.acted.get_mut(&target) {
             acted.under_way = false;
         }
@@ -238,11 +199,7 @@ impl Shift<'_> {
         let Deletion { identity, finish, outcome, due, ttl, rule, propagation: _ } = deletion;
         let lag = now.duration_since(*due);
         let age = now.duration_since(*finish).as_secs();
-        self.sweeper
-            .footing
-            .metrics
-            .stored
-            .deleted_after(Duration::try_from(lag).unwrap_or_default());
+        self.footing.metrics.stored.deleted_after(Duration::try_from(lag).unwrap_or_default());
         let Identity { namespace: ns, name, uid, .. } = identity;
         let outcome = outcome.condition();
         let lag_seconds = lag.as_secs_f64();
@@ -271,7 +228,7 @@ impl Shift<'_> {
     /// Records an Event, unless it is known that none may be written there: hundreds would be
     /// refused.
     fn record(&self, event: Event) {
-        let Footing { recorder, reach, .. } = &self.sweeper.footing;
+        let Footing { recorder, reach, .. } = &self.footing;
         let namespace = &event.about.namespace;
         if reach.covers(namespace) && !self.rights.lack("create", "events", namespace) {
             recorder.record(event);
@@ -329,20 +286,6 @@ impl Shift<'_> {
     pub(super) fn after(&self, pause: Duration) -> Timestamp {
         let pause = SignedDuration::try_from(pause).unwrap_or(SignedDuration::MAX);
         self.now().saturating_add(pause).unwrap_or(Timestamp::MAX)
-    }
-}
-
-// === impl Acted ===
-
-impl Acted {
-    /// Whether we have deleted it.
-    pub(super) fn has_deleted(&self) -> bool {
-        matches!(self.purpose, Purpose::Expire | Purpose::Prune)
-    }
-
-    /// Whether we have deleted it for the sake of its family's history.
-    pub(super) fn has_pruned(&self) -> bool {
-        self.purpose == Purpose::Prune
     }
 }
 

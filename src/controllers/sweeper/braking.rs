@@ -25,13 +25,7 @@ impl Shift<'_> {
             return false;
         }
         let annotations = [(Memory::ANNOTATION, Some(memory.to_text()))].into();
-        match self
-            .sweeper
-            .footing
-            .lease
-            .annotate(&self.sweeper.footing.identity, &annotations)
-            .await
-        {
+        match self.footing.lease.annotate(&self.footing.identity, &annotations).await {
             Ok(()) => {
                 self.saved = memory;
                 true
@@ -53,7 +47,7 @@ impl Shift<'_> {
         if !self.keep.needs_namespaces() {
             return;
         }
-        if !self.sweeper.footing.reach.covers(&namespace.name) {
+        if !self.footing.reach.covers(&namespace.name) {
             return self.judge_again(&namespace.name);
         }
         let subjects = self.world.within(&namespace.name);
@@ -125,13 +119,7 @@ impl Shift<'_> {
         }
         let memory = self.brake.memory().clone();
         annotations.insert(Memory::ANNOTATION, Some(memory.to_text()));
-        match self
-            .sweeper
-            .footing
-            .lease
-            .annotate(&self.sweeper.footing.identity, &annotations)
-            .await
-        {
+        match self.footing.lease.annotate(&self.footing.identity, &annotations).await {
             Ok(()) => {
                 self.saved = memory;
                 self.answered = Some(request);
@@ -176,8 +164,8 @@ impl Shift<'_> {
                         count = plan.count
                     );
                     tracing::error!(revision, %plan, %who, count = plan.count, "{note}");
-                    let (namespace, name) = &self.sweeper.lease_name;
-                    self.sweeper.footing.recorder.record(Event {
+                    let (namespace, name) = self.lease_name;
+                    self.footing.recorder.record(Event {
                         about: About::lease(namespace, name),
                         warning: true,
                         reason: "BrakeOn",

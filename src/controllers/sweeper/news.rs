@@ -6,7 +6,7 @@ use std::sync::Arc;
 use jiff::{SignedDuration, Timestamp};
 
 use super::Subject;
-use super::act::Acted;
+use super::acted::Acted;
 use super::shift::Shift;
 use crate::cluster::slim::{Job, Second};
 use crate::controllers::feed::NamespaceNews;
@@ -16,7 +16,7 @@ use crate::controllers::feed::NamespaceNews;
 impl Shift<'_> {
     /// Looks at what has happened since.
     pub(super) fn take_news(&mut self) {
-        let news = self.sweeper.footing.watches.feeds.sweeper.take();
+        let news = self.footing.watches.feeds.sweeper.take();
         if news.relisted {
             self.world_relisted();
         }
@@ -101,7 +101,7 @@ impl Shift<'_> {
         let created = job.meta.created.map(Second::time);
         let late = since.is_ok_and(|since| created.is_some_and(|created| created > since));
         if late && self.world.was_missed(&self.policy, job, registered, self.now()) {
-            self.sweeper.footing.metrics.stored.admission_gap();
+            self.footing.metrics.stored.admission_gap();
             let (ns, name) = (&*job.meta.namespace, &*job.meta.name);
             tracing::warn!(ns, name, "created while the webhook was away");
         }

@@ -51,7 +51,7 @@ impl Shift<'_> {
         let policy = Arc::clone(&self.policy);
         let accepted = self.accepted_before();
         let mut tally = Tally::default();
-        let watches = Arc::clone(&self.sweeper.footing.watches);
+        let watches = Arc::clone(&self.footing.watches);
         // Before the rest: what can be read from some moment of this pass on is not among that.
         let (jobs, cronjobs) = (watches.undecodable_jobs(), watches.undecodable_cronjobs());
         for (position, subject) in self.world.everything().into_iter().enumerate() {
@@ -75,7 +75,7 @@ impl Shift<'_> {
             self.pass_now();
             return false;
         }
-        tally.add_unread(&jobs, &watches.undecodable_jobs(), &self.sweeper.footing.reach);
+        tally.add_unread(&jobs, &watches.undecodable_jobs(), &self.footing.reach);
         let risks = tally.risks.iter().map(Counted::at_risk);
         let unknown = tally.unknown.iter().map(|(namespace, count)| (&**namespace, *count));
         self.census = self.brake.count(risks, unknown);
@@ -121,7 +121,7 @@ impl Shift<'_> {
         let accepted = self.accepted.as_ref()?;
         let is_that = self.brake.memory().accepted.as_deref() == Some(&accepted.revision);
         let differs = is_that && accepted.revision != self.policy.revision;
-        let store = &self.sweeper.footing.watches.store;
+        let store = &self.footing.watches.store;
         (differs && store.covers(&Keep::of(accepted))).then(|| Arc::clone(accepted))
     }
 
@@ -129,7 +129,7 @@ impl Shift<'_> {
     fn has_undecodable_cronjob(&self, subject: &Subject) -> bool {
         let meta = subject.meta();
         meta.cronjob_owner().is_some_and(|owner| {
-            self.sweeper.footing.watches.is_undecodable_cronjob(&Key {
+            self.footing.watches.is_undecodable_cronjob(&Key {
                 namespace: meta.namespace.to_string(),
                 name: owner.name.to_string(),
                 uid: owner.uid.to_string(),
@@ -152,7 +152,7 @@ impl Shift<'_> {
             tally.oldest = Some(tally.oldest.map_or(expiry, |oldest| oldest.min(expiry)));
         }
         // What we cannot write cannot be ended by us.
-        if !self.sweeper.footing.reach.covers(&subject.meta().namespace) {
+        if !self.footing.reach.covers(&subject.meta().namespace) {
             return;
         }
         let undecodable =
@@ -176,15 +176,15 @@ impl Shift<'_> {
     /// Tells metrics and the Lease how things stand.
     async fn tell(&mut self, states: BTreeMap<&'static str, u64>, took: Duration) {
         let now = self.now();
-        let stored = &self.sweeper.footing.metrics.stored;
+        let stored = &self.footing.metrics.stored;
         let lag = self.builtin.lag(now).map(|lag| lag.as_secs());
-        let offset = self.sweeper.footing.cluster.clock.correction().as_secs_f64();
+        let offset = self.footing.cluster.clock.correction().as_secs_f64();
         stored.jobs(states.iter().map(|(state, count)| (*state, *count)));
         let waiting = self.brake.waiting(&self.census);
         stored.braked(self.brake.held(&self.census), &waiting);
         stored.builtin_ttl_lag(lag.unwrap_or_default());
         stored.clock_offset(offset);
-        for (kind, health) in self.sweeper.footing.watches.health() {
+        for (kind, health) in self.footing.watches.health() {
             stored.undecodable(kind, health.undecodable.len());
         }
         tracing::debug!(?took, ?states, "looked at everything");
@@ -236,14 +236,13 @@ impl Shift<'_> {
             builtin_ttl: self.builtin.state(now),
             builtin_ttl_lag: self.builtin.lag(now).map(|lag| lag.as_secs()),
             missing_rights: self.rights.complaints(),
-            writes: (*self.sweeper.footing.reach).clone(),
+            writes: (*self.footing.reach).clone(),
             brake,
-            clock_offset: self.sweeper.footing.cluster.clock.correction().as_secs_f64(),
+            clock_offset: self.footing.cluster.clock.correction().as_secs_f64(),
             stopped,
         };
         let annotations = [(Status::ANNOTATION, Some(report.to_text()))].into();
-        if let Err(error) =
-            self.sweeper.footing.lease.annotate(&self.sweeper.footing.identity, &annotations).await
+        if let Err(error) = self.footing.lease.annotate(&self.footing.identity, &annotations).await
         {
             tracing::debug!(%error, "the status could not be written to the Lease");
         }
@@ -252,9 +251,8 @@ impl Shift<'_> {
 
     /// Which Jobs the webhook is there for, and since when.
     async fn look_for_registration(&mut self) {
-        let api: Api<MutatingWebhookConfiguration> =
-            Api::all(self.sweeper.footing.cluster.client.clone());
-        let call = api.get_opt(&self.sweeper.registration);
+        let api: Api<MutatingWebhookConfiguration> = Api::all(self.footing.cluster.client.clone());
+        let call = api.get_opt(self.registration);
         // Without an answer, what was known is as good as before.
         if let Ok(Ok(found)) = tokio::time::timeout(LIMIT, call).await {
             self.registered = found.as_ref().and_then(Registration::of);

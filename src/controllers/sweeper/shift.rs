@@ -9,17 +9,18 @@ use tokio::sync::watch;
 use tokio::task::JoinSet;
 use tokio_util::sync::{CancellationToken, DropGuard};
 
-use super::act::{Acted, Ended};
+use super::acted::{Acted, Ended};
 use super::agenda::{Agenda, Step, What};
 use super::registration::Registration;
+use super::subject::Subject;
 use super::surroundings::Surroundings;
 use super::world::{Labels, World};
-use super::{Subject, Sweeper};
 use crate::batch::Kind;
 use crate::cluster::clock_offset::Trust;
 use crate::cluster::pace::Rate;
 use crate::cluster::slim::{Keep, Uid};
 use crate::cluster::write::{Gate, Taken, Writer};
+use crate::controllers::Footing;
 use crate::controllers::feed::NamespaceNews;
 use crate::controllers::rights::{self, Keeper, Rights};
 use crate::controllers::watching::Watching;
@@ -30,7 +31,10 @@ use crate::sweeper::{Action, Brake, Builtin, Deadlines, Flaps, Judgement, Reason
 
 /// Everything that a term remembers.
 pub(super) struct Shift<'s> {
-    pub(super) sweeper: &'s Sweeper,
+    pub(super) footing: &'s Footing,
+    /// Namespace and name of the Lease.
+    pub(super) lease_name: &'s (String, String),
+    pub(super) registration: &'s str,
     pub(super) term: Term,
     pub(super) world: World,
     pub(super) policies: watch::Receiver<Arc<Policy>>,
@@ -97,40 +101,47 @@ pub(super) enum Obstacle {
 // === impl Shift ===
 
 impl<'s> Shift<'s> {
-    pub(super) fn new(sweeper: &'s Sweeper, term: Term) -> Self {
-        let mut policies = sweeper.footing.policies.clone();
-        let mut standing = sweeper.footing.standing.clone();
+    pub(super) fn new(
+        footing: &'s Footing,
+        lease_name: &'s (String, String),
+        registration: &'s str,
+        term: Term,
+    ) -> Self {
+        let mut policies = footing.policies.clone();
+        let mut standing = footing.standing.clone();
         let policy = Arc::clone(&policies.borrow_and_update());
-        let now = sweeper.footing.cluster.clock.now();
+        let now = footing.cluster.clock.now();
         let memory = {
             let standing = standing.borrow_and_update();
             Memory::parse(standing.annotations.get(Memory::ANNOTATION).map(String::as_str))
         };
         let gate = Gate::new(Rate::new(policy.stored.rate));
-        let client = sweeper.footing.cluster.client.clone();
+        let client = footing.cluster.client.clone();
         let writer = Writer::new(client.clone(), gate.clone(), term.over.clone());
         let asking = CancellationToken::new();
         let keeper = Keeper::start(
             client,
-            sweeper.footing.policies.clone(),
+            footing.policies.clone(),
             {
-                let reach = Arc::clone(&sweeper.footing.reach);
+                let reach = Arc::clone(&footing.reach);
                 move |policy| rights::of_sweeper(policy, &reach)
             },
             asking.clone(),
         );
-        let watches = Arc::clone(&sweeper.footing.watches);
+        let watches = Arc::clone(&footing.watches);
         Self {
-            sweeper,
+            footing,
+            lease_name,
+            registration,
             term,
-            world: World::new(watches, sweeper.footing.own_namespace.clone()),
+            world: World::new(watches, footing.own_namespace.clone()),
             policies,
             keep: Arc::new(Keep::of(&policy)),
             loaded: now,
             accepted: None,
             brake: Brake::new(
                 memory.clone(),
-                (*sweeper.footing.reach).clone(),
+                (*footing.reach).clone(),
                 &policy.revision,
                 usize::try_from(policy.stored.brake_at_most).unwrap_or(usize::MAX),
                 now,
@@ -149,7 +160,7 @@ impl<'s> Shift<'s> {
             builtin: Builtin::default(),
             rights: keeper.rights(),
             keeper,
-            trust: sweeper.footing.cluster.clock.trust(),
+            trust: footing.cluster.clock.trust(),
             gate,
             writer,
             writes: JoinSet::new(),
@@ -212,7 +223,7 @@ impl<'s> Shift<'s> {
                     self.lease_due = Some(self.now());
                 },
                 () = self.keeper.changed() => self.rights_changed(),
-                () = self.sweeper.footing.watches.feeds.sweeper.arrived() => {}
+                () = self.footing.watches.feeds.sweeper.arrived() => {}
                 () = tokio::time::sleep(wake), if !busy => {}
             }
         }
@@ -241,7 +252,7 @@ impl<'s> Shift<'s> {
 
     /// Why nothing can be judged; `None` where everything is known.
     fn why_idle(&mut self) -> Option<String> {
-        let watches = &self.sweeper.footing.watches;
+        let watches = &self.footing.watches;
         let broken = self.watching.broken(watches.health());
         if let Some(why) = broken {
             return Some(why);
@@ -252,12 +263,12 @@ impl<'s> Shift<'s> {
     /// Whether everything is listed, with what the policy of this shift needs. A list for another one
     /// may begin at any time: who judges asks afterwards as well.
     pub(super) fn is_covered(&self) -> bool {
-        self.sweeper.footing.watches.store.covers(&self.keep)
+        self.footing.watches.store.covers(&self.keep)
     }
 
     /// The API server's time.
     pub(super) fn now(&self) -> Timestamp {
-        self.sweeper.footing.cluster.clock.now()
+        self.footing.cluster.clock.now()
     }
 
     /// Until there is something to do without news. Never long: a clock that is put forward makes
@@ -376,7 +387,7 @@ impl<'s> Shift<'s> {
     pub(super) fn obstacle(&self, step: &Step) -> Option<Obstacle> {
         let identity = step.identity();
         let namespace = identity.namespace.as_str();
-        if !self.sweeper.footing.reach.covers(namespace) {
+        if !self.footing.reach.covers(namespace) {
             return Some(Obstacle::ReadOnly);
         }
         let verb = match step.what {
@@ -393,7 +404,7 @@ impl<'s> Shift<'s> {
                 return Some(Obstacle::Brake);
             }
             // Asked anew for each write: a clock is put in a moment.
-            if self.sweeper.footing.cluster.clock.trust() == Trust::Refused {
+            if self.footing.cluster.clock.trust() == Trust::Refused {
                 return Some(Obstacle::Clock);
             }
         }
@@ -406,7 +417,7 @@ impl<'s> Shift<'s> {
     }
 
     fn look_at_clock(&mut self) {
-        let clock = &self.sweeper.footing.cluster.clock;
+        let clock = &self.footing.cluster.clock;
         let trust = clock.trust();
         if trust != self.trust {
             self.trust = trust;
@@ -418,7 +429,7 @@ impl<'s> Shift<'s> {
         self.rights = self.keeper.rights();
         // What was refused may be let through now, or is known to be hopeless.
         self.acted.retain(|_, acted| !acted.refused);
-        self.sweeper.footing.metrics.stored.missing_rights("sweeper", self.rights.missing.len());
+        self.footing.metrics.stored.missing_rights("sweeper", self.rights.missing.len());
         // Whoever asks for the status now wants to see it.
         self.next_status = self.now();
         self.pass_now();

@@ -22,7 +22,7 @@ use tokio::time::Instant;
 use super::Subject;
 use crate::clock;
 use crate::cluster::slim::{CronJob, Namespace, Version};
-use crate::controllers::TRUSTED;
+use crate::controllers::staleness::TRUSTED;
 
 /// What the API server was asked, and who waits for its answers.
 #[derive(Debug, Default)]

@@ -3,13 +3,15 @@
 //! The API server fills 3 and 1 before anybody sees the object, so such a value counts as unset
 //! unless something shows that the author meant it.
 
-use crate::policy::rule::{Policy, Settings};
+use crate::policy::Policy;
+use crate::policy::settings::Settings;
 use crate::policy::{Rule, Setting};
 
 use super::super::cel;
 use super::super::sheet::Sheet;
 use super::super::tables::Table;
-use super::{Changes, Mention, entry, is_last_applied, number, supply};
+use super::changes::{Changes, entry, is_last_applied, number};
+use super::supply::{Mention, supply};
 
 /// One of the two limits.
 struct Limit {
@@ -21,8 +23,8 @@ struct Limit {
 }
 
 pub(super) fn define(policy: &Policy, sheet: &mut Sheet, changes: &mut Changes) {
-    let max = |rule: &Rule| rule.settings.limits.history_max.map(|max| max.to_string());
-    let top = policy.limits.history_max;
+    let max = |rule: &Rule| rule.settings.history_max.map(|max| max.to_string());
+    let top = policy.top.history_max;
     let none = top.map_or_else(|| i32::MAX.to_string(), |max| max.to_string());
     let max = Table::new(policy, max, none);
     let bounded = top.is_some() || max.answers().count() > 1;

@@ -9,7 +9,7 @@ use crate::policy::record::ANNOTATION;
 
 use super::super::cel;
 use super::super::sheet::Sheet;
-use super::Changes;
+use super::changes::Changes;
 
 pub(super) fn define(sheet: &mut Sheet, changes: &mut Changes) {
     // As in the record, where keys are sorted.

@@ -1,14 +1,16 @@
 //! `ttlSecondsAfterFinished` of a Job, or of the template of a `CronJob`.
 
+use crate::policy::Policy;
 use crate::policy::Setting;
 use crate::policy::record::{ANNOTATION, HOLD, HOLD_UNTIL};
-use crate::policy::rule::{Policy, Settings, Ttl};
+use crate::policy::settings::{Settings, Ttl};
 use crate::policy::value::Seconds;
 
 use super::super::cel;
 use super::super::sheet::Sheet;
 use super::super::tables::Table;
-use super::{Changes, Mention, entry, is_last_applied, number, supply};
+use super::changes::{Changes, entry, is_last_applied, number};
+use super::supply::{Mention, supply};
 
 pub(super) fn define(policy: &Policy, sheet: &mut Sheet, changes: &mut Changes) {
     supply(policy, sheet, "ttl", |settings| {
@@ -84,11 +86,11 @@ fn bounds(policy: &Policy, sheet: &mut Sheet) {
                 |rule: &crate::policy::Rule| pick(&rule.settings).map(|s| s.get().to_string());
             Table::new(policy, say, otherwise).define(name, sheet);
         };
-    let limits = &policy.limits;
-    bound("ttl_min", |settings| settings.limits.ttl_min, limits.ttl_min, 0);
+    let limits = &policy.top;
+    bound("ttl_min", |settings| settings.ttl_min, limits.ttl_min, 0);
     // The field is an int32.
-    bound("ttl_max", |settings| settings.limits.ttl_max, limits.ttl_max, i32::MAX.into());
-    bound("longest_hold", |settings| settings.limits.hold, limits.hold, DEFAULT_LONGEST);
+    bound("ttl_max", |settings| settings.ttl_max, limits.ttl_max, i32::MAX.into());
+    bound("longest_hold", |settings| settings.hold, limits.hold, DEFAULT_LONGEST);
 }
 
 /// From what the author wrote and what is supplied to a TTL inside the limits. A negative one is

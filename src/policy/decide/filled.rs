@@ -1,22 +1,21 @@
 //! What is filled only where it is absent, only by admission and only at CREATE: time zone and
 //! deadlines (policy.md, point 13). Filling them later would move or kill what runs.
 
-use crate::batch::Kind;
-use crate::policy::resolve::Supplied;
-use crate::policy::setting::{Setting, Value};
-use crate::policy::value::Seconds;
+use crate::policy::model::setting::{Setting, Value};
 
-use super::{Case, Operation, Origin, Treatment};
+use super::case::{Case, Treatment};
+use super::decision::{Origin, Settled};
+use super::input::Operation;
 
 // === impl Case ===
 
 impl<'p> Case<'p, '_> {
     /// Decides the fields of this kind.
     pub(super) fn settle_filled(&mut self) {
-        self.fill(Setting::DeadlineActive, seconds(self.resolved.deadline_active));
-        if self.input.object.kind == Kind::CronJob {
-            self.fill(Setting::DeadlineStarting, seconds(self.resolved.deadline_starting));
-            self.fill(Setting::TimeZone, self.zone());
+        let kind = self.input.object.kind;
+        let filled = Setting::ALL.into_iter().filter(|setting| setting.is_filled());
+        for setting in filled.filter(|setting| setting.path(kind).is_some()) {
+            self.fill(setting, self.supplied(setting));
         }
     }
 
@@ -50,7 +49,7 @@ impl<'p> Case<'p, '_> {
     }
 
     fn settle_as_is(&mut self, setting: Setting, present: Value) {
-        self.settled.push(super::Settled {
+        self.settled.push(Settled {
             setting,
             present: present.clone(),
             author: present.clone(),
@@ -60,14 +59,13 @@ impl<'p> Case<'p, '_> {
         });
     }
 
-    /// The API server rejects a time zone beside a schedule that contains `TZ`.
-    fn zone(&self) -> Option<(Value, Origin<'p>)> {
+    fn supplied(&self, setting: Setting) -> Option<(Value, Origin<'p>)> {
+        // The API server rejects a time zone beside a schedule that contains `TZ`.
         let schedule = self.input.object.spec.schedule.as_deref().unwrap_or_default();
-        let supplied = self.resolved.time_zone.filter(|_| !schedule.contains("TZ"))?;
-        Some((Value::Text(supplied.value.as_str().to_owned()), supplied.by.into()))
+        if setting == Setting::TimeZone && schedule.contains("TZ") {
+            return None;
+        }
+        let supplied = self.resolved.get(setting.as_str())?;
+        Some((supplied.value.to_value(), supplied.by.into()))
     }
-}
-
-fn seconds(supplied: Option<Supplied<'_, Seconds>>) -> Option<(Value, Origin<'_>)> {
-    supplied.map(|supplied| (Value::Number(supplied.value.get()), supplied.by.into()))
 }

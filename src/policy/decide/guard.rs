@@ -1,12 +1,15 @@
 //! Guards: what shows that an object is somebody else's business (policy.md, point 4).
 
+use super::resolve::Resolved;
 use crate::batch::text::cut;
 use crate::batch::{Kind, Object};
+use crate::policy::model::marks::HOOKS;
+use crate::policy::model::policy::Policy;
+use crate::policy::model::rule::GroupKind;
+use crate::policy::model::settings::{Guard, GuardKind};
 use crate::policy::reads;
-use crate::policy::resolve::Resolved;
-use crate::policy::rule::{GroupKind, Guard, GuardKind, Policy};
 
-use super::Input;
+use super::input::Input;
 
 /// A guard that hit.
 #[derive(Clone, Debug, Eq, PartialEq)]
@@ -60,6 +63,3 @@ fn foreign_owner(policy: &Policy, object: &Object<'_>) -> Option<String> {
 
 /// A name that somebody else chose may have any length.
 pub const LONGEST_EVIDENCE: usize = 300;
-
-/// Annotations that make a Job a step of a deployment.
-pub const HOOKS: [&str; 2] = ["helm.sh/hook", "argocd.argoproj.io/hook"];

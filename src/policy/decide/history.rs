@@ -4,12 +4,13 @@
 //! (upstream-semantics.md, 4.1). A limit equal to its default counts as unset, except where
 //! something shows that the author meant it.
 
-use crate::policy::record::{AUTHOR, Entry};
-use crate::policy::resolve::Supplied;
-use crate::policy::setting::{Setting, Value};
+use super::resolve::Supplied;
+use crate::policy::model::record::{AUTHOR, Entry};
+use crate::policy::model::setting::{Setting, Value};
 
-use super::author::Known;
-use super::{Case, Origin, Treatment};
+use super::case::{Case, Treatment};
+use super::decision::Origin;
+use super::side::Known;
 
 // === impl Case ===
 

@@ -6,10 +6,12 @@
 use jiff::{SignedDuration, Timestamp};
 
 use crate::batch::Kind;
-use crate::policy::record::HOLD_UNTIL;
-use crate::policy::setting::Setting;
+use crate::policy::model::record::HOLD_UNTIL;
+use crate::policy::model::setting::Setting;
 
-use super::{Case, Operation, Origin};
+use super::case::Case;
+use super::decision::Origin;
+use super::input::Operation;
 
 /// What `curfew.dev/hold-until` says.
 #[derive(Clone, Copy, Debug, Eq, PartialEq)]

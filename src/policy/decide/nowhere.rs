@@ -5,13 +5,16 @@
 //! ([`Entry::claim`]), as one with an `unset` side does: once the labels are known, the sweeper gives
 //! it what the policy says, or takes the entry back where the policy says nothing.
 
+use super::resolve::NamespaceUnknown;
 use crate::batch::Kind;
-use crate::policy::record::Entry;
-use crate::policy::resolve::NamespaceUnknown;
-use crate::policy::rule::{Guard, Mode, Policy, Ttl};
-use crate::policy::setting::Setting;
+use crate::policy::model::policy::Policy;
+use crate::policy::model::record::Entry;
+use crate::policy::model::setting::Setting;
+use crate::policy::model::settings::{Guard, Mode, Ttl};
 
-use super::{Decision, Input, Operation, Verdict, author, guard};
+use super::decision::{Decision, Verdict};
+use super::input::{Input, Operation};
+use super::{guard, side};
 
 // === impl Policy ===
 
@@ -30,7 +33,7 @@ impl Policy {
             return Decision::none(mode, Verdict::Off);
         }
         let claim = self.may_supply(input, unknown).then(|| claim(input));
-        let own_record = author::put_back(input, claim);
+        let own_record = side::put_back(input, claim);
         Decision::none(mode, Verdict::UnknownNamespace).with(own_record, input.object)
     }
 
@@ -45,7 +48,7 @@ impl Policy {
         // A guard that may be on `Skip` leaves it as its author wrote it, without an entry.
         let skips = || {
             guard::hits(self, resolved, input).into_iter().any(|hit| {
-                let set = resolved.guards[hit.guard as usize];
+                let set = resolved.of_guard(hit.guard);
                 unknown.sure(set).unwrap_or_default() == Guard::Skip
             })
         };

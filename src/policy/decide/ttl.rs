@@ -1,12 +1,14 @@
 //! `ttlSecondsAfterFinished`: of a Job, or of the template that a `CronJob`'s Jobs inherit.
 
 use crate::batch::Kind;
-use crate::policy::record::Entry;
-use crate::policy::rule::Ttl;
-use crate::policy::setting::{Setting, Value};
+use crate::policy::model::record::Entry;
+use crate::policy::model::setting::{Setting, Value};
+use crate::policy::model::settings::Ttl;
 
-use super::author::Known;
-use super::{Case, Operation, Origin, RecordChange, Settled, Treatment};
+use super::case::{Case, Treatment};
+use super::decision::{Origin, RecordChange, Settled};
+use super::input::Operation;
+use super::side::Known;
 
 // === impl Case ===
 

@@ -2,10 +2,13 @@
 //! left. Given in the call that changes or brings the value, and in no other.
 
 use crate::batch::{Kind, annotation};
-use crate::policy::rule::{GuardKind, Rule};
-use crate::policy::setting::{Setting, Value};
+use crate::policy::model::rule::Rule;
+use crate::policy::model::setting::{Setting, Value};
+use crate::policy::model::settings::GuardKind;
 
-use super::{Case, Operation, Origin};
+use super::case::Case;
+use super::decision::Origin;
+use super::input::Operation;
 
 // === impl Case ===
 

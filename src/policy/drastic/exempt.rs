@@ -4,10 +4,10 @@ use std::collections::HashSet;
 use std::fmt::Display;
 
 use super::Changes;
+use crate::policy::lint::patience::Patience;
 use crate::policy::lint::{GlobSet, Needs, selector_covers};
-use crate::policy::patience::Patience;
-use crate::policy::rule::Exempt;
-use crate::policy::selector::Selector;
+use crate::policy::model::rule::Exempt;
+use crate::policy::model::selector::Selector;
 
 /// An entry counts as gone only where no other certainly takes in the same.
 pub(super) fn look(old: &Exempt, new: &Exempt, changes: &mut Changes) {
@@ -58,7 +58,7 @@ const PATIENCE: usize = 5_000_000;
 #[cfg(test)]
 mod tests {
     use super::{Changes, Exempt, PATIENCE, Patience, compare};
-    use crate::policy::glob::Glob;
+    use crate::policy::model::glob::Glob;
 
     fn exempt(letter: char, n: usize) -> Exempt {
         let globs = (0..n).map(|i| Glob::new(&format!("{letter}{i}-*")).expect("a glob"));

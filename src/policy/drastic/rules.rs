@@ -6,7 +6,9 @@
 use std::collections::{HashMap, HashSet};
 
 use super::Changes;
-use crate::policy::rule::{GuardKind, GuardSettings, Mode, Policy, Rule, Settings};
+use crate::policy::model::policy::Policy;
+use crate::policy::model::rule::Rule;
+use crate::policy::model::settings::{GuardKind, Mode, Settings};
 
 pub(super) fn look(old: &Policy, new: &Policy, changes: &mut Changes) {
     let before: HashMap<&str, &Rule> =
@@ -15,8 +17,7 @@ pub(super) fn look(old: &Policy, new: &Policy, changes: &mut Changes) {
         let was = before.get(rule.name.as_str()).map(|rule| &rule.settings);
         let owner = format!("rule {:?}: ", rule.name);
         if let Some(was) = was {
-            changes.ttl(&owner, was.ttl, rule.settings.ttl);
-            changes.limits(&owner, was.limits, rule.settings.limits);
+            changes.settings(&owner, was, &rule.settings);
         }
         power(&owner, (old, was), (new, Some(&rule.settings)), changes);
     }
@@ -50,17 +51,12 @@ fn power(
             changes.push(format!("{owner}stored {from} becomes {to}"));
         }
     }
-    let guards = |settings: Option<&Settings>| settings.map(|s| s.guards).unwrap_or_default();
-    let (before, after) = (guards(before), guards(after));
-    let spoken = |kind: GuardKind| before.of(kind).or(after.of(kind)).is_some();
-    let effective = |own: GuardSettings, top: GuardSettings| {
-        let of = |kind| own.of(kind).or(top.of(kind)).filter(|_| spoken(kind));
-        GuardSettings {
-            owned_by_other: of(GuardKind::OwnedByOther),
-            deploy_hooks: of(GuardKind::DeployHooks),
-            gitops_tracked: of(GuardKind::GitOpsTracked),
+    let guard = |settings: Option<&Settings>, kind| settings.and_then(|s| s.guard(kind));
+    for kind in GuardKind::ALL {
+        let (from, to) = (guard(before, kind), guard(after, kind));
+        if from.or(to).is_some() {
+            let (from, to) = (from.or(old.top.guard(kind)), to.or(new.top.guard(kind)));
+            changes.guard(owner, kind, from, to);
         }
-    };
-    let from = effective(before, old.guards.settings);
-    changes.guard_settings(owner, from, effective(after, new.guards.settings));
+    }
 }

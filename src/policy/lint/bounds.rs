@@ -5,11 +5,11 @@ use std::collections::HashSet;
 use super::witness::Witness;
 use super::{Linted, Written};
 use crate::policy::code;
-use crate::policy::finding::{At, Findings, Span};
-use crate::policy::resolve::{Supplied, Supplier};
-use crate::policy::rule::Match;
-use crate::policy::value::Seconds;
-use crate::policy::wire;
+use crate::policy::decide::resolve::{Supplied, Supplier};
+use crate::policy::file::finding::{At, Findings, Span};
+use crate::policy::file::ttl;
+use crate::policy::model::rule::Match;
+use crate::policy::model::value::Seconds;
 
 /// Which end of the limits of TTLs.
 #[derive(Clone, Copy)]
@@ -38,7 +38,7 @@ pub(super) fn clamped(
     });
     let Some((min, max)) = bounds else { return };
     let title = written.title();
-    for At { span, value, .. } in wire::Ttl::durations(wire) {
+    for At { span, value, .. } in ttl::Ttl::durations(wire) {
         let change = match (min, max) {
             (Some((min, place)), _) if value < min => Some(("raised", "min", min, place)),
             (_, Some((max, place))) if value > max => Some(("lowered", "max", max, place)),
@@ -61,8 +61,8 @@ pub(super) fn clamped(
 pub(super) fn crossed_limits(linted: &Linted<'_>, findings: &mut Findings<'_>) {
     let Linted { policy, rules, patience, .. } = linted;
     let nothing = Match::default();
-    let top = [(&nothing, policy.limits)];
-    let limits = || rules.iter().map(|w| (&w.rule.matcher, w.rule.settings.limits)).chain(top);
+    let top = [(&nothing, &policy.top)];
+    let limits = || rules.iter().map(|w| (&w.rule.matcher, &w.rule.settings)).chain(top);
     let lower = limits().filter_map(|(matcher, limits)| Some((matcher, limits.ttl_min?)));
     let upper = limits().filter_map(|(matcher, limits)| Some((matcher, limits.ttl_max?)));
     // The lowest first: of each lower limit those that it crosses are the first ones.

@@ -7,11 +7,11 @@ use std::cell::OnceCell;
 use std::collections::{HashMap, HashSet};
 
 use crate::batch::Kind;
-use crate::policy::glob::Glob;
-use crate::policy::index::Globs;
-use crate::policy::patience::Patience;
-use crate::policy::rule::Match;
-use crate::policy::selector::{Operator, Requirement, Selector};
+use crate::policy::lint::patience::Patience;
+use crate::policy::model::glob::Glob;
+use crate::policy::model::index::Globs;
+use crate::policy::model::rule::Match;
+use crate::policy::model::selector::{Operator, Requirement, Selector};
 
 /// Globs of which any may match, ready to be held against others.
 #[derive(Debug)]
@@ -265,8 +265,8 @@ mod tests {
     use rstest::rstest;
 
     use super::{GlobSet, glob_covers};
-    use crate::policy::glob::Glob;
-    use crate::policy::patience::Patience;
+    use crate::policy::lint::patience::Patience;
+    use crate::policy::model::glob::Glob;
 
     fn covers(wide: &Glob, narrow: &Glob) -> bool {
         glob_covers(wide, narrow, &Patience::new(10_000))

@@ -4,7 +4,7 @@ use jiff::SignedDuration;
 
 use crate::batch::{Kind, Object};
 use crate::policy::code;
-use crate::policy::value::Seconds;
+use crate::policy::model::value::Seconds;
 
 /// A warning about an object at hand.
 #[derive(Clone, Debug, Eq, PartialEq)]

@@ -6,11 +6,11 @@ use super::covers::{Asked, covers_beside_namespaces};
 use super::witness::Witness;
 use super::{Linted, mentioned};
 use crate::policy::code;
-use crate::policy::decide::SYSTEM_NAMESPACES;
-use crate::policy::decode::list;
-use crate::policy::finding::{At, Findings};
-use crate::policy::matching::Matched;
-use crate::policy::rule::Rule;
+use crate::policy::file::finding::{At, Findings};
+use crate::policy::file::words::list;
+use crate::policy::model::matching::Matched;
+use crate::policy::model::policy::SYSTEM_NAMESPACES;
+use crate::policy::model::rule::Rule;
 
 /// The rules before one, as far as they take in what it matches.
 struct Earlier<'l, 'p> {

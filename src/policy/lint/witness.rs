@@ -8,12 +8,12 @@ use std::collections::{HashMap, HashSet};
 
 use crate::batch::object::{Metadata, Spec, Status};
 use crate::batch::{Kind, Map, Object};
-use crate::policy::glob::Glob;
-use crate::policy::matching::Matched;
-use crate::policy::patience::Patience;
-use crate::policy::rule::Match;
-use crate::policy::selector::{Operator, Requirement, Selector};
-use crate::policy::subject::Subject;
+use crate::policy::lint::patience::Patience;
+use crate::policy::model::glob::Glob;
+use crate::policy::model::matching::Matched;
+use crate::policy::model::rule::Match;
+use crate::policy::model::selector::{Operator, Requirement, Selector};
+use crate::policy::model::subject::Subject;
 
 /// A made-up object, as rules see it.
 #[derive(Debug)]

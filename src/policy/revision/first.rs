@@ -16,10 +16,6 @@ pub(super) fn guards() -> Value {
     json!({"allowOwners": []})
 }
 
-pub(super) fn limits() -> Value {
-    json!({"ttlMin": null, "ttlMax": null, "historyMax": null, "hold": null})
-}
-
 pub(super) fn rule() -> Value {
     json!({"enforce": false, "reason": null})
 }
@@ -46,6 +42,30 @@ pub(super) fn settings() -> Value {
         "timeZone": null,
         "mode": null,
         "stored": null,
+        "limits": {"ttlMin": null, "ttlMax": null, "historyMax": null, "hold": null},
+        "guards": [null, null, null],
+    })
+}
+
+/// Where a setting stands among [`settings`], as a JSON pointer.
+pub(super) fn place(setting: &str) -> Option<&'static str> {
+    Some(match setting {
+        "ttl" => "/ttl",
+        "history.successful" => "/historySuccessful",
+        "history.failed" => "/historyFailed",
+        "limits.ttl.min" => "/limits/ttlMin",
+        "limits.ttl.max" => "/limits/ttlMax",
+        "limits.history.max" => "/limits/historyMax",
+        "limits.hold" => "/limits/hold",
+        "deadlines.active" => "/deadlineActive",
+        "deadlines.starting" => "/deadlineStarting",
+        "timeZone" => "/timeZone",
+        "mode" => "/mode",
+        "stored" => "/stored",
+        "guards.ownedByOther" => "/guards/0",
+        "guards.deployHooks" => "/guards/1",
+        "guards.gitOpsTracked" => "/guards/2",
+        _ => return None,
     })
 }
 

@@ -4,7 +4,9 @@ use std::fmt;
 
 use jiff::Timestamp;
 
-use super::{Blocked, MOST, MissedStarts, Observation, Perhaps, Stuck, Trouble, WhyMissed};
+use super::observation::{
+    Blocked, MOST, MissedStarts, NOT_KNOWN, Observation, Perhaps, Stuck, Trouble,
+};
 
 /// Something that needs looking at.
 #[derive(Clone, Copy, Debug, Eq, PartialEq)]
@@ -161,34 +163,6 @@ fn listed(f: &mut fmt::Formatter<'_>, all: impl ExactSizeIterator<Item = String>
     if more > 0 { write!(f, " and {more} more") } else { Ok(()) }
 }
 
-// === impl WhyMissed ===
-
-impl WhyMissed {
-    /// A stable word for scripts and metrics.
-    pub const fn as_str(self) -> &'static str {
-        match self {
-            Self::Deadline => "deadline",
-            Self::Forbid => "forbid",
-            Self::NotKnown => NOT_KNOWN,
-            Self::NotStarted => "not-started",
-        }
-    }
-}
-
-impl fmt::Display for WhyMissed {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str(match self {
-            Self::Deadline => "too late by startingDeadlineSeconds",
-            Self::Forbid => "another Job runs, and concurrencyPolicy is Forbid",
-            Self::NotKnown => {
-                "nobody has made a Job, or one that its status lists is there and runs, and \
-                 concurrencyPolicy is Forbid"
-            }
-            Self::NotStarted => "nobody has made a Job",
-        })
-    }
-}
-
 /// How many starts, and when.
 struct Starts(MissedStarts);
 
@@ -223,9 +197,6 @@ pub const STATES: [&str; 13] = [
 /// Those that nobody needs to look at.
 pub const AS_MEANT: [&str; 5] =
     ["fine", "namespace-terminating", NOT_KNOWN, "suspended", "terminating"];
-
-/// The word for what nobody knows.
-pub const NOT_KNOWN: &str = "not-known";
 
 /// More names than these help nobody.
 const SHOWN: usize = 3;

@@ -4,6 +4,7 @@ use std::collections::BTreeMap;
 
 use jiff::Timestamp;
 
+use super::window::Due;
 use super::{Hold, Risk};
 
 /// How many finished Jobs are at risk. Always of a complete reading of the cluster: what is
@@ -20,12 +21,8 @@ pub struct Census {
 /// The same of one namespace.
 #[derive(Clone, Debug, Default, Eq, PartialEq)]
 pub(super) struct Count {
-    /// Due at the load or within the hour, and not so under the accepted policy.
-    pub(super) made_due: usize,
     /// Due at the load or within the hour.
-    pub(super) due: usize,
-    /// The latest end among these.
-    pub(super) latest: Option<Timestamp>,
+    pub(super) due: Due,
     /// Finished Jobs that cannot be judged yet.
     pub(super) unknown: usize,
 }
@@ -66,24 +63,24 @@ impl Census {
 
     /// Those due, by namespace.
     pub(super) fn due_by_namespace(&self) -> impl Iterator<Item = (&String, usize)> {
-        self.namespaces.iter().map(|(name, count)| (name, count.due))
+        self.namespaces.iter().map(|(name, count)| (name, count.due.count))
     }
 
     /// Those due and those unknown, by namespace.
     pub(super) fn open_by_namespace(&self) -> impl Iterator<Item = (&String, usize)> {
-        self.namespaces.iter().map(|(name, count)| (name, count.due + count.unknown))
+        self.namespaces.iter().map(|(name, count)| (name, count.due.count + count.unknown))
     }
 
     pub(super) fn made_due(&self) -> usize {
-        self.namespaces.values().map(|count| count.made_due).sum()
+        self.namespaces.values().map(|count| count.due.made).sum()
     }
 
     pub(super) fn due(&self) -> usize {
-        self.namespaces.values().map(|count| count.due).sum()
+        self.namespaces.values().map(|count| count.due.count).sum()
     }
 
     pub(super) fn latest(&self) -> Option<Timestamp> {
-        self.namespaces.values().filter_map(|count| count.latest).max()
+        self.namespaces.values().filter_map(|count| count.due.latest).max()
     }
 
     /// Finished Jobs that cannot be judged yet, in this namespace or in all of them.
@@ -100,7 +97,7 @@ impl Census {
 impl Count {
     /// What the policy makes due, or may.
     pub(super) const fn open(&self) -> usize {
-        self.made_due.saturating_add(self.unknown)
+        self.due.made.saturating_add(self.unknown)
     }
 }
 

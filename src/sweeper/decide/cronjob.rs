@@ -7,7 +7,8 @@ use super::super::change::Direction;
 use super::super::family;
 use super::super::reason::Reason;
 use super::super::table::{Response, Row};
-use super::{Action, Deletion, Judgement, Risk, View, lives_longer};
+use super::{Action, Deletion, Judgement, Risk, View};
+use crate::sweeper::change::lives_longer;
 
 // === impl Judgement ===
 

@@ -11,7 +11,8 @@ use super::super::change::{Direction, Identity};
 use super::super::reason::Reason;
 use super::super::start;
 use super::super::table::{Response, Row};
-use super::{Action, Deletion, Judgement, Risk, View, lives_longer};
+use super::{Action, Deletion, Judgement, Risk, View};
+use crate::sweeper::change::lives_longer;
 
 /// The TTL of a Job: as it stands there, and as it shall be.
 #[derive(Clone, Copy, Debug)]

@@ -5,7 +5,7 @@ use std::collections::BTreeMap;
 use jiff::Timestamp;
 use serde::Serialize;
 
-use super::Plan;
+use super::document::Plan;
 use super::item::{Does, Item};
 
 /// An object about which two policies do not agree.

@@ -5,7 +5,7 @@ use std::collections::{BTreeMap, HashMap};
 use serde_json::Value as Json;
 
 use super::super::decide::View;
-use super::Options;
+use super::options::Options;
 use crate::batch::namespace::{self, Labels};
 use crate::batch::{Kind, Map, Object};
 

@@ -11,6 +11,7 @@ use std::{
     thread,
 };
 
+use curfew::sweeper::Reach;
 use curfew::sweeper::plan::{Options, Plan, Snapshot, older_than};
 use serde_json::{Value, json};
 
@@ -105,6 +106,7 @@ fn plan(user: &User, jobs: usize) {
     let options = Options {
         now: curfew::clock::now(),
         own_namespace: None,
+        reach: &Reach::EVERYWHERE,
         older_than: Some(age),
         everything: false,
         dump: false,

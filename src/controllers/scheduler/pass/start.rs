@@ -6,7 +6,7 @@ use serde_json::Value as Json;
 use tokio::sync::OwnedSemaphorePermit;
 
 use super::super::views;
-use super::{Help, Manner, Next, Run, Stop, text};
+use super::{Help, Manner, Next, PARTS, Run, Stop, text};
 use crate::cluster::slim::is_large_template;
 use crate::cluster::starting::NotCreated;
 use crate::cluster::write::Outcome;
@@ -218,6 +218,3 @@ impl Run {
 
 /// In bytes of a large template; one of 1.4 MB, which is as large as may be, takes all parts.
 const PART: usize = 20 << 10;
-
-/// Of all large templates that are read as JSON at once.
-pub(super) const PARTS: u32 = 64;

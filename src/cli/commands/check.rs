@@ -1,0 +1,133 @@
+//! `curfew check`: whether a policy loads, and what is odd about it.
+
+use std::path::PathBuf;
+
+use serde::Serialize;
+
+use crate::cli::shared::policies::Policies;
+use crate::cli::shared::printer::Printer;
+use crate::cli::shared::{exit::Exit, output, report};
+use crate::policy::Policy;
+use crate::policy::Source;
+use crate::policy::diagnostic::{Diagnostic, Severity};
+
+/// Load a policy and tell everything that is wrong or odd about it
+#[derive(Debug, clap::Args)]
+pub struct Check {
+    /// Policy files and directories, which make up one policy [default: the bundled policy]
+    #[arg(value_name = "PATH")]
+    paths: Vec<PathBuf>,
+
+    /// Exit with 1 where there are warnings
+    #[arg(long)]
+    strict: bool,
+
+    /// Output format
+    #[arg(short, long, value_enum, default_value_t)]
+    output: Format,
+}
+
+#[derive(Clone, Copy, Debug, Default, clap::ValueEnum)]
+enum Format {
+    #[default]
+    Text,
+    Json,
+}
+
+/// The answer for machines.
+#[derive(Debug, Serialize)]
+struct Answer<'a> {
+    #[serde(skip_serializing_if = "Option::is_none")]
+    name: Option<&'a str>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    revision: Option<&'a str>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    rules: Option<usize>,
+    errors: usize,
+    warnings: usize,
+    findings: Vec<Finding<'a>>,
+}
+
+/// A diagnostic for machines.
+#[derive(Debug, Serialize)]
+struct Finding<'a> {
+    severity: &'static str,
+    code: &'static str,
+    file: &'a str,
+    line: usize,
+    column: usize,
+    message: &'a str,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    mend: Option<&'a str>,
+}
+
+// === impl Check ===
+
+impl Check {
+    /// Checks the policy; errors end with 2, warnings with 1 under `--strict`.
+    ///
+    /// # Errors
+    /// [`crate::cli::shared::invalid::Invalid`] where a path cannot be read.
+    pub fn run(self, printer: &mut Printer) -> Result<Exit, anyhow::Error> {
+        let Self { paths, strict, output } = self;
+        let sources = Policies { policy: paths }.sources()?;
+        let (policy, findings) = match Policy::load(&sources) {
+            Ok(loaded) => (Some(loaded.policy), loaded.warnings),
+            Err(found) => (None, found),
+        };
+        match output {
+            Format::Json => printer.data(output::json(&answer(policy.as_ref(), &findings))?)?,
+            Format::Text => text(policy.as_ref(), &findings, &sources, printer)?,
+        }
+        Ok(match policy {
+            None => Exit::Usage,
+            Some(_) if strict && !findings.is_empty() => Exit::Findings,
+            Some(_) => Exit::Fine,
+        })
+    }
+}
+
+fn answer<'a>(policy: Option<&'a Policy>, findings: &'a [Diagnostic]) -> Answer<'a> {
+    let finding = |diagnostic: &'a Diagnostic| {
+        let Diagnostic { severity, code, file, line, column, span: _, message, mend } = diagnostic;
+        let (line, column) = (*line, *column);
+        let mend = mend.as_deref();
+        Finding { severity: severity.as_str(), code, file, line, column, message, mend }
+    };
+    Answer {
+        name: policy.map(|policy| policy.name.as_str()),
+        revision: policy.map(|policy| policy.revision.as_str()),
+        rules: policy.map(|policy| policy.rules.len()),
+        errors: count(findings, Severity::Error),
+        warnings: count(findings, Severity::Warning),
+        findings: findings.iter().map(finding).collect(),
+    }
+}
+
+fn text(
+    policy: Option<&Policy>,
+    findings: &[Diagnostic],
+    sources: &[Source],
+    printer: &mut Printer,
+) -> std::io::Result<()> {
+    let report = report::diagnostics(findings, sources, printer.colors_data());
+    if !report.is_empty() {
+        printer.data(format_args!("{}\n", report.trim_end()))?;
+    }
+    let counted = |severity| {
+        let number = count(findings, severity);
+        format!("{number} {}{}", severity.as_str(), if number == 1 { "" } else { "s" })
+    };
+    let (errors, warnings) = (counted(Severity::Error), counted(Severity::Warning));
+    printer.talk(match policy {
+        None => format!("{errors}, {warnings}"),
+        Some(Policy { name, revision, rules, .. }) => {
+            let (rules, s) = (rules.len(), if rules.len() == 1 { "" } else { "s" });
+            format!("policy {name}, {rules} rule{s}, revision {revision}: {errors}, {warnings}")
+        }
+    })
+}
+
+fn count(findings: &[Diagnostic], severity: Severity) -> usize {
+    findings.iter().filter(|finding| finding.severity == severity).count()
+}

@@ -1,0 +1,288 @@
+//! `curfew cronjobs`: how the starts of all `CronJob`s are going, of a cluster or of a dump.
+//!
+//! What is read is gathered as [`Families`], each `CronJob` becomes a [`Row`], which is the answer
+//! as data, and the tables are made from that. A `CronJob` that cannot be read has a row that says
+//! why; anything else that cannot be read in full is an error, and nothing is shown.
+
+mod cluster;
+mod families;
+mod row;
+mod tables;
+
+use std::collections::BTreeMap;
+
+use jiff::{SignedDuration, Timestamp};
+use serde::Serialize;
+
+use self::families::Families;
+use self::row::Row;
+use crate::cli::shared::clocks::{self, Assumption, ZoneFrom};
+use crate::cli::shared::connection::Connection;
+use crate::cli::shared::judge::to_json;
+use crate::cli::shared::live::listing::Scope;
+use crate::cli::shared::live::policy;
+use crate::cli::shared::live::{Live, block_on};
+use crate::cli::shared::manifests::Inputs;
+use crate::cli::shared::printer::Printer;
+use crate::cli::shared::{exit::Exit, invalid::Invalid, output};
+use crate::clock;
+use crate::policy::rule::Scheduler;
+use crate::policy::value::Seconds;
+use crate::scheduler::observe::NOT_KNOWN;
+
+/// Show how the starts of all `CronJobs` are going: next, last, how late, how many missed
+///
+/// Prints a line for each, with what needs looking at: starts that nobody made or that another Job
+/// holds back, no success for too long, Jobs whose Pods are never ready or never end, a last start
+/// that lies ahead, schedules and time zones that cannot be read. Exits with 1 where there is any of
+/// that. Reads the cluster of the kubeconfig, or with -f a dump such as `kubectl get
+/// cronjobs,jobs,namespaces -A -o yaml --show-managed-fields`.
+#[derive(Debug, clap::Args)]
+#[command(mut_arg("filename", |arg| arg.required(false).help(
+    "Dump to read in place of the cluster: file, directory, or - for stdin; repeatable"
+)))]
+pub struct Cronjobs {
+    #[command(flatten)]
+    inputs: Inputs,
+
+    #[command(flatten)]
+    connection: Connection,
+
+    /// Only this namespace; with -f, that of objects whose manifest names none
+    #[arg(short, long, value_name = "NAME")]
+    namespace: Option<String>,
+
+    /// Every namespace, which is the default
+    #[arg(short = 'A', long, conflicts_with = "namespace")]
+    all_namespaces: bool,
+
+    /// Only `CronJobs` with these labels, such as app=etl,tier!=prod
+    #[arg(short = 'l', long, value_name = "LABELS", conflicts_with = "filename")]
+    selector: Option<String>,
+
+    /// Time zone of schedules that bring none, in which kube-controller-manager runs, such as
+    /// Europe/Berlin [default: that of the policy in force, else UTC]
+    #[arg(long, value_name = "IANA")]
+    time_zone: Option<String>,
+
+    /// How late a start may be [default: that of the policy in force, else 30s]
+    #[arg(long, value_name = "DURATION")]
+    grace: Option<Seconds>,
+
+    /// As of this time [default: the API server's; with -f, the current time]
+    #[arg(long, value_name = "RFC3339")]
+    now: Option<Timestamp>,
+
+    /// Output format
+    #[arg(short, long, value_enum, default_value_t)]
+    output: Format,
+}
+
+#[derive(Clone, Copy, Debug, Default, Eq, PartialEq, clap::ValueEnum)]
+enum Format {
+    #[default]
+    Table,
+    /// With times in full, what changes of the clocks do, and whole sentences
+    Wide,
+    /// Everything, for scripts
+    Json,
+    /// As json, for people
+    Yaml,
+    /// The names of the `CronJobs`
+    Name,
+}
+
+/// The answer as a document.
+#[derive(Debug, Serialize)]
+#[serde(rename_all = "camelCase")]
+struct Report {
+    now: Timestamp,
+    /// The zone of `CronJob`s that name none, and who says so.
+    cluster_time_zone: String,
+    cluster_time_zone_from: ZoneFrom,
+    grace_seconds: i64,
+    items: Vec<Row>,
+    /// How many there are in each state; one may be in several.
+    states: BTreeMap<&'static str, usize>,
+}
+
+/// Everything that an answer is made of.
+struct Read {
+    families: Families,
+    assumed: Assumption,
+    grace: Seconds,
+    now: Timestamp,
+    /// Whether something is not among them that was to be.
+    lacking: bool,
+}
+
+// === impl Cronjobs ===
+
+impl Cronjobs {
+    /// Prints the table.
+    ///
+    /// # Errors
+    /// [`Invalid`] where the dump or an argument cannot be used; [`crate::cli::shared::live::OutOfReach`].
+    pub fn run(self, printer: &mut Printer) -> Result<Exit, anyhow::Error> {
+        let Self {
+            inputs,
+            connection,
+            namespace,
+            all_namespaces: _,
+            selector,
+            time_zone,
+            grace,
+            now,
+            output: format,
+        } = self;
+        let assumed = Assumption::typed(time_zone.as_deref())?;
+        let read = if inputs.filename.is_empty() {
+            let scope = Scope { namespace: namespace.as_deref(), selector: selector.as_deref() };
+            block_on(live(&connection, scope, (assumed, grace), now, printer))?
+        } else {
+            let (families, lacking) =
+                dump(&inputs, namespace.as_deref().unwrap_or("default"), printer)?;
+            if families.lack_jobs() {
+                printer.talk(
+                    "note: the dump has no Jobs of these CronJobs, from which lags, Jobs that wait \
+                     for their Pods and what a status is behind with are known; add them to it",
+                )?;
+            }
+            let grace = grace.unwrap_or(Scheduler::DEFAULT_GRACE);
+            Read { families, assumed, grace, now: now.unwrap_or_else(clock::now), lacking }
+        };
+        let report = Report::new(&read);
+        printer.data(match format {
+            Format::Json => output::json(&report)?,
+            Format::Name => report.items.iter().map(|row| row.title() + "\n").collect(),
+            Format::Table => tables::short(&report.items, report.now),
+            Format::Wide => tables::wide(&report.items, report.now),
+            Format::Yaml => output::yaml(&report)?,
+        })?;
+        report.tell(&read.families, printer)?;
+        let attention = report.items.iter().any(Row::needs_attention);
+        Ok(match (read.lacking, attention) {
+            (true, _) => Exit::Usage,
+            (false, true) => Exit::Findings,
+            (false, false) => Exit::Fine,
+        })
+    }
+}
+
+async fn live(
+    connection: &Connection,
+    scope: Scope<'_>,
+    (assumed, grace): (Assumption, Option<Seconds>),
+    now: Option<Timestamp>,
+    printer: &mut Printer,
+) -> Result<Read, anyhow::Error> {
+    let live = Live::connect(connection).await?;
+    let families = cluster::read(&live, scope, printer).await?;
+    let asks = grace.is_none() || matches!(assumed, Assumption::Nothing) && families.need_a_zone();
+    let said = if asks { policy::starts(&live, scope.namespace).await } else { None };
+    let (zone, says) = said.map_or((None, None), |(zone, grace)| (zone, Some(grace)));
+    let assumed = match (assumed, zone) {
+        (Assumption::Nothing, Some(zone)) => Assumption::Policy(zone),
+        (assumed, _) => assumed,
+    };
+    let grace = grace.or(says).unwrap_or(Scheduler::DEFAULT_GRACE);
+    // After reading, which is what tells the API server's clock.
+    let now = now.unwrap_or_else(|| live.now());
+    Ok(Read { families, assumed, grace, now, lacking: false })
+}
+
+/// Reads everything, or says all that is wrong; with whether something is no `CronJob` or Job that
+/// was to be one.
+fn dump(
+    inputs: &Inputs,
+    namespace: &str,
+    printer: &mut Printer,
+) -> Result<(Families, bool), anyhow::Error> {
+    let mut families = Families::default();
+    let mut problems = Vec::new();
+    let manifests = inputs.whole(printer)?;
+    for document in manifests.documents() {
+        let added = to_json(&document.value)
+            .map_err(|error| error.to_string())
+            .and_then(|json| families.add(json, namespace));
+        if let Err(problem) = added {
+            problems.push(format!("{}: {}: {problem}", document.origin, document.title()));
+        }
+    }
+    if problems.is_empty() {
+        Ok((families, manifests.lacking))
+    } else {
+        Err(Invalid::Problems(problems).into())
+    }
+}
+
+// === impl Report ===
+
+impl Report {
+    fn new(read: &Read) -> Self {
+        let Read { families, assumed, grace, now, lacking: _ } = read;
+        let tolerated = SignedDuration::from_secs(grace.get());
+        let row = |family| Row::new(family, assumed, tolerated, *now);
+        let items: Vec<Row> = families.iter().map(row).collect();
+        let mut states = BTreeMap::new();
+        for state in items.iter().flat_map(|row| &row.states) {
+            *states.entry(*state).or_default() += 1;
+        }
+        Self {
+            now: *now,
+            cluster_time_zone: assumed.zone().name().to_owned(),
+            cluster_time_zone_from: assumed.from(),
+            grace_seconds: grace.get(),
+            items,
+            states,
+        }
+    }
+
+    /// What a person should know beside the table.
+    fn tell(&self, families: &Families, printer: &mut Printer) -> std::io::Result<()> {
+        let foreign = families.foreign();
+        if !foreign.is_empty() {
+            let kinds: Vec<String> =
+                foreign.iter().map(|(kind, count)| format!("{count} {kind}")).collect();
+            let count: usize = foreign.values().sum();
+            printer.talk(format!("note: skipped {count} of other kinds: {}", kinds.join(", ")))?;
+        }
+        if self.items.is_empty() {
+            return printer.talk("note: there is no CronJob");
+        }
+        if self.items.iter().any(Row::assumes_a_zone) {
+            printer.talk(clocks::ASSUMED)?;
+        }
+        if let Some(count) = self.states.get(NOT_KNOWN) {
+            // Where the entries are there, they do not tell more.
+            let lacks = |row: &Row| row.states.contains(&NOT_KNOWN) && row.tells_of_no_edit();
+            let mend = if families.is_complete() || !self.items.iter().any(lacks) {
+                String::new()
+            } else {
+                format!("; a dump by {DUMP} tells more")
+            };
+            printer.talk(format!(
+                "note: nobody can tell since when {count} of {all} CronJobs have their schedule, \
+                 and so not what they have missed{mend}",
+                all = self.items.len()
+            ))?;
+        }
+        let attention = self.items.iter().filter(|row| row.needs_attention()).count();
+        if attention > 0 {
+            let count = self.items.len();
+            let mut codes = BTreeMap::<&str, usize>::new();
+            for note in self.items.iter().flat_map(|row| &row.attention) {
+                *codes.entry(note.code).or_default() += 1;
+            }
+            let codes: Vec<String> =
+                codes.iter().map(|(code, count)| format!("{count} {code}")).collect();
+            let codes = codes.join(", ");
+            printer
+                .talk(format!("note: {attention} of {count} CronJobs need attention: {codes}"))?;
+        }
+        Ok(())
+    }
+}
+
+/// By which everything is known that the API tells.
+const DUMP: &str = "`kubectl get cronjobs,jobs,namespaces -A -o yaml --show-managed-fields`";

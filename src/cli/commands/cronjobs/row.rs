@@ -1,0 +1,302 @@
+//! One `CronJob`: what is known of its starts, as data.
+
+use jiff::{SignedDuration, Timestamp};
+use serde::{Serialize, Serializer};
+
+use super::families::Family;
+use crate::batch::schedule::daylight::{self, Disturbance};
+use crate::cli::shared::clocks::{self, Assumption, ZoneFrom};
+use crate::cli::shared::{advice, schedules};
+use crate::scheduler::observe::{
+    Finding, MissedStarts, NOT_KNOWN, Observation, Stuck, Trouble, observe,
+};
+use crate::scheduler::timetable::{Timetable, TimetableError};
+use crate::scheduler::view::edits::InForce;
+use crate::scheduler::view::{Child, CronJob, read};
+
+/// A `CronJob` and how its starts are going.
+#[derive(Debug, Serialize)]
+#[serde(rename_all = "camelCase")]
+pub(super) struct Row {
+    pub(super) namespace: String,
+    pub(super) name: String,
+    /// Everything else; `None` where the `CronJob` cannot be read, and a note says why.
+    #[serde(flatten)]
+    pub(super) known: Option<Known>,
+    /// The words of a metric, one of them at least.
+    pub(super) states: Vec<&'static str>,
+    /// What needs looking at.
+    pub(super) attention: Vec<Note>,
+    /// What is good to know.
+    pub(super) notes: Vec<Note>,
+}
+
+/// What is known of a `CronJob` that can be read.
+#[derive(Debug, Serialize)]
+#[serde(rename_all = "camelCase")]
+#[expect(clippy::struct_excessive_bools, reason = "facts of the object, each on its own")]
+pub(super) struct Known {
+    pub(super) schedule: String,
+    /// `None` where the schedule or the zone itself cannot be read.
+    pub(super) time_zone: Option<String>,
+    pub(super) time_zone_from: Option<ZoneFrom>,
+    /// Whether the clocks of the time zone count, which they do not for `@every`.
+    #[serde(skip)]
+    by_the_clock: bool,
+    pub(super) suspended: bool,
+    pub(super) terminating: bool,
+    pub(super) namespace_terminating: bool,
+    pub(super) concurrency_policy: &'static str,
+    /// How many of its Jobs are not over.
+    pub(super) active: usize,
+    /// A start that has come, and that the controller makes at its next look.
+    pub(super) pending_start: Option<Timestamp>,
+    pub(super) next_start: Option<Timestamp>,
+    pub(super) last_start: Option<Timestamp>,
+    pub(super) last_success: Option<Timestamp>,
+    /// Of the newest Job, behind its start.
+    #[serde(rename = "lagSeconds", serialize_with = "seconds")]
+    pub(super) lag: Option<SignedDuration>,
+    #[serde(rename = "intervalSeconds", serialize_with = "seconds")]
+    pub(super) interval: Option<SignedDuration>,
+    #[serde(serialize_with = "missed")]
+    pub(super) missed: Option<MissedStarts>,
+    /// Since when what says when it is due is as it is, at the latest; `None` where nobody knows.
+    in_force_since: Option<Timestamp>,
+    /// What would be missed if that had been so since the last start.
+    #[serde(serialize_with = "missed")]
+    pub(super) perhaps_missed: Option<MissedStarts>,
+    perhaps_overdue_since: Option<Timestamp>,
+    /// The Job for whose end the starts wait.
+    held_back_by: Option<String>,
+    never_started: Vec<String>,
+    stuck: Vec<StuckJob>,
+    overdue_since: Option<Timestamp>,
+    #[serde(skip)]
+    pub(super) observation: Observation,
+    #[serde(skip)]
+    pub(super) daylight: Option<Disturbance>,
+}
+
+/// A Job whose Pods are being ended and do not end.
+#[derive(Debug, Serialize)]
+struct StuckJob {
+    job: String,
+    since: Timestamp,
+    why: String,
+}
+
+/// Something to know about a `CronJob`.
+#[derive(Debug, Serialize)]
+pub(super) struct Note {
+    /// Stable, for scripts.
+    pub(super) code: &'static str,
+    pub(super) message: String,
+}
+
+// === impl Row ===
+
+impl Row {
+    pub(super) fn new(
+        family: Family<'_>,
+        assumed: &Assumption,
+        grace: SignedDuration,
+        now: Timestamp,
+    ) -> Self {
+        let read = read::cronjob(family.cronjob).and_then(|cronjob| {
+            let namespace_terminating = family.namespace_terminating();
+            let in_force = family.in_force;
+            let cronjob = CronJob { in_force, namespace_terminating, ..cronjob };
+            let children: Result<Vec<Child<'_>>, _> =
+                family.jobs.iter().map(|job| read::child(job, &cronjob.uid)).collect();
+            Ok((cronjob, children?))
+        });
+        match read {
+            Ok((cronjob, children)) => {
+                let is_there = |job: &str| family.is_there(job);
+                let cluster = assumed.zone();
+                let seen = observe(&cronjob, &children, is_there, &cluster, grace, now);
+                Self::known(&cronjob, &children, seen, assumed, now)
+            }
+            Err(bad) => {
+                let field = |name| family.cronjob["metadata"][name].as_str().unwrap_or_default();
+                Self {
+                    namespace: field("namespace").to_owned(),
+                    name: field("name").to_owned(),
+                    known: None,
+                    states: vec![UNREADABLE],
+                    attention: vec![Note { code: UNREADABLE, message: bad.to_string() }],
+                    notes: Vec::new(),
+                }
+            }
+        }
+    }
+
+    fn known(
+        cronjob: &CronJob<'_>,
+        children: &[Child<'_>],
+        observation: Observation,
+        assumed: &Assumption,
+        now: Timestamp,
+    ) -> Self {
+        let cluster = assumed.zone();
+        let timetable = Timetable::read(cronjob.schedule, cronjob.time_zone, &cluster).ok();
+        let followed = timetable.as_ref().map(|timetable| {
+            let spec = cronjob.time_zone.map(|_| timetable.zone());
+            clocks::followed(timetable.schedule(), cronjob.schedule, spec, assumed)
+        });
+        let starts = !cronjob.suspended && !cronjob.terminating && !cronjob.namespace_terminating;
+        let daylight = timetable.as_ref().filter(|_| starts).and_then(|timetable| {
+            let found = daylight::disturbances(timetable.schedule(), timetable.zone(), now);
+            found.first().copied()
+        });
+        let attention = observation.findings().map(|finding| Note {
+            code: finding.state(),
+            message: friendly(&finding, cronjob.time_zone.is_some()),
+        });
+        let mut notes = Vec::new();
+        let mut note = |code, message: String| notes.push(Note { code, message });
+        if let Some(doubt) = observation.doubt() {
+            note(NOT_KNOWN, doubt);
+        }
+        if timetable.as_ref().is_some_and(|timetable| timetable.unsupported) {
+            let message = "a time zone in the schedule is not supported; name it in spec.timeZone";
+            note("time-zone-prefix", message.to_owned());
+        }
+        if let Some(found) = &daylight {
+            note(DAYLIGHT, advice::disturbed(found).message);
+        }
+        if starts {
+            for (code, message) in advice::misread(cronjob.schedule) {
+                note(code, message);
+            }
+            // Where nothing starts at all there is no start to lose.
+            let deadline = cronjob.deadline.filter(|_| observation.trouble.is_none());
+            if let Some((code, message)) = advice::short_deadline(deadline) {
+                note(code, message);
+            }
+        }
+        let stuck = observation.stuck.iter().cloned();
+        let stuck = stuck.map(|Stuck { job, since, why }| StuckJob { job, since, why }).collect();
+        Self {
+            namespace: cronjob.namespace.to_owned(),
+            name: cronjob.name.to_owned(),
+            states: observation.states(),
+            attention: attention.collect(),
+            notes,
+            known: Some(Known {
+                schedule: cronjob.schedule.to_owned(),
+                time_zone: followed.as_ref().map(|(zone, _)| zone.name().to_owned()),
+                time_zone_from: followed.map(|(_, from)| from),
+                by_the_clock: timetable
+                    .is_some_and(|timetable| timetable.schedule().period().is_none()),
+                suspended: cronjob.suspended,
+                terminating: cronjob.terminating,
+                namespace_terminating: cronjob.namespace_terminating,
+                concurrency_policy: cronjob.concurrency.as_str(),
+                active: children.iter().filter(|child| child.finish.is_none()).count(),
+                pending_start: observation.pending,
+                next_start: observation.next,
+                last_start: observation.last,
+                last_success: observation.last_success,
+                lag: observation.lag,
+                interval: observation.interval,
+                missed: observation.missed,
+                in_force_since: cronjob.in_force.map(InForce::latest),
+                perhaps_missed: observation.perhaps.missed,
+                perhaps_overdue_since: observation.perhaps.overdue,
+                held_back_by: observation.blocked.as_ref().map(|blocked| blocked.job.clone()),
+                never_started: observation.never_started.clone(),
+                stuck,
+                overdue_since: observation.overdue,
+                observation,
+                daylight,
+            }),
+        }
+    }
+
+    /// `cronjob/NAMESPACE/NAME`, which is how the other commands take it.
+    pub(super) fn title(&self) -> String {
+        format!("cronjob/{}/{}", self.namespace, self.name)
+    }
+
+    /// Whether a person should look.
+    pub(super) fn needs_attention(&self) -> bool {
+        !self.attention.is_empty()
+    }
+
+    /// Whether nothing at all says when it was edited.
+    pub(super) fn tells_of_no_edit(&self) -> bool {
+        self.known.as_ref().is_some_and(|known| known.in_force_since.is_none())
+    }
+
+    /// Whether the starts may be others where the controller's clocks are not UTC.
+    pub(super) fn assumes_a_zone(&self) -> bool {
+        self.known.as_ref().is_some_and(Known::assumes_a_zone)
+    }
+}
+
+// === impl Known ===
+
+impl Known {
+    /// See [`Row::assumes_a_zone`].
+    pub(super) fn assumes_a_zone(&self) -> bool {
+        self.by_the_clock && self.time_zone_from == Some(ZoneFrom::Assumed)
+    }
+
+    /// Whether it is known of each start whether it was made.
+    pub(super) fn watched(&self) -> bool {
+        let starts = !self.suspended && !self.terminating && !self.namespace_terminating;
+        self.time_zone.is_some() && starts
+    }
+}
+
+/// A finding for people, who also want to know what was meant.
+fn friendly(finding: &Finding<'_>, has_zone: bool) -> String {
+    let Finding::Trouble(Trouble::Unreadable(error)) = finding else { return finding.to_string() };
+    let told = match error {
+        TimetableError::Schedule { text, .. } => {
+            // As it was read.
+            let text = if has_zone { text.trim() } else { text };
+            schedules::schedule(text).err().map(|why| format!("spec.schedule: {why}"))
+        }
+        TimetableError::Zone { name, .. } => {
+            schedules::zone(name).err().map(|why| format!("spec.timeZone: {why}"))
+        }
+    };
+    told.unwrap_or_else(|| error.to_string())
+}
+
+#[expect(clippy::ref_option, reason = "as serde wants it")]
+fn seconds<S: Serializer>(span: &Option<SignedDuration>, to: S) -> Result<S::Ok, S::Error> {
+    span.map(|span| span.as_secs()).serialize(to)
+}
+
+/// More than a hundred are not counted: then `count` is 101.
+#[expect(clippy::ref_option, reason = "as serde wants it")]
+fn missed<S: Serializer>(missed: &Option<MissedStarts>, to: S) -> Result<S::Ok, S::Error> {
+    #[derive(Serialize)]
+    struct Shown {
+        count: usize,
+        since: Timestamp,
+        latest: Timestamp,
+        why: &'static str,
+    }
+    let shown = missed.map(|MissedStarts { count, since, latest, why }| Shown {
+        count,
+        since,
+        latest,
+        why: why.as_str(),
+    });
+    shown.serialize(to)
+}
+
+const UNREADABLE: &str = "unreadable";
+
+/// The code of what a change of the clocks does.
+pub(super) const DAYLIGHT: &str = "daylight";
+
+/// Whether a note is about what a schedule means and not about what has come of it.
+pub(super) fn is_for_reading(code: &str) -> bool {
+    ["either-day", "short-deadline", "step"].contains(&code)
+}

@@ -1,0 +1,279 @@
+//! `curfew explain`: the whole decision about an object, and why it is that one.
+//!
+//! [`Explanation`] is the answer as data; JSON and YAML print it as it is, and the tables are made
+//! from it, so that all formats say the same.
+
+mod deadlines;
+mod explanation;
+mod live;
+mod supplied;
+mod sweeps;
+mod tables;
+
+use std::io;
+
+use jiff::Timestamp;
+
+use self::explanation::Explanation;
+use crate::cli::commands::mutate::Context;
+use crate::cli::shared::connection::Connection;
+use crate::cli::shared::judge::{Judgeable, Question, World};
+use crate::cli::shared::live::name::Named;
+use crate::cli::shared::live::policy::{Otherwise, in_force};
+use crate::cli::shared::live::{Live, block_on};
+use crate::cli::shared::manifests::Inputs;
+use crate::cli::shared::policies::Policies;
+use crate::cli::shared::printer::Printer;
+use crate::cli::shared::{exit::Exit, invalid::Invalid, output, shares};
+use crate::policy::decide::Operation;
+
+/// Tell how the policy decides about objects, and why
+///
+/// Objects are named, such as job/team-a/backup-17, and read from the cluster with all that they
+/// are judged by; then it is also told what the sweeper does about them. Or they are manifests,
+/// given with -f, and the other manifests are the cluster: a `CronJob` among them is the family of
+/// its Jobs, and a `Namespace` gives its labels.
+#[derive(Debug, clap::Args)]
+#[command(
+    mut_arg("filename", |arg| arg.required(false).required_unless_present("objects")),
+    mut_arg("policy", |arg| arg.help(
+        "Policy file or directory; repeatable [default: the policy in force in the cluster, else \
+         the bundled one]"
+    )),
+)]
+pub struct Explain {
+    /// Objects of the cluster: job/NAMESPACE/NAME or cronjob/NAMESPACE/NAME, or job/NAME in the
+    /// namespace of -n
+    #[arg(value_name = "OBJECT", conflicts_with_all = ["filename", "operation"])]
+    objects: Vec<Named>,
+
+    #[command(flatten)]
+    inputs: Inputs,
+
+    #[command(flatten)]
+    connection: Connection,
+
+    #[command(flatten)]
+    policies: Policies,
+
+    /// Namespace of objects that name none [default: the kubeconfig's; with -f, default]
+    #[arg(short, long, value_name = "NAME")]
+    namespace: Option<String>,
+
+    /// Judge as of this time [default: the API server's; with -f, the current time]
+    #[arg(long, value_name = "RFC3339")]
+    now: Option<Timestamp>,
+
+    /// Lease of the installation whose brake may hold an object of the cluster
+    #[arg(long, value_name = "NAME", default_value = "curfew")]
+    lease_name: String,
+
+    /// Judge as admission would at creation, or as an object that lies in the cluster
+    /// [default: stored where the manifest has a uid]
+    #[arg(long, value_enum)]
+    operation: Option<As>,
+
+    /// Output format
+    #[arg(short, long, value_enum, default_value_t)]
+    output: Format,
+}
+
+#[derive(Clone, Copy, Debug, clap::ValueEnum)]
+enum As {
+    Create,
+    Stored,
+}
+
+#[derive(Clone, Copy, Debug, Default, Eq, PartialEq, clap::ValueEnum)]
+enum Format {
+    #[default]
+    Table,
+    /// With the rules that miss
+    Wide,
+    Json,
+    Yaml,
+}
+
+/// Objects of a cluster, and what they are judged by.
+struct Asked {
+    objects: Vec<Named>,
+    policies: Policies,
+    namespace: Option<String>,
+    now: Option<Timestamp>,
+    lease_name: String,
+}
+
+/// Explanations, printed one after another as one document.
+struct Series {
+    format: Format,
+    /// The first one, where nobody knows yet whether there are more.
+    held: Option<String>,
+    count: usize,
+}
+
+// === impl Explain ===
+
+impl Explain {
+    /// Prints the explanations.
+    ///
+    /// # Errors
+    /// [`Invalid`] where the policy or an object cannot be used, or there is nothing to explain;
+    /// [`crate::cli::shared::live::OutOfReach`].
+    pub fn run(self, printer: &mut Printer) -> Result<Exit, anyhow::Error> {
+        let Self {
+            objects,
+            inputs,
+            connection,
+            policies,
+            namespace,
+            now,
+            lease_name,
+            operation,
+            output: format,
+        } = self;
+        let mut series = Series { format, held: None, count: 0 };
+        if objects.is_empty() {
+            let namespace = namespace.unwrap_or_else(|| "default".to_owned());
+            let context = Context { policies, namespace, now };
+            let mut unexplained =
+                from_manifests(&inputs, &context, operation, &mut series, printer)?;
+            if series.count == 0 && unexplained.is_empty() {
+                let problem = "there is no Job or CronJob of batch/v1 among the manifests";
+                unexplained.push(problem.to_owned());
+            }
+            series.end(printer)?;
+            if !unexplained.is_empty() {
+                return Err(Invalid::Problems(unexplained).into());
+            }
+        } else {
+            let named = Asked { objects, policies, namespace, now, lease_name };
+            for explanation in block_on(named.explain(&connection, printer))? {
+                series.add(format.text(&explanation)?, printer)?;
+            }
+            series.end(printer)?;
+        }
+        Ok(Exit::Fine)
+    }
+}
+
+// === impl Format ===
+
+impl Format {
+    /// An explanation as it is printed alone.
+    fn text(self, explanation: &Explanation) -> Result<String, anyhow::Error> {
+        Ok(match self {
+            Self::Json => output::json(explanation)?,
+            Self::Yaml => output::yaml(explanation)?,
+            Self::Table | Self::Wide => tables::render(explanation, self == Self::Wide),
+        })
+    }
+}
+
+// === impl Series ===
+
+impl Series {
+    fn add(&mut self, text: String, printer: &mut Printer) -> io::Result<()> {
+        let first = self.count == 0;
+        self.count += 1;
+        match self.format {
+            Format::Json if first => self.held = Some(text),
+            Format::Json => {
+                if let Some(held) = self.held.take() {
+                    printer.data(format_args!("[\n  {}", item(&held)))?;
+                }
+                printer.data(format_args!(",\n  {}", item(&text)))?;
+            }
+            _ if first => printer.data(text)?,
+            Format::Yaml => printer.data(format_args!("---\n{text}"))?,
+            Format::Table | Format::Wide => printer.data(format_args!("\n{text}"))?,
+        }
+        Ok(())
+    }
+
+    fn end(self, printer: &mut Printer) -> io::Result<()> {
+        match (self.format, self.held) {
+            (Format::Json, Some(held)) => printer.data(held),
+            (Format::Json, None) if self.count > 0 => printer.data("\n]\n"),
+            _ => Ok(()),
+        }
+    }
+}
+
+/// JSON of its own as an item of a list.
+fn item(json: &str) -> String {
+    json.trim_end().replace('\n', "\n  ")
+}
+
+// === impl Asked ===
+
+impl Asked {
+    async fn explain(
+        self,
+        connection: &Connection,
+        printer: &mut Printer,
+    ) -> Result<Vec<Explanation>, anyhow::Error> {
+        let Self { objects, policies, namespace, now, lease_name } = self;
+        let live = Live::connect(connection).await?;
+        let mut places = Vec::new();
+        for object in objects {
+            let place = object.place(namespace.as_deref(), &live.cluster.namespace);
+            places.push(place.map_err(Invalid::new)?);
+        }
+        let within = places.first().map(|place| place.namespace.clone());
+        let in_force =
+            in_force(&live, &policies, within.as_deref(), Otherwise::Fail, printer).await?;
+        let brake = live::brake(&live, &in_force, lease_name).await;
+        let mut explanations = Vec::new();
+        for place in places {
+            explanations.push(live::explain(&live, place, &in_force, &brake, now, printer).await?);
+        }
+        Ok(explanations)
+    }
+}
+
+/// Prints the explanations, and tells what cannot be explained.
+fn from_manifests(
+    inputs: &Inputs,
+    context: &Context,
+    operation: Option<As>,
+    series: &mut Series,
+    printer: &mut Printer,
+) -> Result<Vec<String>, anyhow::Error> {
+    let policy = context.policies.load(printer)?;
+    let manifests = inputs.read(printer)?;
+    let world = World::of(&manifests, &context.namespace);
+    let now = context.now();
+    let mut problems = Vec::new();
+    if manifests.lacking {
+        problems.push("what was named is no manifest".to_owned());
+    }
+    let format = series.format;
+    let explained = |number| -> Result<Option<String>, String> {
+        let document = manifests.document(number);
+        let Some(object) = Judgeable::new(&document, &context.namespace) else {
+            return document.misplaced().map_or(Ok(None), Err);
+        };
+        let operation = match operation {
+            Some(As::Create) => Operation::Create,
+            None if document.metadata("uid").is_none() => Operation::Create,
+            None | Some(As::Stored) => Operation::Stored,
+        };
+        let question = Question { operation, object: &object, old: None, now };
+        let judged = world.judge(question, &policy);
+        let explanation =
+            judged.and_then(|judged| Explanation::new(&document, question, judged, &policy));
+        let (origin, title) = (&document.origin, document.title());
+        let explanation = explanation
+            .map_err(|problem| format!("{origin}: {title} cannot be judged: {problem}"))?;
+        format.text(&explanation).map(Some).map_err(|error| error.to_string())
+    };
+    shares::batches(manifests.len(), explained, |one| {
+        match one {
+            Ok(Some(text)) => series.add(text, printer)?,
+            Ok(None) => {}
+            Err(problem) => problems.push(problem),
+        }
+        Ok::<(), io::Error>(())
+    })?;
+    Ok(problems)
+}

@@ -1,0 +1,186 @@
+//! Every moment at which something happens to an object by itself, and the earliest of them.
+
+use jiff::{SignedDuration, Timestamp};
+use serde::Serialize;
+
+use crate::batch::{Finish, Kind, Object, Outcome};
+use crate::cli::shared::judge::Question;
+use crate::policy::decide::{Decision, Operation, Origin, Settled};
+use crate::policy::record::HOLD_UNTIL;
+use crate::policy::setting::Setting;
+use crate::policy::settings::{Action, Mode, Ttl};
+use crate::policy::value::Seconds;
+
+/// Something that will happen.
+#[derive(Clone, Debug, Eq, PartialEq, Serialize)]
+pub(super) struct Deadline {
+    pub(super) what: &'static str,
+    /// `None` where it hangs on something that has not happened yet.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub(super) at: Option<Timestamp>,
+    /// Whether the object is stopped or removed then; a hold ends without anything happening.
+    pub(super) ends: bool,
+    pub(super) text: String,
+}
+
+/// The deadlines of an object, once the decision is carried out.
+///
+/// # Errors
+/// As [`crate::cli::shared::judge::Judgeable::object`].
+pub(super) fn of(question: Question<'_>, decision: &Decision<'_>) -> Result<Vec<Deadline>, String> {
+    let object = question.object.object()?;
+    let mut deadlines = Vec::new();
+    match object.kind {
+        Kind::CronJob => cronjob(&object, decision, &mut deadlines),
+        Kind::Job => {
+            let stored = question.operation != Operation::Create;
+            let finish = stored.then(|| Finish::of(&object)).flatten();
+            ttl(&object, decision, finish, &mut deadlines);
+            if finish.is_none() {
+                let started = question.object.filled().pointer("/status/startTime");
+                let started = started.and_then(serde_json::Value::as_str).filter(|_| stored);
+                active(&object, decision, started, &mut deadlines);
+            }
+            hold(&object, &mut deadlines);
+            if let Some(owner) = object.cronjob_owner() {
+                let name = &*owner.name;
+                deadlines.push(relative("history", format!(
+                    "when CronJob {name} has as many newer Jobs of its outcome as its limits keep"
+                )));
+            }
+        }
+    }
+    Ok(deadlines)
+}
+
+/// The earliest moment at which the object is stopped or removed.
+pub(super) fn earliest(deadlines: &[Deadline]) -> Option<Timestamp> {
+    deadlines.iter().filter(|deadline| deadline.ends).filter_map(|deadline| deadline.at).min()
+}
+
+fn ttl(
+    object: &Object<'_>,
+    decision: &Decision<'_>,
+    finish: Option<Finish>,
+    deadlines: &mut Vec<Deadline>,
+) {
+    let present = Setting::Ttl.of(object).number();
+    let settled = settled(decision, Setting::Ttl);
+    let target = settled.map_or(present, |settled| settled.target.number());
+    let Some(finish) = finish else {
+        // A pair whose larger side a limit has moved is no longer what the policy says.
+        let is_whole = |ttl: Ttl| ttl.before_outcome().map(Seconds::get) == target;
+        let by_policy = settled
+            .is_some_and(|settled| matches!(settled.source, Origin::Defaults | Origin::Rule(_)));
+        let pair = decision.resolved.ttl.map(|supplied| supplied.value);
+        let pair =
+            pair.filter(|ttl| matches!(ttl, Ttl::Pair { .. }) && by_policy && is_whole(*ttl));
+        deadlines.push(relative(
+            "ttl",
+            match (pair, target) {
+                (Some(pair), _) => format!("{pair}, once it has finished"),
+                (None, Some(seconds)) => format!("{} after it finishes", words(seconds)),
+                (None, None) => "never: it has no TTL".to_owned(),
+            },
+        ));
+        return;
+    };
+    let how = match finish.outcome {
+        Outcome::Failure => "it failed",
+        Outcome::Success => "it succeeded",
+    };
+    let mut expires = |what, ttl: Option<i64>, ends, aside: &str| {
+        let Some(ttl) = ttl else {
+            deadlines.push(relative(what, format!("never: it has no TTL{aside}")));
+            return;
+        };
+        let text = match finish.at {
+            Some(at) => format!("{} after {how} at {at}{aside}", words(ttl)),
+            None => format!("nobody can say: {how}, and its condition has no time"),
+        };
+        deadlines.push(Deadline { what, at: finish.expiry(ttl), ends, text });
+    };
+    if target == present {
+        expires("ttl", present, true, "");
+        return;
+    }
+    // What the policy wants of a stored object happens only as far as the sweeper may act.
+    let action = decision.resolved.stored.map_or_else(Action::default, |stored| stored.value);
+    let acts = action > Action::Report;
+    expires("ttl as it is", present, true, "");
+    let aside = format!(", by the policy; stored.action is {}", action.as_str());
+    expires("ttl by policy", target, acts, &aside);
+}
+
+fn active(
+    object: &Object<'_>,
+    decision: &Decision<'_>,
+    started: Option<&str>,
+    deadlines: &mut Vec<Deadline>,
+) {
+    let present = Setting::DeadlineActive.of(object).number();
+    let settled = settled(decision, Setting::DeadlineActive);
+    let Some(seconds) = settled.map_or(present, |settled| settled.target.number()) else { return };
+    let started = started.and_then(|time| time.parse::<Timestamp>().ok());
+    let text = match started {
+        Some(at) => format!("{} after it started at {at}: it fails", words(seconds)),
+        None => format!("{} after it starts: it fails", words(seconds)),
+    };
+    let at = started.and_then(|at| at.saturating_add(SignedDuration::from_secs(seconds)).ok());
+    deadlines.push(Deadline { what: "activeDeadline", at, ends: true, text });
+}
+
+fn hold(object: &Object<'_>, deadlines: &mut Vec<Deadline>) {
+    let Some(until) = object.metadata.annotation(HOLD_UNTIL) else { return };
+    let at = until.parse().ok();
+    let text = match at {
+        Some(_) => "its hold ends".to_owned(),
+        None => format!("its hold, {until:?}, is no RFC 3339 time: limits.hold counts"),
+    };
+    deadlines.push(Deadline { what: "hold", at, ends: false, text });
+}
+
+fn cronjob(object: &Object<'_>, decision: &Decision<'_>, deadlines: &mut Vec<Deadline>) {
+    let target = |setting: Setting| {
+        let settled = settled(decision, setting);
+        settled.map_or_else(|| setting.of(object).number(), |settled| settled.target.number())
+    };
+    deadlines.push(relative(
+        "ttl",
+        match target(Setting::Ttl) {
+            Some(seconds) => format!("{} after each of its Jobs finishes", words(seconds)),
+            None => "never: its Jobs have no TTL".to_owned(),
+        },
+    ));
+    let kept = |setting| target(setting).map_or_else(|| "?".to_owned(), |n| n.to_string());
+    deadlines.push(relative(
+        "history",
+        format!(
+            "when more than {} of its Jobs have succeeded, or more than {} failed",
+            kept(Setting::HistorySuccessful),
+            kept(Setting::HistoryFailed)
+        ),
+    ));
+    if let Some(seconds) = target(Setting::DeadlineActive) {
+        let text = format!("{} after each of its Jobs starts: it fails", words(seconds));
+        deadlines.push(relative("activeDeadline", text));
+    }
+    if let Some(seconds) = target(Setting::DeadlineStarting) {
+        let text = format!("a start that is more than {} late is skipped", words(seconds));
+        deadlines.push(relative("startingDeadline", text));
+    }
+}
+
+/// What a setting shall be, where that is carried out at all.
+fn settled<'d>(decision: &'d Decision<'_>, setting: Setting) -> Option<&'d Settled<'d>> {
+    decision.setting(setting).filter(|_| decision.mode == Mode::Enforce)
+}
+
+fn relative(what: &'static str, text: String) -> Deadline {
+    Deadline { what, at: None, ends: false, text }
+}
+
+/// Seconds as a policy file writes them; what the API refuses is shown as it is.
+fn words(seconds: i64) -> String {
+    Seconds::new(seconds).map_or_else(|| format!("{seconds}s"), |seconds| seconds.to_string())
+}

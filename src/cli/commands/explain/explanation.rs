@@ -1,0 +1,215 @@
+//! The answer as data.
+
+use jiff::Timestamp;
+use serde::Serialize;
+
+use super::deadlines::{self, Deadline};
+use super::supplied::{self, Given};
+use super::sweeps::Sweeps;
+use crate::cli::shared::advice;
+use crate::cli::shared::judge::{Judged, Question};
+use crate::cli::shared::manifests::Document;
+use crate::policy::Policy;
+use crate::policy::decide::{Decision, GuardHit, Operation, Origin, Verdict};
+use crate::policy::lint::Lint;
+use crate::policy::matching::{Matched, Missed, RuleTrace};
+use crate::policy::resolve::Resolved;
+use crate::policy::setting::Value;
+use crate::policy::settings::{Guard, Mode};
+use crate::sweeper::Reason;
+
+/// Everything there is to say about one object.
+#[derive(Debug, Serialize)]
+#[serde(rename_all = "camelCase")]
+pub(super) struct Explanation {
+    pub(super) object: String,
+    pub(super) namespace: String,
+    pub(super) operation: &'static str,
+    pub(super) now: Timestamp,
+    pub(super) policy: String,
+    pub(super) revision: String,
+    pub(super) mode: &'static str,
+    pub(super) verdict: &'static str,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub(super) why: Option<String>,
+    pub(super) guards: Vec<Hit>,
+    /// What rules enforce, and a guard keeps from the object.
+    pub(super) withheld: Vec<String>,
+    pub(super) rules: Vec<Traced>,
+    pub(super) settings: Vec<Decided>,
+    pub(super) supplied: Vec<Given>,
+    /// Of a live object.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub(super) sweeper: Option<Sweeps>,
+    pub(super) deadlines: Vec<Deadline>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub(super) earliest: Option<Timestamp>,
+    /// What a client would be told.
+    pub(super) warnings: Vec<String>,
+    /// What is odd about the object under this policy.
+    pub(super) lint: Vec<Odd>,
+    pub(super) changes: bool,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub(super) note: Option<String>,
+}
+
+/// A guard that hit.
+#[derive(Debug, Serialize)]
+pub(super) struct Hit {
+    pub(super) guard: &'static str,
+    pub(super) setting: &'static str,
+    pub(super) evidence: String,
+}
+
+/// Something odd.
+#[derive(Debug, Serialize)]
+pub(super) struct Odd {
+    pub(super) code: &'static str,
+    pub(super) message: String,
+    pub(super) mend: String,
+}
+
+/// A rule, and what became of it.
+#[derive(Debug, Serialize)]
+pub(super) struct Traced {
+    pub(super) rule: String,
+    pub(super) origin: String,
+    pub(super) result: &'static str,
+    /// The field that missed.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub(super) missed: Option<String>,
+    /// The settings for which this rule was the first.
+    pub(super) supplies: Vec<&'static str>,
+}
+
+/// A setting, as it is and as it shall be.
+#[derive(Debug, Serialize)]
+pub(super) struct Decided {
+    pub(super) setting: &'static str,
+    pub(super) author: Value,
+    pub(super) present: Value,
+    pub(super) target: Value,
+    /// The rule, or the reserved word in its place.
+    pub(super) by: String,
+    /// Where the rule stands.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub(super) origin: Option<String>,
+}
+
+// === impl Explanation ===
+
+impl Explanation {
+    pub(super) fn new(
+        document: &Document,
+        question: Question<'_>,
+        judged: Judged<'_>,
+        policy: &Policy,
+    ) -> Result<Self, String> {
+        let Judged { decision, trace, patch: _, note } = judged;
+        let deadlines = deadlines::of(question, &decision)?;
+        let lint = advice::about(&question.object.object()?, &decision, question.now);
+        let odd = |Lint { code, message, mend }| Odd { code, message, mend };
+        let changes = decision.mode == Mode::Enforce && decision.changes();
+        let note = note.or_else(|| decision.no_room.then(|| Reason::NoRoom.to_string()));
+        let Decision { mode, verdict, guards, settings, resolved, warnings, withheld, .. } =
+            decision;
+        Ok(Self {
+            object: document.title(),
+            namespace: question.object.namespace().to_owned(),
+            operation: match question.operation {
+                Operation::Create => "create",
+                Operation::Stored => "stored",
+                Operation::Update => "update",
+            },
+            now: question.now,
+            policy: policy.name.clone(),
+            revision: policy.revision.clone(),
+            mode: mode.as_str(),
+            why: why(&verdict),
+            verdict: verdict.as_str(),
+            guards: guards.iter().map(Hit::new).collect(),
+            withheld: withheld.iter().map(ToString::to_string).collect(),
+            rules: trace.iter().map(|trace| Traced::new(trace, &resolved)).collect(),
+            settings: settings
+                .into_iter()
+                .map(|settled| Decided {
+                    setting: settled.setting.as_str(),
+                    author: settled.author,
+                    present: settled.present,
+                    target: settled.target,
+                    by: settled.source.as_str().to_owned(),
+                    origin: match settled.source {
+                        Origin::Rule(rule) => Some(rule.origin.to_string()),
+                        _ => None,
+                    },
+                })
+                .collect(),
+            supplied: supplied::all(&resolved),
+            sweeper: None,
+            earliest: deadlines::earliest(&deadlines),
+            deadlines,
+            warnings,
+            lint: lint.into_iter().map(odd).collect(),
+            changes,
+            note,
+        })
+    }
+}
+
+// === impl Hit ===
+
+impl Hit {
+    fn new(hit: &GuardHit) -> Self {
+        let GuardHit { guard, setting, evidence } = hit;
+        Self { guard: guard.as_str(), setting: setting.as_str(), evidence: evidence.clone() }
+    }
+}
+
+// === impl Traced ===
+
+impl Traced {
+    fn new(trace: &RuleTrace<'_>, resolved: &Resolved<'_>) -> Self {
+        let RuleTrace { rule, matched } = trace;
+        let (result, missed) = match matched {
+            Matched::Hit => ("hit", None),
+            Matched::Miss(missed) => ("miss", Some(field(missed))),
+            Matched::Unknown => ("unknown", Some("namespaceSelector".to_owned())),
+        };
+        Self {
+            rule: rule.name.clone(),
+            origin: rule.origin.to_string(),
+            result,
+            missed,
+            supplies: supplied::by_rule(resolved, &rule.name),
+        }
+    }
+}
+
+/// The field of `match` that missed, as the policy file names it.
+fn field(missed: &Missed) -> String {
+    match missed {
+        Missed::Annotation(key) => format!("annotations {key}"),
+        Missed::Kinds => "kinds".to_owned(),
+        Missed::Label(key) => format!("labels {key}"),
+        Missed::Names => "names".to_owned(),
+        Missed::NamespaceSelector => "namespaceSelector".to_owned(),
+        Missed::Namespaces => "namespaces".to_owned(),
+        Missed::Selector => "selector".to_owned(),
+    }
+}
+
+/// A sentence about a verdict that is not the common one.
+fn why(verdict: &Verdict) -> Option<String> {
+    Some(match verdict {
+        Verdict::Considered => return None,
+        Verdict::Exempt(by) => format!("{by} exempts it: it stays as its author wrote it"),
+        Verdict::Guarded => {
+            format!("a guard is on {}: it stays as its author wrote it", Guard::Skip.as_str())
+        }
+        Verdict::NeverConsidered(why) => format!("never considered: {why}"),
+        Verdict::Off => "the mode is Off".to_owned(),
+        Verdict::UnknownCronJob => "the CronJob that made it is not known".to_owned(),
+        Verdict::UnknownNamespace => "the labels of its namespace are not known".to_owned(),
+        Verdict::Untouched => "the update changes nothing that the policy looks at".to_owned(),
+    })
+}

@@ -1,0 +1,235 @@
+//! `curfew next`: the next starts of schedules, as the cluster would compute them.
+//!
+//! What is asked about is gathered as [`Subject`]s, from the command line, from manifests or from a
+//! cluster; each becomes a [`Coming`], which is the answer as data, and the tables are made from
+//! that. Nothing is printed where one of them cannot be read: a part is never shown as the whole.
+
+mod asked;
+mod coming;
+mod notes;
+mod subject;
+mod tables;
+
+use std::collections::BTreeMap;
+
+use jiff::Timestamp;
+
+use self::asked::Asked;
+use self::coming::Coming;
+use self::subject::Subject;
+use crate::cli::shared::clocks::{self, Assumption};
+use crate::cli::shared::connection::Connection;
+use crate::cli::shared::judge::to_json;
+use crate::cli::shared::live::name::{Named, Place};
+use crate::cli::shared::live::{Live, NAMESPACES, Unread, block_on};
+use crate::cli::shared::manifests::{Document, Inputs};
+use crate::cli::shared::output::Format;
+use crate::cli::shared::printer::Printer;
+use crate::cli::shared::{exit::Exit, invalid::Invalid, output};
+use crate::clock;
+use crate::scheduler::view::read::is_namespace_terminating;
+
+/// Show the next starts of schedules, as the cluster would compute them
+///
+/// Of a schedule, such as "30 2 * * 1-5", of the `CronJob`s in manifests, or of a stored one, such
+/// as cronjob/team-a/nightly. Each start is shown in its time zone and in UTC; starts that a change
+/// of the clocks skips, doubles or shifts are marked. Exits with 1 where something never starts.
+#[derive(Debug, clap::Args)]
+#[command(
+    mut_arg("filename", |arg| arg.required(false).required_unless_present("what")),
+    after_help = "Examples:\n  curfew next \"30 2 * * *\" --time-zone Europe/Berlin\n  \
+                  curfew next cronjob/team-a/nightly -c 10\n  \
+                  kubectl get cronjobs -A -o yaml | curfew next -f -"
+)]
+pub struct Next {
+    /// Schedule, in quotes; or `CronJob` of the cluster: cronjob/NAMESPACE/NAME, or cronjob/NAME in
+    /// the namespace of -n
+    #[arg(value_name = "SCHEDULE|CRONJOB", conflicts_with = "filename")]
+    what: Vec<String>,
+
+    #[command(flatten)]
+    inputs: Inputs,
+
+    #[command(flatten)]
+    connection: Connection,
+
+    /// Namespace of `CronJob`s that name none [default: the kubeconfig's; with -f, default]
+    #[arg(short, long, value_name = "NAME")]
+    namespace: Option<String>,
+
+    /// Time zone of schedules that bring none, in which kube-controller-manager runs, such as
+    /// Europe/Berlin [default: UTC]
+    #[arg(long, value_name = "IANA")]
+    time_zone: Option<String>,
+
+    /// How many starts
+    #[arg(short, long, value_name = "N", default_value_t = 5,
+          value_parser = clap::value_parser!(u16).range(1..=1000))]
+    count: u16,
+
+    /// The starts after this time [default: the current time; of a stored `CronJob`, the API
+    /// server's]
+    #[arg(long, visible_alias = "after", value_name = "RFC3339")]
+    now: Option<Timestamp>,
+
+    /// Output format
+    #[arg(short, long, value_enum, default_value_t)]
+    output: Format,
+}
+
+// === impl Next ===
+
+impl Next {
+    /// Prints the starts.
+    ///
+    /// # Errors
+    /// [`Invalid`] where a schedule, a time zone or a manifest cannot be used, or there is no
+    /// `CronJob`; [`crate::cli::shared::live::OutOfReach`].
+    pub fn run(self, printer: &mut Printer) -> Result<Exit, anyhow::Error> {
+        let Self { what, inputs, connection, namespace, time_zone, count, now, output: format } =
+            self;
+        let assumed = Assumption::typed(time_zone.as_deref())?;
+        let mut lacking = false;
+        let (subjects, now) = if what.is_empty() {
+            let namespace = namespace.as_deref().unwrap_or("default");
+            let subjects;
+            (subjects, lacking) = from_manifests(&inputs, namespace, printer)?;
+            (subjects, now.unwrap_or_else(clock::now))
+        } else {
+            let asked = asked::read(&what).map_err(Invalid::Problems)?;
+            block_on(find(asked, &connection, namespace.as_deref(), now))?
+        };
+        let count = usize::from(count);
+        let answers: Vec<Coming> =
+            subjects.iter().map(|subject| Coming::of(subject, &assumed, now, count)).collect();
+        printer.data(match (format, &answers[..]) {
+            (Format::Json, [one]) => output::json(one)?,
+            (Format::Json, all) => output::json(&all)?,
+            (Format::Yaml, all) => {
+                let texts: Vec<String> = all.iter().map(output::yaml).collect::<Result<_, _>>()?;
+                texts.join("---\n")
+            }
+            (Format::Table, all) => {
+                let texts: Vec<String> = all.iter().map(tables::render).collect();
+                texts.join("\n")
+            }
+        })?;
+        if answers.iter().any(Coming::assumes_a_zone) {
+            printer.talk(clocks::ASSUMED)?;
+        }
+        let never = answers.iter().any(Coming::never_starts);
+        Ok(match (lacking, never) {
+            (true, _) => Exit::Usage,
+            (false, true) => Exit::Findings,
+            (false, false) => Exit::Fine,
+        })
+    }
+}
+
+/// What is asked about, and what time it is there: the API server's where one is asked.
+async fn find(
+    asked: Vec<Asked>,
+    connection: &Connection,
+    namespace: Option<&str>,
+    now: Option<Timestamp>,
+) -> Result<(Vec<Subject>, Timestamp), anyhow::Error> {
+    let mut live = None;
+    let mut subjects = Vec::with_capacity(asked.len());
+    for asked in asked {
+        subjects.push(match asked {
+            Asked::Schedule(subject) => *subject,
+            Asked::Stored(named) => {
+                let live = match &mut live {
+                    Some(live) => live,
+                    none => none.insert(Live::connect(connection).await?),
+                };
+                stored(live, &named, namespace).await?
+            }
+        });
+    }
+    // After reading, which is what tells the API server's clock.
+    let now = now.unwrap_or_else(|| live.as_ref().map_or_else(clock::now, Live::now));
+    Ok((subjects, now))
+}
+
+async fn stored(
+    live: &Live,
+    named: &Named,
+    namespace: Option<&str>,
+) -> Result<Subject, anyhow::Error> {
+    let place: Place = named.place(namespace, &live.cluster.namespace).map_err(Invalid::new)?;
+    let object = match live.get(&place.collection(), &place.name).await {
+        Ok(object) => object,
+        Err(Unread::Absent) => return Err(Invalid::new(format!("{place} is not there")).into()),
+        Err(error) => return Err(error.about(&format!("cannot read {place}")).into()),
+    };
+    // Who may not read its namespace goes without that.
+    let namespace = live.get(NAMESPACES, &place.namespace).await;
+    let namespace_terminating = namespace.is_ok_and(|found| is_namespace_terminating(&found));
+    match Subject::stored(&place.to_string(), object) {
+        Ok(subject) => Ok(Subject { namespace_terminating, ..subject }),
+        Err(problem) => Err(Invalid::new(format!("{place}: {problem}")).into()),
+    }
+}
+
+/// Every `CronJob` of the manifests, or all that is wrong with them; with whether something is none
+/// that was to be one.
+fn from_manifests(
+    inputs: &Inputs,
+    namespace: &str,
+    printer: &mut Printer,
+) -> Result<(Vec<Subject>, bool), anyhow::Error> {
+    let mut subjects = Vec::new();
+    let mut problems = Vec::new();
+    let mut terminating = Vec::<String>::new();
+    let mut foreign = BTreeMap::<String, usize>::new();
+    let manifests = inputs.whole(printer)?;
+    for document in manifests.documents() {
+        match (document.api_version(), document.kind()) {
+            ("batch/v1", "CronJob") => match from_manifest(&document, namespace) {
+                Ok(subject) => subjects.push(subject),
+                Err(problem) => {
+                    let (origin, title) = (&document.origin, document.title());
+                    problems.push(format!("{origin}: {title}: {problem}"));
+                }
+            },
+            ("v1", "Namespace") => {
+                let namespace = to_json(&document.value).unwrap_or_default();
+                let name = namespace["metadata"]["name"].as_str();
+                terminating.extend(
+                    name.filter(|_| is_namespace_terminating(&namespace)).map(str::to_owned),
+                );
+            }
+            (version, "CronJob") => {
+                *foreign.entry(format!("CronJob of {version:?}")).or_default() += 1;
+            }
+            (_, kind) => *foreign.entry(kind.to_owned()).or_default() += 1,
+        }
+    }
+    for subject in &mut subjects {
+        subject.namespace_terminating = terminating.iter().any(|name| subject.is_in(name));
+    }
+    if !foreign.is_empty() {
+        let kinds: Vec<String> =
+            foreign.iter().map(|(kind, count)| format!("{count} {kind}")).collect();
+        let count: usize = foreign.values().sum();
+        printer.talk(format!("note: skipped {count} of other kinds: {}", kinds.join(", ")))?;
+    }
+    if !problems.is_empty() {
+        return Err(Invalid::Problems(problems).into());
+    }
+    if subjects.is_empty() {
+        let problem = "there is no CronJob of batch/v1 among the manifests";
+        return Err(Invalid::new(problem).into());
+    }
+    Ok((subjects, manifests.lacking))
+}
+
+fn from_manifest(document: &Document, namespace: &str) -> Result<Subject, String> {
+    let namespace = document.metadata("namespace").unwrap_or(namespace);
+    let title = document.title();
+    let name = title.split_once('/').map_or("*", |(_, name)| name);
+    let object = format!("cronjob/{namespace}/{name}");
+    let json = to_json(&document.value).map_err(|error| error.to_string())?;
+    Subject::manifest(&object, &document.origin.to_string(), json)
+}

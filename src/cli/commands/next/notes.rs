@@ -1,0 +1,194 @@
+//! What else there is to know about a schedule: why nothing starts, what upstream makes of it, and
+//! what is odd.
+
+use jiff::Timestamp;
+use serde::Serialize;
+
+use super::subject::Subject;
+use crate::batch::schedule::Schedule;
+use crate::batch::zone::Zone;
+use crate::batch::{Kind, Object};
+use crate::cli::shared::advice;
+use crate::cli::shared::clocks::ZoneFrom;
+use crate::policy::code;
+use crate::policy::lint::{self, Lint};
+use crate::policy::setting::Setting;
+use crate::policy::value::Seconds;
+
+/// Something to know about a schedule.
+#[derive(Debug, Serialize)]
+pub(super) struct Note {
+    /// Stable, for scripts: a word, or the code of a lint.
+    pub(super) code: &'static str,
+    pub(super) message: String,
+}
+
+/// The code of what says that nothing ever starts.
+pub(super) const NEVER: &str = "never";
+
+/// Everything else to know about a subject whose next starts are `times`, of `count` asked for.
+/// `ahead` tells what a change of the clocks does to a later one.
+pub(super) fn about(
+    subject: &Subject,
+    (zone, from): (&Zone, ZoneFrom),
+    now: Timestamp,
+    (times, count): (&[Timestamp], usize),
+    ahead: Option<String>,
+) -> Vec<Note> {
+    let mut notes = Vec::new();
+    let mut note = |code: &'static str, message: String| notes.push(Note { code, message });
+    if subject.suspended {
+        let deadline = match subject.deadline {
+            Some(deadline) => format!(", if that was due less than {} before", span(deadline)),
+            None => String::new(),
+        };
+        note(
+            "suspended",
+            format!(
+                "nothing starts; once that is over, the latest missed start comes at \
+                 once{deadline}"
+            ),
+        );
+    }
+    if subject.terminating {
+        note("terminating", "it is being deleted: nothing starts any more".to_owned());
+    }
+    if subject.namespace_terminating {
+        let message = "its namespace is being deleted: no Job can be created there";
+        note("namespace-terminating", message.to_owned());
+    }
+    if let Some(base) = subject.base.filter(|base| *base > now) {
+        note("future", format!("its last start or creation lies ahead, and counts: {base}"));
+    }
+    if Schedule::mentions_zone(&subject.text) {
+        note("time-zone-prefix", prefix(subject, zone, from));
+    }
+    if subject.refused {
+        note(
+            "refused",
+            "the controller does not mind the blanks around the schedule, and the API server \
+             refuses any update until they are gone"
+                .to_owned(),
+        );
+    }
+    for message in every(subject) {
+        note("every", message);
+    }
+    for (code, message) in advice::misread(&subject.text) {
+        note(code, message);
+    }
+    if !times.is_empty() && times.len() < count {
+        note("last", "there is no further start within five calendar years".to_owned());
+    }
+    if let Some(message) = ahead {
+        note("daylight", message);
+    }
+    let odd = odd(subject, zone, now);
+    let said = odd.iter().any(|lint| lint.code == code::SHORT_STARTING_DEADLINE);
+    if let Some((code, message)) = advice::short_deadline(subject.deadline).filter(|_| !said) {
+        note(code, message);
+    }
+    for Lint { code, message, mend } in odd {
+        note(code, format!("{message}; {mend}"));
+    }
+    notes
+}
+
+/// Why nothing ever starts, if that is so.
+pub(super) fn never(subject: &Subject, times: &[Timestamp]) -> Option<Note> {
+    let message = match (subject.deadline, subject.schedule.period()) {
+        (Some(0), _) => "with startingDeadlineSeconds 0 each start is too late already; leave it \
+                         out, or give a minute or more"
+            .to_owned(),
+        // The controller counts from the last start or from so long ago, whichever is later.
+        (Some(deadline), Some(period)) if deadline < period.as_secs() => format!(
+            "`@every` counts anew from startingDeadlineSeconds ({}) ago, which is less than {}; \
+             raise or remove that, or write five fields",
+            span(deadline),
+            span(period.as_secs())
+        ),
+        _ if times.is_empty() => "no time in the next five calendar years fits the fields; look \
+                                  at day and month together"
+            .to_owned(),
+        _ => return None,
+    };
+    Some(Note { code: NEVER, message })
+}
+
+/// When a start is made that has come, in short and in full. `held` is a Job on whose end a
+/// `Forbid` waits.
+pub(super) fn pending(slot: Timestamp, held: Option<&str>) -> (String, Note) {
+    let such = if held.is_none() {
+        ", such as at a change of the CronJob or of one of its Jobs"
+    } else {
+        ""
+    };
+    let until = held.map_or("at its next look".to_owned(), |job| {
+        format!("once job/{job} is over, if it is still there")
+    });
+    let message = format!(
+        "the start at {slot} has come, and the status knows nothing of it: the built-in controller \
+         makes it {until}{such}, unless the next start comes first and takes its place"
+    );
+    (until, Note { code: "pending", message })
+}
+
+/// What a time zone in the schedule means.
+fn prefix(subject: &Subject, zone: &Zone, from: ZoneFrom) -> String {
+    let ignored = match (&subject.time_zone, from) {
+        (Some(other), _) => format!(", the controller ignores spec.timeZone, {other}, beside it"),
+        (None, _) => String::new(),
+    };
+    let mend = match from {
+        ZoneFrom::Schedule => format!("write spec.timeZone: {zone}"),
+        ZoneFrom::Assumed | ZoneFrom::Flag | ZoneFrom::Policy | ZoneFrom::Spec => {
+            "name a time zone in spec.timeZone".to_owned()
+        }
+    };
+    format!(
+        "a time zone in the schedule is not supported: the API server refuses it in a new \
+         CronJob{ignored}; {mend}"
+    )
+}
+
+/// What is special about `@every`.
+fn every(subject: &Subject) -> Vec<String> {
+    let Some(period) = subject.schedule.period() else { return Vec::new() };
+    let mut notes = Vec::new();
+    if subject.base.is_none() {
+        notes.push(
+            "`@every` counts from the last start, at first from the creation, here from now"
+                .to_owned(),
+        );
+    }
+    if period.as_secs() < 60 {
+        notes.push(
+            "starts within one minute share the name of their Job: one of them a minute runs"
+                .to_owned(),
+        );
+    }
+    notes
+}
+
+/// What is odd about the `CronJob`, without a policy.
+fn odd(subject: &Subject, zone: &Zone, now: Timestamp) -> Vec<Lint> {
+    let Ok(object) = Object::from_json(Kind::CronJob, &subject.json) else { return Vec::new() };
+    // What nobody chose is the API server's default, and means to keep nothing.
+    let chosen =
+        |limit: Option<i64>, setting: Setting| limit.filter(|_| limit != setting.api_default());
+    let history = (
+        chosen(object.spec.successful_jobs_history_limit, Setting::HistorySuccessful),
+        chosen(object.spec.failed_jobs_history_limit, Setting::HistoryFailed),
+    );
+    let ttl = object.template_spec().and_then(|template| template.ttl_seconds_after_finished);
+    let interval = advice::interval(&subject.schedule, zone, now);
+    let mut found = lint::object(&object, ttl, history, interval);
+    // That is said already.
+    found.retain(|lint| lint.code != code::SHORT_STARTING_DEADLINE || subject.deadline != Some(0));
+    found
+}
+
+/// Seconds for people.
+pub(super) fn span(seconds: i64) -> String {
+    Seconds::new(seconds).map_or_else(|| format!("{seconds}s"), |seconds| seconds.to_string())
+}

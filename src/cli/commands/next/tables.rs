@@ -1,0 +1,90 @@
+//! The starts for people: a heading, a line for each start and each gap, and notes below.
+
+use std::fmt::Write as _;
+
+use super::coming::{Coming, Skipped, Start};
+use super::notes::{Note, span};
+use crate::cli::shared::clocks::ZoneFrom;
+use crate::cli::shared::output::Table;
+
+/// One schedule.
+pub(super) fn render(coming: &Coming) -> String {
+    let Coming {
+        object,
+        origin,
+        schedule,
+        time_zone,
+        time_zone_from,
+        by_the_clock,
+        now,
+        suspended: _,
+        pending,
+        starts,
+        skipped,
+        notes,
+    } = coming;
+    let mut text = String::new();
+    if let Some(object) = object {
+        let _ = write!(text, "{object}");
+        let _ = match origin {
+            Some(origin) => writeln!(text, " ({origin})"),
+            None => writeln!(text),
+        };
+    }
+    let from = match time_zone_from {
+        ZoneFrom::Assumed if *by_the_clock => ", assumed",
+        ZoneFrom::Assumed
+        | ZoneFrom::Flag
+        | ZoneFrom::Policy
+        | ZoneFrom::Schedule
+        | ZoneFrom::Spec => "",
+    };
+    let _ = write!(text, "{schedule:?} in {time_zone}{from}, as of {now}");
+    if let Some(first) = starts.first() {
+        let _ = write!(text, ": next in {}", span(first.utc.duration_since(*now).as_secs()));
+    }
+    text.push('\n');
+    if pending.is_some() || !starts.is_empty() {
+        let mut table = Table::new(["START", "UTC", "GAP", "NOTE"]);
+        if let Some(pending) = pending {
+            table.row(present(pending));
+        }
+        let mut left = skipped.iter().peekable();
+        for start in starts {
+            while let Some(skipped) = left.next_if(|skipped| skipped.next <= start.utc) {
+                table.row(absent(skipped));
+            }
+            table.row(present(start));
+        }
+        let _ = write!(text, "\n{table}");
+    }
+    if !notes.is_empty() {
+        text.push('\n');
+    }
+    for Note { code, message } in notes {
+        let _ = writeln!(text, "{code}: {message}");
+    }
+    text
+}
+
+fn present(start: &Start) -> [String; 4] {
+    let Start { local, utc, gap, mark: _, note } = start;
+    [
+        local.strftime("%a %F %T%:z").to_string(),
+        utc.to_string(),
+        gap.map(|gap| span(gap.as_secs())).unwrap_or_default(),
+        note.clone().unwrap_or_default(),
+    ]
+}
+
+fn absent(skipped: &Skipped) -> [String; 4] {
+    let Skipped { local, until, count, change: _, next: _, note } = skipped;
+    let more = match count {
+        1 => String::new(),
+        count => {
+            let format = if local.date() == until.date() { "%R" } else { "%F %R" };
+            format!(" ({count} starts, until {})", until.strftime(format))
+        }
+    };
+    [local.strftime("%a %F %T").to_string(), String::new(), String::new(), format!("{note}{more}")]
+}

@@ -1,0 +1,329 @@
+//! `curfew plan`: what the sweeper would do to a cluster, or to a dump of one.
+//!
+//! Nothing is changed. Of a dump (`kubectl get jobs,cronjobs,namespaces -A -o yaml`) nothing is
+//! asked either, and `--now` makes the answer the same every time. What can be read only in part
+//! is an error; a part is never planned for as if it were the whole.
+
+mod cluster;
+mod tables;
+
+use jiff::Timestamp;
+
+use crate::cli::commands::mutate::Context;
+use crate::cli::shared::connection::Connection;
+use crate::cli::shared::judge::to_json;
+use crate::cli::shared::live::lease;
+use crate::cli::shared::live::listing::Scope;
+use crate::cli::shared::live::policy::{InForce, Otherwise, in_force};
+use crate::cli::shared::live::{Live, block_on};
+use crate::cli::shared::manifests::Inputs;
+use crate::cli::shared::policies::Policies;
+use crate::cli::shared::printer::Printer;
+use crate::cli::shared::{exit::Exit, invalid::Invalid, output};
+use crate::policy::Policy;
+use crate::policy::value::Seconds;
+use crate::sweeper::Reach;
+use crate::sweeper::plan::{self, Does, Options, Snapshot};
+
+/// Show what the sweeper would do to what is stored in a cluster
+///
+/// Prints a line for each object that would be deleted or changed, and for each that differs from
+/// the policy while the policy only counts. Exits with 1 where there are such objects. Reads the
+/// cluster of the kubeconfig, or with -f a dump such as
+/// `kubectl get jobs,cronjobs,namespaces -A -o yaml --show-managed-fields`.
+#[derive(Debug, clap::Args)]
+#[command(
+    mut_arg("filename", |arg| arg.required(false).help(
+        "Dump to read in place of the cluster: file, directory, or - for stdin; repeatable"
+    )),
+    mut_arg("policy", |arg| arg.help(
+        "Policy file or directory; repeatable [default: the policy in force in the cluster, else \
+         the bundled one]"
+    )),
+)]
+pub struct Plan {
+    #[command(flatten)]
+    inputs: Inputs,
+
+    #[command(flatten)]
+    connection: Connection,
+
+    #[command(flatten)]
+    policies: Policies,
+
+    /// Only this namespace; with -f, that of objects whose manifest names none
+    #[arg(short, long, value_name = "NAME")]
+    namespace: Option<String>,
+
+    /// Every namespace, which is the default
+    #[arg(short = 'A', long, conflicts_with = "namespace")]
+    all_namespaces: bool,
+
+    /// Only objects with these labels, such as app=etl,tier!=prod
+    #[arg(short = 'l', long, value_name = "LABELS", conflicts_with = "filename")]
+    selector: Option<String>,
+
+    /// Judge as of this time [default: the API server's; with -f, the current time]
+    #[arg(long, value_name = "RFC3339")]
+    now: Option<Timestamp>,
+
+    /// Show only what differs from this other policy, file or directory; repeatable
+    #[arg(long, value_name = "PATH", conflicts_with = "older_than")]
+    against: Vec<std::path::PathBuf>,
+
+    /// Without a policy: delete every finished Job this long after its end, such as 7d
+    ///
+    /// Guards and holds count, a TTL of its author's stays, and the Jobs of `CronJob`s are left to
+    /// their history limits.
+    #[arg(long, value_name = "AGE")]
+    older_than: Option<Seconds>,
+
+    /// With --older-than: the Jobs of `CronJob`s, too
+    #[arg(long, requires = "older_than")]
+    include_cronjobs: bool,
+
+    /// Also list what nothing is done about, and why
+    #[arg(long)]
+    all: bool,
+
+    /// Output format
+    #[arg(short, long, value_enum, default_value_t)]
+    output: Format,
+}
+
+/// Everything that a plan is made of.
+struct Read {
+    policy: Policy,
+    own_namespace: Option<String>,
+    /// Where the sweeper of the installation writes.
+    reach: Reach,
+    snapshot: Snapshot,
+    now: Timestamp,
+    /// Whether the cluster itself was read.
+    live: bool,
+}
+
+#[derive(Clone, Copy, Debug, Default, Eq, PartialEq, clap::ValueEnum)]
+enum Format {
+    #[default]
+    Table,
+    /// With outcome, finish, uid and what a deletion frees
+    Wide,
+    /// The plan as a document
+    Json,
+    /// As json, for people
+    Yaml,
+    /// The names of the objects that would be deleted or changed
+    Name,
+}
+
+// === impl Plan ===
+
+impl Plan {
+    /// Prints the plan.
+    ///
+    /// # Errors
+    /// [`Invalid`] where the policy or the dump cannot be used; [`crate::cli::shared::live::OutOfReach`].
+    pub fn run(self, printer: &mut Printer) -> Result<Exit, anyhow::Error> {
+        let Self {
+            inputs,
+            connection,
+            policies,
+            namespace,
+            all_namespaces: _,
+            selector,
+            now,
+            against,
+            older_than,
+            include_cronjobs,
+            all,
+            output,
+        } = self;
+        let by_age = by_age(&policies, older_than, include_cronjobs)?;
+        let Read { policy, own_namespace, reach, snapshot, now, live } =
+            if inputs.filename.is_empty() {
+                let scope =
+                    Scope { namespace: namespace.as_deref(), selector: selector.as_deref() };
+                block_on(live(&connection, scope, &policies, by_age, now, printer))?
+            } else {
+                let namespace = namespace.unwrap_or_else(|| "default".to_owned());
+                dump(&inputs, &Context { policies, namespace, now }, by_age, printer)?
+            };
+        let options = Options {
+            now,
+            own_namespace: own_namespace.as_deref(),
+            reach: &reach,
+            older_than,
+            everything: all || !against.is_empty(),
+            dump: !live,
+        };
+        let planned = plan::Plan::new(&policy, &snapshot, &options);
+        if !against.is_empty() {
+            let old = Policies { policy: against }.load(printer)?;
+            let before = plan::Plan::new(&old, &snapshot, &options);
+            return differences(&before, &planned, output, printer);
+        }
+        printer.data(match output {
+            Format::Json => output::json(&planned)?,
+            Format::Name => names(&planned),
+            Format::Table => tables::plan(&planned, false),
+            Format::Wide => tables::plan(&planned, true),
+            Format::Yaml => output::yaml(&planned)?,
+        })?;
+        tell_sums(&planned, &reach, live, printer)?;
+        Ok(if planned.is_empty() { Exit::Fine } else { Exit::Findings })
+    }
+}
+
+/// The policy of `--older-than`, where that is given.
+fn by_age(
+    policies: &Policies,
+    older_than: Option<Seconds>,
+    cronjobs: bool,
+) -> Result<Option<Policy>, anyhow::Error> {
+    let Some(age) = older_than else { return Ok(None) };
+    if !policies.policy.is_empty() {
+        let problem = "--older-than cleans up without a policy; leave out --policy, and unset \
+                       CURFEW_POLICY";
+        return Err(Invalid::new(problem).into());
+    }
+    plan::older_than(age, cronjobs).map(Some).map_err(|found| anyhow::anyhow!("{found:?}"))
+}
+
+async fn live(
+    connection: &Connection,
+    scope: Scope<'_>,
+    policies: &Policies,
+    by_age: Option<Policy>,
+    now: Option<Timestamp>,
+    printer: &mut Printer,
+) -> Result<Read, anyhow::Error> {
+    let live = Live::connect(connection).await?;
+    let InForce { policy, own_namespace } = match by_age {
+        Some(policy) => InForce { policy, own_namespace: None },
+        None => in_force(&live, policies, scope.namespace, Otherwise::Fail, printer).await?,
+    };
+    let reach = lease::reach(&live, own_namespace.as_deref()).await;
+    let snapshot = cluster::read(&live, scope, printer).await?;
+    // After reading, which is what tells the API server's clock.
+    let now = now.unwrap_or_else(|| live.now());
+    Ok(Read { policy, own_namespace, reach, snapshot, now, live: true })
+}
+
+fn dump(
+    inputs: &Inputs,
+    context: &Context,
+    by_age: Option<Policy>,
+    printer: &mut Printer,
+) -> Result<Read, anyhow::Error> {
+    let policy = if let Some(policy) = by_age {
+        policy
+    } else {
+        if context.policies.policy.is_empty() {
+            printer.talk("note: no --policy given; this is by the bundled policy")?;
+        }
+        context.policies.load(printer)?
+    };
+    let snapshot = read(inputs, &context.namespace, printer)?;
+    tell_foreign(&snapshot, printer)?;
+    let reach = Reach::default();
+    Ok(Read { policy, own_namespace: None, reach, snapshot, now: context.now(), live: false })
+}
+
+/// Reads everything, or says all that is wrong.
+fn read(
+    inputs: &Inputs,
+    namespace: &str,
+    printer: &mut Printer,
+) -> Result<Snapshot, anyhow::Error> {
+    let mut snapshot = Snapshot::new();
+    let mut problems = Vec::new();
+    let manifests = inputs.whole(printer)?;
+    if manifests.lacking {
+        return Err(Invalid::new("a part is not planned for as if it were the whole").into());
+    }
+    for document in manifests.documents() {
+        let added = to_json(&document.value)
+            .map_err(|error| error.to_string())
+            .and_then(|json| snapshot.add(json, namespace).map_err(|error| error.to_string()));
+        if let Err(problem) = added {
+            problems.push(format!("{}: {problem}", document.origin));
+        }
+    }
+    if problems.is_empty() { Ok(snapshot) } else { Err(Invalid::Problems(problems).into()) }
+}
+
+fn tell_foreign(snapshot: &Snapshot, printer: &mut Printer) -> std::io::Result<()> {
+    let foreign = snapshot.foreign();
+    if foreign.is_empty() {
+        return Ok(());
+    }
+    let kinds: Vec<String> =
+        foreign.iter().map(|(kind, count)| format!("{count} {kind}")).collect();
+    let count: usize = foreign.values().sum();
+    printer.talk(format!("note: skipped {count} of other kinds: {}", kinds.join(", ")))
+}
+
+/// What a person should know beside the plan.
+fn tell_sums(
+    plan: &plan::Plan,
+    reach: &Reach,
+    live: bool,
+    printer: &mut Printer,
+) -> std::io::Result<()> {
+    let totals = &plan.totals;
+    let left: u64 = totals.left.values().sum();
+    if left > 0 {
+        let reasons: Vec<String> =
+            totals.left.iter().map(|(reason, count)| format!("{count} {reason}")).collect();
+        printer.talk(format!("note: nothing to do about {left} more: {}", reasons.join(", ")))?;
+    }
+    if totals.due_within_an_hour > u64::from(totals.brake_at_most) && plan.older_than.is_none() {
+        let place = if reach.is_everywhere() { String::new() } else { format!(" {reach}") };
+        printer.talk(format!(
+            "note: {} finished Jobs are due within the hour{place}, more than stored.brake.atMost ({}): \
+             a sweeper that meets this policy for the first time waits for `curfew approve`",
+            totals.due_within_an_hour, totals.brake_at_most
+        ))?;
+    }
+    if plan.without_managers {
+        printer.talk(
+            "note: objects of the dump have no managedFields, by which alone guards know Terraform \
+             and others: `curfew sweep` refuses this plan; `kubectl get --show-managed-fields` adds \
+             them",
+        )?;
+    }
+    let unknown = |why: &str| !live && plan.items.iter().any(|item| item.why == why);
+    if unknown(&crate::sweeper::Reason::UnknownNamespace.to_string()) {
+        printer.talk("note: a rule asks for labels of namespaces; add them to the dump")?;
+    }
+    if unknown(&crate::sweeper::Reason::UnknownCronJob.to_string()) {
+        printer.talk("note: Jobs of CronJobs are judged with their CronJob; add it to the dump")?;
+    }
+    Ok(())
+}
+
+fn names(plan: &plan::Plan) -> String {
+    let acting = plan.items.iter().filter(|i| matches!(i.action, Does::Delete | Does::Patch));
+    acting.map(|item| tables::title(&item.kind, &item.namespace, &item.name) + "\n").collect()
+}
+
+fn differences(
+    before: &plan::Plan,
+    after: &plan::Plan,
+    format: Format,
+    printer: &mut Printer,
+) -> Result<Exit, anyhow::Error> {
+    let changed = plan::difference(before, after);
+    printer.data(match format {
+        Format::Json => output::json(&changed)?,
+        Format::Name => changed
+            .iter()
+            .map(|changed| tables::title(&changed.kind, &changed.namespace, &changed.name) + "\n")
+            .collect(),
+        Format::Table | Format::Wide => tables::difference(&changed, format == Format::Wide),
+        Format::Yaml => output::yaml(&changed)?,
+    })?;
+    printer.talk(format!("note: the policies differ about {} objects", changed.len()))?;
+    Ok(if changed.is_empty() { Exit::Fine } else { Exit::Findings })
+}

@@ -1,0 +1,146 @@
+//! A plan as tables: the objects, then the sums.
+
+use std::collections::BTreeMap;
+
+use jiff::Timestamp;
+
+use crate::cli::shared::output::{Table, short};
+use crate::policy::value::Seconds;
+use crate::sweeper::plan::{Changed, Does, Item, Plan, Side, Tally};
+
+/// The objects of a plan, what becomes of each, and the sums by rule and by namespace.
+pub(super) fn plan(plan: &Plan, wide: bool) -> String {
+    if plan.items.is_empty() {
+        return String::new();
+    }
+    let totals = &plan.totals;
+    let objects = if wide { wide_objects(plan) } else { objects(plan) };
+    let freed = totals.freed;
+    let estimate = if freed.jobs > 0 {
+        format!(
+            "frees about {} in etcd (Jobs: {}, Pods: {}; by the size of their JSON, a Pod taken for \
+             its template and 3 KiB)\n",
+            bytes(freed.bytes),
+            freed.jobs,
+            freed.pods,
+        )
+    } else {
+        String::new()
+    };
+    format!(
+        "{objects}\n{}\n{}\n{} to delete, {} to change, {} only counted\n{estimate}",
+        sums("RULE", &totals.by_rule),
+        sums("NAMESPACE", &totals.by_namespace),
+        totals.all.delete,
+        totals.all.patch,
+        totals.all.count,
+    )
+}
+
+/// What two policies do not agree about.
+pub(super) fn difference(changed: &[Changed], wide: bool) -> String {
+    if changed.is_empty() {
+        return String::new();
+    }
+    let mut table = Table::new(["OBJECT", "OLD", "NEW"]);
+    for Changed { kind, namespace, name, before, after } in changed {
+        let side = |side: &Option<Side>| side.as_ref().map(|s| told(s, wide)).unwrap_or_default();
+        table.row([title(kind, namespace, name), side(before), side(after)]);
+    }
+    table.to_string()
+}
+
+/// `job/NAMESPACE/NAME`, which is how the other commands take it.
+pub(super) fn title(kind: &str, namespace: &str, name: &str) -> String {
+    format!("{}/{namespace}/{name}", kind.to_ascii_lowercase())
+}
+
+fn objects(plan: &Plan) -> Table {
+    let headings = ["ACTION", "OBJECT", "FINISHED", "AGE", "RULE", "TTL", "DUE", "WHY"];
+    let mut table = Table::new(headings);
+    for item in &plan.items {
+        let Item { action, rule, why, finish, due, .. } = item;
+        table.row([
+            action.as_str().to_owned(),
+            title(&item.kind, &item.namespace, &item.name),
+            time(*finish),
+            item.age.map(short).unwrap_or_default(),
+            rule.clone(),
+            ttl(item.ttl),
+            time(*due),
+            why.clone(),
+        ]);
+    }
+    table
+}
+
+fn wide_objects(plan: &Plan) -> Table {
+    let mut table = Table::new([
+        "ACTION", "OBJECT", "OUTCOME", "FINISHED", "AGE", "RULE", "TTL", "DUE", "UID", "PODS",
+        "BYTES", "WHY",
+    ]);
+    for item in &plan.items {
+        let Item { action, rule, why, finish, due, outcome, uid, .. } = item;
+        let frees = item.bytes > 0;
+        table.row([
+            action.as_str().to_owned(),
+            title(&item.kind, &item.namespace, &item.name),
+            outcome.clone().unwrap_or_default(),
+            time(*finish),
+            item.age.map(short).unwrap_or_default(),
+            rule.clone(),
+            ttl(item.ttl),
+            time(*due),
+            uid.clone(),
+            if frees { item.pods.to_string() } else { String::new() },
+            if frees { item.bytes.to_string() } else { String::new() },
+            why.clone(),
+        ]);
+    }
+    table
+}
+
+fn sums(heading: &'static str, tallies: &BTreeMap<String, Tally>) -> Table {
+    let mut table = Table::new([heading, "DELETE", "CHANGE", "COUNT"]);
+    for (name, Tally { delete, patch, count }) in tallies {
+        table.row([name.clone(), delete.to_string(), patch.to_string(), count.to_string()]);
+    }
+    table
+}
+
+fn told(side: &Side, wide: bool) -> String {
+    let Side { action, rule, ttl: seconds, due, why } = side;
+    let after = seconds.map(|_| format!(" after {}", ttl(*seconds))).unwrap_or_default();
+    let at = due.map(|due| format!(" at {due}")).unwrap_or_default();
+    // Of two writes only the values tell which is which.
+    let tells = wide || *action == Does::Patch;
+    let because = if tells { format!(": {why}") } else { String::new() };
+    format!("{}{after}{at} by {rule}{because}", action.as_str())
+}
+
+fn ttl(seconds: Option<i64>) -> String {
+    let shown = |seconds: i64| {
+        Seconds::new(seconds).map_or_else(|| seconds.to_string(), |seconds| seconds.to_string())
+    };
+    seconds.map(shown).unwrap_or_default()
+}
+
+/// A rough size for a person.
+fn bytes(count: u64) -> String {
+    let units = ["bytes", "KiB", "MiB", "GiB", "TiB"];
+    let (mut whole, mut rest, mut unit) = (count, 0, 0);
+    while whole >= 1024 && unit + 1 < units.len() {
+        rest = whole % 1024;
+        whole /= 1024;
+        unit += 1;
+    }
+    if unit == 0 {
+        format!("{whole} bytes")
+    } else {
+        format!("{whole}.{} {}", rest * 10 / 1024, units[unit])
+    }
+}
+
+fn time(time: Option<Timestamp>) -> String {
+    time.map(|time| time.to_string()).unwrap_or_default()
+}

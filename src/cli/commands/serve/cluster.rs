@@ -1,0 +1,390 @@
+//! The half of `serve` that needs a cluster: watches, election, sweeper, scheduler, Events.
+
+use std::mem;
+use std::sync::{Arc, Mutex, PoisonError};
+use std::time::Duration;
+
+use arc_swap::ArcSwapOption;
+use kube::Client;
+use tokio::sync::watch;
+use tokio::task::JoinHandle;
+use tokio_util::sync::CancellationToken;
+
+use crate::admission::neighbours::Neighbours;
+use crate::cli::shared::invalid::Invalid;
+use crate::cluster::connect::{Choice, Cluster, ConnectError, Habit};
+use crate::cluster::events::{About, Event, Recorder};
+use crate::cluster::neighbours::StoredNeighbours;
+use crate::controllers::certificates::{Certificates, WebhookObject};
+use crate::controllers::{Footing, Presence, Scheduler, Sweeper, Watches};
+use crate::leader::lease::Stored;
+use crate::leader::replica::Shown;
+use crate::leader::{Candidate, Replica, Standing, Timing, task};
+use crate::metrics::Metrics;
+use crate::pki::Pair;
+use crate::policy::Policy;
+use crate::sweeper::Reach;
+use crate::telemetry;
+
+/// What the command line says about a cluster.
+#[derive(Clone, Debug, clap::Args)]
+pub(super) struct ClusterArgs {
+    /// Kubeconfig file of the cluster to look after [default: the cluster around this pod, if it is
+    /// one]
+    #[arg(long, value_name = "FILE", env = "CURFEW_KUBECONFIG")]
+    kubeconfig: Option<std::path::PathBuf>,
+
+    /// Context of the kubeconfig
+    #[arg(long, value_name = "NAME", env = "CURFEW_CONTEXT")]
+    context: Option<String>,
+
+    /// Do without a cluster, even in a pod: only the webhook runs
+    #[arg(
+        long,
+        env = "CURFEW_NO_CLUSTER",
+        value_parser = clap::builder::FalseyValueParser::new(),
+        conflicts_with_all = ["kubeconfig", "context"]
+    )]
+    no_cluster: bool,
+
+    /// Name of the Lease in our own namespace by which one replica leads
+    #[arg(long, value_name = "NAME", env = "CURFEW_LEASE_NAME", default_value = "curfew")]
+    lease_name: String,
+
+    /// Name of the `MutatingWebhookConfiguration` that registers us
+    #[arg(long, value_name = "NAME", env = "CURFEW_WEBHOOK_NAME", default_value = "curfew")]
+    webhook_name: String,
+
+    /// Name of the `ValidatingWebhookConfiguration` that guards the policy's `ConfigMap`, where there
+    /// is one
+    #[arg(long, value_name = "NAME", env = "CURFEW_GUARD_NAME")]
+    guard_name: Option<String>,
+
+    /// Under scheduler.mode Own, start `CronJob`s at once, without looking first whether another
+    /// controller does
+    #[arg(long, env = "CURFEW_FORCE_OWN", value_parser = clap::builder::FalseyValueParser::new())]
+    force_own: bool,
+
+    /// Write only in these namespaces, separated by commas or one at a time, and only look at all
+    /// others [default: write everywhere]
+    #[arg(
+        long,
+        value_name = "NAMES",
+        env = "CURFEW_WRITE_NAMESPACES",
+        value_delimiter = ',',
+        value_parser = namespace
+    )]
+    write_namespaces: Vec<String>,
+}
+
+/// The pair that replicas keep in a Secret.
+pub(super) struct Keeping {
+    pub(super) certificates: Certificates,
+    /// The first one.
+    pub(super) pair: Pair,
+}
+
+/// What runs on a cluster.
+pub(super) struct Running {
+    footing: Footing,
+    policies: watch::Sender<Arc<Policy>>,
+    /// Why the policy on disk is not in use; `None` where it is.
+    refused: Arc<ArcSwapOption<String>>,
+    /// Namespace and name.
+    lease: (String, String),
+    /// The election, and with it all work; what we say of ourselves; then the Events.
+    tasks: Mutex<Vec<JoinHandle<()>>>,
+    stop: CancellationToken,
+    /// Events are written until the rest has ended.
+    stop_events: CancellationToken,
+}
+
+// === impl ClusterArgs ===
+
+impl ClusterArgs {
+    /// Whether there is a cluster to look after, before anybody has tried to reach it.
+    pub(super) fn names_one(&self) -> bool {
+        !self.no_cluster && self.choice().finds_one(Habit::Server)
+    }
+
+    fn choice(&self) -> Choice {
+        Choice { kubeconfig: self.kubeconfig.clone(), context: self.context.clone() }
+    }
+
+    /// Finds the cluster; `None` where there is none to look after.
+    ///
+    /// # Errors
+    /// [`Invalid`] where one was named, or is around us, and cannot be used.
+    pub(super) async fn connect(&self) -> Result<Option<Cluster>, Invalid> {
+        if self.no_cluster {
+            return Ok(None);
+        }
+        match Cluster::connect(&self.choice(), Habit::Server).await {
+            Ok(cluster) => Ok(Some(cluster)),
+            Err(ConnectError::NotInCluster) => Ok(None),
+            Err(error) => {
+                let error = telemetry::chain(&error);
+                Err(Invalid::new(format!("{error}; --no-cluster does without one")))
+            }
+        }
+    }
+}
+
+// === impl Keeping ===
+
+impl Keeping {
+    /// Waits for a pair in the Secret, or makes one.
+    pub(super) async fn establish(
+        cluster: &Cluster,
+        arguments: &ClusterArgs,
+        own_namespace: Option<&str>,
+        (secret, service): (String, String),
+    ) -> Self {
+        let namespace = own_namespace.unwrap_or(&cluster.namespace).to_owned();
+        let names = [
+            service.clone(),
+            format!("{service}.{namespace}"),
+            format!("{service}.{namespace}.svc"),
+        ];
+        let object = |resource, name: &String| WebhookObject { resource, name: name.clone() };
+        let mut webhooks = vec![object("mutatingwebhookconfigurations", &arguments.webhook_name)];
+        let guard = arguments.guard_name.as_ref();
+        webhooks.extend(guard.map(|name| object("validatingwebhookconfigurations", name)));
+        let certificates = Certificates {
+            client: cluster.client.clone(),
+            clock: cluster.clock.clone(),
+            namespace,
+            secret,
+            names: names.to_vec(),
+            webhooks,
+        };
+        let pair = certificates.establish().await;
+        Self { certificates, pair }
+    }
+}
+
+// === impl Running ===
+
+impl Running {
+    /// Keeps the pair in the Secret good, and shows each through `show`.
+    pub(super) fn keep_certificates(
+        &self,
+        certificates: Certificates,
+        show: impl Fn(Pair) + Send + Sync + 'static,
+    ) {
+        tokio::spawn(certificates.run(self.footing.standing.clone(), show, self.stop.clone()));
+    }
+
+    /// Starts everything. Before this replica leads, nothing is written but what it says of itself,
+    /// and which pair it shows, by `shown`.
+    pub(super) fn start(
+        cluster: Cluster,
+        arguments: ClusterArgs,
+        policy: &Arc<Policy>,
+        own_namespace: Option<&str>,
+        metrics: &Arc<Metrics>,
+        shown: impl Fn() -> Arc<Pair> + Send + Sync + 'static,
+    ) -> Self {
+        let ClusterArgs {
+            lease_name, webhook_name, guard_name, force_own, write_namespaces, ..
+        } = arguments;
+        let reach = Arc::new(Reach::only(write_namespaces));
+        let namespace = own_namespace.unwrap_or(&cluster.namespace).to_owned();
+        let proxy = cluster.proxy.as_ref().map(tracing::field::display);
+        tracing::info!(
+            cluster.url, proxy, namespace, lease = lease_name, writes = %reach,
+            "looking after a cluster"
+        );
+        let (stop, stop_events) = (CancellationToken::new(), CancellationToken::new());
+        let client: Client = cluster.client.clone();
+        let watches = Arc::new(Watches::start(&client, policy, &stop));
+        let (policies, in_use) = watch::channel(Arc::clone(policy));
+        let candidate = Candidate { identity: task::identity(&host()), timing: Timing::default() };
+        let (recorder, events) =
+            Recorder::start(client.clone(), &candidate.identity, stop_events.clone());
+        let (told, standing) = watch::channel(Standing::default());
+        let lease = Stored::new(client, &namespace, &lease_name);
+        let footing = Footing {
+            cluster,
+            watches: Arc::clone(&watches),
+            policies: in_use,
+            standing,
+            lease: lease.clone(),
+            identity: candidate.identity.clone(),
+            recorder: recorder.clone(),
+            metrics: Arc::clone(metrics),
+            own_namespace: own_namespace.map(str::to_owned),
+            reach,
+        };
+        let refused = Arc::new(ArcSwapOption::empty());
+        let look = {
+            let (policies, refused) = (footing.policies.clone(), Arc::clone(&refused));
+            let webhook = webhook_name.clone();
+            move || Replica {
+                version: env!("CARGO_PKG_VERSION").to_owned(),
+                revision: policies.borrow().revision.clone(),
+                refused: refused.load().as_deref().cloned(),
+                webhook: webhook.clone(),
+                guard: guard_name.clone(),
+                certificate: Some(certificate(&shown())),
+                ..Replica::default()
+            }
+        };
+        let presence = Presence {
+            lease: lease.clone(),
+            clock: footing.cluster.clock.clone(),
+            identity: candidate.identity.clone(),
+            standing: footing.standing.clone(),
+        };
+        let presence = tokio::spawn(presence.run(look, stop.clone()));
+        let scheduler = Arc::new(Scheduler { footing: footing.clone(), force_own });
+        let sweeper = Arc::new(Sweeper {
+            footing: footing.clone(),
+            lease_name: (namespace.clone(), lease_name.clone()),
+            registration: webhook_name,
+        });
+        let election = tokio::spawn(task::run(lease, candidate, told, stop.clone(), move |term| {
+            let sweeping = Arc::clone(&sweeper).work(term.clone());
+            let scheduling = Arc::clone(&scheduler).work(term);
+            async {
+                tokio::join!(sweeping, scheduling);
+            }
+        }));
+        Self {
+            footing,
+            policies,
+            refused,
+            lease: (namespace, lease_name),
+            tasks: Mutex::new(vec![election, presence, events]),
+            stop,
+            stop_events,
+        }
+    }
+
+    /// What is in the cluster, for the webhook.
+    pub(super) fn neighbours(&self) -> Arc<dyn Neighbours> {
+        Arc::new(StoredNeighbours::new(Arc::clone(&self.footing.watches.store)))
+    }
+
+    /// The cluster's address.
+    pub(super) fn url(&self) -> &str {
+        &self.footing.cluster.url
+    }
+
+    /// Tells everybody which policy is in use, and in the cluster why what lies on disk is not.
+    pub(super) fn policy(&self, policy: &Arc<Policy>, refused: Option<String>) {
+        if let Some(why) = &refused {
+            let (namespace, name) = &self.lease;
+            self.footing.recorder.record(Event {
+                about: About::lease(namespace, name),
+                warning: true,
+                reason: "PolicyRefused",
+                action: "Load",
+                note: format!("the last good policy stays: {why}"),
+            });
+        }
+        self.refused.store(refused.map(Arc::new));
+        self.footing.watches.keep_for(policy);
+        self.policies.send_if_modified(|present| {
+            let changed = present.revision != policy.revision;
+            *present = Arc::clone(policy);
+            changed
+        });
+    }
+
+    /// Stops working, gives the Lease back, and writes the last Events.
+    pub(super) async fn stop(&self) {
+        let tasks = mem::take(&mut *self.tasks.lock().unwrap_or_else(PoisonError::into_inner));
+        for (task, token) in tasks.into_iter().zip([&self.stop, &self.stop, &self.stop_events]) {
+            token.cancel();
+            if tokio::time::timeout(PATIENCE, task).await.is_err() {
+                tracing::warn!("something did not end in time");
+            }
+        }
+    }
+}
+
+/// What may be told of a pair.
+fn certificate(pair: &Pair) -> Shown {
+    let chain = pair.key.cert.iter().map(AsRef::as_ref);
+    Shown::new((pair.not_before, pair.not_after), chain)
+}
+
+/// A namespace by its name. One that cannot exist is a mistake, and would confine all writing to
+/// nothing.
+fn namespace(text: &str) -> Result<String, String> {
+    let plain = |c: char| c.is_ascii_lowercase() || c.is_ascii_digit();
+    if text.is_empty() {
+        return Err("a namespace has a name; leave the flag out to write everywhere".to_owned());
+    }
+    let is_label = text.len() <= 63
+        && text.chars().all(|c| plain(c) || c == '-')
+        && text.starts_with(plain)
+        && text.ends_with(plain);
+    if is_label {
+        Ok(text.to_owned())
+    } else {
+        Err("the name of a namespace holds lower case letters, digits and `-`, 63 at most, and \
+             begins and ends with a letter or a digit"
+            .to_owned())
+    }
+}
+
+/// What this machine is called: a pod is called by its name.
+fn host() -> String {
+    let named = std::env::var("HOSTNAME").ok().filter(|name| !name.is_empty());
+    let named = named.or_else(|| std::fs::read_to_string("/etc/hostname").ok());
+    named.map_or_else(|| "curfew".to_owned(), |name| name.trim().to_owned())
+}
+
+/// Several calls in a row may take so long, and a pod is given more to end.
+const PATIENCE: Duration = Duration::from_secs(15);
+
+#[cfg(test)]
+mod tests {
+    use clap::Parser;
+    use rstest::rstest;
+
+    use super::ClusterArgs;
+
+    #[derive(Debug, Parser)]
+    struct Line {
+        #[command(flatten)]
+        cluster: ClusterArgs,
+    }
+
+    fn namespaces(arguments: &[&str]) -> Result<Vec<String>, String> {
+        let all = [&["serve"], arguments].concat();
+        let line = Line::try_parse_from(all).map_err(|error| error.to_string())?;
+        Ok(line.cluster.write_namespaces)
+    }
+
+    #[rstest]
+    #[case::none(&[], &[])]
+    #[case::one(&["--write-namespaces=a"], &["a"])]
+    #[case::several(&["--write-namespaces", "team-a,team-b"], &["team-a", "team-b"])]
+    #[case::repeated(&["--write-namespaces=a,b", "--write-namespaces=c"], &["a", "b", "c"])]
+    fn namespaces_to_write_in(#[case] arguments: &[&str], #[case] expected: &[&str]) {
+        assert_eq!(namespaces(arguments).unwrap(), expected);
+    }
+
+    #[rstest]
+    #[case::empty("", "leave the flag out")]
+    #[case::one_empty("a,,b", "leave the flag out")]
+    #[case::the_end_empty("a,", "leave the flag out")]
+    #[case::upper_case("Team", "lower case letters")]
+    #[case::a_glob("team-*", "lower case letters")]
+    #[case::a_dot("team.a", "lower case letters")]
+    #[case::a_blank("a, b", "lower case letters")]
+    #[case::a_dash("-a", "begins and ends")]
+    fn what_is_no_namespace(#[case] text: &str, #[case] expected: &str) {
+        let why = namespaces(&[&format!("--write-namespaces={text}")]).unwrap_err();
+        assert!(why.contains(expected), "{why}");
+    }
+
+    #[test]
+    fn a_namespace_is_as_long_as_a_label() {
+        assert!(namespaces(&["--write-namespaces", &"a".repeat(63)]).is_ok());
+        assert!(namespaces(&["--write-namespaces", &"a".repeat(64)]).is_err());
+    }
+}

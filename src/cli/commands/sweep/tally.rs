@@ -1,0 +1,84 @@
+//! What became of a plan.
+
+use std::fmt;
+
+use serde::Serialize;
+
+use crate::cli::shared::output::Table;
+
+/// The sums, and everything that was left.
+#[derive(Clone, Debug, Default, Eq, PartialEq, Serialize)]
+#[serde(rename_all = "camelCase")]
+pub(super) struct Tally {
+    pub(super) deleted: usize,
+    pub(super) changed: usize,
+    /// It was not there any more.
+    pub(super) gone: usize,
+    /// Changed since the plan was made, or forbidden.
+    pub(super) refused: usize,
+    pub(super) failed: usize,
+    /// Stopped before its turn.
+    pub(super) untouched: usize,
+    /// What was refused or failed, but for what was forbidden, which is told once.
+    pub(super) left: Vec<Left>,
+    #[serde(skip_serializing_if = "is_zero")]
+    pub(super) forbidden: usize,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub(super) forbidden_why: Option<String>,
+    /// Why it was given up; `None` where it was not.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub(super) unanswered: Option<String>,
+    #[serde(skip)]
+    pub(super) events_lost: u64,
+}
+
+/// An object that was left.
+#[derive(Clone, Debug, Eq, PartialEq, Serialize)]
+pub(super) struct Left {
+    pub(super) object: String,
+    pub(super) outcome: &'static str,
+    pub(super) why: String,
+}
+
+// === impl Tally ===
+
+impl Tally {
+    /// Whether everything is as the plan wanted it.
+    pub(super) fn is_whole(&self) -> bool {
+        self.refused == 0 && self.failed == 0 && self.untouched == 0
+    }
+}
+
+impl fmt::Display for Tally {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let Self { deleted, changed, gone, refused, failed, untouched, left, .. } = self;
+        let mut sums = Table::new(["OUTCOME", "OBJECTS"]);
+        let outcomes = [
+            ("deleted", deleted),
+            ("changed", changed),
+            ("gone already", gone),
+            ("refused", refused),
+            ("failed", failed),
+        ];
+        for (outcome, count) in outcomes {
+            sums.row([outcome.to_owned(), count.to_string()]);
+        }
+        if *untouched > 0 {
+            sums.row(["not tried".to_owned(), untouched.to_string()]);
+        }
+        write!(f, "{sums}")?;
+        if left.is_empty() {
+            return Ok(());
+        }
+        let mut table = Table::new(["OBJECT", "OUTCOME", "WHY"]);
+        for Left { object, outcome, why } in left {
+            table.row([object.clone(), (*outcome).to_owned(), why.clone()]);
+        }
+        write!(f, "\n{table}")
+    }
+}
+
+#[expect(clippy::trivially_copy_pass_by_ref, reason = "serde wants it so")]
+fn is_zero(count: &usize) -> bool {
+    *count == 0
+}

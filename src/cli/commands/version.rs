@@ -1,0 +1,59 @@
+//! `curfew version`: which build this is, and what it reads.
+
+use std::env::consts;
+
+use serde::Serialize;
+
+use crate::cli::shared::output::Format;
+use crate::cli::shared::printer::Printer;
+use crate::cli::shared::{exit::Exit, output};
+
+/// Print the version and what this build reads
+#[derive(Debug, clap::Args)]
+pub struct Version {
+    /// Output format
+    #[arg(short, long, value_enum, default_value_t)]
+    output: Format,
+}
+
+/// What there is to say about a build.
+#[derive(Debug, Serialize)]
+#[serde(rename_all = "camelCase")]
+struct Build {
+    version: &'static str,
+    /// Set by whoever builds a release; a build from a working copy has none.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    commit: Option<&'static str>,
+    profile: &'static str,
+    platform: String,
+    policy_versions: [&'static str; 1],
+}
+
+// === impl Version ===
+
+impl Version {
+    /// Prints it.
+    ///
+    /// # Errors
+    /// Where stdout cannot be written to.
+    pub fn run(self, printer: &mut Printer) -> Result<Exit, anyhow::Error> {
+        let Self { output: format } = self;
+        let build = Build {
+            version: env!("CARGO_PKG_VERSION"),
+            commit: option_env!("CURFEW_COMMIT"),
+            profile: if cfg!(debug_assertions) { "debug" } else { "release" },
+            platform: format!("{}/{}", consts::OS, consts::ARCH),
+            policy_versions: ["curfew.dev/v1alpha1"],
+        };
+        printer.data(match format {
+            Format::Json => output::json(&build)?,
+            Format::Table => {
+                let Build { version, commit, profile, platform, policy_versions: [reads] } = build;
+                let commit = commit.map_or_else(String::new, |commit| format!(" ({commit})"));
+                format!("curfew {version}{commit}, {profile}, {platform}, reads {reads}\n")
+            }
+            Format::Yaml => output::yaml(&build)?,
+        })?;
+        Ok(Exit::Fine)
+    }
+}

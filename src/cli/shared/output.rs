@@ -1,0 +1,126 @@
+//! Shapes of output that several commands share: kubectl's tables, and JSON or YAML of a value.
+
+use std::fmt::Write as _;
+
+use serde::Serialize;
+
+use crate::cli::shared::yaml;
+use crate::policy::value::Seconds;
+
+/// What most commands can print.
+#[derive(Clone, Copy, Debug, Default, clap::ValueEnum)]
+pub enum Format {
+    #[default]
+    Table,
+    Json,
+    Yaml,
+}
+
+/// A table as kubectl prints it: no lines, upper-case headings, three blanks between columns.
+#[derive(Debug)]
+pub struct Table {
+    rows: Vec<Vec<String>>,
+}
+
+// === impl Table ===
+
+impl Table {
+    /// A table with these headings.
+    pub fn new<const N: usize>(headings: [&str; N]) -> Self {
+        Self { rows: vec![headings.map(str::to_owned).to_vec()] }
+    }
+
+    /// Adds a row; an empty cell is shown as `-`.
+    pub fn row<const N: usize>(&mut self, cells: [String; N]) {
+        let shown = |cell: String| if cell.is_empty() { "-".to_owned() } else { cell };
+        self.rows.push(cells.map(shown).to_vec());
+    }
+
+    /// Whether there is nothing below the headings.
+    pub fn is_empty(&self) -> bool {
+        self.rows.len() == 1
+    }
+}
+
+impl std::fmt::Display for Table {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        let mut table = comfy_table::Table::new();
+        table.load_style(comfy_table::presets::NOTHING);
+        table.add_rows(&self.rows);
+        for column in table.column_iter_mut() {
+            column.set_padding((0, 3));
+        }
+        for line in table.lines() {
+            writeln!(f, "{}", line.trim_end())?;
+        }
+        Ok(())
+    }
+}
+
+/// How long ago, for a table: two units are enough.
+pub fn short(seconds: i64) -> String {
+    // More than 68 years: a certificate may be good for two thousand.
+    let Some(whole) = Seconds::new(seconds.abs()) else { return format!("{}d", seconds / 86_400) };
+    let step = match whole.get() {
+        0..3_600 => 1,
+        3_600..86_400 => 60,
+        _ => 3_600,
+    };
+    let rounded = Seconds::new(whole.get() / step * step).unwrap_or(whole);
+    if seconds < 0 { format!("-{rounded}") } else { rounded.to_string() }
+}
+
+/// A value as indented JSON, with a line end.
+///
+/// # Errors
+/// Where the value cannot be JSON, which is ours to mend.
+pub fn json(value: &impl Serialize) -> Result<String, serde_json::Error> {
+    Ok(escaped(&serde_json::to_string_pretty(value)?) + "\n")
+}
+
+/// JSON without characters that a terminal takes for an order: whoever prints drops them, and they
+/// are not ours to drop.
+pub fn escaped(json: &str) -> String {
+    let mut text = String::with_capacity(json.len());
+    let mut rest = json;
+    while let Some(at) = rest.find(|character| ('\u{7f}'..='\u{9f}').contains(&character)) {
+        text.push_str(&rest[..at]);
+        let mut after = rest[at..].chars();
+        let number = after.next().map_or(0, u32::from);
+        let _ = write!(text, "\\u{number:04x}");
+        rest = after.as_str();
+    }
+    text + rest
+}
+
+/// A value as YAML, in the order of its fields.
+///
+/// # Errors
+/// As [`json`].
+pub fn yaml(value: &impl Serialize) -> Result<String, serde_yaml::Error> {
+    Ok(yaml::emit(&serde_yaml::to_value(value)?))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::{Table, short};
+
+    #[test]
+    fn an_age_has_two_units() {
+        let ages = [0, 61, 3_661, 90_061, -90_061, 65_294_136_019].map(short);
+        assert_eq!(ages, ["0s", "1m1s", "1h1m", "1d1h", "-1d1h", "755719d"]);
+    }
+
+    #[test]
+    fn a_table_looks_like_one_of_kubectl() {
+        let mut table = Table::new(["NAME", "TTL", "BY"]);
+        assert!(table.is_empty());
+        table.row(["job/backup".to_owned(), "300".to_owned(), "dev".to_owned()]);
+        table.row(["cronjob/etl".to_owned(), String::new(), "defaults".to_owned()]);
+        insta::assert_snapshot!(table, @r"
+        NAME          TTL   BY
+        job/backup    300   dev
+        cronjob/etl   -     defaults
+        ");
+    }
+}

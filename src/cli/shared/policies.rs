@@ -1,0 +1,60 @@
+//! The policy that a command judges by: what `--policy` names, or the bundled one.
+
+use std::path::PathBuf;
+
+use crate::cli::shared::printer::Printer;
+use crate::cli::shared::{invalid::Invalid, report};
+use crate::policy::Policy;
+use crate::policy::{Loaded, Source};
+use crate::reload::{self, Accept};
+
+/// Which policy, as the user said it.
+#[derive(Clone, Debug, Default, Eq, PartialEq, clap::Args)]
+pub struct Policies {
+    /// Policy file or directory; repeatable [default: the bundled policy]
+    #[arg(long, value_name = "PATH", env = "CURFEW_POLICY")]
+    pub policy: Vec<PathBuf>,
+}
+
+/// The files of a policy, and what they say.
+#[derive(Debug)]
+pub struct Read {
+    pub sources: Vec<Source>,
+    pub loaded: Loaded,
+}
+
+// === impl Policies ===
+
+impl Policies {
+    /// Reads and loads the policy. Its lint warnings are for `check` to tell.
+    ///
+    /// # Errors
+    /// [`Invalid`] where a path cannot be read, or the policy has errors.
+    pub fn load(&self, printer: &Printer) -> Result<Policy, Invalid> {
+        Ok(self.read(printer.colors_talk())?.loaded.policy)
+    }
+
+    /// As [`Policies::load`], with the sources and the warnings.
+    ///
+    /// # Errors
+    /// As [`Policies::load`].
+    pub fn read(&self, color: bool) -> Result<Read, Invalid> {
+        let sources = self.sources()?;
+        match Policy::load(&sources) {
+            Ok(loaded) => Ok(Read { sources, loaded }),
+            Err(found) => Err(Invalid::Policy(report::diagnostics(&found, &sources, color))),
+        }
+    }
+
+    /// The files of the policy, unread by any loader.
+    ///
+    /// # Errors
+    /// [`Invalid`] where a path cannot be read.
+    pub fn sources(&self) -> Result<Vec<Source>, Invalid> {
+        if self.policy.is_empty() {
+            return Ok(reload::policy::bundled());
+        }
+        reload::policy::read(&self.policy, Accept::Pipes)
+            .map_err(|error| Invalid::new(error.to_string()))
+    }
+}

@@ -1,0 +1,70 @@
+//! Who supplies a setting, and what.
+
+use std::fmt::Display;
+
+use crate::export::cel;
+use crate::export::sheet::Sheet;
+use crate::export::tables::Table;
+use crate::policy::Policy;
+use crate::policy::record::DEFAULTS;
+use crate::policy::settings::Settings;
+
+/// What a rule says of a setting.
+#[derive(Clone, Copy, Debug)]
+pub(super) enum Mention<V> {
+    Value(V),
+    /// It depends on an outcome that nobody knows yet.
+    Open,
+    Unset,
+}
+
+/// Defines who supplies a setting, and what: `NAME_rule`, empty where nobody does,
+/// `NAME_supplied`, and `NAME_enforced`. Says whether anybody may.
+pub(super) fn supply<V: Display>(
+    policy: &Policy,
+    sheet: &mut Sheet,
+    name: &str,
+    mention: impl Fn(&Settings) -> Option<Mention<V>>,
+) -> bool {
+    let suppliers = policy.rules.iter().map(|rule| (rule.name.as_str(), &rule.settings));
+    let suppliers = suppliers.chain([(DEFAULTS, &policy.defaults)]);
+    let mentions: Vec<_> =
+        suppliers.filter_map(|(supplier, settings)| Some((supplier, mention(settings)?))).collect();
+    let by = |supplier: &str, mention: Mention<V>| match mention {
+        Mention::Unset => cel::text(""),
+        Mention::Open | Mention::Value(_) => cel::text(supplier),
+    };
+    let otherwise = mention(&policy.defaults).map_or_else(|| cel::text(""), |m| by(DEFAULTS, m));
+    let say = |rule: &crate::policy::Rule| mention(&rule.settings).map(|m| by(&rule.name, m));
+    let rule = format!("{name}_rule");
+    Table::new(policy, say, otherwise).define(&rule, sheet);
+    let values: Vec<_> = mentions
+        .iter()
+        .filter_map(|(supplier, mention)| match mention {
+            Mention::Value(value) => Some(format!("{}: dyn({value})", cel::text(supplier))),
+            Mention::Open | Mention::Unset => None,
+        })
+        .collect();
+    let value = if values.is_empty() {
+        NOTHING.to_owned()
+    } else {
+        format!("{{{}}}[?variables.{rule}].orValue({NOTHING})", values.join(", "))
+    };
+    sheet.define(format!("{name}_supplied"), value);
+    let enforcing: Vec<_> = policy
+        .rules
+        .iter()
+        .filter(|rule| rule.enforce && mention(&rule.settings).is_some())
+        .map(|rule| rule.name.as_str())
+        .collect();
+    let enforced = if enforcing.is_empty() {
+        "false".to_owned()
+    } else {
+        cel::is_one_of(&format!("variables.{rule}"), &enforcing)
+    };
+    sheet.define(format!("{name}_enforced"), enforced);
+    !mentions.is_empty()
+}
+
+/// A value that may be null must not have a type of its own.
+const NOTHING: &str = "dyn(null)";

@@ -1,0 +1,144 @@
+//! What the JSON Schema says of single values; see [`crate::policy::file::wire`] for how they are
+//! read.
+
+use schemars::{JsonSchema, Schema, SchemaGenerator, json_schema};
+
+use crate::policy::file::decode::{Filled, List, Merge};
+use crate::policy::file::ttl::{Pair, Side, Ttl, UNSET};
+use crate::policy::file::wire::{
+    Amount, ApiVersion, Count, DocumentKind, Manager, Name, Rate, Reason, RuleName, Switch, Wait,
+};
+use crate::policy::file::{API_VERSION, KIND};
+use crate::policy::model::glob::Glob;
+use crate::policy::model::record::RESERVED;
+use crate::policy::model::rule::GroupKind;
+use crate::policy::model::value::{Seconds, ZoneName};
+
+/// The JSON Schema of values that only one file may give.
+macro_rules! schemas {
+    ($($type:ty = $name:literal $schema:tt)*) => { $(
+        impl Merge for $type {}
+
+        impl JsonSchema for $type {
+            fn schema_name() -> std::borrow::Cow<'static, str> {
+                $name.into()
+            }
+
+            fn json_schema(_: &mut SchemaGenerator) -> Schema {
+                json_schema!($schema)
+            }
+        }
+    )* };
+}
+
+schemas! {
+    ApiVersion = "ApiVersion" {"const": API_VERSION}
+    DocumentKind = "DocumentKind" {"const": KIND}
+    Name = "Name" {"type": "string", "minLength": 1, "maxLength": 253}
+    RuleName = "RuleName" {
+        "type": "string",
+        "pattern": "^[a-z0-9]([-a-z0-9]*[a-z0-9])?$",
+        "maxLength": 63,
+        "not": {"enum": RESERVED}
+    }
+    Reason = "Reason" {"type": "string", "pattern": "^[ -~]+$", "maxLength": 80}
+    Count = "Count" {"type": "integer", "minimum": 0, "maximum": i32::MAX}
+    Rate = "Rate" {"type": "integer", "minimum": 1, "maximum": 10_000}
+    Amount = "Amount" {"type": "integer", "minimum": 0, "maximum": i32::MAX}
+    Switch = "Switch" {"type": "boolean"}
+    Seconds = "Duration" {
+        "description": "Seconds, or a text such as 90s, 1h30m, 7d or 2w: units fall, no decimals.",
+        "anyOf": [
+            {"type": "integer", "minimum": 0, "maximum": i32::MAX},
+            {"type": "string", "minLength": 1, "pattern": DURATION},
+        ]
+    }
+    Wait = "Wait" {
+        "description": "A duration of at least one second.",
+        "anyOf": [
+            {"type": "integer", "minimum": 1, "maximum": i32::MAX},
+            {"type": "string", "minLength": 1, "pattern": DURATION},
+        ]
+    }
+    Manager = "FieldManager" {
+        "description": "As in metadata.managedFields[].manager, without a suffix after - or /.",
+        "type": "string",
+        "minLength": 1,
+        "maxLength": 128,
+        "pattern": "^[^*?]*[^*?/-]$"
+    }
+    GroupKind = "GroupKind" {
+        "type": "string",
+        "pattern": "^[a-z0-9]([-a-z0-9.]*[a-z0-9])?/[A-Z][A-Za-z0-9]*$"
+    }
+    Glob = "Glob" {
+        "description": "Anchored and case-sensitive; * stands for any text, ? for one character.",
+        "type": "string",
+        "pattern": "^[-a-z0-9.*?]+$"
+    }
+    ZoneName = "ZoneName" {
+        "description": "A name of the IANA time zone database.",
+        "type": "string",
+        "pattern": "^[A-Za-z0-9_+/-]+$"
+    }
+}
+
+/// Weeks to seconds, each once at most and in this order.
+const DURATION: &str = "^([0-9]+w)?([0-9]+d)?([0-9]+h)?([0-9]+m)?([0-9]+s)?$";
+
+impl Merge for Ttl {}
+
+impl JsonSchema for Ttl {
+    fn schema_name() -> std::borrow::Cow<'static, str> {
+        "Ttl".into()
+    }
+
+    fn json_schema(generator: &mut SchemaGenerator) -> Schema {
+        let side = generator.subschema_for::<Side>();
+        let pair = generator.subschema_for::<Pair>();
+        json_schema!({"anyOf": [side, pair]})
+    }
+}
+
+impl Merge for Side {}
+
+impl JsonSchema for Side {
+    fn schema_name() -> std::borrow::Cow<'static, str> {
+        "DurationOrUnset".into()
+    }
+
+    fn json_schema(generator: &mut SchemaGenerator) -> Schema {
+        let duration = generator.subschema_for::<Seconds>();
+        json_schema!({"anyOf": [{"const": UNSET}, duration]})
+    }
+}
+
+impl<T: JsonSchema> JsonSchema for List<T> {
+    fn inline_schema() -> bool {
+        true
+    }
+
+    fn schema_name() -> std::borrow::Cow<'static, str> {
+        format!("List_of_{}", T::schema_name()).into()
+    }
+
+    fn json_schema(generator: &mut SchemaGenerator) -> Schema {
+        let item = generator.subschema_for::<T>();
+        json_schema!({"type": "array", "items": item})
+    }
+}
+
+impl<T: JsonSchema> JsonSchema for Filled<T> {
+    fn inline_schema() -> bool {
+        true
+    }
+
+    fn schema_name() -> std::borrow::Cow<'static, str> {
+        format!("Filled_list_of_{}", T::schema_name()).into()
+    }
+
+    fn json_schema(generator: &mut SchemaGenerator) -> Schema {
+        let item = generator.subschema_for::<T>();
+        json_schema!({"type": "array", "items": item, "minItems": 1})
+    }
+}

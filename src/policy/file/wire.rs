@@ -1,0 +1,376 @@
+//! The values that can stand in a policy file, each with how it is read and what the JSON Schema
+//! says of it. The structs around them are in [`super::document`].
+
+use schemars::{JsonSchema, Schema, SchemaGenerator, json_schema};
+
+use super::decode::{self, FromNode, Merge, Path};
+use super::finding::Findings;
+use super::node::{Node, Value};
+use super::{API_VERSION, KIND, words};
+use crate::batch::Kind;
+use crate::batch::name::is_subdomain;
+use crate::batch::zone::{self, ZoneError};
+use crate::policy::code;
+use crate::policy::model::glob::Glob;
+use crate::policy::model::marks::{LONGEST_MANAGER, SUFFIXES};
+use crate::policy::model::record::RESERVED;
+use crate::policy::model::rule::{self, GroupKind, Propagation, SchedulerMode};
+use crate::policy::model::settings::{Action, Guard, Mode};
+use crate::policy::model::value::{Seconds, ZoneName};
+
+/// The version of the format.
+#[derive(Clone, Copy, Debug)]
+pub(in crate::policy) struct ApiVersion;
+
+/// That a file is a policy.
+#[derive(Clone, Copy, Debug)]
+pub(in crate::policy) struct DocumentKind;
+
+/// A name that is shown to people.
+#[derive(Clone, Debug)]
+pub(in crate::policy) struct Name(pub(in crate::policy) String);
+
+/// A field manager that marks what a tool holds.
+#[derive(Clone, Debug)]
+pub(in crate::policy) struct Manager(pub(in crate::policy) String);
+
+/// The name of a rule.
+#[derive(Clone, Debug)]
+pub(in crate::policy) struct RuleName(pub(in crate::policy) String);
+
+/// A text for warnings.
+#[derive(Clone, Debug)]
+pub(in crate::policy) struct Reason(pub(in crate::policy) String);
+
+/// A history limit, as wide as the API has it.
+#[derive(Clone, Copy, Debug)]
+pub(in crate::policy) struct Count(pub(in crate::policy) u32);
+
+/// Writes a second.
+#[derive(Clone, Copy, Debug)]
+pub(in crate::policy) struct Rate(pub(in crate::policy) u32);
+
+/// How many of something.
+#[derive(Clone, Copy, Debug)]
+pub(in crate::policy) struct Amount(pub(in crate::policy) u32);
+
+/// A duration that cannot be nothing.
+#[derive(Clone, Copy, Debug)]
+pub(in crate::policy) struct Wait(pub(in crate::policy) Seconds);
+
+/// `true` or `false`.
+#[derive(Clone, Copy, Debug)]
+pub(in crate::policy) struct Switch(pub(in crate::policy) bool);
+
+// === impl ApiVersion ===
+
+impl FromNode for ApiVersion {
+    fn from_node(node: &Node, path: Path<'_>, findings: &mut Findings<'_>) -> Option<Self> {
+        let text = decode::text(node, path, "a string", findings)?;
+        if text == API_VERSION {
+            return Some(Self);
+        }
+        let message = format!("this build reads no policy of version {text:?}");
+        findings.error(code::VERSION, node.span, message).mend(format!("it reads {API_VERSION}"));
+        None
+    }
+}
+
+// === impl DocumentKind ===
+
+impl FromNode for DocumentKind {
+    fn from_node(node: &Node, path: Path<'_>, findings: &mut Findings<'_>) -> Option<Self> {
+        let text = decode::text(node, path, "a string", findings)?;
+        if text == KIND {
+            return Some(Self);
+        }
+        let message = format!("this is a {text}, and a policy is a {KIND}");
+        findings.error(code::VERSION, node.span, message).mend(match text {
+            "ConfigMap" => "give what the ConfigMap holds, each key as a file".to_owned(),
+            "JobPolicyTest" => "tests belong into files whose names end in -test.yaml".to_owned(),
+            _ => format!("write {KIND}, or take the file out of the policy"),
+        });
+        None
+    }
+}
+
+// === impl Name ===
+
+impl FromNode for Name {
+    fn from_node(node: &Node, path: Path<'_>, findings: &mut Findings<'_>) -> Option<Self> {
+        let text = decode::text(node, path, "a string", findings)?;
+        let printable = !text.is_empty() && text.len() <= 253 && !text.contains(char::is_control);
+        if !printable || text.trim() != text {
+            let message = format!("{path} must be 1 to 253 characters that can be printed");
+            findings.error(code::NAME, node.span, message).mend("write a short text in one line");
+            return None;
+        }
+        Some(Self(text.to_owned()))
+    }
+}
+
+// === impl Manager ===
+
+impl FromNode for Manager {
+    fn from_node(node: &Node, path: Path<'_>, findings: &mut Findings<'_>) -> Option<Self> {
+        let text = decode::text(node, path, "a field manager", findings)?;
+        let stem = text.split(['*', '?']).next().unwrap_or_default().trim_end_matches(SUFFIXES);
+        let fault = if text.contains(['*', '?']) {
+            "it is no glob"
+        } else if stem != text {
+            "no manager has another suffix behind that"
+        } else if text.is_empty() || text.trim() != text || text.contains(char::is_control) {
+            "it must be characters that can be printed, without blanks at its ends"
+        } else if text.len() > LONGEST_MANAGER {
+            "the API server takes no more than 128 bytes"
+        } else {
+            return Some(Self(text.to_owned()));
+        };
+        // `kube*` may mean more than what has a separator behind `kube`.
+        let whole = text.split(['*', '?']).next().is_some_and(|start| start == stem);
+        let mend = if stem.is_empty() || whole {
+            "write each as it stands in metadata.managedFields[].manager".to_owned()
+        } else {
+            format!("write {stem}, which counts with any suffix after `-` or `/` too")
+        };
+        let message = format!("{text:?} is no mark of a field manager: {fault}");
+        findings.error(code::MANAGER, node.span, message).mend(mend);
+        None
+    }
+}
+
+// === impl RuleName ===
+
+impl FromNode for RuleName {
+    fn from_node(node: &Node, path: Path<'_>, findings: &mut Findings<'_>) -> Option<Self> {
+        let text = decode::text(node, path, "a string", findings)?;
+        let inner = |c: char| c.is_ascii_lowercase() || c.is_ascii_digit() || c == '-';
+        let outer = |c: Option<char>| c.is_some_and(|c| c != '-');
+        let is_name = text.chars().all(inner)
+            && outer(text.chars().next())
+            && outer(text.chars().last())
+            && text.len() <= 63;
+        if !is_name {
+            let message = format!("{text:?} is no name of a rule");
+            findings.error(code::NAME, node.span, message).mend(
+                "use lower case letters, digits and `-`, 63 at most, a letter or digit at each end",
+            );
+            return None;
+        }
+        if RESERVED.contains(&text) {
+            let message = format!("a rule cannot be called {text:?}: records use that word");
+            findings
+                .error(code::RESERVED_NAME, node.span, message)
+                .mend(format!("name it after what it is for, such as \"{text}-rule\""));
+            return None;
+        }
+        Some(Self(text.to_owned()))
+    }
+}
+
+// === impl Reason ===
+
+impl FromNode for Reason {
+    fn from_node(node: &Node, path: Path<'_>, findings: &mut Findings<'_>) -> Option<Self> {
+        let text = decode::text(node, path, "a string", findings)?;
+        if text.is_empty() || text.len() > 80 || !text.chars().all(|c| matches!(c, ' '..='~')) {
+            let message = format!("{path} must be 1 to 80 printable characters of ASCII");
+            findings
+                .error(code::REASON, node.span, message)
+                .mend("give a short link or a ticket: it is appended to warnings of kubectl");
+            return None;
+        }
+        Some(Self(text.to_owned()))
+    }
+}
+
+// === impl Count, Rate, Amount, Switch ===
+
+impl FromNode for Count {
+    fn from_node(node: &Node, path: Path<'_>, findings: &mut Findings<'_>) -> Option<Self> {
+        decode::number(0..=i32::MAX.unsigned_abs(), node, path, findings).map(Self)
+    }
+}
+
+impl FromNode for Rate {
+    fn from_node(node: &Node, path: Path<'_>, findings: &mut Findings<'_>) -> Option<Self> {
+        decode::number(1..=10_000, node, path, findings).map(Self)
+    }
+}
+
+impl FromNode for Amount {
+    fn from_node(node: &Node, path: Path<'_>, findings: &mut Findings<'_>) -> Option<Self> {
+        decode::number(0..=i32::MAX.unsigned_abs(), node, path, findings).map(Self)
+    }
+}
+
+impl FromNode for Switch {
+    fn from_node(node: &Node, path: Path<'_>, findings: &mut Findings<'_>) -> Option<Self> {
+        if let Value::Bool(value) = node.value {
+            return Some(Self(value));
+        }
+        let finding = decode::wrong_type(node, path, "true or false", findings);
+        if let Value::Str(text) = &node.value {
+            match text.to_lowercase().as_str() {
+                "yes" | "on" | "true" => finding.mend("write true"),
+                "no" | "off" | "false" => finding.mend("write false"),
+                _ => finding.mend("write true or false"),
+            }
+        } else {
+            finding.mend("write true or false");
+        }
+        None
+    }
+}
+
+// === impl Seconds ===
+
+impl FromNode for Seconds {
+    fn from_node(node: &Node, path: Path<'_>, findings: &mut Findings<'_>) -> Option<Self> {
+        let read = match &node.value {
+            Value::Int(number) => Self::from_number(*number),
+            Value::Str(text) => text.parse(),
+            Value::Float(_) => findings.text(node.span).parse(),
+            _ => {
+                decode::wrong_type(node, path, "a duration", findings)
+                    .mend("write seconds as a number, or 90s, 15m, 1h30m, 7d, 2w");
+                return None;
+            }
+        };
+        match read {
+            Ok(seconds) => Some(seconds),
+            Err(error) => {
+                let text = findings.text(node.span);
+                let message = format!("{path}: {text} is no duration: {error}");
+                findings.error(code::DURATION, node.span, message).mend(error.mend());
+                None
+            }
+        }
+    }
+}
+
+impl FromNode for Wait {
+    fn from_node(node: &Node, path: Path<'_>, findings: &mut Findings<'_>) -> Option<Self> {
+        let seconds = Seconds::from_node(node, path, findings)?;
+        if seconds == Seconds::ZERO {
+            let message = format!("{path} must be 1s at least");
+            findings
+                .error(code::DURATION, node.span, message)
+                .mend("leave it out where there is to be no deadline");
+            return None;
+        }
+        Some(Self(seconds))
+    }
+}
+
+// === impl GroupKind, Glob, ZoneName ===
+
+impl FromNode for GroupKind {
+    fn from_node(node: &Node, path: Path<'_>, findings: &mut Findings<'_>) -> Option<Self> {
+        let text = decode::text(node, path, "an owner, written group/Kind", findings)?;
+        let parts: Vec<&str> = text.split('/').collect();
+        let named =
+            |group: &str| if group == rule::CORE { String::new() } else { group.to_owned() };
+        let kind_like = |kind: &str| {
+            kind.starts_with(|c: char| c.is_ascii_uppercase())
+                && kind.chars().all(|c| c.is_ascii_alphanumeric())
+        };
+        if let [group, kind] = parts[..]
+            && is_subdomain(group)
+            && kind_like(kind)
+        {
+            return Some(Self { group: named(group), kind: kind.to_owned() });
+        }
+        let message = format!("{text:?} is no owner");
+        findings.error(code::OWNER, node.span, message).mend(
+            "write group/Kind without a version, such as argoproj.io/Workflow, or \
+                 core/ConfigMap for the group without a name",
+        );
+        None
+    }
+}
+
+impl FromNode for Glob {
+    fn from_node(node: &Node, path: Path<'_>, findings: &mut Findings<'_>) -> Option<Self> {
+        let text = decode::text(node, path, "a string", findings)?;
+        match Self::new(text) {
+            Ok(glob) => Some(glob),
+            Err(error) => {
+                let message = format!("{path}: {text:?} is no glob: {error}");
+                findings
+                    .error(code::GLOB, node.span, message)
+                    .mend("give alternatives as a list, and match the rest with `*` or `?`");
+                None
+            }
+        }
+    }
+}
+
+impl FromNode for ZoneName {
+    fn from_node(node: &Node, path: Path<'_>, findings: &mut Findings<'_>) -> Option<Self> {
+        let text = decode::text(node, path, "an IANA time zone", findings)?;
+        let error = match Self::new(text) {
+            Ok(zone) => return Some(zone),
+            Err(error) => error,
+        };
+        if let Some(twin) = zone::twin(text).filter(|twin| Self::new(twin).is_ok()) {
+            let message = format!("not every API server has the time zone {text:?}");
+            findings.error(code::ZONE, node.span, message).mend(format!("write {twin}"));
+            return None;
+        }
+        // There are hundreds of zones to compare with, so only for findings that are shown.
+        let nearest = findings.may_suggest().then(|| nearest_zone(text)).flatten();
+        let message = format!("there is no time zone {text:?}");
+        let finding = findings.error(code::ZONE, node.span, message);
+        finding.mend(match (error, nearest) {
+            (ZoneError::WrongCase { right, .. }, _) => format!("letter case counts; write {right}"),
+            (ZoneError::Unknown { .. }, Some(zone)) => format!("did you mean {zone}?"),
+            _ => "write a name of the IANA database, such as Europe/Berlin or UTC".to_owned(),
+        });
+        None
+    }
+}
+
+/// The zone whose name is most like the given one.
+fn nearest_zone(name: &str) -> Option<String> {
+    let names: Vec<String> =
+        jiff::tz::db().available().map(|zone| zone.as_str().to_owned()).collect();
+    // Files that lie beside the zones, such as `localtime`, are none.
+    let is_zone = |name: &&str| name.starts_with(|c: char| c.is_ascii_uppercase());
+    let names: Vec<&str> = names.iter().map(String::as_str).filter(is_zone).collect();
+    words::nearest(name, &names).map(str::to_owned)
+}
+
+/// Types that are one of a few words, in the order in which they are told.
+macro_rules! words {
+    ($($type:ty = $name:literal [$($variant:ident),*];)*) => { $(
+        impl FromNode for $type {
+            fn from_node(node: &Node, path: Path<'_>, findings: &mut Findings<'_>) -> Option<Self> {
+                let words = [$(Self::$variant),*].map(|value| (value.as_str(), value));
+                decode::word(&words, node, path, findings)
+            }
+        }
+
+        impl Merge for $type {}
+
+        impl JsonSchema for $type {
+            fn schema_name() -> std::borrow::Cow<'static, str> {
+                $name.into()
+            }
+
+            fn json_schema(_: &mut SchemaGenerator) -> Schema {
+                json_schema!({"enum": [$(Self::$variant.as_str()),*]})
+            }
+        }
+    )* };
+}
+
+words! {
+    Mode = "Mode" [Off, DryRun, Enforce];
+    Guard = "Guard" [Skip, Floor, Apply];
+    Kind = "Kind" [Job, CronJob];
+    Action = "Action" [Report, Marked, Patch, Delete];
+    Propagation = "Propagation" [Background, Foreground];
+    SchedulerMode = "SchedulerMode" [Off, Observe, Backstop, Own];
+    crate::policy::model::selector::Word = "Operator" [In, NotIn, Exists, DoesNotExist];
+}
