@@ -1,8 +1,6 @@
 //! Reviews in, answers out: what a real API server sent, and what it never would.
 
-mod admission {
-    mod neighbours;
-}
+mod neighbours;
 
 use base64::Engine;
 use base64::engine::general_purpose::STANDARD;
@@ -16,7 +14,7 @@ fn policy(text: &str) -> Policy {
 }
 
 fn example() -> Policy {
-    policy(include_str!("fixtures/example.yaml"))
+    policy(include_str!("../fixtures/example.yaml"))
 }
 
 fn ask(policy: &Policy, body: &[u8]) -> Result<Answer, BadReview> {
@@ -113,7 +111,7 @@ fn a_dry_run_request_is_answered_like_any_other() {
 #[test]
 fn under_mode_dry_run_nothing_is_written_or_warned() {
     let policy =
-        policy(&include_str!("fixtures/example.yaml").replace("mode: Enforce", "mode: DryRun "));
+        policy(&include_str!("../fixtures/example.yaml").replace("mode: Enforce", "mode: DryRun "));
     let body = review(&json!({"request": {"object": {"spec": {"ttlSecondsAfterFinished": 1}}}}));
     let answer = ask(&policy, &serde_json::to_vec(&body).unwrap()).unwrap();
     assert_eq!(answer.report.decision, "dry-run");

@@ -10,14 +10,10 @@ use std::process::Stdio;
 use assert_cmd::Command;
 use insta::assert_snapshot;
 
-#[path = "cli/agreement.rs"]
 mod agreement;
-#[path = "cli/directory.rs"]
-mod directory;
-#[path = "cli/export.rs"]
 mod export;
 
-use directory::directory;
+use crate::support::directory::directory;
 
 /// The binary, as it runs in a directory, without anything of the surroundings.
 fn curfew(directory: impl AsRef<Path>) -> Command {

@@ -7,10 +7,7 @@ use assert_cmd::Command;
 use rstest::rstest;
 use serde_json::Value;
 
-#[path = "cli/directory.rs"]
-mod directory;
-
-use directory::directory;
+use crate::support::directory::directory;
 
 /// Exit code, stdout, stderr.
 type Told = (i32, String, String);
@@ -316,7 +313,7 @@ spec:
       object: {kind: Job, metadata: {name: a}, spec: {suspend: no, ttlSecondsAfterFinished: 2.592e+06}}
       expect: {ttl: 1d}
 ";
-    let policy = include_str!("fixtures/field/float-ttl.policy.yaml");
+    let policy = include_str!("../fixtures/field/float-ttl.policy.yaml");
     let files = directory(&[("a-test.yaml", test), ("policy.yaml", policy)]);
     let (code, stdout, stderr) = curfew(files.path(), "test .", b"");
     assert_eq!(code, 0, "{stdout}{stderr}");

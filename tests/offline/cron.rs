@@ -419,7 +419,7 @@ fn json_string(text: &str) -> (String, &str) {
     (string, &text[stream.byte_offset() + 1..])
 }
 
-const CORPUS: &str = include_str!("fixtures/cron.txt");
+const CORPUS: &str = include_str!("../fixtures/cron.txt");
 
 /// Zones whose every day has a midnight since 1971. Where one is missing a start may lie on a day
 /// that is none of the schedule's; `next_start` has that.

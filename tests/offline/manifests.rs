@@ -89,4 +89,4 @@ const KNOWN: [&str; 7] = [
     "kind: A\n\u{feff}v: 1\n",
 ];
 
-const CORPUS: &str = include_str!("fixtures/yaml.txt");
+const CORPUS: &str = include_str!("../fixtures/yaml.txt");

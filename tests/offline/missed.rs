@@ -1,7 +1,7 @@
 //! Missed starts against the original: a corpus that the `CronJob` controller's own functions made
 //! (`tests/missed-corpus`).
 //!
-//! The zones are of the bundled database, as in `tests/cron.rs`.
+//! The zones are of the bundled database, as in `tests/offline/cron.rs`.
 
 use curfew::batch::zone::{self, Zone};
 use curfew::scheduler::Timetable;
@@ -117,4 +117,4 @@ const fn word(missed: Missed) -> &'static str {
     }
 }
 
-const CORPUS: &str = include_str!("fixtures/missed.txt");
+const CORPUS: &str = include_str!("../fixtures/missed.txt");

@@ -1,15 +1,14 @@
 //! What a release is made of besides its own source: the images that it is built from, the crates
 //! whose known holes are looked up, and the versions of Kubernetes that it is tested on.
 
-#[path = "support/versions.rs"]
-pub mod versions;
-
 use std::fs;
 use std::os::unix::fs::PermissionsExt;
 use std::path::Path;
 use std::process::{Command, Output};
 
 use rstest::rstest;
+
+use crate::versions;
 
 /// A tag is whatever its owner makes of it tomorrow.
 #[test]

@@ -1,15 +1,12 @@
 //! The sweeper's decision about stored objects: the table of the design row by row, then the
 //! delete contract point by point.
 
-#[path = "support/stored.rs"]
-mod stored;
-
 use curfew::policy::Policy;
 use curfew::sweeper::{Action, Direction, Flaps, Judgement, Reason};
 use jiff::{SignedDuration, Timestamp};
 use serde_json::{Value as Json, json};
 
-use stored::{Case, NOW, child, cronjob, finished, job, ours, policy};
+use crate::support::stored::{Case, NOW, child, cronjob, finished, job, ours, policy};
 
 const DAY: i64 = 86_400;
 

@@ -1,9 +1,5 @@
 //! The brake, and the queue of deadlines: the parts of the sweeper that remember something.
 
-#[path = "support/stored.rs"]
-#[expect(dead_code, reason = "shared with the tests of the decision")]
-mod stored;
-
 use std::collections::BTreeMap;
 
 use curfew::policy::{Policy, Source};
@@ -14,7 +10,7 @@ use jiff::{SignedDuration, Timestamp};
 use proptest::prelude::*;
 use serde_json::json;
 
-use stored::{Case, NOW, finished, job, policy};
+use crate::support::stored::{Case, NOW, finished, job, policy};
 
 fn now() -> Timestamp {
     NOW.parse().unwrap()
@@ -500,9 +496,9 @@ fn an_older_lease_is_read() {
 #[test]
 fn what_0_1_0_accepted_and_held_is_known() {
     let lease: serde_json::Value =
-        serde_json::from_str(include_str!("fixtures/upgrade/lease.json")).unwrap();
+        serde_json::from_str(include_str!("../fixtures/upgrade/lease.json")).unwrap();
     let memory = Memory::parse(lease["metadata"]["annotations"][Memory::ANNOTATION].as_str());
-    let policy = include_str!("fixtures/upgrade/policy.yaml");
+    let policy = include_str!("../fixtures/upgrade/policy.yaml");
     let brake = |ttl: &str| {
         let source = Source { name: "policy.yaml".to_owned(), text: policy.replace("7d", ttl) };
         let policy = Policy::load(&[source]).unwrap().policy;

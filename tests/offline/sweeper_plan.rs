@@ -1,9 +1,5 @@
 //! Plans: what the sweeper would do to a snapshot of a cluster, as a document.
 
-#[path = "support/stored.rs"]
-#[expect(dead_code, reason = "shared with the tests of the decision")]
-mod stored;
-
 use curfew::policy::Policy;
 use curfew::policy::value::Seconds;
 use curfew::sweeper::Reach;
@@ -11,7 +7,7 @@ use curfew::sweeper::plan::{BadPlan, Does, Options, Plan, Snapshot, difference, 
 use rstest::rstest;
 use serde_json::{Value as Json, json};
 
-use stored::{NOW, child, cronjob, finished, job, ours, policy};
+use crate::support::stored::{NOW, child, cronjob, finished, job, ours, policy};
 
 const DAY: i64 = 86_400;
 

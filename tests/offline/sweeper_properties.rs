@@ -2,10 +2,6 @@
 //! deleted but what is finished, unprotected and over; what is written is what the policy gives,
 //! and leaves nothing to be written.
 
-#[path = "support/stored.rs"]
-#[expect(dead_code, reason = "shared with the tests of the decision")]
-mod stored;
-
 use curfew::admission::patch;
 use curfew::batch::{Finish, Kind, Map, Object, Outcome};
 use curfew::policy::decide::{Input, Operation, Verdict};
@@ -15,7 +11,7 @@ use jiff::{SignedDuration, Timestamp};
 use proptest::prelude::*;
 use serde_json::{Value as Json, json};
 
-use stored::{Case, NOW, child, cronjob, policy};
+use crate::support::stored::{Case, NOW, child, cronjob, policy};
 
 fn rule() -> impl Strategy<Value = String> {
     let matched = prop::sample::select(vec![

@@ -12,7 +12,7 @@ use curfew::policy::{Policy, Source};
 use rstest::rstest;
 use serde_json::{Value as Json, json};
 
-use crate::{patch, response};
+use super::{patch, response};
 
 /// A cluster with at most one `CronJob` and one namespace.
 #[derive(Debug, Default)]
