@@ -2,24 +2,16 @@
 //!
 //! Time-outs are milliseconds here; what must *not* happen within one is shown by waiting several
 //! times as long. Everything a test starts ends with it.
+//!
+//! A binary of its own: nothing else may make these milliseconds longer.
 
-#[path = "server/binary.rs"]
 mod binary;
-#[path = "server/bodies.rs"]
 mod bodies;
-#[path = "server/client.rs"]
 mod client;
-#[path = "server/drain.rs"]
 mod drain;
-#[path = "server/guard.rs"]
 mod guard;
-#[path = "server/harness.rs"]
 mod harness;
-#[path = "server/pressure.rs"]
 mod pressure;
-#[path = "server/reload.rs"]
 mod reload;
-#[path = "server/time.rs"]
 mod time;
-#[path = "server/tls.rs"]
 mod tls;
