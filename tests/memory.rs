@@ -1,4 +1,5 @@
-//! How much memory stored Jobs take. A binary of its own: nothing else may allocate beside it.
+//! How much memory stored Jobs take. A binary of its own: nothing else may allocate beside it, or
+//! before it, since a process keeps much of what it frees.
 
 use std::fs;
 use std::sync::Arc;

@@ -5,7 +5,7 @@
 
 pub mod common;
 #[allow(dead_code, reason = "of what tests make, a benchmark needs a part")]
-#[path = "../guard/support.rs"]
+#[path = "../offline/guard/support.rs"]
 mod support;
 
 use std::hint::black_box;

@@ -1,5 +1,5 @@
 // Command cron-corpus prints what the real Go libraries make of schedules and time zone names, for
-// tests/cron.rs to compare with. To make the corpus again, in this directory:
+// tests/offline/cron.rs to compare with. To make the corpus again, in this directory:
 //
 //	go run . > ../fixtures/cron.txt
 //

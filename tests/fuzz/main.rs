@@ -12,6 +12,8 @@
 //!
 //! What fails is made smaller and written to a file. Put that into the corpus of its target: it is
 //! tried first, and as it is, from then on.
+//!
+//! A binary of its own: `.ci/run` gives it minutes, and people give it hours.
 
 mod mutation;
 mod run;

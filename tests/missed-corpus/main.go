@@ -1,5 +1,5 @@
 // Command missed-corpus prints what the real CronJob controller of Kubernetes makes of missed starts,
-// for tests/missed.rs to compare with. To make the corpus again, in this directory:
+// for tests/offline/missed.rs to compare with. To make the corpus again, in this directory:
 //
 //	go run . > ../fixtures/missed.txt
 //
@@ -118,7 +118,7 @@ func (s situation) ask() (missed string, due *time.Time, look time.Duration) {
 	due, err := nextScheduleTime(klog.Logger{}, cj, s.now, parsed, recorder)
 	missed = []string{"none", "few", "many"}[class]
 	if warned := len(recorder.Events) > 0; warned != (missed == "many" && due != nil) {
-		panic("warns otherwise than tests/missed.rs believes")
+		panic("warns otherwise than tests/offline/missed.rs believes")
 	}
 	if err != nil {
 		missed = "error"

@@ -2,7 +2,8 @@
 //! controllers, which shows that they can pass here, and with curfew in the place of these.
 //!
 //! They take six minutes by the real clock, and their program takes long to build, so they only run
-//! where `CURFEW_UPSTREAM` is set; see the README beside.
+//! where `CURFEW_UPSTREAM` is set; see the README beside. A binary of its own, since its control
+//! planes have other controllers than those of the other tests.
 
 mod kubelet;
 #[path = "../support/harness.rs"]

@@ -1,5 +1,5 @@
 // Command yaml-corpus prints what kubectl and the API server make of odd manifests, for
-// tests/manifests.rs to compare with. To make the corpus again, in this directory:
+// tests/offline/manifests.rs to compare with. To make the corpus again, in this directory:
 //
 //	go run . > ../fixtures/yaml.txt
 //

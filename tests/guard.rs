@@ -1,9 +1,0 @@
-//! Reviews of the policy itself: what is refused, what is warned of, and in which words.
-
-mod guard {
-    mod drastic;
-    mod edits;
-    mod hostile;
-    mod refusals;
-    pub(crate) mod support;
-}

@@ -1,0 +1,4 @@
+//! What several modules share.
+
+pub(crate) mod directory;
+pub(crate) mod stored;
