@@ -110,8 +110,12 @@ pub async fn read(live: &Live, namespace: &str, name: &str) -> Result<Lease, NoL
 /// Where the sweeper of the installation writes, as its Lease remembers: of the installation in a
 /// namespace, or of the only one that there is. Everywhere where nothing tells.
 pub async fn reach(live: &Live, namespace: Option<&str>) -> Reach {
-    let path = namespace.map_or_else(|| ALL.to_owned(), collection);
-    let found = live.all(&path, &ListParams::default()).await.unwrap_or_default();
+    // Of all namespaces only those of the usual name: there is a Lease for each node.
+    let (path, which) = match namespace {
+        Some(namespace) => (collection(namespace), ListParams::default()),
+        None => (ALL.to_owned(), ListParams::default().fields("metadata.name=curfew")),
+    };
+    let found = live.all(&path, &which).await.unwrap_or_default();
     let mut ours = found.into_iter().map(Lease::new).filter(Lease::is_ours);
     match (ours.next(), ours.next()) {
         (Some(lease), None) => lease.brake().within,
