@@ -143,6 +143,38 @@ fn a_list_that_breaks_off_is_an_error() {
     }
 }
 
+/// What the brake would count is counted where the sweeper writes, as its Lease remembers; where that
+/// may not be read, everywhere.
+#[test]
+fn a_plan_counts_where_the_sweeper_writes() {
+    let within = |namespace: &str| {
+        let brake = json!({"accepted": "r1", "within": [namespace]}).to_string();
+        let metadata = json!({"name": "curfew", "namespace": "curfew-system",
+            "annotations": {"curfew.dev/brake": brake}});
+        (200, json!({"metadata": {}, "items": [{"metadata": metadata}]}))
+    };
+    for (leases, told) in [
+        (within("apps"), "note: 2 finished Jobs are due within the hour only in apps, more than"),
+        (within("elsewhere"), ""),
+        (failure(403, "no"), "note: 2 finished Jobs are due within the hour, more than"),
+    ] {
+        let user = user(move |_, path| match path {
+            path if path.contains("/leases?") => leases.clone(),
+            path if path.contains("/jobs?") => {
+                (200, json!({"metadata": {}, "items": [job(1), job(2)]}))
+            }
+            path if path.ends_with("kube-system") => failure(404, "none"),
+            _ => (200, json!({"metadata": {}, "items": []})),
+        });
+        let policy = "apiVersion: curfew.dev/v1alpha1\nkind: JobPolicy\nmetadata: {name: test}\n\
+                      spec: {stored: {action: Delete, brake: {atMost: 1}}, defaults: {ttl: 1h}}\n";
+        user.folder.write("policy.yaml", policy.to_owned());
+        let ended = user.run(&["plan", "--policy", "policy.yaml"]).code(1);
+        assert!(ended.stderr.contains(told), "{ended:?}");
+        assert_eq!(ended.stderr.contains("within the hour"), !told.is_empty(), "{ended:?}");
+    }
+}
+
 #[test]
 fn too_much_to_do_is_tried_again() {
     let calls = AtomicUsize::new(0);
