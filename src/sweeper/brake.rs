@@ -160,7 +160,8 @@ impl Brake {
         }
         for AtRisk { namespace, risk, before } in risks {
             census.add_held(namespace, &risk);
-            let Some(loaded) = self.undecided else { continue };
+            let window = self.undecided.map(Window::at).filter(|window| window.holds(&risk));
+            let Some(window) = window else { continue };
             // The policy may be the accepted one, and only the reach another.
             let before = if self.was_accepted(namespace) { Some(risk) } else { before };
             // What a change of labels made due was held under the accepted policy as well.
@@ -169,7 +170,7 @@ impl Brake {
             };
             let before = before.filter(released);
             let due = &mut census.namespace(namespace).due;
-            due.add(&Window::at(loaded), &risk, before.as_ref());
+            due.add(&window, &risk, before.as_ref());
         }
         census
     }
