@@ -168,7 +168,7 @@ fn a_plan_counts_where_the_sweeper_writes() {
         });
         let policy = "apiVersion: curfew.dev/v1alpha1\nkind: JobPolicy\nmetadata: {name: test}\n\
                       spec: {stored: {action: Delete, brake: {atMost: 1}}, defaults: {ttl: 1h}}\n";
-        user.folder.write("policy.yaml", policy.to_owned());
+        user.folder.write("policy.yaml", policy);
         let ended = user.run(&["plan", "--policy", "policy.yaml"]).code(1);
         assert!(ended.stderr.contains(told), "{ended:?}");
         assert_eq!(ended.stderr.contains("within the hour"), !told.is_empty(), "{ended:?}");
