@@ -11,8 +11,8 @@ use crate::cli::shared::live::{Live, block_on};
 use crate::cli::shared::printer::Printer;
 use crate::cli::shared::{exit::Exit, invalid::Invalid};
 use crate::clock;
+use crate::sweeper::PlanId;
 use crate::sweeper::brake::Approval;
-use crate::sweeper::{PlanId, Status};
 
 /// Let the sweeper go on with what its brake holds
 ///
@@ -88,7 +88,7 @@ impl Approve {
 
 /// What can be approved: the holds, and a revision that the leader has not decided about.
 fn shown(lease: &Lease) -> Vec<PlanId> {
-    let said = Status::parse(lease.annotation(Status::ANNOTATION)).unwrap_or_default();
+    let said = lease.status();
     let undecided = said.brake.into_iter().filter(|waiting| waiting.unknown.is_some());
     let holds = lease.brake().holds;
     holds.iter().map(PlanId::of).chain(undecided.map(|waiting| waiting.plan)).collect()

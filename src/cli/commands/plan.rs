@@ -226,7 +226,7 @@ fn dump(
     };
     let snapshot = read(inputs, &context.namespace, printer)?;
     tell_foreign(&snapshot, printer)?;
-    let reach = Reach::default();
+    let reach = Reach::EVERYWHERE;
     Ok(Read { policy, own_namespace: None, reach, snapshot, now: context.now(), live: false })
 }
 

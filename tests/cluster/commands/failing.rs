@@ -143,19 +143,19 @@ fn a_list_that_breaks_off_is_an_error() {
     }
 }
 
-/// What the brake would count is counted where the sweeper writes, as its Lease remembers; where that
+/// What the brake would count is counted where the sweeper writes, as its leader says; where that
 /// may not be read, everywhere.
 #[test]
 fn a_plan_counts_where_the_sweeper_writes() {
-    let within = |namespace: &str| {
-        let brake = json!({"accepted": "r1", "within": [namespace]}).to_string();
+    let writes = |namespace: &str| {
+        let status = json!({"writes": [namespace]}).to_string();
         let metadata = json!({"name": "curfew", "namespace": "curfew-system",
-            "annotations": {"curfew.dev/brake": brake}});
+            "annotations": {"curfew.dev/status": status}});
         (200, json!({"metadata": {}, "items": [{"metadata": metadata}]}))
     };
     for (leases, told) in [
-        (within("apps"), "note: 2 finished Jobs are due within the hour only in apps, more than"),
-        (within("elsewhere"), ""),
+        (writes("apps"), "note: 2 finished Jobs are due within the hour only in apps, more than"),
+        (writes("elsewhere"), ""),
         (failure(403, "no"), "note: 2 finished Jobs are due within the hour, more than"),
     ] {
         let user = user(move |_, path| match path {

@@ -66,14 +66,11 @@ impl Which {
         if let Some(namespace) = namespace {
             return read(live, namespace, lease_name).await;
         }
-        let by_name = ListParams::default().fields(&format!("metadata.name={lease_name}"));
-        let found = match live.all(ALL, &by_name).await {
-            Ok(found) => found,
+        let mut ours = match ours(live, ALL, &by_name(lease_name)).await {
+            Ok(ours) => ours,
             Err(Unread::NotPermitted(_)) => Vec::new(),
             Err(error) => return Err(error.into()),
         };
-        let mut ours: Vec<Lease> =
-            found.into_iter().map(Lease::new).filter(Lease::is_ours).collect();
         match (ours.pop(), &ours[..]) {
             (Some(lease), []) => Ok(lease),
             (Some(lease), others) => {
@@ -107,20 +104,28 @@ pub async fn read(live: &Live, namespace: &str, name: &str) -> Result<Lease, NoL
     }
 }
 
-/// Where the sweeper of the installation writes, as its Lease remembers: of the installation in a
-/// namespace, or of the only one that there is. Everywhere where nothing tells.
+/// Where the sweeper of the installation writes, as its leader says: of the installation in a
+/// namespace, or of the only one of the usual name. Everywhere where nobody tells.
 pub async fn reach(live: &Live, namespace: Option<&str>) -> Reach {
-    // Of all namespaces only those of the usual name: there is a Lease for each node.
-    let (path, which) = match namespace {
-        Some(namespace) => (collection(namespace), ListParams::default()),
-        None => (ALL.to_owned(), ListParams::default().fields("metadata.name=curfew")),
+    let found = match namespace {
+        Some(namespace) => ours(live, &collection(namespace), &ListParams::default()).await,
+        // Not all of them: there is a Lease for each node.
+        None => ours(live, ALL, &by_name("curfew")).await,
     };
-    let found = live.all(&path, &which).await.unwrap_or_default();
-    let mut ours = found.into_iter().map(Lease::new).filter(Lease::is_ours);
-    match (ours.next(), ours.next()) {
-        (Some(lease), None) => lease.brake().within,
-        _ => Reach::default(),
+    match found.as_deref() {
+        Ok([lease]) => lease.status().writes,
+        _ => Reach::EVERYWHERE,
     }
+}
+
+/// Those that bear our annotations.
+async fn ours(live: &Live, path: &str, which: &ListParams) -> Result<Vec<Lease>, Unread> {
+    let found = live.all(path, which).await?;
+    Ok(found.into_iter().map(Lease::new).filter(Lease::is_ours).collect())
+}
+
+fn by_name(name: &str) -> ListParams {
+    ListParams::default().fields(&format!("metadata.name={name}"))
 }
 
 // === impl Lease ===
@@ -145,6 +150,11 @@ impl Lease {
     pub fn annotations(&self) -> impl Iterator<Item = (&str, &str)> {
         let all = self.object["metadata"]["annotations"].as_object().into_iter().flatten();
         all.filter_map(|(key, value)| Some((key.as_str(), value.as_str()?)))
+    }
+
+    /// What the leader says of itself; the default where it says nothing.
+    pub fn status(&self) -> Status {
+        Status::parse(self.annotation(Status::ANNOTATION)).unwrap_or_default()
     }
 
     /// What the brake remembers.
