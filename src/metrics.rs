@@ -107,7 +107,7 @@ impl Metrics {
     pub fn new() -> Self {
         let mut all = Registry::default();
         // Named as every exporter names them: dashboards look for exactly these.
-        all.register_collector(Box::new(process::Process));
+        all.register_collector(Box::new(process::Process::new()));
         let registry = all.sub_registry_with_prefix("curfew");
 
         let requests = registered(

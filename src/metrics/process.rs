@@ -12,9 +12,12 @@ use prometheus_client::metrics::gauge::ConstGauge;
 
 /// Collects the `process_*` metrics that every Prometheus exporter has.
 #[derive(Debug)]
-pub struct Process;
+pub struct Process {
+    /// Does not change while we run, in seconds since the epoch.
+    start: Option<f64>,
+}
 
-/// The figures; `None` where the system does not tell.
+/// The figures that change; `None` where the system does not tell.
 #[derive(Debug, Default)]
 struct Figures {
     /// User and system time, in seconds.
@@ -23,8 +26,6 @@ struct Figures {
     open_fds: Option<f64>,
     /// In bytes.
     resident_memory: Option<f64>,
-    /// When the process began, in seconds since the epoch.
-    start: Option<f64>,
     threads: Option<f64>,
     /// In bytes.
     virtual_memory: Option<f64>,
@@ -32,12 +33,25 @@ struct Figures {
 
 // === impl Process ===
 
+impl Process {
+    /// Works out when this process began.
+    pub fn new() -> Self {
+        Self { start: start() }
+    }
+}
+
+impl Default for Process {
+    fn default() -> Self {
+        Self::new()
+    }
+}
+
 impl Collector for Process {
     fn encode(&self, mut encoder: DescriptorEncoder) -> fmt::Result {
-        let Figures { cpu, max_fds, open_fds, resident_memory, start, threads, virtual_memory } =
+        let Figures { cpu, max_fds, open_fds, resident_memory, threads, virtual_memory } =
             figures();
         for (name, help, value) in [
-            ("process_start_time_seconds", "When the process began", start),
+            ("process_start_time_seconds", "When the process began", self.start),
             ("process_resident_memory_bytes", "Memory that is in RAM", resident_memory),
             ("process_virtual_memory_bytes", "Memory that is mapped", virtual_memory),
             ("process_threads", "Threads", threads),
@@ -64,12 +78,11 @@ impl Collector for Process {
 fn figures() -> Figures {
     use procfs::process::{LimitValue, Process};
 
+    // Before anything else is opened.
+    let open_fds = open_files();
     let Ok(process) = Process::myself() else { return Figures::default() };
     let stat = process.stat().ok();
     let of = |figure: fn(&procfs::process::Stat) -> f64| stat.as_ref().map(figure);
-    let started = |stat: &procfs::process::Stat| {
-        Some(procfs::boot_time_secs().ok()? as f64 + seconds(stat.starttime))
-    };
     let limits = process.limits().ok();
     Figures {
         cpu: of(|stat| seconds(stat.utime + stat.stime)),
@@ -77,13 +90,32 @@ fn figures() -> Figures {
             LimitValue::Value(files) => Some(files as f64),
             LimitValue::Unlimited => None,
         }),
-        // One of them is the folder that is being read.
-        open_fds: process.fd_count().ok().map(|count| count.saturating_sub(1) as f64),
+        open_fds,
         resident_memory: process.status().ok().and_then(|status| Some(status.vmrss? as f64 * KIB)),
-        start: stat.as_ref().and_then(started),
         threads: of(|stat| stat.num_threads as f64),
         virtual_memory: of(|stat| stat.vsize as f64),
     }
+}
+
+/// Counted by hand: what procfs counts hangs on the version of the kernel.
+#[cfg(target_os = "linux")]
+#[expect(clippy::cast_precision_loss, reason = "files of a process are below 2^53")]
+fn open_files() -> Option<f64> {
+    // One of them is the folder that is being read.
+    let count = std::fs::read_dir("/proc/self/fd").ok()?.count().saturating_sub(1);
+    Some(count as f64)
+}
+
+#[cfg(target_os = "linux")]
+#[expect(clippy::cast_precision_loss, reason = "seconds since the epoch are small")]
+fn start() -> Option<f64> {
+    let stat = procfs::process::Process::myself().ok()?.stat().ok()?;
+    Some(procfs::boot_time_secs().ok()? as f64 + seconds(stat.starttime))
+}
+
+#[cfg(not(target_os = "linux"))]
+const fn start() -> Option<f64> {
+    None
 }
 
 #[cfg(not(target_os = "linux"))]
@@ -122,7 +154,7 @@ mod tests {
             let value: f64 = value.unwrap_or_else(|| panic!("{name} is missing")).parse().unwrap();
             assert!(value >= 0.0, "{name}{value}");
         }
-        let start = figures().start.unwrap();
+        let start = Process::new().start.unwrap();
         #[expect(clippy::cast_precision_loss, reason = "seconds since the epoch are small")]
         let age = crate::clock::now().as_second() as f64 - start;
         assert!((-2.0..3600.0).contains(&age), "began {age} s ago");
