@@ -19,8 +19,7 @@ use sha2::{Digest, Sha256};
 
 use crate::policy::model::glob::Glob;
 use crate::policy::model::marks::Marks;
-use crate::policy::model::policy::Policy;
-use crate::policy::model::policy::SYSTEM_NAMESPACES;
+use crate::policy::model::policy::{Policy, SYSTEM_NAMESPACES};
 use crate::policy::model::rule::{Exempt, Guards, Match, Rule, Scheduler, Stored};
 use crate::policy::model::selector::{Operator, Selector, Word};
 use crate::policy::model::settings::Settings;
@@ -37,6 +36,9 @@ struct Rendering<'p> {
     rules: Rules<'p>,
     scheduler: Value,
     stored: Value,
+    /// Of the top of the policy what has no place above.
+    #[serde(skip_serializing_if = "Value::is_null")]
+    top: Value,
 }
 
 /// Rendered one after the other: as values, 10,000 rules would take 40 MiB.
@@ -79,15 +81,18 @@ impl<'p> Rendering<'p> {
         } = policy;
         // `mode` and `stored` of the top have places of their own.
         let mut top = settings_value(top);
+        let [limits, guard_settings, ..] =
+            ["limits", "guards", "mode", "stored"].map(|name| top[name].take());
         Self {
             defaults: settings_value(defaults),
             exempt: exempt_value(exempt),
-            guards: guards_value(guards, top["guards"].take()),
-            limits: top["limits"].take(),
+            guards: guards_value(guards, guard_settings),
+            limits,
             mode: mode.as_str(),
             rules: Rules(rules),
             scheduler: scheduler_value(scheduler),
             stored: stored_value(stored),
+            top: used(top),
         }
     }
 }
@@ -259,6 +264,13 @@ fn list<T: Into<Value>>(list: Vec<T>) -> Option<Value> {
     (!list.is_empty()).then(|| list.into())
 }
 
+/// What a policy uses of an object; null where that is nothing.
+fn used(mut object: Value) -> Value {
+    let members = object.as_object_mut().expect("settings are an object");
+    members.retain(|_, value| !value.is_null());
+    if members.is_empty() { Value::Null } else { object }
+}
+
 /// What a policy uses, over what stands for the rest.
 fn object<const N: usize>(rest: Value, settings: [(&str, Option<Value>); N]) -> Value {
     let mut object = rest;
@@ -339,6 +351,15 @@ mod tests {
         });
         assert_eq!(serde_json::to_value(Rendering::of(&policy)).unwrap(), expected);
         assert_eq!(of(&policy), "f61500215087");
+    }
+
+    /// No file says it there today; whoever lets one must not have to remember this one.
+    #[test]
+    fn any_setting_at_the_top_is_hashed() {
+        let mut policy = load(include_str!("../../policies/default.yaml"));
+        let before = of(&policy);
+        policy.top.history_failed = Some(7);
+        assert_ne!(of(&policy), before);
     }
 
     #[test]
