@@ -2,8 +2,7 @@
 
 use crate::batch::annotation::LAST_APPLIED;
 use crate::policy::Policy;
-use crate::policy::marks::HOOKS;
-use crate::policy::marks::{INSTANCE, Marks, SUFFIXES};
+use crate::policy::marks::{HOOKS, INSTANCE, Marks, SUFFIXES};
 use crate::policy::rule::Guards;
 use crate::policy::settings::{Guard, GuardKind};
 

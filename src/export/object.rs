@@ -2,8 +2,7 @@
 
 use serde::Serialize;
 
-use crate::policy::Policy;
-use crate::policy::SYSTEM_NAMESPACES;
+use crate::policy::{Policy, SYSTEM_NAMESPACES};
 
 use super::Wish;
 use super::sheet::Variable;

@@ -5,8 +5,7 @@ use serde::de::IgnoredAny;
 
 use super::problem::Problem;
 use crate::batch::Map;
-use crate::policy::is_policy;
-use crate::policy::{Source, code};
+use crate::policy::{Source, code, is_policy};
 
 /// A `ConfigMap`.
 #[derive(Debug, Default, Deserialize)]

@@ -2,7 +2,7 @@
 //!
 //! [`Policy::decide`] is the only judge: webhook, sweeper and command line all ask it. The order is
 //! policy.md's: mode, what is never considered, exemptions, guards, then setting by setting the
-//! author's value as it was before we came ([`author`]), what the policy supplies, and the bounds.
+//! author's value as it was before we came ([`author`], [`side`]), what the policy supplies, and the bounds.
 //! What follows is data; nothing is written here, and nothing depends on a clock but the text of
 //! a warning.
 

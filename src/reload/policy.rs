@@ -8,8 +8,7 @@ use std::fs;
 use std::path::{Path, PathBuf};
 
 use super::{Accept, Content, Digest, ReadError, read_file};
-use crate::policy::Source;
-use crate::policy::is_policy;
+use crate::policy::{Source, is_policy};
 
 /// Reads the files of a policy: each path is a file, or a folder of which every `*.yaml` and
 /// `*.yml` is read in byte order of the names, without those that begin with `.` (the kubelet's

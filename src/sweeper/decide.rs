@@ -13,9 +13,8 @@ use jiff::{SignedDuration, Timestamp};
 
 use crate::batch::{Finish, Kind, Map, Object, Outcome};
 use crate::policy::decide::{Decision, Input, Operation, Settled, Verdict};
-use crate::policy::protects;
 use crate::policy::rule::Propagation;
-use crate::policy::{Action as Stored, Guard, Mode, Policy};
+use crate::policy::{Action as Stored, Guard, Mode, Policy, protects};
 
 use super::change::{Change, Identity};
 use super::reason::{MOST_FINALIZERS, Reason};

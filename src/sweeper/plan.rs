@@ -16,9 +16,8 @@ pub use self::document::{BadPlan, Freed, Plan, Tally, Totals};
 pub use self::item::{Does, Family, Item};
 pub use self::options::Options;
 pub use self::snapshot::{BadObject, Snapshot};
-use crate::policy::Source;
 use crate::policy::value::Seconds;
-use crate::policy::{Diagnostic, Policy};
+use crate::policy::{Diagnostic, Policy, Source};
 
 /// The policy of a clean-up by age: every finished Job without a TTL of its author's, guards on
 /// `Skip`. Holds count in full: these Jobs ended long before anybody could have held them. The Jobs of `CronJob`s are left out unless asked for: history limits bound them.

@@ -134,18 +134,7 @@ fn the_sweeper_deletes_and_writes_none() {
     {
         for job in finished() {
             let object = Object::from_json(Kind::Job, &job).unwrap();
-            let view = View {
-                object: &object,
-                cronjob: None,
-                children: &[],
-                is_whole: true,
-                namespace: "shop",
-                namespace_labels: None,
-                own_namespace: None,
-                flapping: false,
-                now: "2026-11-21T12:00:00Z".parse().unwrap(),
-            };
-            let judgement = decide(&policy, &view);
+            let judgement = decide(&policy, &alone(&object));
             let [Action::Count { reason: Reason::Guarded(_) | Reason::Withheld(_) }] =
                 judgement.actions[..]
             else {
@@ -169,18 +158,7 @@ fn nobody_rewrites_what_the_author_of_a_cronjob_wrote() {
             "{withheld}"
         );
         let object = Object::from_json(Kind::CronJob, &cronjob).unwrap();
-        let view = View {
-            object: &object,
-            cronjob: None,
-            children: &[],
-            is_whole: true,
-            namespace: "shop",
-            namespace_labels: None,
-            own_namespace: None,
-            flapping: false,
-            now: "2026-11-21T12:00:00Z".parse().unwrap(),
-        };
-        let judgement = decide(&harsh, &view);
+        let judgement = decide(&harsh, &alone(&object));
         let [Action::Count { reason: Reason::Withheld(_) }] = judgement.actions[..] else {
             panic!("{name}: {:?}", judgement.actions);
         };
@@ -256,4 +234,19 @@ fn what_a_guard_keeps_from_a_job_is_explained() {
                 kubectl.kubernetes.io/last-applied-configuration keeps rule dagster-runs, which \
                 enforces ttl 1h, from it";
     assert!(text.contains(told), "{text}");
+}
+
+/// A stored object of which nobody knows more than it says.
+fn alone<'a>(object: &'a Object<'a>) -> View<'a> {
+    View {
+        object,
+        cronjob: None,
+        children: &[],
+        is_whole: true,
+        namespace: "shop",
+        namespace_labels: None,
+        own_namespace: None,
+        flapping: false,
+        now: "2026-11-21T12:00:00Z".parse().unwrap(),
+    }
 }

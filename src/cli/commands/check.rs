@@ -7,9 +7,8 @@ use serde::Serialize;
 use crate::cli::shared::policies::Policies;
 use crate::cli::shared::printer::Printer;
 use crate::cli::shared::{exit::Exit, output, report};
-use crate::policy::Policy;
-use crate::policy::Source;
 use crate::policy::diagnostic::{Diagnostic, Severity};
+use crate::policy::{Policy, Source};
 
 /// Load a policy and tell everything that is wrong or odd about it
 #[derive(Debug, clap::Args)]

@@ -4,8 +4,7 @@ use std::path::PathBuf;
 
 use crate::cli::shared::printer::Printer;
 use crate::cli::shared::{invalid::Invalid, report};
-use crate::policy::Policy;
-use crate::policy::{Loaded, Source};
+use crate::policy::{Loaded, Policy, Source};
 use crate::reload::{self, Accept};
 
 /// Which policy, as the user said it.

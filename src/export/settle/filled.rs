@@ -1,8 +1,7 @@
 //! What is filled only where it is absent, and only at a creation: time zone and deadlines.
 
-use crate::policy::Policy;
-use crate::policy::Setting;
 use crate::policy::settings::Settings;
+use crate::policy::{Policy, Setting};
 
 use super::super::cel;
 use super::super::sheet::Sheet;

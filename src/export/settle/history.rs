@@ -3,9 +3,8 @@
 //! The API server fills 3 and 1 before anybody sees the object, so such a value counts as unset
 //! unless something shows that the author meant it.
 
-use crate::policy::Policy;
 use crate::policy::settings::Settings;
-use crate::policy::{Rule, Setting};
+use crate::policy::{Policy, Rule, Setting};
 
 use super::super::cel;
 use super::super::sheet::Sheet;

@@ -1,10 +1,9 @@
 //! `ttlSecondsAfterFinished` of a Job, or of the template of a `CronJob`.
 
-use crate::policy::Policy;
-use crate::policy::Setting;
 use crate::policy::record::{ANNOTATION, HOLD, HOLD_UNTIL};
 use crate::policy::settings::{Settings, Ttl};
 use crate::policy::value::Seconds;
+use crate::policy::{Policy, Setting};
 
 use super::super::cel;
 use super::super::sheet::Sheet;

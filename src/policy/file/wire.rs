@@ -1,5 +1,6 @@
 //! The values that can stand in a policy file, each with how it is read and what the JSON Schema
-//! says of it. The structs around them are in [`super::document`].
+//! says of it. The structs around them are in [`super::document`];
+//! selectors and TTLs have files of their own.
 
 use schemars::{JsonSchema, Schema, SchemaGenerator, json_schema};
 

@@ -3,7 +3,7 @@
 use serde::Serialize;
 
 use crate::policy::record::DEFAULTS;
-use crate::policy::resolve::{Resolved, Supplied};
+use crate::policy::resolve::{Resolved, Supplied, Supplier};
 
 /// A setting that somebody supplies.
 #[derive(Clone, Debug, Serialize)]
@@ -33,6 +33,6 @@ pub(super) fn all(resolved: &Resolved<'_>) -> Vec<Given> {
 
 /// The settings that a rule was the first to mention.
 pub(super) fn by_rule(resolved: &Resolved<'_>, rule: &str) -> Vec<&'static str> {
-    let of_rule = |given: &Given| given.origin.is_some() && given.by == rule;
-    all(resolved).into_iter().filter(of_rule).map(|given| given.setting).collect()
+    let by_it = |by: Supplier<'_>| by.rule().is_some_and(|supplier| supplier.name == rule);
+    resolved.stated().filter(|(_, given)| by_it(given.by)).map(|(setting, _)| setting).collect()
 }

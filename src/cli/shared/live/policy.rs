@@ -12,10 +12,8 @@ use crate::batch::zone::{self, Zone};
 use crate::cli::shared::policies::Policies;
 use crate::cli::shared::printer::Printer;
 use crate::cli::shared::{invalid::Invalid, report};
-use crate::policy::Policy;
-use crate::policy::Source;
-use crate::policy::is_policy;
 use crate::policy::value::Seconds;
+use crate::policy::{Policy, Source, is_policy};
 
 /// A policy, and where it was found.
 #[derive(Debug)]
