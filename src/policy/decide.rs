@@ -51,7 +51,7 @@ impl Policy {
             return Decision::none(self.mode, Verdict::Untouched);
         }
         if object.cronjob_owner().is_some() && input.cronjob.is_none() {
-            let own_record = side::put_back(input, None);
+            let own_record = side::put_back(input, |_| ());
             return Decision::none(self.mode, Verdict::UnknownCronJob).with(own_record, object);
         }
         let subject = input.subject();

@@ -8,8 +8,8 @@
 use super::resolve::NamespaceUnknown;
 use crate::batch::Kind;
 use crate::policy::model::policy::Policy;
-use crate::policy::model::record::Entry;
-use crate::policy::model::setting::Setting;
+use crate::policy::model::record::{Entry, Record};
+use crate::policy::model::setting::{Setting, Value};
 use crate::policy::model::settings::{Guard, Mode, Ttl};
 
 use super::decision::{Decision, Verdict};
@@ -33,7 +33,7 @@ impl Policy {
             return Decision::none(mode, Verdict::Off);
         }
         let claim = self.may_supply(input, unknown).then(|| claim(input));
-        let own_record = side::put_back(input, claim);
+        let own_record = side::put_back(input, |record| open_entry(input, record, claim));
         Decision::none(mode, Verdict::UnknownNamespace).with(own_record, input.object)
     }
 
@@ -54,6 +54,21 @@ impl Policy {
         };
         let is_exempt = || matches!(self.exemption(&input.subject()), Ok(Some(_)));
         is_new && says && !is_exempt() && !skips()
+    }
+}
+
+/// Gives a Job without a TTL its entry.
+fn open_entry(input: &Input<'_>, record: &mut Record, claim: Option<Entry>) {
+    if input.object.kind != Kind::Job || !Setting::Ttl.of(input.object).is_absent() {
+        return;
+    }
+    // A copy, or a Job of a family, brings an entry that was written for another object.
+    if input.operation == Operation::Create {
+        record.remove(Setting::Ttl);
+    }
+    let has_one = |entry: &Entry| side::fits(Setting::Ttl, entry, &Value::Absent);
+    if let Some(claim) = claim.filter(|_| !record.entry(Setting::Ttl).is_some_and(has_one)) {
+        record.insert(Setting::Ttl, claim);
     }
 }
 

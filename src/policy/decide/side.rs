@@ -59,7 +59,7 @@ impl<'a> Side<'a> {
     /// The entry of a setting whose `written` is the present value.
     pub(super) fn fitting(&self, setting: Setting, present: &Value) -> Option<&Entry> {
         let record = self.current.as_ref().or(self.lost.as_ref())?;
-        record.entry(setting).filter(|entry| entry.written == *present && plausible(setting, entry))
+        record.entry(setting).filter(|entry| fits(setting, entry, present))
     }
 
     /// Whether the record was lost in this update and may have to be put back.
@@ -77,6 +77,11 @@ impl<'a> Side<'a> {
     }
 }
 
+/// Whether an entry stands for the present value.
+pub(super) fn fits(setting: Setting, entry: &Entry, present: &Value) -> bool {
+    entry.written == *present && plausible(setting, entry)
+}
+
 /// Whether we could have written an entry: a forged `original` must not make us write what the
 /// API server refuses, and fields that are only ever filled had nothing before.
 fn plausible(setting: Setting, entry: &Entry) -> bool {
@@ -88,25 +93,19 @@ fn plausible(setting: Setting, entry: &Entry) -> bool {
 }
 
 /// The record of an object that is not judged otherwise. What an update lost of it is put back: our
-/// value would pass for its author's own. `claim` is the entry of a TTL that is absent and has none.
-pub(super) fn put_back(input: &Input<'_>, claim: Option<Entry>) -> RecordChange {
+/// value would pass for its author's own. `change` is what else happens to it.
+pub(super) fn put_back(input: &Input<'_>, change: impl FnOnce(&mut Record)) -> RecordChange {
     let side = Side::new(Some(&input.object.metadata), input.old.map(|old| &old.metadata));
-    let fitting = |setting: Setting| side.fitting(setting, &setting.of(input.object));
-    let is_open = Setting::Ttl.of(input.object).is_absent() && fitting(Setting::Ttl).is_none();
-    let claim = claim.filter(|_| is_open);
-    if claim.is_none() && !side.is_lost() {
-        return RecordChange::Keep;
-    }
     let mut record = side.current.clone().unwrap_or_default();
     for setting in Setting::ALL.into_iter().filter(|_| side.is_lost()) {
-        if let Some(entry) = fitting(setting) {
+        if let Some(entry) = side.fitting(setting, &setting.of(input.object)) {
             record.insert(setting, entry.clone());
         }
     }
-    if let Some(entry) = claim {
-        record.insert(Setting::Ttl, entry);
-    }
-    if record.is_empty() { RecordChange::Keep } else { side.change(&record) }
+    change(&mut record);
+    let was = side.current.as_ref();
+    let same = was.map_or(record.is_empty(), |was| *was == record);
+    if same { RecordChange::Keep } else { side.change(&record) }
 }
 
 /// What is missed of a record that an update has lost. That a Job is ours and has no TTL is not: the

@@ -145,7 +145,28 @@ fn a_job_of_a_family_is_marked_by_itself() {
     inherited = with_ttl(inherited, 900);
     assert!(!known(inherited).changed);
     let open = child(&annotated("curfew.dev/applied", r#"{"ttl":[null,null,"old"]}"#));
-    assert!(!known(open).changed);
+    assert_eq!(known(open).record(), Some(CLAIM));
+}
+
+/// A copy of a Job brings an entry that was written for the other one.
+#[rstest::rstest]
+#[case::the_policy_may_say_something(TEAM.to_owned(), Some(CLAIM))]
+#[case::the_policy_says_nothing(TEAM.replace("ttl: 1h", "limits: {ttl: {max: 1h}}"), None)]
+fn an_entry_of_another_job_does_not_count(#[case] spec: String, #[case] record: Option<&str>) {
+    let policy = policy(&spec);
+    for brought in ["old", "author"] {
+        let copy = recorded(&format!(r#"{{"ttl":[null,null,"{brought}"]}}"#));
+        let outcome = Case::create(&policy, copy.clone()).decide();
+        assert_eq!(
+            (outcome.verdict.clone(), outcome.record()),
+            (Verdict::UnknownNamespace, record)
+        );
+        // With its TTL it is a restored Job, of which nothing is known yet.
+        let restored = with_ttl(recorded(r#"{"ttl":[60,null,"old"]}"#), 60);
+        assert!(!Case::create(&policy, restored).decide().changed);
+        // An update is of the same object.
+        assert!(!Case::update(&policy, copy.clone(), touched(&copy)).decide().changed);
+    }
 }
 
 #[test]
