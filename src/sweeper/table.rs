@@ -137,7 +137,7 @@ impl Row {
             Self::Hold => "a hold decides its TTL",
             Self::TakeBack => "exempt or guarded by now; our value is taken back",
             Self::Unclaimed => {
-                "came before its namespace was known, and gets no TTL; our entry is taken back"
+                "ours by our entry alone, and the policy gives no TTL; the entry is taken back"
             }
             Self::UnfinishedAuthors => "unfinished; the policy changes its author's TTL",
             Self::UnfinishedOurs => "unfinished; the policy gives another TTL than ours",

@@ -729,6 +729,25 @@ fn what_came_before_its_namespace_was_known(
     assert_eq!(columns(&case, spec), expected);
 }
 
+/// The entry of another rule that left the TTL open, such as a copy brings, is no better; that its author
+/// wants no TTL stays true.
+#[rstest::rstest]
+#[case::another_rule("old", UNCLAIMED)]
+#[case::its_author("author", ["count no-ttl"; 4])]
+fn an_open_entry_stays_only_where_the_policy_says_so(
+    #[case] rule: &str,
+    #[case] expected: [&str; 4],
+) {
+    let entry = format!(r#"{{"ttl":[null,null,"{rule}"]}}"#);
+    let job = finished(
+        "Complete",
+        DAY,
+        json!({"metadata": {"annotations": {"curfew.dev/applied": entry}}}),
+    );
+    let case = Case { namespace_labels: Some(vec![("tier", "test")]), ..Case::new(job) };
+    assert_eq!(columns(&case, TIERS), expected);
+}
+
 /// Nothing but the entry goes, and it goes once.
 #[test]
 fn an_entry_that_is_taken_back_leaves_no_trace() {

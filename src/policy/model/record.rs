@@ -143,6 +143,11 @@ impl Entry {
     pub fn is_claim(&self) -> bool {
         *self == Self::claim()
     }
+
+    /// Whether the field was left without a value on purpose, and not because its author wants none.
+    pub fn is_open(&self) -> bool {
+        self.written.is_absent() && !self.is_declined()
+    }
 }
 
 impl Serialize for Entry {

@@ -22,7 +22,8 @@ struct Ttls {
     ours: bool,
     /// Whether a hold gives the target, or gave what stands there.
     by_hold: bool,
-    /// Whether it is ours only because nobody knew its namespace, and is so no longer.
+    /// Whether it is ours only by an entry of a TTL that is absent, and is so no longer: nobody knew its
+    /// namespace, it is a copy, or the policy has changed.
     unclaimed: bool,
 }
 
@@ -174,7 +175,7 @@ impl Judgement<'_> {
 
 impl Ttls {
     fn of(settled: &Settled<'_>, record: &RecordChange) -> Self {
-        let claimed = settled.entry.as_ref().is_some_and(Entry::is_claim);
+        let is_open = settled.entry.as_ref().is_some_and(Entry::is_open);
         let was_raised = settled.entry.as_ref().is_some_and(|entry| entry.rule == HOLD);
         Self {
             present: settled.present.number(),
@@ -183,7 +184,7 @@ impl Ttls {
             // Where there is no TTL, a hold has nothing to raise.
             by_hold: !settled.present.is_absent()
                 && (was_raised || matches!(settled.source, Origin::Hold)),
-            unclaimed: claimed && !has_ttl(record),
+            unclaimed: is_open && !has_ttl(record),
         }
     }
 
