@@ -5,8 +5,11 @@
 //! decoding. It must not know what a policy is.
 
 pub mod annotation;
+pub mod child;
+pub mod cronjob;
 pub mod decoding;
 pub mod defaulting;
+pub mod edits;
 pub mod job;
 mod kind;
 mod mapping;
@@ -17,9 +20,16 @@ pub mod owner;
 pub mod room;
 pub mod schedule;
 pub mod text;
+mod time;
 pub mod zone;
 
-pub use job::{Finish, Outcome};
+pub use child::Child;
+pub use cronjob::{Concurrency, CronJob};
+pub use job::{Ending, Finish, Outcome};
 pub use kind::Kind;
 pub use object::{Object, Unreadable, Wire};
 pub use text::{Map, Text};
+pub use time::Time;
+
+#[cfg(test)]
+mod fixtures;

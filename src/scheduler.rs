@@ -18,11 +18,9 @@ pub mod observe;
 pub mod status;
 pub mod takeover;
 pub mod timetable;
-pub mod view;
 
 pub use decide::{Pass, Question, Situation, Step, decide};
 pub use notice::Notice;
 pub use observe::Observation;
 pub use takeover::Takeover;
 pub use timetable::Timetable;
-pub use view::{Active, Child, Concurrency, CronJob};

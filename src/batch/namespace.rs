@@ -18,6 +18,12 @@ struct Namespace<'a> {
     metadata: Metadata<'a>,
 }
 
+/// Whether a Namespace is being deleted: nothing can be created in it.
+pub fn is_terminating(namespace: &Json) -> bool {
+    !namespace["metadata"]["deletionTimestamp"].is_null()
+        || namespace["status"]["phase"] == "Terminating"
+}
+
 /// The labels that a cluster would have of this Namespace: with that of its name, which the API
 /// server adds and manifests lack.
 ///
@@ -44,7 +50,7 @@ mod tests {
     use rstest::rstest;
     use serde_json::{Value as Json, json};
 
-    use super::labels;
+    use super::{is_terminating, labels};
 
     #[rstest]
     #[case::none(json!(null), &[])]
@@ -66,5 +72,14 @@ mod tests {
     fn what_the_api_server_refuses(#[case] given: Json, #[case] expected: &str) {
         let found = labels(&json!({"metadata": {"name": "a", "labels": given}}));
         assert_eq!(found.unwrap_err(), expected);
+    }
+
+    #[rstest]
+    #[case::lives(json!({"status": {"phase": "Active"}}), false)]
+    #[case::without_a_status(json!({}), false)]
+    #[case::phase(json!({"status": {"phase": "Terminating"}}), true)]
+    #[case::timestamp(json!({"metadata": {"deletionTimestamp": "2026-11-02T00:00:00Z"}}), true)]
+    fn whether_a_namespace_goes_away(#[case] namespace: Json, #[case] expected: bool) {
+        assert_eq!(is_terminating(&namespace), expected);
     }
 }

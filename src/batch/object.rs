@@ -4,12 +4,14 @@
 //! beside the object, in any order, and one pass over the bytes must do. [`Object`] is a `Wire`
 //! that can be judged: it has the kind and the parts without which there is nothing to decide.
 
-use serde::de::IgnoredAny;
+use std::fmt;
+
+use serde::de::{IgnoredAny, SeqAccess, Visitor};
 use serde::{Deserialize, Deserializer};
 
 use super::decoding::decode;
 use super::owner::OwnerReference;
-use super::{Kind, Map, Text, mapping, room};
+use super::{Kind, Map, Text, Time, mapping, room};
 
 /// A Job or a `CronJob` that can be judged.
 #[derive(Clone, Debug)]
@@ -65,9 +67,9 @@ pub struct Metadata<'a> {
     #[serde(borrow)]
     pub resource_version: Option<Text<'a>>,
     #[serde(borrow)]
-    pub creation_timestamp: Option<Text<'a>>,
+    pub creation_timestamp: Option<Time<'a>>,
     #[serde(borrow)]
-    pub deletion_timestamp: Option<Text<'a>>,
+    pub deletion_timestamp: Option<Time<'a>>,
     /// `None` where the object has no such map: a patch then adds the map and not a key.
     #[serde(borrow)]
     pub labels: Option<Map<'a>>,
@@ -92,9 +94,17 @@ pub struct Metadata<'a> {
 pub struct Spec<'a> {
     pub ttl_seconds_after_finished: Option<i64>,
     pub active_deadline_seconds: Option<i64>,
+    #[serde(borrow)]
+    pub managed_by: Option<Text<'a>>,
+    pub parallelism: Option<i64>,
     #[serde(borrow, default, deserialize_with = "mapping::optional")]
     pub template: Option<PodTemplate<'a>>,
 
+    /// Of a Job or of a `CronJob`.
+    pub suspend: Option<bool>,
+
+    #[serde(borrow)]
+    pub concurrency_policy: Option<Text<'a>>,
     #[serde(borrow)]
     pub schedule: Option<Text<'a>>,
     #[serde(borrow)]
@@ -133,17 +143,57 @@ pub struct PodTemplate<'a> {
     pub metadata: Option<Box<Metadata<'a>>>,
 }
 
-/// What we read of `status`.
+/// What we read of `status`: the fields of a Job and of a `CronJob` together.
 #[derive(Clone, Debug, Default, Deserialize)]
 #[serde(rename_all = "camelCase")]
 pub struct Status<'a> {
     #[serde(borrow)]
-    pub start_time: Option<Text<'a>>,
+    pub active: Option<Active<'a>>,
+
+    pub ready: Option<i64>,
+    pub succeeded: Option<i64>,
+    pub failed: Option<i64>,
+    pub uncounted_terminated_pods: Option<UncountedTerminatedPods>,
+    #[serde(borrow)]
+    pub start_time: Option<Time<'a>>,
+    #[serde(borrow)]
+    pub completion_time: Option<Time<'a>>,
     #[serde(borrow, default, deserialize_with = "room::list")]
     pub conditions: Option<Vec<Condition<'a>>>,
-    /// Of a `CronJob`: the last start that is written down.
+
+    /// The last start that is written down.
     #[serde(borrow)]
-    pub last_schedule_time: Option<Text<'a>>,
+    pub last_schedule_time: Option<Time<'a>>,
+    #[serde(borrow)]
+    pub last_successful_time: Option<Time<'a>>,
+}
+
+/// `status.active`: two fields of one name.
+#[derive(Clone, Debug)]
+pub enum Active<'a> {
+    /// Of a Job: how many Pods run or wait.
+    Count(i64),
+    /// Of a `CronJob`: the Jobs that run.
+    Jobs(Vec<Listed<'a>>),
+}
+
+/// What we read of an entry of a `CronJob`'s `status.active`.
+#[derive(Clone, Debug, Default, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub struct Listed<'a> {
+    #[serde(borrow, default)]
+    pub name: Text<'a>,
+    #[serde(borrow, default)]
+    pub uid: Text<'a>,
+    #[serde(borrow, default)]
+    pub resource_version: Text<'a>,
+}
+
+/// Pods that have ended and are about to be counted.
+#[derive(Clone, Debug, Default, Deserialize)]
+pub struct UncountedTerminatedPods {
+    pub succeeded: Option<Vec<IgnoredAny>>,
+    pub failed: Option<Vec<IgnoredAny>>,
 }
 
 /// What we read of an entry of `status.conditions`.
@@ -155,7 +205,9 @@ pub struct Condition<'a> {
     #[serde(borrow, default)]
     pub status: Text<'a>,
     #[serde(borrow)]
-    pub last_transition_time: Option<Text<'a>>,
+    pub reason: Option<Text<'a>>,
+    #[serde(borrow)]
+    pub last_transition_time: Option<Time<'a>>,
 }
 
 /// What we read of an entry of `metadata.managedFields`.
@@ -242,6 +294,21 @@ impl<'a> Object<'a> {
         Self::new(kind, wire).map_err(|error| error.to_string())
     }
 
+    /// Reads what is stored, to look at it: no patch is made of it, and what is missing is missing.
+    ///
+    /// # Errors
+    /// As [`Object::from_json`], for a wrong type.
+    pub fn stored(kind: Kind, value: &'a serde_json::Value) -> Result<Self, String> {
+        let Wire { metadata, spec, status } =
+            decode(value).map_err(|refused| refused.to_string())?;
+        Ok(Self {
+            kind,
+            metadata: metadata.unwrap_or_default(),
+            spec: spec.unwrap_or_default(),
+            status: status.unwrap_or_default(),
+        })
+    }
+
     /// The name that `names` globs see: the prefix where the API server makes the name, before
     /// and after it is made (policy.md, point 15).
     pub fn match_name(&self) -> &str {
@@ -281,6 +348,11 @@ impl<'a> Object<'a> {
         OwnerReference::family(owners).map(|position| &owners[position])
     }
 
+    /// The `CronJob` that controls a Job: the one of its family, where that says that it does.
+    pub fn controller(&self) -> Option<&OwnerReference<'a>> {
+        self.cronjob_owner().filter(|owner| owner.controller == Some(true))
+    }
+
     /// Whether somebody has asked for the object to be deleted.
     pub fn is_terminating(&self) -> bool {
         self.metadata.deletion_timestamp.is_some()
@@ -314,5 +386,48 @@ impl<'a> Metadata<'a> {
     /// The entries of `managedFields`, none where there is no list.
     pub fn managers(&self) -> &[ManagedFields<'a>] {
         self.managed_fields.as_deref().unwrap_or_default()
+    }
+}
+
+// === impl Active ===
+
+impl<'de: 'a, 'a> Deserialize<'de> for Active<'a> {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        struct ActiveVisitor;
+
+        impl<'de> Visitor<'de> for ActiveVisitor {
+            type Value = Active<'de>;
+
+            fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+                f.write_str("a number or a list")
+            }
+
+            fn visit_i64<E>(self, count: i64) -> Result<Self::Value, E> {
+                Ok(Active::Count(count))
+            }
+
+            fn visit_u64<E>(self, count: u64) -> Result<Self::Value, E> {
+                Ok(Active::Count(i64::try_from(count).unwrap_or(i64::MAX)))
+            }
+
+            fn visit_seq<A: SeqAccess<'de>>(self, mut access: A) -> Result<Self::Value, A::Error> {
+                let mut jobs = Vec::new();
+                while let Some(job) = access.next_element()? {
+                    room::push(&mut jobs, job)?;
+                }
+                Ok(Active::Jobs(jobs))
+            }
+        }
+
+        deserializer.deserialize_any(ActiveVisitor)
+    }
+}
+
+// === impl UncountedTerminatedPods ===
+
+impl UncountedTerminatedPods {
+    /// Whether there are any.
+    pub fn any(&self) -> bool {
+        [&self.succeeded, &self.failed].into_iter().flatten().any(|pods| !pods.is_empty())
     }
 }

@@ -12,7 +12,7 @@ use std::fmt;
 use jiff::{SignedDuration, Timestamp};
 
 use super::decide::Start;
-use super::view::CronJob;
+use crate::batch::CronJob;
 
 /// Why a start is left to the built-in controller.
 #[derive(Clone, Copy, Debug, Eq, PartialEq)]

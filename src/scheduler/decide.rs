@@ -9,7 +9,6 @@
 //! down is that start, and only the writing is missing ([`recover`]). The built-in controller warns
 //! of such a Job and never takes it up (upstream-semantics.md, 2.5, 12).
 
-use std::borrow::Cow;
 use std::collections::{BTreeMap, BTreeSet};
 
 use jiff::{SignedDuration, Timestamp};
@@ -18,9 +17,10 @@ use super::job;
 use super::missed::{Missed, Since, next_look, next_start};
 use super::notice::Notice;
 use super::timetable::{Timetable, TimetableError};
-use super::view::{Active, Child, Concurrency, CronJob, Status};
+use crate::batch::cronjob::{Active, Status};
 use crate::batch::name::is_subdomain;
 use crate::batch::zone::Zone;
+use crate::batch::{Child, Concurrency, CronJob};
 
 /// What is known when a pass is made.
 #[derive(Clone, Copy, Debug)]
@@ -198,7 +198,7 @@ fn schedule<'a>(
             return SLEEP;
         }
     };
-    let since = Since { last: status.last_schedule, ..cronjob.since() };
+    let since = Since { last: status.last_schedule, ..Since::of(cronjob) };
     let recent = match next_start(&timetable, since, now) {
         Ok(recent) => recent,
         Err(error) => {
@@ -274,21 +274,7 @@ impl Start<'_> {
 
 // === impl Child ===
 
-impl<'a> Child<'a> {
-    /// As `status.active` lists it.
-    pub fn reference(&self) -> Active<'a> {
-        Active {
-            name: Cow::Borrowed(self.name),
-            uid: self.uid.clone(),
-            version: self.version.clone(),
-        }
-    }
-
-    /// When it succeeded, for `lastSuccessfulTime`.
-    pub(super) fn succeeded(&self) -> Option<Timestamp> {
-        self.completed.filter(|_| self.finish == Some(crate::batch::Outcome::Success))
-    }
-
+impl Child<'_> {
     /// The start that it was created for, where that is later than the last one `written` down.
     pub fn unwritten(&self, cronjob: &str, written: Option<Timestamp>) -> Option<Timestamp> {
         let slot = self.slot.filter(|slot| written.is_none_or(|written| *slot > written))?;

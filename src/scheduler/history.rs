@@ -5,9 +5,7 @@
 //! chosen; one that somebody holds neither counts nor goes; and the Job of a start that is not
 //! written down yet counts and stays, as its name is all that keeps the start from being repeated.
 
-use crate::batch::Outcome;
-
-use super::view::{Child, CronJob};
+use crate::batch::{Child, CronJob, Outcome};
 
 /// The Jobs to delete, in order: successes first, of each group those that started first. A Job
 /// that is being deleted counts, and is not deleted again.

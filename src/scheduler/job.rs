@@ -3,7 +3,7 @@
 use jiff::{SignedDuration, Timestamp};
 use serde_json::{Value as Json, json};
 
-use super::view::CronJob;
+use crate::batch::CronJob;
 use crate::batch::annotation::SCHEDULED;
 use crate::batch::zone::{self, Zone};
 

@@ -8,6 +8,7 @@
 use jiff::{SignedDuration, Timestamp};
 
 use super::timetable::Timetable;
+use crate::batch::CronJob;
 
 /// From when on starts count.
 #[derive(Clone, Copy, Debug, Eq, PartialEq)]
@@ -110,6 +111,12 @@ pub fn next_look(timetable: &Timetable, since: Since, now: Timestamp) -> Option<
 // === impl Since ===
 
 impl Since {
+    /// From when on the starts of a `CronJob` count.
+    pub fn of(cronjob: &CronJob<'_>) -> Self {
+        let CronJob { created, status, deadline, .. } = cronjob;
+        Self { created: *created, last: status.last_schedule, deadline: *deadline }
+    }
+
     fn earliest(self, now: Timestamp, by_deadline: bool) -> Timestamp {
         let Self { created, last, deadline } = self;
         let earliest = last.unwrap_or(created);

@@ -27,10 +27,11 @@ pub use self::observation::{
 use super::job;
 use super::missed::{NeverTwice, Since, most_recent, next_start};
 use super::timetable::Timetable;
-use super::view::edits::InForce;
-use super::view::{Active, Child, Concurrency, CronJob};
+use crate::batch::cronjob::Active;
+use crate::batch::edits::InForce;
 use crate::batch::schedule::interval::typical_interval;
 use crate::batch::zone::Zone;
+use crate::batch::{Child, Concurrency, CronJob};
 
 /// Says how the starts of a `CronJob` are going. `is_there` tells of a Job of its namespace, by
 /// name, whether there is one, where that is known. `zone` is that of `CronJob`s that name none,
@@ -88,7 +89,7 @@ pub fn observe(
     }
     // A status may be behind what was started.
     let made = made(children, now).map(|(slot, _)| slot).max();
-    let since = Since { last: cronjob.status.last_schedule.max(made), ..cronjob.since() };
+    let since = Since { last: cronjob.status.last_schedule.max(made), ..Since::of(cronjob) };
     match most_recent(&timetable, since, now, false) {
         Ok(recent) => seen.due = recent.slot,
         Err(NeverTwice) => seen.trouble = Some(Trouble::Never),

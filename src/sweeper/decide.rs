@@ -188,14 +188,14 @@ impl<'p> Judgement<'p> {
     fn unjudged(&mut self, policy: &Policy, view: &View<'_>, reason: Reason) {
         let ours = protects(view.namespace, view.own_namespace) || policy.mode == Mode::Off;
         match &view.object.metadata.deletion_timestamp {
-            Some(since) if !ours => self.terminating(view, since),
+            Some(since) if !ours => self.terminating(view, since.at()),
             _ => self.count(reason),
         }
     }
 
     /// A Job that is being deleted is never deleted again; for too long, it is stuck.
-    fn terminating(&mut self, view: &View<'_>, since: &str) {
-        let Ok(since) = since.parse::<Timestamp>() else {
+    fn terminating(&mut self, view: &View<'_>, since: Option<Timestamp>) {
+        let Some(since) = since else {
             self.count(Reason::Terminating);
             return;
         };

@@ -9,7 +9,7 @@ use std::collections::BinaryHeap;
 
 use jiff::Timestamp;
 
-use crate::batch::{Finish, Object, Outcome};
+use crate::batch::{Finish, Object, Outcome, Time};
 use crate::policy::decide::{Decision, Verdict};
 use crate::policy::{Action as Stored, Policy, Setting};
 
@@ -91,7 +91,7 @@ fn members<'a>(view: &View<'a>, outcome: Outcome) -> Vec<Member<'a>> {
         .filter(|job| !job.is_terminating())
         .filter_map(|job| {
             let finish = Finish::of(job).filter(|finish| finish.outcome == outcome)?;
-            let started = job.status.start_time.as_deref().and_then(|time| time.parse().ok());
+            let started = job.status.start_time.as_ref().and_then(Time::at);
             // Of a Job whose end has no time nobody can say how old it is.
             Some(Member { job, finish: finish.at?, started })
         })

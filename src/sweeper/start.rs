@@ -7,18 +7,16 @@
 
 use jiff::{SignedDuration, Timestamp};
 
-use crate::batch::Object;
-use crate::batch::annotation::SCHEDULED;
+use crate::batch::{Object, Time};
 use crate::policy::Policy;
 use crate::policy::rule::SchedulerMode;
 use crate::scheduler::job::name;
 
 /// Whether the `CronJob` that made a Job does not tell of its start. As for the scheduler
-/// ([`crate::scheduler::Child::unwritten`]) it takes the name, too: a copy of a Job is no start.
+/// ([`crate::batch::Child::unwritten`]) it takes the name, too: a copy of a Job is no start.
 fn is_unwritten(job: &Object<'_>, cronjob: &Object<'_>) -> bool {
-    let time = |text: &str| text.parse::<Timestamp>().ok();
-    let Some(slot) = job.metadata.annotation(SCHEDULED).and_then(time) else { return false };
-    let written = cronjob.status.last_schedule_time.as_deref().and_then(time);
+    let Some(slot) = job.slot() else { return false };
+    let written = cronjob.status.last_schedule_time.as_ref().and_then(Time::at);
     let named = cronjob.metadata.name.as_deref().map(|cronjob| name(cronjob, slot));
     let is_its_name = named.as_deref() == job.metadata.name.as_deref();
     is_its_name && written.is_none_or(|written| slot > written)

@@ -9,12 +9,13 @@ pub mod common;
 use std::collections::BTreeSet;
 use std::hint::black_box;
 
+use curfew::batch::cronjob::Status;
 use curfew::batch::schedule::Schedule;
 use curfew::batch::zone::{self, Zone};
+use curfew::batch::{Concurrency, CronJob};
 use curfew::clock;
 use curfew::scheduler::decide::{Answers, Situation};
-use curfew::scheduler::view::Status;
-use curfew::scheduler::{Concurrency, CronJob, Step, decide};
+use curfew::scheduler::{Step, decide};
 use jiff::Timestamp;
 
 use common::{

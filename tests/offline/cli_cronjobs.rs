@@ -558,9 +558,9 @@ fn what_cannot_be_read_is_listed() {
     });
     assert_snapshot!(told.collect::<String>(), @r#"
     nothing: unreadable: spec.schedule is missing, which every stored object has
-    number: unreadable: spec.schedule must be a text, in quotes, and not 5
+    number: unreadable: spec.schedule must be a string, and is the number 5; put it in quotes
     seconds: unreadable: spec.schedule: "0 30 2 * * *" is no schedule: expected 5 fields, minute hour day-of-month month day-of-week, but found 6; there is no field for seconds or years, and a macro such as `@daily` stands alone without blanks; without the seconds it is "30 2 * * *"
-    switch: unreadable: spec.suspend must be true or false, and not "maybe"
+    switch: unreadable: spec.suspend must be true or false, and is the string "maybe"
     too-late: never-due: it never starts: with startingDeadlineSeconds 0 each start is too late already
     "#);
 }

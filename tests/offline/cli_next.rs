@@ -390,7 +390,7 @@ fn broken_manifests() {
     error: cron.yaml:7: document 2: cronjob/seconds: spec.schedule: "0 30 2 * * *" is no schedule: expected 5 fields, minute hour day-of-month month day-of-week, but found 6; there is no field for seconds or years, and a macro such as `@daily` stands alone without blanks; without the seconds it is "30 2 * * *"
     error: cron.yaml:14: document 3: cronjob/sunday: spec.schedule: "0 2 * * 7" is no schedule: `7` in the day-of-week field: 7 is no day of the week here; write 0 for Sunday
     error: cron.yaml:21: document 4: cronjob/zone: spec.timeZone: unknown time zone `Europe/Berln`; use a name of the IANA database, such as `Europe/Berlin`; did you mean `Europe/Berlin`?
-    error: cron.yaml:29: document 5: cronjob/number: spec.schedule must be a text, in quotes, and not 5
+    error: cron.yaml:29: document 5: cronjob/number: spec.schedule must be a string, and is the number 5; put it in quotes
     error: cron.yaml:36: document 6: cronjob/none: spec.schedule is missing
     "#);
 }

@@ -4,11 +4,11 @@
 use std::collections::BTreeSet;
 
 use curfew::batch::Outcome;
+use curfew::batch::cronjob::{self, Active};
 use curfew::batch::zone::{self, Zone};
+use curfew::batch::{Child, Concurrency, CronJob};
 use curfew::scheduler::decide::{Answers, Question, Situation};
-use curfew::scheduler::{
-    Active, Child, Concurrency, CronJob, Pass, Step, Timetable, decide, history, job, view,
-};
+use curfew::scheduler::{Pass, Step, Timetable, decide, history, job};
 use jiff::{SignedDuration, Timestamp};
 use proptest::prelude::*;
 use proptest::sample::select;
@@ -66,7 +66,7 @@ impl Case {
             deadline: self.deadline,
             successful_limit: Some(1),
             failed_limit: Some(1),
-            status: view::Status { active, last_schedule: self.last, last_successful: None },
+            status: cronjob::Status { active, last_schedule: self.last, last_successful: None },
         }
     }
 

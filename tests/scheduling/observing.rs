@@ -2,8 +2,7 @@
 
 use std::time::Duration;
 
-use curfew::scheduler::view::edits::InForce;
-use curfew::scheduler::view::read;
+use curfew::batch::edits::{self, InForce};
 use jiff::{Timestamp, ToSpan};
 use serde_json::{Value, json};
 
@@ -120,9 +119,8 @@ fn the_object_tells_of_its_edits() {
     let space = plane.namespace("edits");
     let spec = json!({"schedule": "0 0 29 2 *", "timeZone": "Asia/Tokyo", "suspend": true});
     space.create(&cron_job("one", json!({"spec": spec}))).ok();
-    let in_force = || -> Option<Timestamp> {
-        read::cronjob(&space.cron_job("one")).expect("it is stored").in_force.map(InForce::latest)
-    };
+    let in_force =
+        || -> Option<Timestamp> { edits::stored(&space.cron_job("one")).map(InForce::latest) };
     let created = in_force().expect("it was not edited");
     // Times have whole seconds.
     let second = || std::thread::sleep(Duration::from_millis(1100));

@@ -17,6 +17,7 @@ use jiff::Timestamp;
 use self::asked::Asked;
 use self::coming::Coming;
 use self::subject::Subject;
+use crate::batch::namespace;
 use crate::cli::shared::clocks::{self, Assumption};
 use crate::cli::shared::connection::Connection;
 use crate::cli::shared::judge::to_json;
@@ -27,7 +28,6 @@ use crate::cli::shared::output::Format;
 use crate::cli::shared::printer::Printer;
 use crate::cli::shared::{exit::Exit, invalid::Invalid, output};
 use crate::clock;
-use crate::scheduler::view::read::is_namespace_terminating;
 
 /// Show the next starts of schedules, as the cluster would compute them
 ///
@@ -165,7 +165,7 @@ async fn stored(
     };
     // Who may not read its namespace goes without that.
     let namespace = live.get(NAMESPACES, &place.namespace).await;
-    let namespace_terminating = namespace.is_ok_and(|found| is_namespace_terminating(&found));
+    let namespace_terminating = namespace.is_ok_and(|found| namespace::is_terminating(&found));
     match Subject::stored(&place.to_string(), object) {
         Ok(subject) => Ok(Subject { namespace_terminating, ..subject }),
         Err(problem) => Err(Invalid::new(format!("{place}: {problem}")).into()),
@@ -197,7 +197,7 @@ fn from_manifests(
                 let namespace = to_json(&document.value).unwrap_or_default();
                 let name = namespace["metadata"]["name"].as_str();
                 terminating.extend(
-                    name.filter(|_| is_namespace_terminating(&namespace)).map(str::to_owned),
+                    name.filter(|_| namespace::is_terminating(&namespace)).map(str::to_owned),
                 );
             }
             (version, "CronJob") => {

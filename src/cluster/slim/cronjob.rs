@@ -1,14 +1,10 @@
 //! What is kept of a `CronJob`: what its family is judged by, and what its starts depend on.
 
-use std::borrow::Cow;
-
-use serde::Deserialize;
-
 use super::keep::{self, beyond};
-use super::{Decoder, Key, Meta, Pairs, Scheduling, Slim};
+use super::{Decoder, Key, Meta, Pairs, Scheduling, Slim, wire};
 use crate::batch::object::{JobTemplate, Metadata, PodTemplate, Spec, Status, TemplateSpec};
 use crate::batch::schedule::Schedule;
-use crate::batch::{Kind, Object, Text};
+use crate::batch::{Kind, Object, Time};
 use crate::policy::subject;
 
 /// A stored `CronJob`.
@@ -30,14 +26,6 @@ pub struct CronJob {
     template_active_deadline: Option<i64>,
     /// None where the template has labels of its own, which hide them.
     pod_labels: Pairs,
-}
-
-#[derive(Deserialize)]
-struct CronJobWire<'a> {
-    #[serde(borrow, default)]
-    metadata: Metadata<'a>,
-    #[serde(borrow)]
-    spec: Option<Spec<'a>>,
 }
 
 // === impl CronJob ===
@@ -72,10 +60,7 @@ impl CronJob {
                 ..Spec::default()
             },
             status: Status {
-                last_schedule_time: self
-                    .scheduling
-                    .last_schedule()
-                    .map(|at| Text(Cow::Owned(at.to_string()))),
+                last_schedule_time: self.scheduling.last_schedule().map(Time::At),
                 ..Status::default()
             },
         }
@@ -86,32 +71,32 @@ impl Slim for CronJob {
     type Like = k8s_openapi::api::batch::v1::CronJob;
 
     fn decode(json: &str, decoder: &mut Decoder) -> Result<Self, String> {
-        let read = |error: serde_json::Error| error.to_string();
-        let CronJobWire { metadata, spec } = serde_json::from_str(json).map_err(read)?;
-        let spec = spec.ok_or("it has no spec")?;
-        let JobTemplate { metadata: template, spec: template_spec } =
-            spec.job_template.ok_or("it has no spec.jobTemplate")?;
-        let template = template.unwrap_or_default();
-        let TemplateSpec { ttl_seconds_after_finished, active_deadline_seconds, template: pod } =
-            template_spec.ok_or("it has no spec.jobTemplate.spec")?;
-        let pod = pod.and_then(|pod| pod.metadata).unwrap_or_default();
+        let object = wire::object(Kind::CronJob, json)?;
+        let none = Metadata::default();
+        let template = object.template_metadata().unwrap_or(&none);
+        let pod = object.pod_template_metadata().unwrap_or(&none);
+        let template_spec = object.template_spec();
         let annotations = Pairs::annotations(template.annotations.as_ref(), decoder);
         // Asked of all labels: those that are kept do not tell.
         let hidden = template.labels.as_ref().is_some_and(subject::has_foreign_key);
         let pod_labels = pod.labels.as_ref().filter(|_| !hidden);
         Ok(Self {
-            meta: Meta::new(Kind::CronJob, &metadata, decoder)?,
-            schedule: spec.schedule.as_deref().map(|text| beyond(text, Schedule::LONGEST).into()),
-            time_zone: spec.time_zone.as_deref().map(|text| keep::name(text).into()),
-            starting_deadline: spec.starting_deadline_seconds,
-            successful_limit: spec.successful_jobs_history_limit,
-            failed_limit: spec.failed_jobs_history_limit,
-            scheduling: Scheduling::decode(json, decoder)?,
+            meta: Meta::new(Kind::CronJob, &object.metadata, decoder)?,
+            schedule: object
+                .spec
+                .schedule
+                .as_deref()
+                .map(|text| beyond(text, Schedule::LONGEST).into()),
+            time_zone: object.spec.time_zone.as_deref().map(|text| keep::name(text).into()),
+            starting_deadline: object.spec.starting_deadline_seconds,
+            successful_limit: object.spec.successful_jobs_history_limit,
+            failed_limit: object.spec.failed_jobs_history_limit,
+            scheduling: Scheduling::decode(json, &object, decoder)?,
             template_labels: Pairs::labels(template.labels.as_ref(), decoder),
-            template_omitted: annotations.omitted(&template),
+            template_omitted: annotations.omitted(template),
             template_annotations: annotations,
-            template_ttl: ttl_seconds_after_finished,
-            template_active_deadline: active_deadline_seconds,
+            template_ttl: template_spec.and_then(|spec| spec.ttl_seconds_after_finished),
+            template_active_deadline: template_spec.and_then(|spec| spec.active_deadline_seconds),
             pod_labels: Pairs::labels(pod_labels, decoder),
         })
     }

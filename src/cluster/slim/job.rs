@@ -1,16 +1,10 @@
 //! What is kept of a Job.
 
-use std::borrow::Cow;
-
 use jiff::Timestamp;
-use serde::Deserialize;
-use serde::de::IgnoredAny;
 
-use super::{Decoder, Key, Meta, Second, Slim, Symbol};
-use crate::batch::object::{Condition, Metadata, Spec, Status};
-use crate::batch::{Finish, Kind, Object, Outcome, Text};
-use crate::scheduler::view::Ending;
-use crate::scheduler::view::read::BUILT_IN;
+use super::{Decoder, Key, Meta, Second, Slim, Symbol, wire};
+use crate::batch::object::{Active, Condition, Spec, Status};
+use crate::batch::{Ending, Finish, Kind, Object, Outcome, Time};
 
 /// A stored Job.
 #[derive(Clone, Debug, PartialEq)]
@@ -44,74 +38,11 @@ enum End {
     Begun(Box<Begun>),
 }
 
-/// A condition that says why.
+/// See [`Ending`].
 #[derive(Clone, Debug, PartialEq)]
 struct Begun {
     since: Option<Second>,
     why: Symbol,
-}
-
-#[derive(Deserialize)]
-struct JobWire<'a> {
-    #[serde(borrow, default)]
-    metadata: Metadata<'a>,
-    #[serde(borrow)]
-    spec: Option<JobSpec<'a>>,
-    #[serde(borrow)]
-    status: Option<Status<'a>>,
-}
-
-#[derive(Deserialize)]
-#[serde(rename_all = "camelCase")]
-struct JobSpec<'a> {
-    #[serde(borrow)]
-    managed_by: Option<Text<'a>>,
-    ttl_seconds_after_finished: Option<i32>,
-    active_deadline_seconds: Option<i64>,
-    parallelism: Option<i32>,
-    suspend: Option<bool>,
-}
-
-#[derive(Deserialize)]
-struct JobExtra<'a> {
-    #[serde(borrow)]
-    status: Option<Counters<'a>>,
-}
-
-#[derive(Default, Deserialize)]
-#[serde(default, rename_all = "camelCase")]
-struct Counters<'a> {
-    active: Option<u32>,
-    succeeded: Option<u32>,
-    failed: Option<u32>,
-    ready: Option<u32>,
-    #[serde(borrow)]
-    completion_time: Option<Text<'a>>,
-    #[serde(borrow)]
-    conditions: Option<Vec<Said<'a>>>,
-    uncounted_terminated_pods: Option<Uncounted>,
-}
-
-/// Pods that have ended and are about to be counted.
-#[derive(Default, Deserialize)]
-#[serde(default)]
-struct Uncounted {
-    succeeded: Option<Vec<IgnoredAny>>,
-    failed: Option<Vec<IgnoredAny>>,
-}
-
-/// What else is read of a condition.
-#[derive(Deserialize)]
-#[serde(rename_all = "camelCase")]
-struct Said<'a> {
-    #[serde(borrow, default)]
-    r#type: Text<'a>,
-    #[serde(borrow, default)]
-    status: Text<'a>,
-    #[serde(borrow)]
-    reason: Option<Text<'a>>,
-    #[serde(borrow)]
-    last_transition_time: Option<Text<'a>>,
 }
 
 // === impl Job ===
@@ -132,16 +63,12 @@ impl Job {
 
     /// That its Pods are being ended, where it is not over yet.
     pub fn ending(&self) -> Option<Ending<'_>> {
-        match (&self.end, &self.meta.ending) {
-            (Some(End::Begun(begun)), deleted) => {
+        match &self.end {
+            Some(End::Begun(begun)) => {
                 let Begun { since, why } = &**begun;
-                let since = since.or(deleted.as_ref().and_then(|deleted| deleted.since));
                 Some(Ending { since: since.map(Second::time), why: (&**why).into() })
             }
-            (None, Some(deleted)) => {
-                Some(Ending { since: deleted.since.map(Second::time), why: Ending::DELETED.into() })
-            }
-            (Some(End::Over(..)), _) | (None, None) => None,
+            Some(End::Over(..)) | None => None,
         }
     }
 
@@ -165,7 +92,8 @@ impl Job {
         let condition = self.finish().map(|Finish { outcome, at }| Condition {
             r#type: outcome.condition().into(),
             status: "True".into(),
-            last_transition_time: at.map(|at| Text(Cow::Owned(at.to_string()))),
+            reason: None,
+            last_transition_time: at.map(Time::At),
         });
         Object {
             kind: Kind::Job,
@@ -176,9 +104,9 @@ impl Job {
                 ..Spec::default()
             },
             status: Status {
-                start_time: self.started.map(|at| Text(Cow::Owned(at.time().to_string()))),
+                start_time: self.started().map(Time::At),
                 conditions: Some(condition.into_iter().collect()),
-                last_schedule_time: None,
+                ..Status::default()
             },
         }
     }
@@ -188,42 +116,33 @@ impl Slim for Job {
     type Like = k8s_openapi::api::batch::v1::Job;
 
     fn decode(json: &str, decoder: &mut Decoder) -> Result<Self, String> {
-        let read = |error: serde_json::Error| error.to_string();
-        let JobWire { metadata, spec, status } = serde_json::from_str(json).map_err(read)?;
-        let extra: JobExtra<'_> = serde_json::from_str(json).map_err(read)?;
-        let spec = spec.ok_or("it has no spec")?;
-        let Counters {
-            active,
-            succeeded,
-            failed,
-            ready,
-            completion_time,
-            conditions: said,
-            uncounted_terminated_pods: uncounted,
-        } = extra.status.unwrap_or_default();
-        let meta = Meta::new(Kind::Job, &metadata, decoder)?;
-        let status = status.unwrap_or_default();
-        let started = status.start_time.as_deref().and_then(Second::parse);
-        let conditions = Object { kind: Kind::Job, metadata, spec: Spec::default(), status };
-        let over = Finish::of(&conditions)
-            .map(|finish| End::Over(finish.outcome, finish.at.map(Second::from)));
-        let is_built_in = spec.managed_by.as_deref().is_none_or(|by| by == BUILT_IN);
-        // What the conditions of another controller say before the end is its own affair.
-        let said = said.filter(|_| is_built_in);
-        let end = over.or_else(|| Some(End::Begun(begun(said?, decoder)?)));
-        let Uncounted { succeeded: ok, failed: bad } = uncounted.unwrap_or_default();
-        let ran = [ready, succeeded, failed].into_iter().flatten().any(|count| count > 0)
-            || [ok, bad].into_iter().flatten().any(|pods| !pods.is_empty());
+        let object = wire::object(Kind::Job, json)?;
+        let Object { metadata, spec, status, .. } = &object;
+        let ttl = spec.ttl_seconds_after_finished.map(i32::try_from).transpose();
+        let second = |time: &Option<Time<'_>>| time.as_ref().and_then(Time::at).map(Second::from);
+        let end = match (Finish::of(&object), object.ending()) {
+            (Some(Finish { outcome, at }), _) => Some(End::Over(outcome, at.map(Second::from))),
+            (None, Some(Ending { since, why })) => {
+                let since = since.map(Second::from);
+                Some(End::Begun(Box::new(Begun { since, why: decoder.interner.intern(&why) })))
+            }
+            (None, None) => None,
+        };
+        let active = match status.active {
+            Some(Active::Count(count)) => Some(count),
+            Some(Active::Jobs(_)) | None => None,
+        };
+        let pods = [active, status.succeeded, status.failed].into_iter().flatten();
         Ok(Self {
-            meta,
-            ttl: spec.ttl_seconds_after_finished,
+            meta: Meta::new(Kind::Job, metadata, decoder)?,
+            ttl: ttl.map_err(|_| "spec.ttlSecondsAfterFinished is no i32".to_owned())?,
             active_deadline: spec.active_deadline_seconds,
-            started,
-            completed: completion_time.as_deref().and_then(Second::parse),
+            started: second(&status.start_time),
+            completed: second(&status.completion_time),
             suspended: spec.suspend.unwrap_or_default(),
-            waits: is_built_in && spec.parallelism != Some(0) && !ran,
+            waits: object.waits(),
             end,
-            pods: [active, succeeded, failed].into_iter().flatten().fold(0, u32::saturating_add),
+            pods: u32::try_from(pods.fold(0, i64::saturating_add)).unwrap_or(u32::MAX),
             bytes: u32::try_from(json.len()).unwrap_or(u32::MAX),
         })
     }
@@ -231,17 +150,6 @@ impl Slim for Job {
     fn key(&self) -> Key {
         self.meta.key()
     }
-}
-
-/// The condition with which the Job controller began to end a Job.
-fn begun(said: Vec<Said<'_>>, decoder: &mut Decoder) -> Option<Box<Begun>> {
-    let begins =
-        |one: &Said<'_>| &*one.status == "True" && Ending::CONDITIONS.contains(&&*one.r#type);
-    let Said { r#type, reason, last_transition_time, .. } = said.into_iter().find(begins)?;
-    Some(Box::new(Begun {
-        since: last_transition_time.as_deref().and_then(Second::parse),
-        why: decoder.interner.intern(Ending::reason(reason.as_deref(), &r#type)),
-    }))
 }
 
 #[cfg(test)]

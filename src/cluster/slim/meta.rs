@@ -6,7 +6,7 @@ use std::sync::Arc;
 
 use super::{Decoder, Key, Manager, Owner, Second, Symbol, Uid};
 use crate::batch::object::Metadata;
-use crate::batch::{Kind, Map, Text};
+use crate::batch::{Kind, Map, Text, Time};
 use crate::sweeper::reason::MOST_FINALIZERS;
 
 /// Identity, version, and what rules and guards read.
@@ -65,10 +65,10 @@ impl Meta {
         let uid = wire.uid.as_deref().ok_or("it has no metadata.uid")?;
         let version =
             wire.resource_version.as_deref().ok_or("it has no metadata.resourceVersion")?;
-        let ending = wire.deletion_timestamp.as_deref().map(|since| {
+        let ending = wire.deletion_timestamp.as_ref().map(|since| {
             let finalizers = wire.finalizers.iter().flatten().take(MOST_FINALIZERS);
             let finalizers = finalizers.map(|text| decoder.interner.intern(text)).collect();
-            Box::new(Ending { since: Second::parse(since), finalizers })
+            Box::new(Ending { since: since.at().map(Second::from), finalizers })
         });
         let owners = Owner::decisive(wire.owners(), &decoder.keep, &mut decoder.interner);
         let managers =
@@ -80,7 +80,7 @@ impl Meta {
             generate_name: wire.generate_name.as_deref().map(|text| decoder.interner.intern(text)),
             uid: Uid::from(uid),
             version: Version::from(version),
-            created: wire.creation_timestamp.as_deref().and_then(Second::parse),
+            created: wire.creation_timestamp.as_ref().and_then(Time::at).map(Second::from),
             ending,
             labels: Pairs::labels(wire.labels.as_ref(), decoder),
             omitted: annotations.omitted(wire),
@@ -105,14 +105,14 @@ impl Meta {
     }
 
     pub(super) fn view(&self, kind: Kind) -> Metadata<'_> {
-        let text = |at: Second| Text(Cow::Owned(at.time().to_string()));
+        let time = |at: Second| Time::At(at.time());
         Metadata {
             name: Some((&*self.name).into()),
             generate_name: self.generate_name.as_deref().map(Text::from),
             namespace: Some((&*self.namespace).into()),
             uid: Some(Text(Cow::Owned(self.uid.to_string()))),
             resource_version: Some(Text(Cow::Owned(self.version.to_string()))),
-            creation_timestamp: self.created.map(text),
+            creation_timestamp: self.created.map(time),
             // Kept where they matter: on what is being deleted.
             finalizers: self
                 .ending
@@ -122,7 +122,7 @@ impl Meta {
             deletion_timestamp: self
                 .ending
                 .as_ref()
-                .map(|ending| ending.since.map_or_else(Text::default, text)),
+                .map(|ending| ending.since.map_or_else(|| Time::Unreadable(Text::default()), time)),
             labels: self.labels.view(),
             annotations: self.annotations.view(),
             omitted: self.omitted as usize,

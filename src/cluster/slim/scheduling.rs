@@ -6,8 +6,9 @@ use serde_json::value::RawValue;
 
 use super::keep::is_large_template;
 use super::{Decoder, Second, Symbol, Uid, Version};
-use crate::batch::Text;
-use crate::scheduler::view::edits::{self, Entry, InForce};
+use crate::batch::Time;
+use crate::batch::edits::{self, Entry, InForce};
+use crate::batch::object::{self, Active, Object};
 
 /// What its starts depend on, beside the schedule, and what is written down of them.
 #[derive(Clone, Debug, Default, PartialEq)]
@@ -39,14 +40,13 @@ pub struct Listed {
     pub version: Option<Version>,
 }
 
+/// What nobody reads but who tells of edits, or starts Jobs.
 #[derive(Deserialize)]
 struct Wire<'a> {
     #[serde(borrow, default)]
     metadata: MetadataWire<'a>,
     #[serde(borrow)]
     spec: SpecWire<'a>,
-    #[serde(borrow)]
-    status: Option<StatusWire<'a>>,
 }
 
 #[derive(Default, Deserialize)]
@@ -60,61 +60,40 @@ struct MetadataWire<'a> {
 #[derive(Deserialize)]
 #[serde(rename_all = "camelCase")]
 struct SpecWire<'a> {
-    suspend: Option<bool>,
-    #[serde(borrow)]
-    concurrency_policy: Option<Text<'a>>,
     #[serde(borrow)]
     job_template: Option<&'a RawValue>,
-}
-
-#[derive(Default, Deserialize)]
-#[serde(rename_all = "camelCase")]
-struct StatusWire<'a> {
-    #[serde(borrow)]
-    active: Option<Vec<ListedWire<'a>>>,
-    #[serde(borrow)]
-    last_schedule_time: Option<Text<'a>>,
-    #[serde(borrow)]
-    last_successful_time: Option<Text<'a>>,
-}
-
-#[derive(Deserialize)]
-#[serde(rename_all = "camelCase")]
-struct ListedWire<'a> {
-    #[serde(borrow, default)]
-    name: Text<'a>,
-    #[serde(borrow, default)]
-    uid: Text<'a>,
-    #[serde(borrow)]
-    resource_version: Option<Text<'a>>,
 }
 
 // === impl Scheduling ===
 
 impl Scheduling {
-    pub(super) fn decode(json: &str, decoder: &mut Decoder) -> Result<Self, String> {
-        let Wire { metadata, spec, status } =
+    pub(super) fn decode(
+        json: &str,
+        object: &Object<'_>,
+        decoder: &mut Decoder,
+    ) -> Result<Self, String> {
+        let Wire { metadata, spec } =
             serde_json::from_str(json).map_err(|error| error.to_string())?;
-        let StatusWire { active, last_schedule_time, last_successful_time } =
-            status.unwrap_or_default();
         let managers = metadata.managed_fields.unwrap_or_default();
         let built_in = managers.iter().filter(|one| {
             &*one.manager == "kube-controller-manager" && &*one.subresource == "status"
         });
-        let listed = |one: ListedWire<'_>| Listed {
-            name: (&*one.name).into(),
-            uid: Uid::from(&*one.uid),
-            version: one.resource_version.as_deref().map(Version::from),
+        let active = match &object.status.active {
+            Some(Active::Jobs(jobs)) => jobs.iter().map(Listed::from).collect(),
+            Some(Active::Count(_)) => return Err("status.active is no list".to_owned()),
+            None => Box::default(),
         };
+        let second = |time: &Option<Time<'_>>| time.as_ref().and_then(Time::at).map(Second::from);
+        let concurrency = object.spec.concurrency_policy.as_deref();
         let template = spec.job_template.map(RawValue::get);
         let template = template.filter(|text| decoder.keep.template(text.len()));
         Ok(Self {
             generation: metadata.generation.unwrap_or_default(),
-            suspended: spec.suspend.unwrap_or_default(),
-            concurrency: spec.concurrency_policy.map(|text| decoder.interner.intern(&text)),
-            active: active.into_iter().flatten().map(listed).collect(),
-            last_schedule: last_schedule_time.as_deref().and_then(Second::parse),
-            last_successful: last_successful_time.as_deref().and_then(Second::parse),
+            suspended: object.spec.suspend.unwrap_or_default(),
+            concurrency: concurrency.map(|text| decoder.interner.intern(text)),
+            active,
+            last_schedule: second(&object.status.last_schedule_time),
+            last_successful: second(&object.status.last_successful_time),
             built_in_wrote: built_in.filter_map(|one| Second::parse(one.time.as_deref()?)).max(),
             edited: edits::edited(&managers),
             template: template.map(Into::into),
@@ -144,5 +123,15 @@ impl Scheduling {
     /// When kube-controller-manager last wrote the status.
     pub fn built_in_wrote(&self) -> Option<Timestamp> {
         self.built_in_wrote.map(Second::time)
+    }
+}
+
+// === impl Listed ===
+
+impl From<&object::Listed<'_>> for Listed {
+    fn from(listed: &object::Listed<'_>) -> Self {
+        let object::Listed { name, uid, resource_version } = listed;
+        let version = Some(&**resource_version).filter(|version| !version.is_empty());
+        Self { name: (**name).into(), uid: Uid::from(&**uid), version: version.map(Version::from) }
     }
 }

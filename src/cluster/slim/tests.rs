@@ -7,10 +7,9 @@ use rstest::rstest;
 use serde_json::{Value, json};
 
 use super::{CronJob, Decoder, Job, Keep, Namespace, Slim, Wire};
-use crate::batch::{Finish, Kind, Map, Object, Outcome};
+use crate::batch::{Child, Finish, Kind, Map, Object, Outcome, edits, namespace};
 use crate::policy::decide::{Input, Operation};
 use crate::policy::{Policy, Source};
-use crate::scheduler::view::read;
 
 fn policy(spec: &str) -> Policy {
     let text = format!(
@@ -246,7 +245,8 @@ fn a_cronjob_and_its_child_are_judged_as_they_came(#[case] overlay: Value) {
 fn a_job_tells_the_same_of_its_pods(#[case] overlay: Value) {
     let json = job(&overlay);
     let stored = Job::decode(&json.to_string(), &mut Decoder::default()).unwrap();
-    let whole = read::child(&json, "").unwrap();
+    let object = Object::stored(Kind::Job, &json).unwrap();
+    let whole = Child::of(&object, "").unwrap();
     assert_eq!((stored.waits, stored.suspended), (whole.waits, whole.suspended));
     // Of one that is over nobody asks.
     let ending = whole.ending.filter(|_| whole.finish.is_none());
@@ -277,7 +277,7 @@ fn a_job_of_two_cronjobs_belongs_to_the_controller(
     assert_eq!(&*stored.meta.cronjob_owner().unwrap().name, expected);
     // Starts are told of those that a controller manages.
     let managed = controller.contains(&Some(true)).then_some(expected);
-    assert_eq!(read::owner(&json).map(|owner| owner.name), managed);
+    assert_eq!(whole.controller().map(|owner| &*owner.name), managed);
 }
 
 #[rstest]
@@ -289,8 +289,8 @@ fn a_job_of_two_cronjobs_belongs_to_the_controller(
 fn a_cronjob_tells_the_same_of_its_edits(#[case] overlay: Value) {
     let json = cronjob(&overlay);
     let stored = CronJob::decode(&json.to_string(), &mut Decoder::default()).unwrap();
-    let whole = read::cronjob(&json).unwrap();
-    assert_eq!(stored.scheduling.in_force(whole.created), whole.in_force);
+    let created = stored.meta.created.unwrap().time();
+    assert_eq!(stored.scheduling.in_force(created), edits::stored(&json));
 }
 
 #[test]
@@ -320,7 +320,7 @@ fn a_policy_that_names_more_is_not_covered() {
 #[case::no_spec(json!({"spec": null}), "no spec")]
 #[case::no_uid(json!({"metadata": {"uid": null}}), "no metadata.uid")]
 #[case::labels_as_a_list(json!({"metadata": {"labels": []}}), "map")]
-#[case::ttl_as_text(json!({"spec": {"ttlSecondsAfterFinished": "1h"}}), "i32")]
+#[case::ttl_as_text(json!({"spec": {"ttlSecondsAfterFinished": "1h"}}), "i64")]
 fn what_cannot_be_read_says_why(#[case] overlay: Value, #[case] expected: &str) {
     let json = job(&overlay).to_string();
     let wire: Wire<Job> = serde_json::from_str(&json).unwrap();
@@ -346,7 +346,7 @@ fn a_namespace_keeps_every_label() {
 #[case::without_a_status(json!({"metadata": {"name": "a"}}))]
 fn a_namespace_that_goes_away(#[case] json: Value) {
     let namespace = Namespace::decode(&json.to_string(), &mut Decoder::default()).unwrap();
-    assert_eq!(namespace.terminating, read::is_namespace_terminating(&json));
+    assert_eq!(namespace.terminating, namespace::is_terminating(&json));
 }
 
 #[test]

@@ -9,6 +9,7 @@ use serde::de::{Deserialize, Deserializer};
 use serde_json::value::RawValue;
 
 use super::{Interner, Keep, Lists, Manager, Owner};
+use crate::batch::{Kind, Object};
 
 /// A kind of which we keep a small form.
 pub trait Slim: fmt::Debug + PartialEq + Send + Sync + Sized + 'static {
@@ -68,6 +69,12 @@ struct EnvelopeMetadata {
     namespace: Option<String>,
     uid: Option<String>,
     resource_version: Option<String>,
+}
+
+/// Reads a Job or a `CronJob`, of which a small form is made.
+pub(super) fn object(kind: Kind, json: &str) -> Result<Object<'_>, String> {
+    let wire = serde_json::from_str(json).map_err(|error| error.to_string())?;
+    Object::new(kind, wire).map_err(|error| error.to_string())
 }
 
 // === impl Decoder ===

@@ -47,7 +47,7 @@ impl Duty<'_> {
         let known = self.memory.known(&name).map(|known| known.in_force(cronjob, now));
         let store = &self.footing.watches.store;
         let namespace = store.namespaces.find(&cronjob.meta.namespace);
-        let view = crate::scheduler::CronJob {
+        let view = crate::batch::CronJob {
             in_force: known.or(written.in_force),
             // Only where the policy asks for namespaces. Elsewhere its deletion shows a moment
             // later, as that of the CronJob.

@@ -6,9 +6,9 @@ use std::sync::Arc;
 use jiff::Timestamp;
 
 use super::name::Name;
+use crate::batch::cronjob::Status;
+use crate::batch::edits::InForce;
 use crate::cluster::slim::{CronJob, Second, Version};
-use crate::scheduler::view::Status;
-use crate::scheduler::view::edits::InForce;
 
 /// By name.
 #[derive(Debug, Default)]

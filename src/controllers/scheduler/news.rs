@@ -76,7 +76,10 @@ impl Duty<'_> {
         }
         let view = views::cronjob(stored, None);
         let timetable = Timetable::read(view.schedule, view.time_zone, &self.hands.zone);
-        let wake = timetable.as_ref().ok().and_then(|t| missed::next_look(t, view.since(), now));
+        let wake = timetable
+            .as_ref()
+            .ok()
+            .and_then(|t| missed::next_look(t, missed::Since::of(&view), now));
         // What waits for another reason, such as a try after a failure, goes on waiting.
         let before = self.memory.known(name).and_then(|known| known.wake);
         let waits = self.timers.deadline_of(name).filter(|at| Some(*at) != before);

@@ -24,7 +24,9 @@ use tokio::time::Instant;
 use super::name::Name;
 use super::views;
 use crate::batch::Kind;
+use crate::batch::cronjob::{Active, Status};
 use crate::batch::zone::Zone;
+use crate::batch::{self, Child};
 use crate::clock;
 use crate::cluster::clock_offset::ServerClock;
 use crate::cluster::events::{About, Event, Recorder};
@@ -38,8 +40,7 @@ use crate::metrics::Metrics;
 use crate::scheduler::backstop::Refusal;
 use crate::scheduler::decide::{self, Answers};
 use crate::scheduler::history::beyond_limits;
-use crate::scheduler::view::{Active, Status};
-use crate::scheduler::{Child, Notice, Pass, Question, Situation, Step};
+use crate::scheduler::{Notice, Pass, Question, Situation, Step};
 
 /// What every pass needs.
 #[derive(Clone)]
@@ -461,7 +462,7 @@ impl Run {
         &self,
         stored: &'a CronJob,
         jobs: &'a [Arc<Job>],
-    ) -> (crate::scheduler::CronJob<'a>, Vec<Child<'a>>) {
+    ) -> (batch::CronJob<'a>, Vec<Child<'a>>) {
         let held = |job: &Job| self.errand.held.contains(&job.meta.uid);
         let children = views::children(jobs.iter().map(|job| &**job), stored, held);
         (views::cronjob(stored, self.errand.unwritten.clone().as_ref()), children)

@@ -149,8 +149,9 @@ impl Duty<'_> {
             return;
         }
         let timetable = Timetable::read(view.schedule, view.time_zone, &self.hands.zone);
-        let wake =
-            timetable.ok().and_then(|timetable| missed::next_look(&timetable, view.since(), now));
+        let wake = timetable
+            .ok()
+            .and_then(|timetable| missed::next_look(&timetable, missed::Since::of(&view), now));
         // What is past and not made here stays so.
         self.set_wake(name, wake.filter(|wake| *wake > now));
     }

@@ -5,9 +5,9 @@ use std::borrow::Cow;
 use jiff::Timestamp;
 
 use crate::batch::annotation::SCHEDULED;
+use crate::batch::cronjob::{Active, Status};
+use crate::batch::{Child, Concurrency, CronJob};
 use crate::cluster::slim;
-use crate::scheduler::view::Status;
-use crate::scheduler::{Active, Child, Concurrency, CronJob};
 
 /// A `CronJob`; its status is the one that is still to be written, where there is one.
 pub(super) fn cronjob<'a>(

@@ -2,9 +2,10 @@ use jiff::{SignedDuration, Timestamp};
 use rstest::rstest;
 
 use super::{Conditions, Refusal, permit};
+use crate::batch::cronjob::Active;
 use crate::batch::zone::Zone;
+use crate::batch::{Child, Concurrency, CronJob};
 use crate::scheduler::decide::{Answers, Situation, Start, Step, decide};
-use crate::scheduler::view::{Active, Child, Concurrency, CronJob};
 
 /// The start of ten o'clock.
 fn start(cronjob: &CronJob<'static>) -> Start<'static> {

@@ -5,9 +5,10 @@ use rstest::rstest;
 
 use super::{Answers, Pass, Situation, Start, Step, decide};
 use crate::batch::Outcome::{Failure, Success};
+use crate::batch::cronjob::{Active, Status};
 use crate::batch::zone::Zone;
+use crate::batch::{Child, Concurrency, CronJob};
 use crate::scheduler::notice::Notice;
-use crate::scheduler::view::{Active, Child, Concurrency, CronJob, Status};
 
 mod after;
 mod recovery;

@@ -2,7 +2,7 @@ use rstest::rstest;
 
 use super::beyond_limits;
 use crate::batch::Outcome::{Failure, Success};
-use crate::scheduler::view::{Child, CronJob};
+use crate::batch::{Child, CronJob};
 
 fn chosen(limits: (Option<i64>, Option<i64>), children: &[Child<'static>]) -> Vec<&'static str> {
     let (successful_limit, failed_limit) = limits;

@@ -2,7 +2,7 @@ use rstest::rstest;
 use serde_json::json;
 
 use super::{build, name, scheduled};
-use crate::scheduler::view::CronJob;
+use crate::batch::CronJob;
 
 #[rstest]
 #[case::full_minute("2016-05-19T10:00:00Z", "tidy-24394200")]

@@ -60,7 +60,7 @@ pub struct Perhaps {
 pub struct Stuck {
     pub job: String,
     pub since: Timestamp,
-    /// See [`crate::scheduler::view::Ending::why`].
+    /// See [`crate::batch::Ending::why`].
     pub why: String,
 }
 

@@ -7,12 +7,13 @@ use rstest::rstest;
 
 use super::{AS_MEANT, MOST, Observation, STATES, WhyMissed, observe};
 use crate::batch::Outcome;
+use crate::batch::cronjob::{Active, Status};
+use crate::batch::edits::InForce;
 use crate::batch::zone::{Zone, check};
+use crate::batch::{Child, Concurrency, CronJob, Ending};
 use crate::scheduler::job;
-use crate::scheduler::missed::{AFTER_SLOT, next_look};
+use crate::scheduler::missed::{AFTER_SLOT, Since, next_look};
 use crate::scheduler::timetable::Timetable;
-use crate::scheduler::view::edits::InForce;
-use crate::scheduler::view::{Active, Child, Concurrency, CronJob, Ending, Status};
 
 /// A time of 2026-11-21 such as `08:29`, or a whole one.
 fn at(text: &str) -> Timestamp {
@@ -594,7 +595,7 @@ proptest! {
         let now = second(last + passed);
         let seen = observe(&cronjob, &[], |_| None, &Zone::UTC, GRACE, now);
         let timetable = Timetable::read(schedule, Some(zone), &Zone::UTC).unwrap();
-        let look = next_look(&timetable, cronjob.since(), now).unwrap();
+        let look = next_look(&timetable, Since::of(&cronjob), now).unwrap();
         prop_assert_eq!(seen.next.map(|next| next + AFTER_SLOT), Some(look));
         prop_assert!(seen.due.is_none_or(|due| due <= now));
     }

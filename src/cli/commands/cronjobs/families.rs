@@ -4,8 +4,8 @@ use std::collections::{BTreeMap, HashMap, HashSet};
 
 use serde_json::Value as Json;
 
-use crate::scheduler::view::edits::InForce;
-use crate::scheduler::view::read::{self, child, is_namespace_terminating, owner};
+use crate::batch::edits::{self, InForce};
+use crate::batch::{Child, Kind, Object, namespace};
 
 /// Namespace and name.
 type Key = (String, String);
@@ -73,9 +73,7 @@ impl Families {
             return Err("it has no name; a stored object has one".to_owned());
         };
         if kind == "CronJob" {
-            let created = json["metadata"]["creationTimestamp"].as_str();
-            let created = created.and_then(|created| created.parse().ok());
-            let in_force = created.and_then(|created| read::in_force(&json, created));
+            let in_force = edits::stored(&json);
             let cronjob = lean(json, "jobTemplate");
             if self.cronjobs.insert((namespace, name), (cronjob, in_force)).is_some() {
                 return Err("it is there twice".to_owned());
@@ -83,10 +81,12 @@ impl Families {
             return Ok(());
         }
         self.there.entry(namespace.clone()).or_default().insert(name);
-        if let Some(owner) = owner(&json) {
-            child(&json, owner.uid).map_err(|bad| bad.to_string())?;
-            let key = (namespace, owner.name.to_owned());
-            self.jobs.entry(key).or_default().push(lean(json, "template"));
+        let json = lean(json, "template");
+        let object = Object::stored(Kind::Job, &json)?;
+        if let Some(owner) = object.controller() {
+            Child::of(&object, &owner.uid)?;
+            let key = (namespace, owner.name.to_string());
+            self.jobs.entry(key).or_default().push(json);
         }
         Ok(())
     }
@@ -99,7 +99,7 @@ impl Families {
     /// Takes note of a namespace that is being deleted.
     pub(super) fn add_namespace(&mut self, namespace: &Json) {
         if let (Some(name), true) =
-            (namespace["metadata"]["name"].as_str(), is_namespace_terminating(namespace))
+            (namespace["metadata"]["name"].as_str(), namespace::is_terminating(namespace))
         {
             self.terminating.insert(name.to_owned());
         }

@@ -4,15 +4,15 @@ use jiff::{SignedDuration, Timestamp};
 use serde::{Serialize, Serializer};
 
 use super::families::Family;
+use crate::batch::edits::InForce;
 use crate::batch::schedule::daylight::{self, Disturbance};
+use crate::batch::{Child, CronJob, Kind, Object};
 use crate::cli::shared::clocks::{self, Assumption, ZoneFrom};
 use crate::cli::shared::{advice, schedules};
 use crate::scheduler::observe::{
     Finding, MissedStarts, NOT_KNOWN, Observation, Stuck, Trouble, observe,
 };
 use crate::scheduler::timetable::{Timetable, TimetableError};
-use crate::scheduler::view::edits::InForce;
-use crate::scheduler::view::{Child, CronJob, read};
 
 /// A `CronJob` and how its starts are going.
 #[derive(Debug, Serialize)]
@@ -103,21 +103,8 @@ impl Row {
         grace: SignedDuration,
         now: Timestamp,
     ) -> Self {
-        let read = read::cronjob(family.cronjob).and_then(|cronjob| {
-            let namespace_terminating = family.namespace_terminating();
-            let in_force = family.in_force;
-            let cronjob = CronJob { in_force, namespace_terminating, ..cronjob };
-            let children: Result<Vec<Child<'_>>, _> =
-                family.jobs.iter().map(|job| read::child(job, &cronjob.uid)).collect();
-            Ok((cronjob, children?))
-        });
-        match read {
-            Ok((cronjob, children)) => {
-                let is_there = |job: &str| family.is_there(job);
-                let cluster = assumed.zone();
-                let seen = observe(&cronjob, &children, is_there, &cluster, grace, now);
-                Self::known(&cronjob, &children, seen, assumed, now)
-            }
+        match Self::read(family, assumed, grace, now) {
+            Ok(row) => row,
             Err(bad) => {
                 let field = |name| family.cronjob["metadata"][name].as_str().unwrap_or_default();
                 Self {
@@ -125,11 +112,32 @@ impl Row {
                     name: field("name").to_owned(),
                     known: None,
                     states: vec![UNREADABLE],
-                    attention: vec![Note { code: UNREADABLE, message: bad.to_string() }],
+                    attention: vec![Note { code: UNREADABLE, message: bad }],
                     notes: Vec::new(),
                 }
             }
         }
+    }
+
+    fn read(
+        family: Family<'_>,
+        assumed: &Assumption,
+        grace: SignedDuration,
+        now: Timestamp,
+    ) -> Result<Self, String> {
+        let object = Object::stored(Kind::CronJob, family.cronjob)?;
+        let cronjob = CronJob {
+            in_force: family.in_force,
+            namespace_terminating: family.namespace_terminating(),
+            ..CronJob::of(&object)?
+        };
+        let jobs = family.jobs.iter().map(|job| Object::stored(Kind::Job, job));
+        let jobs: Vec<Object<'_>> = jobs.collect::<Result<_, _>>()?;
+        let children = jobs.iter().map(|job| Child::of(job, &cronjob.uid));
+        let children: Vec<Child<'_>> = children.collect::<Result<_, _>>()?;
+        let is_there = |job: &str| family.is_there(job);
+        let seen = observe(&cronjob, &children, is_there, &assumed.zone(), grace, now);
+        Ok(Self::known(&cronjob, &children, seen, assumed, now))
     }
 
     fn known(

@@ -7,7 +7,7 @@ use serde_json::Value as Json;
 use super::deadlines::Deadline;
 use super::explanation::Explanation;
 use super::sweeps::Sweeps;
-use crate::batch::{Finish, Kind, Object};
+use crate::batch::{Finish, Kind, Object, Time};
 use crate::cli::shared::invalid::Invalid;
 use crate::cli::shared::judge::{Judgeable, Question, World};
 use crate::cli::shared::live::Live;
@@ -117,8 +117,7 @@ fn rank(view: &View<'_>, found: &Surrounded) -> Option<String> {
     let finish = Finish::of(view.object).filter(|_| view.object.kind == Kind::Job)?;
     let cronjob = view.cronjob?;
     let name = cronjob.metadata.name.as_deref().unwrap_or_default();
-    let started =
-        |job: &Object<'_>| -> Option<Timestamp> { job.status.start_time.as_deref()?.parse().ok() };
+    let started = |job: &Object<'_>| job.status.start_time.as_ref().and_then(Time::at);
     // Without a start it counts as the youngest.
     let order = |job: &Object<'_>| {
         let at = started(job);

@@ -16,9 +16,10 @@ use crate::batch::name::is_subdomain;
 use crate::batch::schedule::Schedule;
 use crate::batch::schedule::daylight::{self, Disturbance, Kind};
 use crate::batch::zone::Zone;
+use crate::batch::{Concurrency, CronJob, Object};
 use crate::cli::shared::clocks::{self, Assumption, ZoneFrom};
-use crate::scheduler::view::read;
-use crate::scheduler::{Concurrency, CronJob, Timetable, observe};
+use crate::scheduler::missed::Since;
+use crate::scheduler::{Timetable, observe};
 
 /// The next starts of one schedule.
 #[derive(Debug, Serialize)]
@@ -148,11 +149,12 @@ impl Coming {
 /// The start that has come and is to be made, with the Job that a `Forbid` waits for. Only of what
 /// is stored.
 fn pending(subject: &Subject, zone: &Zone, now: Timestamp) -> Option<(Timestamp, Option<String>)> {
-    let cronjob = read::cronjob(&subject.json).ok()?;
+    let object = Object::stored(crate::batch::Kind::CronJob, &subject.json).ok()?;
+    let cronjob = CronJob::of(&object).ok()?;
     let namespace_terminating = subject.namespace_terminating;
     let cronjob = CronJob { namespace_terminating, ..cronjob };
     let timetable = Timetable::read(cronjob.schedule, cronjob.time_zone, zone).ok()?;
-    let slot = observe::pending(&cronjob, &timetable, cronjob.since(), now)?;
+    let slot = observe::pending(&cronjob, &timetable, Since::of(&cronjob), now)?;
     let forbids = cronjob.concurrency == Concurrency::Forbid;
     // A status may list anything.
     let held = cronjob.status.active.iter().find(|entry| forbids && is_subdomain(&entry.name));

@@ -6,9 +6,11 @@
 use jiff::Timestamp;
 use serde_json::Value as Json;
 
+use crate::batch::cronjob::natural;
+use crate::batch::object::Spec;
 use crate::batch::schedule::Schedule;
 use crate::batch::zone::Zone;
-use crate::batch::{Kind, Object};
+use crate::batch::{Kind, Object, Time};
 use crate::cli::shared::schedules;
 
 /// A schedule and what bears on it.
@@ -86,36 +88,14 @@ impl Subject {
     }
 
     fn read(object: &str, json: Json, stored: bool) -> Result<Self, String> {
-        let spec = &json["spec"];
-        let text = match &spec["schedule"] {
-            Json::Null => return Err("spec.schedule is missing".to_owned()),
-            Json::String(text) => text.clone(),
-            other => {
-                return Err(format!("spec.schedule must be a text, in quotes, and not {other}"));
-            }
-        };
-        let time_zone = match &spec["timeZone"] {
-            Json::Null => None,
-            Json::String(name) => {
-                Some(schedules::zone(name).map_err(|why| format!("spec.timeZone: {why}"))?)
-            }
-            other => return Err(format!("spec.timeZone must be a text, and not {other}")),
-        };
-        let suspended = match &spec["suspend"] {
-            Json::Null => false,
-            Json::Bool(suspended) => *suspended,
-            other => return Err(format!("spec.suspend must be true or false, and not {other}")),
-        };
-        let deadline = match &spec["startingDeadlineSeconds"] {
-            Json::Null => None,
-            other => Some(other.as_i64().filter(|deadline| *deadline >= 0).ok_or_else(|| {
-                format!(
-                    "spec.startingDeadlineSeconds must be a whole number of 0 or more, and not \
-                     {other}"
-                )
-            })?),
-        };
-        // Looked at for what else is odd; what is wrong with it is said first.
+        let whole = Object::stored(Kind::CronJob, &json)?;
+        let Spec { schedule, time_zone, suspend, starting_deadline_seconds: deadline, .. } =
+            &whole.spec;
+        let text = schedule.as_deref().ok_or("spec.schedule is missing")?.to_owned();
+        let time_zone = time_zone.as_deref().map(schedules::zone).transpose();
+        let time_zone = time_zone.map_err(|why| format!("spec.timeZone: {why}"))?;
+        let deadline = natural(*deadline, "spec.startingDeadlineSeconds")?;
+        // What else is odd is looked at later; what is wrong is said first.
         Object::from_json(Kind::CronJob, &json)?;
 
         // The controller puts the time zone in front of the schedule, which hides blanks that the
@@ -124,8 +104,9 @@ impl Subject {
         let as_controller = stored && hidden && Schedule::parse(&text).is_err();
         let read = if as_controller { text.trim() } else { &text };
         let schedule = schedules::schedule(read).map_err(|why| format!("spec.schedule: {why}"))?;
-        let time = |value: &Json| value.as_str().and_then(|text| text.parse().ok());
-        let last = time(&json["status"]["lastScheduleTime"]);
+        let last = whole.status.last_schedule_time.as_ref().and_then(Time::at);
+        let created = whole.metadata.creation_timestamp.as_ref().and_then(Time::at);
+        let (suspended, terminating) = (suspend.unwrap_or_default(), whole.is_terminating());
         Ok(Self {
             object: Some(object.to_owned()),
             origin: None,
@@ -133,10 +114,10 @@ impl Subject {
             schedule,
             time_zone,
             suspended,
-            terminating: json["metadata"]["deletionTimestamp"].is_string(),
+            terminating,
             namespace_terminating: false,
             deadline,
-            base: last.or_else(|| time(&json["metadata"]["creationTimestamp"])),
+            base: last.or(created),
             refused: as_controller,
             json,
         })
@@ -158,14 +139,14 @@ mod tests {
 
     #[rstest]
     #[case::missing(json!({}), "spec.schedule is missing")]
-    #[case::number(json!({"schedule": 5}), "spec.schedule must be a text")]
+    #[case::number(json!({"schedule": 5}), "spec.schedule must be a string, and is the number 5; put it in quotes")]
     #[case::field(json!({"schedule": "0 25 * * *"}), "spec.schedule: \"0 25 * * *\" is no schedule: `25` in the hour field")]
     #[case::blank(json!({"schedule": " @daily"}), "spec.schedule: \" @daily\"")]
     #[case::blank_and_zone(json!({"schedule": " @daily", "timeZone": "Asia/Tokyo"}), "spec.schedule: \" @daily\"")]
     #[case::zone(json!({"schedule": "@daily", "timeZone": "Berlin"}), "spec.timeZone: unknown time zone `Berlin`")]
     #[case::zone_beside_a_prefix(json!({"schedule": "TZ=UTC @daily", "timeZone": "No/Where"}), "spec.timeZone: unknown time zone")]
     #[case::empty_zone(json!({"schedule": "@daily", "timeZone": ""}), "spec.timeZone: the time zone is empty")]
-    #[case::no_zone(json!({"schedule": "@daily", "timeZone": 1}), "spec.timeZone must be a text")]
+    #[case::no_zone(json!({"schedule": "@daily", "timeZone": 1}), "spec.timeZone must be a string, and is the number 1; put it in quotes")]
     #[case::suspend(json!({"schedule": "@daily", "suspend": "yes"}), "spec.suspend must be true or false")]
     #[case::deadline(json!({"schedule": "@daily", "startingDeadlineSeconds": -1}), "spec.startingDeadlineSeconds must be")]
     #[case::half(json!({"schedule": "@daily", "startingDeadlineSeconds": 1.5}), "spec.startingDeadlineSeconds must be")]

@@ -7,12 +7,12 @@ use tokio::sync::OwnedSemaphorePermit;
 
 use super::super::views;
 use super::{Help, Manner, Next, PARTS, Run, Stop, text};
+use crate::batch::cronjob::Active;
 use crate::cluster::slim::is_large_template;
 use crate::cluster::starting::NotCreated;
 use crate::cluster::write::Outcome;
 use crate::scheduler::backstop::{self, Conditions, Refusal};
 use crate::scheduler::decide::{Existing, Start};
-use crate::scheduler::view::Active;
 use crate::scheduler::{Notice, Pass, job};
 
 // === impl Run ===

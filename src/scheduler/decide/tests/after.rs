@@ -2,8 +2,9 @@ use rstest::rstest;
 
 use super::{Case, LOOKS, lines, names, time};
 use crate::batch::Outcome::{Failure, Success};
+use crate::batch::cronjob::Active;
+use crate::batch::{Child, Concurrency};
 use crate::scheduler::decide::Existing;
-use crate::scheduler::view::{Active, Child, Concurrency};
 
 #[test]
 fn what_was_started_is_written_down() {

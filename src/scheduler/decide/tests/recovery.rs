@@ -1,7 +1,7 @@
 use rstest::rstest;
 
 use super::{Case, LOOKS, SLEEPS, STARTS, check, time};
-use crate::scheduler::view::{Child, Concurrency};
+use crate::batch::{Child, Concurrency};
 
 /// What a Job that exists and is not written down comes to: the start that it was made for.
 #[rstest]

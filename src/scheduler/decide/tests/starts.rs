@@ -2,7 +2,8 @@ use rstest::rstest;
 
 use super::{Case, INVALID, LOOKS, SLEEPS, STARTS, check, time};
 use crate::batch::Outcome::{Failure, Success};
-use crate::scheduler::view::{Active, Child, Concurrency};
+use crate::batch::cronjob::Active;
+use crate::batch::{Child, Concurrency};
 
 const FORBIDDEN: &str = "Normal JobAlreadyActive: Not starting job because prior execution is running \
                          and concurrency policy is Forbid";

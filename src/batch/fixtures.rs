@@ -1,7 +1,7 @@
 //! A `CronJob` and its Jobs for tests.
 
-use super::{Active, Child, Concurrency, CronJob, Status};
-use crate::batch::Outcome;
+use super::cronjob::{Active, Status};
+use super::{Child, Concurrency, CronJob, Outcome};
 
 impl CronJob<'static> {
     /// Every hour, made a little before nine, and started last at nine.

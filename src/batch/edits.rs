@@ -15,8 +15,9 @@ use std::collections::BTreeMap;
 use jiff::Timestamp;
 use serde::Deserialize;
 use serde::de::IgnoredAny;
+use serde_json::Value as Json;
 
-use crate::batch::Text;
+use super::Text;
 
 /// Since when what says when a `CronJob` is due is as it is.
 #[derive(Clone, Copy, Debug, Eq, PartialEq)]
@@ -69,6 +70,19 @@ pub fn in_force(is_first: bool, created: Timestamp, edited: Option<InForce>) -> 
     if is_first { Some(InForce::Since(created)) } else { edited }
 }
 
+/// Since when the spec of a `CronJob` is in force, as the whole object tells.
+pub fn stored(json: &Json) -> Option<InForce> {
+    let metadata = &json["metadata"];
+    let created = metadata["creationTimestamp"].as_str()?.parse().ok()?;
+    // A dump may say 1.0.
+    let generation = metadata["generation"].as_f64();
+    let is_first = generation.is_some_and(|generation| generation.total_cmp(&1.0).is_eq());
+    // Where one entry cannot be read, the others do not tell enough.
+    let entries: Vec<Entry<'_>> =
+        Deserialize::deserialize(&metadata["managedFields"]).unwrap_or_default();
+    in_force(is_first, created, edited(&entries))
+}
+
 // === impl InForce ===
 
 impl InForce {
@@ -113,7 +127,7 @@ mod tests {
     use rstest::rstest;
     use serde_json::{Value as Json, json};
 
-    use super::{Entry, InForce, edited, in_force};
+    use super::{Entry, InForce, edited, in_force, stored};
 
     fn entry(time: &str, spec: &Json) -> Json {
         json!({
@@ -166,5 +180,50 @@ mod tests {
         assert_eq!(in_force(true, created, late), Some(InForce::Since(created)));
         assert_eq!(in_force(false, created, late), late);
         assert_eq!(in_force(false, created, None), None);
+    }
+
+    fn cronjob(overlay: &Json) -> Json {
+        let mut json = json!({"metadata": {"creationTimestamp": EARLY}});
+        json_patch::merge(&mut json, &json!({"metadata": overlay}));
+        json
+    }
+
+    #[test]
+    fn a_whole_object_tells_of_its_edits() {
+        let mut json = cronjob(&json!({"generation": 2, "managedFields": [
+            {"manager": "helm", "operation": "Update", "time": "2026-11-03T00:00:00Z",
+             "fieldsV1": {"f:spec": {"f:schedule": {}, "f:suspend": {}}}},
+            {"manager": "kube-controller-manager", "operation": "Update", "subresource": "status",
+             "time": "2026-11-05T00:00:00Z", "fieldsV1": {"f:status": {"f:lastScheduleTime": {}}}},
+        ]}));
+        let since = "2026-11-03T00:00:00Z".parse().ok().map(InForce::Since);
+        assert_eq!(stored(&json), since);
+        // An entry that cannot be read may be the one that counts.
+        json["metadata"]["managedFields"][1] = json!({"manager": "n", "time": 5});
+        assert_eq!(stored(&json), None);
+    }
+
+    #[rstest]
+    #[case::never_edited(json!(1), true)]
+    #[case::as_a_float(json!(1.0), true)]
+    #[case::edited(json!(2), false)]
+    #[case::as_text(json!("1"), false)]
+    fn what_was_never_edited(#[case] generation: Json, #[case] expected: bool) {
+        let since = EARLY.parse().ok().map(InForce::Since);
+        assert_eq!(
+            stored(&cronjob(&json!({"generation": generation}))),
+            since.filter(|_| expected)
+        );
+    }
+
+    /// Whatever is written there, a dump is read.
+    #[rstest]
+    #[case::lists(json!([["m", "", "2026-11-19T00:00:00Z", {"f:spec": {"f:schedule": {}}}]]))]
+    #[case::list_of_fields(json!([{"manager": "m", "time": "2026-11-19T00:00:00Z", "fieldsV1": [{"f:schedule": {}}]}]))]
+    #[case::text(json!("helm"))]
+    #[case::null(json!([null]))]
+    fn entries_of_another_shape(#[case] entries: Json) {
+        let json = cronjob(&json!({"generation": 2, "managedFields": entries}));
+        assert!(stored(&json).is_none_or(|since| since.latest() > EARLY.parse().unwrap()));
     }
 }
