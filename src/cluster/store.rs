@@ -5,13 +5,14 @@
 //! dropped is built before and dropped after.
 
 use std::borrow::Borrow;
-use std::collections::{HashMap, HashSet};
 use std::hash::{Hash, Hasher};
 use std::mem;
 use std::sync::{Arc, RwLock, RwLockReadGuard, RwLockWriteGuard};
 
 use super::slim::{CronJob, Job, Keep, Key, Meta, Namespace, Symbol, Uid};
 use super::watch::Index;
+
+use crate::clock::{HashMap, HashSet};
 
 /// The three together.
 #[derive(Debug, Default)]
@@ -336,7 +337,7 @@ where
 
 impl<T> Default for Known<T> {
     fn default() -> Self {
-        Self { by_name: HashMap::new(), by_owner: HashMap::new(), count: 0, keep: None }
+        Self { by_name: HashMap::default(), by_owner: HashMap::default(), count: 0, keep: None }
     }
 }
 

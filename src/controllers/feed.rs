@@ -3,13 +3,13 @@
 //! Watches write here on every replica; only a leader listens, and what nobody listens to is not
 //! kept. The sweeper and the scheduler have a feed each, since each looks in its own time.
 
-use std::collections::HashSet;
 use std::mem;
 use std::sync::{Arc, Mutex, MutexGuard};
 
 use tokio::sync::Notify;
 
 use super::sweeper::Subject;
+use crate::clock::HashSet;
 use crate::cluster::slim::{CronJob, Job, Keep, Key, Namespace};
 use crate::cluster::store::{CronJobs, Jobs, Namespaces};
 use crate::cluster::watch::Index;

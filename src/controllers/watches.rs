@@ -4,7 +4,6 @@
 //! labels. Every replica watches: the webhook's handler reads the store on each call, and whoever
 //! becomes leader can start at once.
 
-use std::collections::HashSet;
 use std::sync::Arc;
 
 use kube::{Api, Client};
@@ -12,6 +11,7 @@ use tokio::sync::watch;
 use tokio_util::sync::CancellationToken;
 
 use super::feed::{Fed, Feeds};
+use crate::clock::HashSet;
 use crate::cluster::slim::{Keep, Key};
 use crate::cluster::store::Store;
 use crate::cluster::watch::{Health, follow};

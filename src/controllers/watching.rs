@@ -4,12 +4,11 @@
 //! it failed once means little. One that fails again and again shows the cluster as it was: a Job
 //! whose `CronJob` has become exempt meanwhile would look as if it had not.
 
-use std::collections::HashMap;
 use std::time::Duration;
 
 use tokio::time::Instant;
 
-use crate::clock;
+use crate::clock::{self, HashMap};
 use crate::cluster::watch::{Health, State};
 
 /// What was seen of watches that fail, by kind.

@@ -1,11 +1,12 @@
 //! Strings that are the same in many objects, held once.
 
 use std::borrow::Borrow;
-use std::collections::HashSet;
 use std::fmt;
 use std::hash::Hash;
 use std::ops::Deref;
 use std::sync::Arc;
+
+use crate::clock::HashSet;
 
 /// A shared string. One word wide: there are a dozen in every stored Job, and the second step to
 /// the characters costs less than the memory would.
@@ -126,7 +127,7 @@ impl<T: Eq + Hash> Lists<T> {
 
 impl<T> Default for Lists<T> {
     fn default() -> Self {
-        Self { known: HashSet::new(), limit: 0 }
+        Self { known: HashSet::default(), limit: 0 }
     }
 }
 

@@ -1,6 +1,5 @@
 //! From the events of a watch to the calls of an index: the part that needs no network.
 
-use std::collections::HashSet;
 use std::sync::Arc;
 
 use k8s_openapi::Resource;
@@ -9,6 +8,7 @@ use tokio::sync::watch;
 
 use super::health::{Health, State};
 use super::index::Index;
+use crate::clock::HashSet;
 use crate::cluster::slim::{Decoder, Keep, Key, Slim, Wire};
 
 /// Holds an index and what is between two events of its watch.
@@ -47,7 +47,7 @@ impl<K: Slim, I: Index<K>> Fold<K, I> {
     pub(super) fn event(&mut self, event: Event<Wire<K>>, health: &watch::Sender<Health>) {
         match event {
             Event::Init => {
-                self.listed = Some(Listed { objects: Vec::new(), undecodable: HashSet::new() });
+                self.listed = Some(Listed { objects: Vec::new(), undecodable: HashSet::default() });
             }
             Event::InitApply(wire) => {
                 let decoded = self.decode(&wire);

@@ -1,9 +1,9 @@
 //! How a watch is doing.
 
-use std::collections::HashSet;
 use std::fmt;
 use std::sync::Arc;
 
+use crate::clock::HashSet;
 use crate::cluster::slim::Key;
 
 /// How a watch is doing.

@@ -10,9 +10,9 @@ use std::time::Duration;
 use futures::stream::{BoxStream, Stream, StreamExt};
 use kube::Api;
 use kube::api::{ListParams, WatchEvent, WatchParams};
-use kube::runtime::utils::Backoff;
-use kube::runtime::watcher::{DefaultBackoff, Error, Event};
+use kube::runtime::watcher::{Error, Event};
 
+use crate::clock;
 use crate::cluster::listing::{self, Listing};
 use crate::cluster::slim::{Slim, Wire};
 
@@ -24,7 +24,8 @@ pub(super) struct Source<K> {
     streams: bool,
     /// The most objects of a page, less after each page that did not arrive.
     most: u32,
-    backoff: DefaultBackoff,
+    /// How often in a row it has failed.
+    failures: u32,
     /// Before the next call.
     pause: Option<Duration>,
 }
@@ -54,7 +55,7 @@ impl<K: Slim> Source<K> {
             state: State::Unlisted,
             streams: true,
             most: listing::MOST,
-            backoff: DefaultBackoff::default(),
+            failures: 0,
             pause: None,
         }
     }
@@ -77,12 +78,13 @@ impl<K: Slim> Source<K> {
                 Ok(Some(event)) => {
                     // That a list has begun says little.
                     if !matches!(event, Event::Init | Event::InitApply(_)) {
-                        self.backoff.reset();
+                        self.failures = 0;
                     }
                     return Ok(event);
                 }
                 Err(error) => {
-                    self.pause = self.backoff.next();
+                    self.pause = Some(backoff(self.failures));
+                    self.failures = self.failures.saturating_add(1);
                     return Err(error);
                 }
             }
@@ -220,6 +222,14 @@ impl<K: Slim> Source<K> {
     }
 }
 
+/// Between two calls of which the first has failed, as often as that. Replicas that lose the API server
+/// together do not come back together.
+fn backoff(failures: u32) -> Duration {
+    let pause = FIRST_PAUSE.saturating_mul(1 << failures.min(DOUBLINGS)).min(LONGEST_PAUSE);
+    let spread = f64::from((clock::noise() >> 48) as u16) / f64::from(u16::MAX);
+    pause.mul_f64(1.0 + spread)
+}
+
 fn version_of<K: Slim>(object: &Wire<K>) -> Result<String, Error> {
     let version = k8s_openapi::Metadata::metadata(object).resource_version.clone();
     version.filter(|version| !version.is_empty()).ok_or(Error::NoResourceVersion)
@@ -230,3 +240,8 @@ const END_OF_LIST: &str = "k8s.io/initial-events-end";
 
 /// HTTP 410: the version is no longer known.
 const GONE: u16 = 410;
+
+/// As `kube::runtime::watcher` waits.
+const FIRST_PAUSE: Duration = Duration::from_millis(800);
+const LONGEST_PAUSE: Duration = Duration::from_secs(30);
+const DOUBLINGS: u32 = 6;

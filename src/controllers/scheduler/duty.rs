@@ -1,6 +1,6 @@
 //! One term at work: what it remembers, and the loop.
 
-use std::collections::{BTreeMap, BTreeSet, HashMap};
+use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -16,7 +16,7 @@ use super::name::Name;
 use super::pass::{Ended, Hands};
 use super::round::Round;
 use crate::batch::zone::{self, Zone};
-use crate::clock;
+use crate::clock::{self, HashMap};
 use crate::cluster::pace::{Pace, Rate};
 use crate::cluster::slim::{Keep, Uid};
 use crate::cluster::starting::Starter;
@@ -127,7 +127,7 @@ impl<'s> Duty<'s> {
             line: Line::default(),
             timers: Deadlines::new(),
             passes: JoinSet::new(),
-            under_way: HashMap::new(),
+            under_way: HashMap::default(),
             start: clock::ticks(),
             pace: Pace::wide(Rate::new(crate::cluster::pace::LIFTED)),
             rights: keeper.rights(),
@@ -137,7 +137,7 @@ impl<'s> Duty<'s> {
             next_round: now,
             rounded: false,
             counts: BTreeMap::new(),
-            missed: HashMap::new(),
+            missed: HashMap::default(),
             next_report: now,
             reports: JoinSet::new(),
             began: now,

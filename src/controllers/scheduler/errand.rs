@@ -1,7 +1,6 @@
 //! What a pass is given: the Jobs of a `CronJob`, which of them are held, and in which capacity it is
 //! made.
 
-use std::collections::HashSet;
 use std::sync::Arc;
 
 use jiff::Timestamp;
@@ -9,6 +8,7 @@ use jiff::Timestamp;
 use super::duty::Duty;
 use super::pass::{Help, Manner};
 use crate::batch::Map;
+use crate::clock::HashSet;
 use crate::cluster::slim::{CronJob, Job, Uid};
 use crate::policy::decide::{Input, Operation};
 use crate::policy::protects;

@@ -1,11 +1,13 @@
 //! Whose turn it is: starts first, by the moment at which they were due; then everything else, in
 //! the order in which it came. Only what has waited for long passes a start.
 
-use std::collections::{BTreeSet, HashMap, VecDeque};
+use std::collections::{BTreeSet, VecDeque};
 
 use jiff::{SignedDuration, Timestamp};
 
 use super::name::Name;
+
+use crate::clock::HashMap;
 
 /// `CronJob`s that wait for a pass, each once.
 #[derive(Debug, Default)]

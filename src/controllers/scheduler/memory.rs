@@ -1,6 +1,5 @@
 //! What is remembered of `CronJob`s, for a term: what the cluster does not show yet.
 
-use std::collections::HashMap;
 use std::sync::Arc;
 
 use jiff::Timestamp;
@@ -8,6 +7,7 @@ use jiff::Timestamp;
 use super::name::Name;
 use crate::batch::cronjob::Status;
 use crate::batch::edits::InForce;
+use crate::clock::HashMap;
 use crate::cluster::slim::{CronJob, Second, Version};
 
 /// By name.

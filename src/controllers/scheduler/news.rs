@@ -1,6 +1,5 @@
 //! What news lead to: which `CronJob`s are looked at again, and when their next start is.
 
-use std::collections::HashSet;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -10,6 +9,7 @@ use super::duty::Duty;
 use super::memory::News;
 use super::name::Name;
 use super::views;
+use crate::clock::HashSet;
 use crate::cluster::slim::{CronJob, Job, Second};
 use crate::controllers::sweeper::Subject;
 use crate::policy::rule::SchedulerMode;

@@ -13,7 +13,7 @@
 
 mod start;
 
-use std::collections::{BTreeMap, BTreeSet, HashSet};
+use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 
 use jiff::{SignedDuration, Timestamp};
@@ -27,7 +27,7 @@ use crate::batch::Kind;
 use crate::batch::cronjob::{Active, Status};
 use crate::batch::zone::Zone;
 use crate::batch::{self, Child};
-use crate::clock;
+use crate::clock::{self, HashSet};
 use crate::cluster::clock_offset::ServerClock;
 use crate::cluster::events::{About, Event, Recorder};
 use crate::cluster::pace::Signal;

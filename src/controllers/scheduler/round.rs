@@ -1,13 +1,13 @@
 //! A look at all `CronJob`s, a few at a time: how their starts are going, whoever makes them.
 
-use std::collections::{BTreeMap, HashMap};
+use std::collections::BTreeMap;
 use std::sync::Arc;
 use std::time::Duration;
 
 use tokio::time::Instant;
 
 use super::name::Name;
-use crate::clock;
+use crate::clock::{self, HashMap};
 use crate::cluster::slim::CronJob;
 use crate::scheduler::observe::MissedStarts;
 
@@ -33,7 +33,7 @@ impl Round {
             began: clock::ticks(),
             worked: Duration::ZERO,
             counts: BTreeMap::new(),
-            missed: HashMap::new(),
+            missed: HashMap::default(),
             told: Vec::new(),
         }
     }

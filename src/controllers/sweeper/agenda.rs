@@ -6,12 +6,13 @@
 //! only its turn is kept, since a hundred thousand of them may wait, and judging one again costs
 //! microseconds; of a `CronJob` the steps themselves, as they come from a look at its whole family.
 
-use std::collections::{BTreeSet, HashMap, VecDeque};
+use std::collections::{BTreeSet, VecDeque};
 
 use jiff::Timestamp;
 
 use super::Subject;
 use crate::batch::Kind;
+use crate::clock::HashMap;
 use crate::sweeper::change::{Direction, Identity};
 use crate::sweeper::decide::Risk;
 use crate::sweeper::{Action, Change, Deletion, Reason};

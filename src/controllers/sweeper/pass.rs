@@ -1,7 +1,7 @@
 //! A look at everything: heals what news have missed, counts for the brake, and tells how many
 //! Jobs there are in which state.
 
-use std::collections::{BTreeMap, HashMap, HashSet, VecDeque};
+use std::collections::{BTreeMap, VecDeque};
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -14,7 +14,7 @@ use super::registration::Registration;
 use super::shift::{Obstacle, Shift};
 use super::world::Labels;
 use crate::batch::Kind;
-use crate::clock;
+use crate::clock::{self, HashMap, HashSet};
 use crate::cluster::clock_offset::Trust;
 use crate::cluster::slim::{Job, Keep, Key, Symbol};
 use crate::policy::Policy;
@@ -283,7 +283,7 @@ impl Counted {
 /// Risks, each with one of the same finish from before. Many Jobs of a family may end in one second,
 /// so what was before is for one of them only.
 pub(super) fn counted(namespace: &Symbol, risks: &[Risk], before: &[Risk]) -> Vec<Counted> {
-    let mut by_finish: HashMap<Timestamp, VecDeque<Risk>> = HashMap::new();
+    let mut by_finish: HashMap<Timestamp, VecDeque<Risk>> = HashMap::default();
     for risk in before {
         by_finish.entry(risk.finish).or_default().push_back(*risk);
     }
@@ -348,11 +348,9 @@ const LIMIT: Duration = Duration::from_secs(2);
 
 #[cfg(test)]
 mod tests {
-    use std::collections::HashSet;
-
     use jiff::Timestamp;
 
-    use super::{Key, Reach, Risk, Tally, counted};
+    use super::{HashSet, Key, Reach, Risk, Tally, counted};
 
     #[test]
     fn what_can_be_read_only_while_a_pass_goes_on_counts_as_unknown() {

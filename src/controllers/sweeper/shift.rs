@@ -1,6 +1,6 @@
 //! One term at work: the loop, the news, and what a judgement leads to.
 
-use std::collections::{BTreeSet, HashMap};
+use std::collections::BTreeSet;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -16,6 +16,7 @@ use super::subject::Subject;
 use super::surroundings::Surroundings;
 use super::world::{Labels, World};
 use crate::batch::Kind;
+use crate::clock::HashMap;
 use crate::cluster::clock_offset::Trust;
 use crate::cluster::pace::Rate;
 use crate::cluster::slim::{Keep, Uid};
@@ -154,7 +155,7 @@ impl<'s> Shift<'s> {
             agenda: Agenda::default(),
             timers: Deadlines::new(),
             dirty: BTreeSet::new(),
-            acted: HashMap::new(),
+            acted: HashMap::default(),
             surroundings: Surroundings::default(),
             flaps: Flaps::new(),
             builtin: Builtin::default(),
@@ -164,8 +165,8 @@ impl<'s> Shift<'s> {
             gate,
             writer,
             writes: JoinSet::new(),
-            told: HashMap::new(),
-            refusals: HashMap::new(),
+            told: HashMap::default(),
+            refusals: HashMap::default(),
             next_pass: now,
             swept: None,
             next_status: now,

@@ -8,7 +8,7 @@
 //! asked what it has of them: once for a namespace, and the answer counts for [`TRUSTED`]. Where it
 //! has anything newer, the object waits until the watch brings it.
 
-use std::collections::{BTreeSet, HashMap};
+use std::collections::BTreeSet;
 use std::time::Duration;
 
 use jiff::SignedDuration;
@@ -20,7 +20,7 @@ use tokio::task::{JoinError, JoinSet};
 use tokio::time::Instant;
 
 use super::Subject;
-use crate::clock;
+use crate::clock::{self, HashMap};
 use crate::cluster::slim::{CronJob, Namespace, Version};
 use crate::controllers::staleness::TRUSTED;
 
@@ -238,7 +238,7 @@ mod tests {
 
     fn found() -> Found {
         Found {
-            cronjobs: [("u-1".to_owned(), Version::from("7"))].into(),
+            cronjobs: [("u-1".to_owned(), Version::from("7"))].into_iter().collect(),
             labels: Some(vec![("tier".to_owned(), "gold".to_owned())]),
         }
     }

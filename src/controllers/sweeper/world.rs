@@ -1,7 +1,6 @@
 //! From what is stored to a judgement: an object with its `CronJob`, its siblings and the labels
 //! of its namespace.
 
-use std::collections::{HashMap, HashSet};
 use std::mem;
 use std::sync::Arc;
 
@@ -10,6 +9,7 @@ use jiff::Timestamp;
 use super::Subject;
 use super::registration::Registration;
 use crate::batch::{Kind, Object};
+use crate::clock::{HashMap, HashSet};
 use crate::cluster::slim::{CronJob, Job, Namespace, Symbol};
 use crate::controllers::feed::NamespaceNews;
 use crate::controllers::watches::Watches;
@@ -51,9 +51,9 @@ impl World {
     pub(super) fn new(watches: Arc<Watches>, own_namespace: Option<String>) -> Self {
         Self {
             watches,
-            namespaces: HashMap::new(),
-            lost: HashMap::new(),
-            accepted: HashMap::new(),
+            namespaces: HashMap::default(),
+            lost: HashMap::default(),
+            accepted: HashMap::default(),
             own_namespace,
         }
     }
