@@ -9,7 +9,7 @@ use std::hash::{Hash, Hasher};
 use std::mem;
 use std::sync::{Arc, RwLock, RwLockReadGuard, RwLockWriteGuard};
 
-use super::slim::{CronJob, Job, Keep, Key, Meta, Namespace, Symbol, Uid};
+use super::slim::{CronJob, Job, Keep, Key, Meta, Namespace, Slim, Symbol, Uid};
 use super::watch::Index;
 
 use crate::clock::{HashMap, HashSet};
@@ -22,20 +22,23 @@ pub struct Store {
     pub namespaces: Arc<Namespaces>,
 }
 
-/// Jobs by namespace and name, and by the names of their owners.
-#[derive(Debug, Default)]
-pub struct Jobs(RwLock<Known<Job>>);
+/// The Jobs of a cluster.
+pub type Jobs = Objects<Job>;
 
-/// `CronJob`s by namespace and name.
-#[derive(Debug, Default)]
-pub struct CronJobs(RwLock<Known<CronJob>>);
+/// The `CronJob`s of a cluster.
+pub type CronJobs = Objects<CronJob>;
+
+/// Objects of one kind by namespace and name, and by the names of their owners.
+#[derive(Debug)]
+pub struct Objects<T>(RwLock<Known<T>>);
 
 /// Namespaces by name.
 #[derive(Debug, Default)]
 pub struct Namespaces(RwLock<KnownNamespaces>);
 
-/// An object with metadata.
-trait Stored {
+/// An object that has its name in a namespace.
+pub trait Stored: Slim {
+    /// What it is called, and whose it is.
     fn meta(&self) -> &Meta;
 }
 
@@ -78,34 +81,39 @@ impl Store {
     }
 }
 
-// === impl Jobs ===
+// === impl Objects ===
 
-impl Jobs {
-    /// Whether all Jobs have been listed, with what a policy needs.
+impl<T: Stored> Objects<T> {
+    /// Whether all have been listed, with what a policy needs.
     pub fn covers(&self, keep: &Keep) -> bool {
         read(&self.0).covers(keep)
     }
 
-    /// A Job by its name.
-    pub fn find(&self, namespace: &str, name: &str) -> Option<Arc<Job>> {
+    /// An object by its name.
+    pub fn find(&self, namespace: &str, name: &str) -> Option<Arc<T>> {
         read(&self.0).find(namespace, name)
     }
 
-    /// The Jobs of a namespace that name an owner of this name, of whatever kind and uid.
-    pub fn owned_by(&self, namespace: &str, owner: &str) -> Vec<Arc<Job>> {
+    /// The objects of a namespace that name an owner of this name, of whatever kind and uid.
+    pub fn owned_by(&self, namespace: &str, owner: &str) -> Vec<Arc<T>> {
         let key = Owned { namespace: namespace.into(), owner: owner.into() };
         let known = read(&self.0);
-        known.by_owner.get(&key).into_iter().flatten().map(|job| Arc::clone(&job.0)).collect()
+        known.by_owner.get(&key).into_iter().flatten().map(|one| Arc::clone(&one.0)).collect()
     }
 
-    /// The Jobs of a namespace, in no order.
-    pub fn within(&self, namespace: &str) -> Vec<Arc<Job>> {
-        read(&self.0).within(namespace)
+    /// The objects of a namespace, in no order.
+    pub fn within(&self, namespace: &str) -> Vec<Arc<T>> {
+        let known = read(&self.0);
+        let within = known.by_name.get(namespace).into_iter().flatten();
+        within.map(|object| Arc::clone(&object.0)).collect()
     }
 
-    /// All Jobs, in no order.
-    pub fn all(&self) -> Vec<Arc<Job>> {
-        read(&self.0).all()
+    /// All of them, in no order.
+    pub fn all(&self) -> Vec<Arc<T>> {
+        let known = read(&self.0);
+        let mut all = Vec::with_capacity(known.count);
+        all.extend(known.by_name.values().flatten().map(|object| Arc::clone(&object.0)));
+        all
     }
 
     /// How many there are.
@@ -119,39 +127,8 @@ impl Jobs {
     }
 }
 
-impl Index<Job> for Arc<Jobs> {
-    fn apply(&mut self, object: &Arc<Job>) {
-        let _old = write(&self.0).insert(object);
-    }
-
-    fn delete(&mut self, key: &Key) {
-        let _old = write(&self.0).remove(key);
-    }
-
-    fn reset(&mut self, objects: &[Arc<Job>], keep: &Arc<Keep>) {
-        let fresh = Known::new(objects, keep);
-        let _old = mem::replace(&mut *write(&self.0), fresh);
-    }
-
-    fn share(&self, fresh: Job) -> Arc<Job> {
-        read(&self.0).share(fresh)
-    }
-}
-
-// === impl CronJobs ===
-
-impl CronJobs {
-    /// As [`Jobs::covers`].
-    pub fn covers(&self, keep: &Keep) -> bool {
-        read(&self.0).covers(keep)
-    }
-
-    /// A `CronJob` by its name.
-    pub fn find(&self, namespace: &str, name: &str) -> Option<Arc<CronJob>> {
-        read(&self.0).find(namespace, name)
-    }
-
-    /// As [`CronJobs::owner`], and only where the `CronJob`s were listed with what a policy needs:
+impl Objects<CronJob> {
+    /// As [`Objects::owner`], and only where the `CronJob`s were listed with what a policy needs:
     /// both are asked under one lock, lest a list come in between.
     pub fn covered_owner(
         &self,
@@ -170,20 +147,10 @@ impl CronJobs {
     pub fn owner(&self, namespace: &str, name: &str, uid: &str) -> Option<Arc<CronJob>> {
         self.find(namespace, name).filter(|cronjob| cronjob.meta.uid == Uid::from(uid))
     }
-
-    /// The `CronJob`s of a namespace, in no order.
-    pub fn within(&self, namespace: &str) -> Vec<Arc<CronJob>> {
-        read(&self.0).within(namespace)
-    }
-
-    /// All `CronJob`s, in no order.
-    pub fn all(&self) -> Vec<Arc<CronJob>> {
-        read(&self.0).all()
-    }
 }
 
-impl Index<CronJob> for Arc<CronJobs> {
-    fn apply(&mut self, object: &Arc<CronJob>) {
+impl<T: Stored> Index<T> for Arc<Objects<T>> {
+    fn apply(&mut self, object: &Arc<T>) {
         let _old = write(&self.0).insert(object);
     }
 
@@ -191,13 +158,23 @@ impl Index<CronJob> for Arc<CronJobs> {
         let _old = write(&self.0).remove(key);
     }
 
-    fn reset(&mut self, objects: &[Arc<CronJob>], keep: &Arc<Keep>) {
+    fn reset(&mut self, objects: &[Arc<T>], keep: &Arc<Keep>) {
         let fresh = Known::new(objects, keep);
         let _old = mem::replace(&mut *write(&self.0), fresh);
     }
 
-    fn share(&self, fresh: CronJob) -> Arc<CronJob> {
-        read(&self.0).share(fresh)
+    fn share(&self, fresh: T) -> Arc<T> {
+        let meta = fresh.meta();
+        match self.find(&meta.namespace, &meta.name) {
+            Some(stored) if *stored == fresh => stored,
+            _ => Arc::new(fresh),
+        }
+    }
+}
+
+impl<T> Default for Objects<T> {
+    fn default() -> Self {
+        Self(RwLock::default())
     }
 }
 
@@ -238,7 +215,7 @@ impl Index<Namespace> for Arc<Namespaces> {
 
 // === impl Known ===
 
-impl<T: Stored + PartialEq> Known<T> {
+impl<T: Stored> Known<T> {
     fn new(objects: &[Arc<T>], keep: &Arc<Keep>) -> Self {
         let mut known = Self { keep: Some(Arc::clone(keep)), ..Self::default() };
         for object in objects {
@@ -255,25 +232,6 @@ impl<T: Stored + PartialEq> Known<T> {
 
     fn find(&self, namespace: &str, name: &str) -> Option<Arc<T>> {
         self.by_name.get(namespace)?.get(name).map(|object| Arc::clone(&object.0))
-    }
-
-    fn within(&self, namespace: &str) -> Vec<Arc<T>> {
-        let known = self.by_name.get(namespace).into_iter().flatten();
-        known.map(|object| Arc::clone(&object.0)).collect()
-    }
-
-    fn all(&self) -> Vec<Arc<T>> {
-        let mut all = Vec::with_capacity(self.count);
-        all.extend(self.by_name.values().flatten().map(|object| Arc::clone(&object.0)));
-        all
-    }
-
-    fn share(&self, fresh: T) -> Arc<T> {
-        let meta = fresh.meta();
-        match self.find(&meta.namespace, &meta.name) {
-            Some(stored) if *stored == fresh => stored,
-            _ => Arc::new(fresh),
-        }
     }
 
     /// Files an object in the place of the one of its name, which is given back.

@@ -10,8 +10,8 @@ use tokio::sync::Notify;
 
 use super::sweeper::Subject;
 use crate::clock::HashSet;
-use crate::cluster::slim::{CronJob, Job, Keep, Key, Namespace};
-use crate::cluster::store::{CronJobs, Jobs, Namespaces};
+use crate::cluster::slim::{Job, Keep, Key, Namespace};
+use crate::cluster::store::{Namespaces, Objects, Stored};
 use crate::cluster::watch::Index;
 
 /// Passes news from the watches to whoever leads. Clones are the same feed.
@@ -113,64 +113,43 @@ impl Feeds {
 
 // === impl Fed ===
 
-impl Index<Job> for Fed<Arc<Jobs>> {
-    fn apply(&mut self, object: &Arc<Job>) {
-        let known = self.index.find(&object.meta.namespace, &object.meta.name);
-        let appeared = known.is_none_or(|known| known.meta.uid != object.meta.uid);
+impl<T: Stored> Index<T> for Fed<Arc<Objects<T>>>
+where
+    Subject: From<Arc<T>>,
+{
+    fn apply(&mut self, object: &Arc<T>) {
+        let meta = object.meta();
+        let known = self.index.find(&meta.namespace, &meta.name);
+        let appeared = known.is_none_or(|known| known.meta().uid != meta.uid);
         self.index.apply(object);
         self.feeds.tell(|news| {
-            news.changed.insert(Subject::Job(Arc::clone(object)));
-            if appeared {
-                news.appeared.push(Arc::clone(object));
+            let subject = Subject::from(Arc::clone(object));
+            if let (Subject::Job(job), true) = (&subject, appeared) {
+                news.appeared.push(Arc::clone(job));
             }
+            news.changed.insert(subject);
         });
     }
 
     fn delete(&mut self, key: &Key) {
         let gone = self.index.find(&key.namespace, &key.name);
         self.index.delete(key);
-        if let Some(gone) = gone {
-            self.feeds.tell(|news| {
-                news.changed.insert(Subject::Job(Arc::clone(&gone)));
-                news.gone.push(Arc::clone(&gone));
-            });
-        }
-    }
-
-    fn reset(&mut self, objects: &[Arc<Job>], keep: &Arc<Keep>) {
-        self.index.reset(objects, keep);
-        self.feeds.tell(|news| news.relisted = true);
-    }
-
-    fn share(&self, fresh: Job) -> Arc<Job> {
-        self.index.share(fresh)
-    }
-}
-
-impl Index<CronJob> for Fed<Arc<CronJobs>> {
-    fn apply(&mut self, object: &Arc<CronJob>) {
-        self.index.apply(object);
+        let Some(gone) = gone else { return };
         self.feeds.tell(|news| {
-            news.changed.insert(Subject::CronJob(Arc::clone(object)));
+            let subject = Subject::from(Arc::clone(&gone));
+            if let Subject::Job(job) = &subject {
+                news.gone.push(Arc::clone(job));
+            }
+            news.changed.insert(subject);
         });
     }
 
-    fn delete(&mut self, key: &Key) {
-        let gone = self.index.find(&key.namespace, &key.name);
-        self.index.delete(key);
-        if let Some(gone) = gone {
-            self.feeds.tell(|news| {
-                news.changed.insert(Subject::CronJob(Arc::clone(&gone)));
-            });
-        }
-    }
-
-    fn reset(&mut self, objects: &[Arc<CronJob>], keep: &Arc<Keep>) {
+    fn reset(&mut self, objects: &[Arc<T>], keep: &Arc<Keep>) {
         self.index.reset(objects, keep);
         self.feeds.tell(|news| news.relisted = true);
     }
 
-    fn share(&self, fresh: CronJob) -> Arc<CronJob> {
+    fn share(&self, fresh: T) -> Arc<T> {
         self.index.share(fresh)
     }
 }

@@ -1,7 +1,9 @@
 //! What the work of a leader stands on, whichever controller does it.
 
 use std::sync::Arc;
+use std::time::Duration;
 
+use jiff::{SignedDuration, Timestamp};
 use tokio::sync::watch;
 
 use super::Watches;
@@ -29,4 +31,19 @@ pub struct Footing {
     pub own_namespace: Option<String>,
     /// Where anything is written but for our own Lease.
     pub reach: Arc<Reach>,
+}
+
+// === impl Footing ===
+
+impl Footing {
+    /// The API server's time.
+    pub fn now(&self) -> Timestamp {
+        self.cluster.clock.now()
+    }
+
+    /// The moment after a pause, by the API server's clock.
+    pub fn after(&self, pause: Duration) -> Timestamp {
+        let pause = SignedDuration::try_from(pause).unwrap_or(SignedDuration::MAX);
+        self.now().saturating_add(pause).unwrap_or(Timestamp::MAX)
+    }
 }

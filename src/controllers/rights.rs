@@ -9,10 +9,10 @@ use std::collections::BTreeSet;
 use std::sync::Arc;
 use std::time::Duration;
 
-use kube::Client;
 use tokio::sync::{Notify, watch};
 use tokio_util::sync::CancellationToken;
 
+use super::Footing;
 use crate::cluster::access::{Grant, Right, missing};
 use crate::policy::rule::SchedulerMode;
 use crate::policy::{Action, Mode, Policy};
@@ -32,6 +32,9 @@ pub struct Keeper {
     rights: watch::Receiver<Rights>,
     doubt: Arc<Notify>,
 }
+
+/// The rights that a policy needs, where anything is written.
+pub type Needed = fn(&Policy, &Reach) -> Vec<Right>;
 
 // === impl Rights ===
 
@@ -79,15 +82,10 @@ impl Rights {
 
 impl Keeper {
     /// Asks until `stop`, about what is `needed` by each policy that comes along.
-    pub fn start(
-        client: Client,
-        policies: watch::Receiver<Arc<Policy>>,
-        needed: impl Fn(&Policy) -> Vec<Right> + Send + 'static,
-        stop: CancellationToken,
-    ) -> Self {
+    pub fn start(footing: &Footing, needed: Needed, stop: CancellationToken) -> Self {
         let (known, rights) = watch::channel(Rights::default());
         let doubt = Arc::new(Notify::new());
-        tokio::spawn(ask(client, policies, needed, known, Arc::clone(&doubt), stop));
+        tokio::spawn(ask(footing.clone(), needed, known, Arc::clone(&doubt), stop));
         Self { rights, doubt }
     }
 
@@ -111,16 +109,16 @@ impl Keeper {
 }
 
 async fn ask(
-    client: Client,
-    mut policies: watch::Receiver<Arc<Policy>>,
-    needed: impl Fn(&Policy) -> Vec<Right>,
+    footing: Footing,
+    needed: Needed,
     known: watch::Sender<Rights>,
     doubt: Arc<Notify>,
     stop: CancellationToken,
 ) {
+    let mut policies = footing.policies.clone();
     loop {
-        let needed = needed(&policies.borrow_and_update());
-        let pause = match missing(&client, &needed).await {
+        let needed = needed(&policies.borrow_and_update(), &footing.reach);
+        let pause = match missing(&footing.cluster.client, &needed).await {
             Ok(found) => {
                 let fresh = Rights {
                     asked: needed.into_iter().collect(),

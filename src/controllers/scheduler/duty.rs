@@ -91,15 +91,7 @@ impl<'s> Duty<'s> {
         let cluster = &footing.cluster;
         let now = cluster.clock.now();
         let asking = CancellationToken::new();
-        let keeper = Keeper::start(
-            cluster.client.clone(),
-            footing.policies.clone(),
-            {
-                let reach = Arc::clone(&footing.reach);
-                move |policy| rights::of_scheduler(policy, &reach)
-            },
-            asking.clone(),
-        );
+        let keeper = Keeper::start(footing, rights::of_scheduler, asking.clone());
         let before = {
             let standing = footing.standing.borrow();
             Status::parse(standing.annotations.get(Status::ANNOTATION).map(String::as_str))
@@ -228,13 +220,12 @@ impl<'s> Duty<'s> {
     }
 
     pub(super) fn now(&self) -> Timestamp {
-        self.footing.cluster.clock.now()
+        self.footing.now()
     }
 
     /// The moment after a pause, by the API server's clock.
     pub(super) fn after(&self, pause: Duration) -> Timestamp {
-        let pause = SignedDuration::try_from(pause).unwrap_or(SignedDuration::MAX);
-        self.now().saturating_add(pause).unwrap_or(Timestamp::MAX)
+        self.footing.after(pause)
     }
 
     pub(super) fn mode(&self) -> SchedulerMode {

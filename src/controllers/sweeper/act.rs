@@ -3,7 +3,7 @@
 use std::sync::Arc;
 use std::time::Duration;
 
-use jiff::{SignedDuration, Timestamp};
+use jiff::Timestamp;
 
 use super::Subject;
 use super::acted::{Acted, Ended, Purpose};
@@ -284,8 +284,7 @@ impl Shift<'_> {
 
     /// The moment after a pause, by the API server's clock.
     pub(super) fn after(&self, pause: Duration) -> Timestamp {
-        let pause = SignedDuration::try_from(pause).unwrap_or(SignedDuration::MAX);
-        self.now().saturating_add(pause).unwrap_or(Timestamp::MAX)
+        self.footing.after(pause)
     }
 }
 

@@ -117,18 +117,9 @@ impl<'s> Shift<'s> {
             Memory::parse(standing.annotations.get(Memory::ANNOTATION).map(String::as_str))
         };
         let gate = Gate::new(Rate::new(policy.stored.rate));
-        let client = footing.cluster.client.clone();
-        let writer = Writer::new(client.clone(), gate.clone(), term.over.clone());
+        let writer = Writer::new(footing.cluster.client.clone(), gate.clone(), term.over.clone());
         let asking = CancellationToken::new();
-        let keeper = Keeper::start(
-            client,
-            footing.policies.clone(),
-            {
-                let reach = Arc::clone(&footing.reach);
-                move |policy| rights::of_sweeper(policy, &reach)
-            },
-            asking.clone(),
-        );
+        let keeper = Keeper::start(footing, rights::of_sweeper, asking.clone());
         let watches = Arc::clone(&footing.watches);
         Self {
             footing,
@@ -269,7 +260,7 @@ impl<'s> Shift<'s> {
 
     /// The API server's time.
     pub(super) fn now(&self) -> Timestamp {
-        self.footing.cluster.clock.now()
+        self.footing.now()
     }
 
     /// Until there is something to do without news. Never long: a clock that is put forward makes

@@ -41,6 +41,18 @@ impl Subject {
     }
 }
 
+impl From<Arc<CronJob>> for Subject {
+    fn from(cronjob: Arc<CronJob>) -> Self {
+        Self::CronJob(cronjob)
+    }
+}
+
+impl From<Arc<Job>> for Subject {
+    fn from(job: Arc<Job>) -> Self {
+        Self::Job(job)
+    }
+}
+
 impl PartialEq for Subject {
     fn eq(&self, other: &Self) -> bool {
         self.key() == other.key()
