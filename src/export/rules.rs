@@ -41,19 +41,13 @@ fn condition(matcher: &Match, facts: &mut Facts) -> String {
     if !names.is_empty() {
         conditions.push(cel::matches_a_glob("variables.name", names));
     }
-    for (key, values) in labels {
-        conditions.push(cel::is_one_of(&facts.value(Layers::Labels, key), values));
-    }
-    for (key, values) in annotations {
-        conditions.push(cel::is_one_of(&facts.value(Layers::Annotations, key), values));
-    }
+    conditions.extend(facts.satisfy(Layers::Labels, labels));
+    conditions.extend(facts.satisfy(Layers::Annotations, annotations));
     if let Some(selector) = selector {
-        let value = |key: &str| facts.value(Layers::Labels, key);
-        conditions.push(cel::selects(selector.requirements(), value));
+        conditions.push(cel::all(facts.satisfy(Layers::Labels, selector)));
     }
     if let Some(selector) = namespace_selector {
-        let value = |key: &str| facts.value(Layers::NamespaceLabels, key);
-        conditions.push(cel::selects(selector.requirements(), value));
+        conditions.push(cel::all(facts.satisfy(Layers::NamespaceLabels, selector)));
     }
     cel::all(conditions)
 }
@@ -65,12 +59,10 @@ fn exempt(exempt: &Exempt, facts: &mut Facts) -> String {
         conditions.push(cel::matches_a_glob("request.namespace", namespaces));
     }
     for selector in selectors {
-        let value = |key: &str| facts.value(Layers::Labels, key);
-        conditions.push(cel::selects(selector.requirements(), value));
+        conditions.push(cel::all(facts.satisfy(Layers::Labels, selector)));
     }
     if let Some(selector) = namespace_selector {
-        let value = |key: &str| facts.value(Layers::NamespaceLabels, key);
-        conditions.push(cel::selects(selector.requirements(), value));
+        conditions.push(cel::all(facts.satisfy(Layers::NamespaceLabels, selector)));
     }
     cel::any(conditions)
 }

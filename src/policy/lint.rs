@@ -14,7 +14,7 @@ mod witness;
 
 use std::collections::HashMap;
 
-pub(super) use covers::{GlobSet, Needs, selector_covers};
+pub(super) use covers::{GlobSet, Needs};
 pub use object::{Lint, object};
 use witness::Witness;
 
@@ -139,9 +139,9 @@ fn is_idle(written: &Written<'_>, findings: &mut Findings<'_>) -> bool {
             .warning(code::IDLE, written.span(), message)
             .mend("add CronJob to match.kinds, or delete what has no effect");
     }
-    let keys = rule.matcher.labels.iter().chain(&rule.matcher.annotations).map(|(key, _)| key);
-    let selected = rule.matcher.selector.iter().flat_map(Selector::requirements).map(|r| &r.key);
-    if let Some(key) = keys.chain(selected).find(|key| key.starts_with(record::PREFIX)) {
+    let Match { labels, annotations, selector, .. } = &rule.matcher;
+    let mut keys = [labels, annotations].into_iter().chain(selector).flat_map(Selector::keys);
+    if let Some(key) = keys.find(|key| key.starts_with(record::PREFIX)) {
         let span = wire.value.matcher.as_ref().map_or(written.span(), |matcher| matcher.key);
         let message =
             format!("{title} matches on {key:?}, and rules never see keys of curfew's own");

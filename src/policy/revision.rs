@@ -21,7 +21,7 @@ use crate::policy::model::glob::Glob;
 use crate::policy::model::marks::Marks;
 use crate::policy::model::policy::{Policy, SYSTEM_NAMESPACES};
 use crate::policy::model::rule::{Exempt, Guards, Match, Rule, Scheduler, Stored};
-use crate::policy::model::selector::{Operator, Selector, Word};
+use crate::policy::model::selector::{Requirement, Selector};
 use crate::policy::model::settings::Settings;
 use crate::policy::model::value::{Seconds, ZoneName};
 
@@ -218,25 +218,19 @@ fn settings_value(settings: &Settings) -> Value {
 }
 
 fn selector_value(selector: &Selector) -> Value {
-    let mut requirements: Vec<(&str, &str, Vec<String>)> = selector
-        .requirements()
-        .iter()
-        .map(|requirement| {
-            let (operator, values) = match &requirement.operator {
-                Operator::DoesNotExist => (Word::DoesNotExist, Vec::new()),
-                Operator::Exists => (Word::Exists, Vec::new()),
-                Operator::In(values) => (Word::In, sorted(values.clone())),
-                Operator::NotIn(values) => (Word::NotIn, sorted(values.clone())),
-            };
-            (requirement.key.as_str(), operator.as_str(), values)
+    let requirements = selector.requirements.iter();
+    let mut requirements: Vec<_> = requirements
+        .map(|Requirement { key, operator, values }| {
+            (key, operator.as_str(), sorted(values.clone()))
         })
         .collect();
     requirements.sort();
     json!(requirements)
 }
 
-fn accepted(entries: &[(String, Vec<String>)]) -> Option<Value> {
-    let entries = entries.iter().map(|(key, values)| (key.clone(), json!(sorted(values.clone()))));
+fn accepted(selector: &Selector) -> Option<Value> {
+    let entries = selector.requirements.iter();
+    let entries = entries.map(|r| (r.key.clone(), json!(sorted(r.values.clone()))));
     let entries: serde_json::Map<_, _> = entries.collect();
     (!entries.is_empty()).then_some(Value::Object(entries))
 }

@@ -158,8 +158,8 @@ fn compile_match(matcher: Match) -> rule::Match {
         namespaces: value(namespaces).map_or_else(Vec::new, |list| values(list.0)),
         namespace_selector: value(namespace_selector),
         names: value(names).map_or_else(Vec::new, |list| values(list.0)),
-        labels: value(labels).map_or_else(Vec::new, |labels| labels.0),
-        annotations: value(annotations).map_or_else(Vec::new, |annotations| annotations.0),
+        labels: value(labels).map(|labels| labels.0).unwrap_or_default(),
+        annotations: value(annotations).map(|annotations| annotations.0).unwrap_or_default(),
         selector: value(selector),
     }
 }

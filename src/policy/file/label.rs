@@ -1,13 +1,12 @@
 //! Label and annotation keys and values, refused where the API server would refuse them
 //! (`k8s.io/apimachinery/pkg/util/validation`), since a policy that can match nothing is a mistake.
 
-use schemars::{JsonSchema, Schema, SchemaGenerator, json_schema};
-
-use super::decode::{self, FromNode, Merge, Path};
+use super::decode::{self, FromNode, Path};
 use super::finding::{At, Findings, Span};
 use super::node::{Entry, Node, Value};
 use crate::batch::name::is_subdomain;
 use crate::policy::code;
+use crate::policy::model::selector::{Operator, Requirement, Selector};
 
 /// A key of a label.
 #[derive(Clone, Debug)]
@@ -23,11 +22,14 @@ pub(in crate::policy) struct LabelValue(pub(in crate::policy) String);
 
 /// Label keys, each with the values that are accepted.
 #[derive(Clone, Debug)]
-pub(in crate::policy) struct Labels(pub(in crate::policy) Vec<(String, Vec<String>)>);
+pub(in crate::policy) struct Labels(pub(in crate::policy) Selector);
 
 /// Annotation keys, each with the values that are accepted.
 #[derive(Clone, Debug)]
-pub(in crate::policy) struct Annotations(pub(in crate::policy) Vec<(String, Vec<String>)>);
+pub(in crate::policy) struct Annotations(pub(in crate::policy) Selector);
+
+/// Whether a text is what the API server takes; if not, that is reported.
+type IsSound = fn(&str, Span, &mut Findings<'_>) -> bool;
 
 /// Why a text is no key of a label.
 fn key_fault(key: &str) -> Option<&'static str> {
@@ -86,19 +88,43 @@ fn is_sound(
     false
 }
 
+fn is_label_key(text: &str, span: Span, findings: &mut Findings<'_>) -> bool {
+    is_sound("label key", text, key_fault(text), span, findings)
+}
+
+fn is_annotation_key(text: &str, span: Span, findings: &mut Findings<'_>) -> bool {
+    // The API server forgives upper case before the `/` of an annotation.
+    is_sound("annotation key", text, key_fault(&text.to_lowercase()), span, findings)
+}
+
+fn is_label_value(text: &str, span: Span, findings: &mut Findings<'_>) -> bool {
+    is_sound("label value", text, value_fault(text), span, findings)
+}
+
+/// A string, where it is sound.
+fn sound(
+    node: &Node,
+    path: Path<'_>,
+    is_sound: IsSound,
+    findings: &mut Findings<'_>,
+) -> Option<String> {
+    let text = decode::text(node, path, "a string", findings)?;
+    is_sound(text, node.span, findings).then(|| text.to_owned())
+}
+
 /// A map from keys to one value or a list of them.
 fn accepted(
     node: &Node,
     path: Path<'_>,
-    key_is_sound: impl Fn(&str, Span, &mut Findings<'_>) -> bool,
-    value_is_sound: impl Fn(&str, Span, &mut Findings<'_>) -> bool,
+    key_is_sound: IsSound,
+    value_is_sound: IsSound,
     findings: &mut Findings<'_>,
-) -> Option<Vec<(String, Vec<String>)>> {
+) -> Option<Selector> {
     let entries = decode::map(node, &[], path, findings)?;
     if entries.is_empty() {
         decode::empty(node.span, path, findings);
     }
-    let mut all = Vec::with_capacity(entries.len());
+    let mut requirements = Vec::with_capacity(entries.len());
     for entry @ Entry { key, node } in entries {
         let sound = key_is_sound(&key.text, key.span, findings);
         let inner = Path::Field(&path, &key.text);
@@ -114,10 +140,11 @@ fn accepted(
             }
         }
         if sound {
-            all.push((key.text.clone(), kept));
+            let (key, operator) = (key.text.clone(), Operator::In);
+            requirements.push(Requirement { key, operator, values: kept });
         }
     }
-    Some(all)
+    Some(Selector { requirements })
 }
 
 /// One string or a list of them.
@@ -143,97 +170,34 @@ impl FromNode for Values {
     }
 }
 
-// === impl Labels ===
+// === impl Labels, Annotations, LabelKey, AnnotationKey, LabelValue ===
 
 impl FromNode for Labels {
     fn from_node(node: &Node, path: Path<'_>, findings: &mut Findings<'_>) -> Option<Self> {
-        let key = |text: &str, span, findings: &mut Findings<'_>| {
-            is_sound("label key", text, key_fault(text), span, findings)
-        };
-        let value = |text: &str, span, findings: &mut Findings<'_>| {
-            is_sound("label value", text, value_fault(text), span, findings)
-        };
-        accepted(node, path, key, value, findings).map(Self)
+        accepted(node, path, is_label_key, is_label_value, findings).map(Self)
     }
 }
-
-// === impl Annotations ===
 
 impl FromNode for Annotations {
     fn from_node(node: &Node, path: Path<'_>, findings: &mut Findings<'_>) -> Option<Self> {
-        let key = |text: &str, span, findings: &mut Findings<'_>| {
-            // The API server forgives upper case before the `/` of an annotation.
-            let fault = key_fault(&text.to_lowercase());
-            is_sound("annotation key", text, fault, span, findings)
-        };
-        accepted(node, path, key, |_, _, _| true, findings).map(Self)
+        accepted(node, path, is_annotation_key, |_, _, _| true, findings).map(Self)
     }
 }
 
-// === impl LabelKey, AnnotationKey, LabelValue ===
-
 impl FromNode for LabelKey {
     fn from_node(node: &Node, path: Path<'_>, findings: &mut Findings<'_>) -> Option<Self> {
-        let text = decode::text(node, path, "a string", findings)?;
-        is_sound("label key", text, key_fault(text), node.span, findings)
-            .then(|| Self(text.to_owned()))
+        sound(node, path, is_label_key, findings).map(Self)
     }
 }
 
 impl FromNode for AnnotationKey {
     fn from_node(node: &Node, path: Path<'_>, findings: &mut Findings<'_>) -> Option<Self> {
-        let text = decode::text(node, path, "a string", findings)?;
-        let fault = key_fault(&text.to_lowercase());
-        is_sound("annotation key", text, fault, node.span, findings).then(|| Self(text.to_owned()))
+        sound(node, path, is_annotation_key, findings).map(Self)
     }
 }
 
 impl FromNode for LabelValue {
     fn from_node(node: &Node, path: Path<'_>, findings: &mut Findings<'_>) -> Option<Self> {
-        let text = decode::text(node, path, "a string", findings)?;
-        is_sound("label value", text, value_fault(text), node.span, findings)
-            .then(|| Self(text.to_owned()))
+        sound(node, path, is_label_value, findings).map(Self)
     }
 }
-
-/// The schema of keys with one value or a list of them.
-fn map_schema(key: &str, value: &serde_json::Value) -> Schema {
-    json_schema!({
-        "type": "object",
-        "minProperties": 1,
-        "propertyNames": {"pattern": key},
-        "additionalProperties": {
-            "anyOf": [value, {"type": "array", "minItems": 1, "items": value}]
-        }
-    })
-}
-
-macro_rules! schemas {
-    ($($type:ty = $name:literal $schema:expr;)*) => { $(
-        impl Merge for $type {}
-
-        impl JsonSchema for $type {
-            fn schema_name() -> std::borrow::Cow<'static, str> {
-                $name.into()
-            }
-
-            fn json_schema(_: &mut SchemaGenerator) -> Schema {
-                $schema
-            }
-        }
-    )* };
-}
-
-schemas! {
-    LabelKey = "LabelKey" json_schema!({"type": "string", "pattern": LABEL_KEY});
-    AnnotationKey = "AnnotationKey" json_schema!({"type": "string", "pattern": ANNOTATION_KEY});
-    LabelValue = "LabelValue" json_schema!({"type": "string", "pattern": LABEL_VALUE});
-    Labels = "Labels"
-        map_schema(LABEL_KEY, &serde_json::json!({"type": "string", "pattern": LABEL_VALUE}));
-    Annotations = "Annotations" map_schema(ANNOTATION_KEY, &serde_json::json!({"type": "string"}));
-}
-
-const LABEL_KEY: &str = "^([a-z0-9][-a-z0-9.]*/)?[A-Za-z0-9]([-A-Za-z0-9_.]{0,61}[A-Za-z0-9])?$";
-const ANNOTATION_KEY: &str =
-    "^([A-Za-z0-9][-A-Za-z0-9.]*/)?[A-Za-z0-9]([-A-Za-z0-9_.]{0,61}[A-Za-z0-9])?$";
-const LABEL_VALUE: &str = "^([A-Za-z0-9]([-A-Za-z0-9_.]{0,61}[A-Za-z0-9])?)?$";

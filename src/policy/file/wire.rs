@@ -4,7 +4,7 @@
 
 use schemars::{JsonSchema, Schema, SchemaGenerator, json_schema};
 
-use super::decode::{self, FromNode, Merge, Path};
+use super::decode::{self, FromNode, Path};
 use super::finding::Findings;
 use super::node::{Node, Value};
 use super::{API_VERSION, KIND, words};
@@ -16,6 +16,7 @@ use crate::policy::model::glob::Glob;
 use crate::policy::model::marks::{LONGEST_MANAGER, SUFFIXES};
 use crate::policy::model::record::RESERVED;
 use crate::policy::model::rule::{self, GroupKind, Propagation, SchedulerMode};
+use crate::policy::model::selector::Operator;
 use crate::policy::model::settings::{Action, Guard, Mode};
 use crate::policy::model::value::{Seconds, ZoneName};
 
@@ -145,13 +146,7 @@ impl FromNode for Manager {
 impl FromNode for RuleName {
     fn from_node(node: &Node, path: Path<'_>, findings: &mut Findings<'_>) -> Option<Self> {
         let text = decode::text(node, path, "a string", findings)?;
-        let inner = |c: char| c.is_ascii_lowercase() || c.is_ascii_digit() || c == '-';
-        let outer = |c: Option<char>| c.is_some_and(|c| c != '-');
-        let is_name = text.chars().all(inner)
-            && outer(text.chars().next())
-            && outer(text.chars().last())
-            && text.len() <= 63;
-        if !is_name {
+        if !is_subdomain(text) || text.contains('.') || text.len() > 63 {
             let message = format!("{text:?} is no name of a rule");
             findings.error(code::NAME, node.span, message).mend(
                 "use lower case letters, digits and `-`, 63 at most, a letter or digit at each end",
@@ -342,17 +337,14 @@ fn nearest_zone(name: &str) -> Option<String> {
     words::nearest(name, &names).map(str::to_owned)
 }
 
-/// Types that are one of a few words, in the order in which they are told.
+/// Types that are one of a few words.
 macro_rules! words {
-    ($($type:ty = $name:literal [$($variant:ident),*];)*) => { $(
+    ($($type:ty = $name:literal $all:expr;)*) => { $(
         impl FromNode for $type {
             fn from_node(node: &Node, path: Path<'_>, findings: &mut Findings<'_>) -> Option<Self> {
-                let words = [$(Self::$variant),*].map(|value| (value.as_str(), value));
-                decode::word(&words, node, path, findings)
+                decode::word($all, Self::as_str, node, path, findings)
             }
         }
-
-        impl Merge for $type {}
 
         impl JsonSchema for $type {
             fn schema_name() -> std::borrow::Cow<'static, str> {
@@ -360,18 +352,18 @@ macro_rules! words {
             }
 
             fn json_schema(_: &mut SchemaGenerator) -> Schema {
-                json_schema!({"enum": [$(Self::$variant.as_str()),*]})
+                json_schema!({"enum": $all.iter().map(|word| word.as_str()).collect::<Vec<_>>()})
             }
         }
     )* };
 }
 
 words! {
-    Mode = "Mode" [Off, DryRun, Enforce];
-    Guard = "Guard" [Skip, Floor, Apply];
-    Kind = "Kind" [Job, CronJob];
-    Action = "Action" [Report, Marked, Patch, Delete];
-    Propagation = "Propagation" [Background, Foreground];
-    SchedulerMode = "SchedulerMode" [Off, Observe, Backstop, Own];
-    crate::policy::model::selector::Word = "Operator" [In, NotIn, Exists, DoesNotExist];
+    Mode = "Mode" Mode::ALL;
+    Guard = "Guard" Guard::ALL;
+    Kind = "Kind" &[Kind::Job, Kind::CronJob];
+    Action = "Action" Action::ALL;
+    Propagation = "Propagation" Propagation::ALL;
+    SchedulerMode = "SchedulerMode" SchedulerMode::ALL;
+    Operator = "Operator" Operator::ALL;
 }

@@ -9,6 +9,7 @@ use std::fmt;
 use serde_json::{Value as Json, json};
 
 use super::setting::Value;
+use super::spelled::spelled;
 use super::value::{Seconds, ZoneName};
 
 /// Gives a macro the list of settings: field, type, and name as in policy.md, point 5, in the order
@@ -147,6 +148,12 @@ pub enum Action {
     Delete,
 }
 
+spelled! {
+    Mode [Off, DryRun, Enforce];
+    Guard [Skip, Floor, Apply];
+    Action [Report, Marked, Patch, Delete]
+}
+
 // === impl Settings ===
 
 impl Settings {
@@ -227,46 +234,6 @@ stated! {
     Mode: |mode| Self::Word(mode.as_str());
     Action: |action| Self::Word(action.as_str());
     Guard: |guard| Self::Guard(*guard);
-}
-
-// === impl Mode ===
-
-impl Mode {
-    /// As a policy spells it.
-    pub const fn as_str(self) -> &'static str {
-        match self {
-            Self::DryRun => "DryRun",
-            Self::Enforce => "Enforce",
-            Self::Off => "Off",
-        }
-    }
-}
-
-// === impl Guard ===
-
-impl Guard {
-    /// As a policy spells it.
-    pub const fn as_str(self) -> &'static str {
-        match self {
-            Self::Apply => "Apply",
-            Self::Floor => "Floor",
-            Self::Skip => "Skip",
-        }
-    }
-}
-
-// === impl Action ===
-
-impl Action {
-    /// As a policy spells it.
-    pub const fn as_str(self) -> &'static str {
-        match self {
-            Self::Report => "Report",
-            Self::Marked => "Marked",
-            Self::Patch => "Patch",
-            Self::Delete => "Delete",
-        }
-    }
 }
 
 // === impl GuardKind ===
