@@ -90,21 +90,18 @@ pub(super) fn escaped(string: &str) -> String {
 
 /// Two or more conditions stand in parentheses if one of them holds the other operator.
 fn joined(mut conditions: Vec<String>, operator: &str, none: &str) -> String {
-    match conditions.len() {
-        0 => none.to_owned(),
-        1 => conditions.remove(0),
-        _ => {
-            let other = if operator == " && " { " || " } else { " && " };
-            let safe = |condition: String| {
-                if condition.contains(other) || condition.contains(" ? ") {
-                    format!("({condition})")
-                } else {
-                    condition
-                }
-            };
-            conditions.into_iter().map(safe).collect::<Vec<_>>().join(operator)
-        }
+    if conditions.len() < 2 {
+        return conditions.pop().unwrap_or_else(|| none.to_owned());
     }
+    let other = if operator == " && " { " || " } else { " && " };
+    let safe = |condition: String| {
+        if condition.contains(other) || condition.contains(" ? ") {
+            format!("({condition})")
+        } else {
+            condition
+        }
+    };
+    conditions.into_iter().map(safe).collect::<Vec<_>>().join(operator)
 }
 
 fn pattern(glob: &Glob) -> String {

@@ -33,6 +33,11 @@ impl Facts {
         asked.map(|asked| cel::satisfies(&self.value(layers, &asked.key), asked)).collect()
     }
 
+    /// Whether all of a selector's requirements hold.
+    pub(super) fn select(&mut self, layers: Layers, selector: &Selector) -> String {
+        cel::all(self.satisfy(layers, selector))
+    }
+
     /// The value of a key, as an expression.
     fn value(&mut self, layers: Layers, key: &str) -> String {
         let place = (layers, key.to_owned());

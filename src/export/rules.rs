@@ -43,12 +43,9 @@ fn condition(matcher: &Match, facts: &mut Facts) -> String {
     }
     conditions.extend(facts.satisfy(Layers::Labels, labels));
     conditions.extend(facts.satisfy(Layers::Annotations, annotations));
-    if let Some(selector) = selector {
-        conditions.push(cel::all(facts.satisfy(Layers::Labels, selector)));
-    }
-    if let Some(selector) = namespace_selector {
-        conditions.push(cel::all(facts.satisfy(Layers::NamespaceLabels, selector)));
-    }
+    conditions.extend(selector.iter().map(|s| facts.select(Layers::Labels, s)));
+    let of_namespaces = namespace_selector.iter();
+    conditions.extend(of_namespaces.map(|s| facts.select(Layers::NamespaceLabels, s)));
     cel::all(conditions)
 }
 
@@ -58,11 +55,8 @@ fn exempt(exempt: &Exempt, facts: &mut Facts) -> String {
     if !namespaces.is_empty() {
         conditions.push(cel::matches_a_glob("request.namespace", namespaces));
     }
-    for selector in selectors {
-        conditions.push(cel::all(facts.satisfy(Layers::Labels, selector)));
-    }
-    if let Some(selector) = namespace_selector {
-        conditions.push(cel::all(facts.satisfy(Layers::NamespaceLabels, selector)));
-    }
+    conditions.extend(selectors.iter().map(|s| facts.select(Layers::Labels, s)));
+    let of_namespaces = namespace_selector.iter();
+    conditions.extend(of_namespaces.map(|s| facts.select(Layers::NamespaceLabels, s)));
     cel::any(conditions)
 }
