@@ -21,11 +21,11 @@ fn compare(old: &Exempt, new: &Exempt, patience: &Patience, changes: &mut Change
     changes.list("exempt.namespaces", "gone", &gone(&old.namespaces, missing, patience));
     let covers = |new: &Selector, old: &Needs<'_>| old.imply(&new.requirements, patience);
     match (&old.namespace_selector, namespace_selector) {
-        (Some(old), None) => changes.push(format!("exempt.namespaceSelector: {old} is gone")),
+        (Some(old), None) => changes.lines.push(format!("exempt.namespaceSelector: {old} is gone")),
         (Some(old), Some(new))
             if !covers(new, &old.requirements.iter().collect()) && !patience.is_out() =>
         {
-            changes.push(format!("exempt.namespaceSelector: {old} becomes {new}"));
+            changes.becomes("exempt.namespaceSelector:", old, new);
         }
         _ => {}
     }
@@ -36,7 +36,7 @@ fn compare(old: &Exempt, new: &Exempt, patience: &Patience, changes: &mut Change
     };
     changes.list("exempt.selectors", "gone", &gone(&old.selectors, missing, patience));
     if patience.is_out() {
-        changes.push("exempt: not all was compared, there is too much of it".to_owned());
+        changes.lines.push("exempt: not all was compared, there is too much of it".to_owned());
     }
 }
 
