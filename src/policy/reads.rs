@@ -35,12 +35,8 @@ impl Policy {
     /// What is looked at of the objects that this policy judges.
     pub fn reads(&self) -> Reads {
         let matchers = || self.rules.iter().map(|rule| &rule.matcher);
-        let selectors = self
-            .exempt
-            .selectors
-            .iter()
-            .chain(&self.stored.selector)
-            .chain(&self.scheduler.selector);
+        let of_controllers = self.stored.selector.iter().chain(&self.scheduler.selector);
+        let selectors = self.exempt.selectors.iter().chain(of_controllers);
         let selected = selectors.flat_map(|selector| &selector.requirements);
         let asked = matchers().flat_map(Match::label_requirements).chain(selected);
         let marks = &self.guards.gitops_marks;

@@ -6,8 +6,10 @@
 
 use std::fmt::{self, Write as _};
 
+use schemars::JsonSchema;
+
 use super::finding::{At, Finding, Findings, Span};
-use super::node::{Entry, Key, Node, Value};
+use super::node::{Entry, Node, Value};
 use super::words;
 use crate::policy::code;
 
@@ -36,12 +38,16 @@ pub(in crate::policy) enum Path<'p> {
 }
 
 /// A list whose entries know where they stand; lists of several files are put together.
-#[derive(Clone, Debug)]
-pub(in crate::policy) struct List<T>(pub(in crate::policy) Vec<At<T>>);
+#[derive(Clone, Debug, JsonSchema)]
+#[schemars(inline, transparent)]
+pub(in crate::policy) struct List<T>(#[schemars(with = "Vec<T>")] pub(in crate::policy) Vec<At<T>>);
 
 /// A list that holds something: in a `match` an empty one would say nothing.
-#[derive(Clone, Debug)]
-pub(in crate::policy) struct Filled<T>(pub(in crate::policy) Vec<At<T>>);
+#[derive(Clone, Debug, JsonSchema)]
+#[schemars(inline, transparent)]
+pub(in crate::policy) struct Filled<T>(
+    #[schemars(with = "Vec<T>", length(min = 1))] pub(in crate::policy) Vec<At<T>>,
+);
 
 /// Decodes the value of a field.
 pub(in crate::policy) fn field<T: FromNode>(
@@ -49,14 +55,14 @@ pub(in crate::policy) fn field<T: FromNode>(
     path: Path<'_>,
     findings: &mut Findings<'_>,
 ) -> Option<At<T>> {
-    let Entry { key: Key { span: key, text }, node } = entry;
+    let Entry { key, span, node } = entry;
     if matches!(node.value, Value::Null) {
-        let message = format!("{text:?} has no value{}", path.parent());
-        findings.error(code::NO_VALUE, *key, message).mend("give it one, or delete the line");
+        let message = format!("{key:?} has no value{}", path.parent());
+        findings.error(code::NO_VALUE, *span, message).mend("give it one, or delete the line");
         return None;
     }
     let value = T::from_node(node, path, findings)?;
-    Some(At { key: *key, span: node.span, value })
+    Some(At { key: *span, span: node.span, value })
 }
 
 /// Puts together what the files so far and the next one say of a field.
@@ -129,17 +135,17 @@ pub(in crate::policy) fn wrong_type<'f>(
 pub(in crate::policy) fn unknown_field(
     name: &str,
     known: &[&str],
-    key: &Key,
+    entry: &Entry,
     path: Path<'_>,
     findings: &mut Findings<'_>,
 ) {
     let place = path.place();
-    let text = &key.text;
+    let Entry { key: text, span, .. } = entry;
     let misplaced =
         MISPLACED.iter().find(|(of, fields, _)| *of == name && fields.contains(&text.as_str()));
     if let Some((.., right)) = misplaced {
         let message = format!("{text:?} has no place{place}");
-        findings.error(code::MISPLACED, key.span, message).mend(format!("it stands in {right}"));
+        findings.error(code::MISPLACED, *span, message).mend(format!("it stands in {right}"));
         return;
     }
     let mut message = format!("unknown field {text:?}{place}");
@@ -147,7 +153,7 @@ pub(in crate::policy) fn unknown_field(
         let _ = write!(message, "; did you mean {nearest:?}?");
     }
     let mend = format!("known here are {}", words::list(known));
-    findings.error(code::UNKNOWN_FIELD, key.span, message).mend(mend);
+    findings.error(code::UNKNOWN_FIELD, *span, message).mend(mend);
 }
 
 /// Reports a required field that is missing from a map.
@@ -162,7 +168,7 @@ pub(in crate::policy) fn missing_field(
 ) {
     let Value::Map(entries) = &node.value else { return };
     let is_meant = |text: &str| !known.contains(&text) && words::nearest(text, known) == Some(key);
-    if entries.iter().any(|entry| entry.key.text == key || is_meant(&entry.key.text)) {
+    if entries.iter().any(|entry| entry.key == key || is_meant(&entry.key)) {
         return;
     }
     let message = format!("{key:?} is missing{}", path.place());
@@ -345,7 +351,7 @@ pub(in crate::policy) fn empty(span: Span, path: Path<'_>, findings: &mut Findin
 const LONGEST_FIELD: usize = 317;
 
 /// Fields that people put where they have no meaning: the struct, the fields, their right place.
-const MISPLACED: [(&str, &[&str], &str); 11] = [
+const MISPLACED: [(&str, &[&str], &str); 12] = [
     (
         "RuleGuards",
         &["floor", "allowOwners", "gitOpsMarks"],
@@ -356,11 +362,8 @@ const MISPLACED: [(&str, &[&str], &str); 11] = [
     ("Defaults", &["mode"], "spec.mode"),
     ("Defaults", &["stored"], "spec.stored.action"),
     ("Defaults", &["enforce"], "rules only: defaults never replace what an author wrote"),
-    (
-        "Rule",
-        &["kinds", "namespaces", "namespaceSelector", "names", "labels", "annotations", "selector"],
-        "match",
-    ),
+    ("Rule", &["kinds", "namespaces", "namespaceSelector", "names"], "match"),
+    ("Rule", &["labels", "annotations", "selector"], "match"),
     ("Rule", &["exempt"], "spec.exempt"),
     ("Rule", &["onSuccess", "onFailure"], "ttl: {onSuccess, onFailure}"),
     ("Spec", &["enforce"], "rules"),

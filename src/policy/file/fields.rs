@@ -63,18 +63,22 @@ macro_rules! fields {
                 let known = &[$($key),*];
                 let entries = decode::map(node, known, path, findings)?;
                 for entry in entries {
-                    let text = entry.key.text.as_str();
+                    let text = entry.key.as_str();
                     this.written.push(text.to_owned());
                     let inner = decode::Path::Field(&path, text);
                     match text {
                         $( $key => this.$field = decode::field(entry, inner, findings), )*
                         _ => {
                             let name = stringify!($name);
-                            decode::unknown_field(name, known, &entry.key, path, findings);
+                            decode::unknown_field(name, known, entry, path, findings);
                         }
                     }
                 }
-                $( fields!(@$need $key, known, node, path, findings); )*
+                $(
+                    if fields!(@$need) {
+                        decode::missing_field($key, known, node, path, findings);
+                    }
+                )*
                 Some(this)
             }
 
@@ -98,7 +102,7 @@ macro_rules! fields {
             fn json_schema(generator: &mut schemars::SchemaGenerator) -> schemars::Schema {
                 let fields = [$((
                     $key,
-                    fields!(@is_required $need),
+                    fields!(@$need),
                     concat!($($meaning),+),
                     generator.subschema_for::<$type>(),
                 )),*];
@@ -106,12 +110,8 @@ macro_rules! fields {
             }
         }
     )* };
-    (@required $key:literal, $known:ident, $node:ident, $path:ident, $findings:ident) => {
-        $crate::policy::file::decode::missing_field($key, $known, $node, $path, $findings);
-    };
-    (@optional $($rest:tt)*) => {};
-    (@is_required required) => { true };
-    (@is_required optional) => { false };
+    (@required) => { true };
+    (@optional) => { false };
 }
 
 pub(super) use fields;

@@ -28,8 +28,8 @@ pub(in crate::policy) struct Labels(pub(in crate::policy) Selector);
 #[derive(Clone, Debug)]
 pub(in crate::policy) struct Annotations(pub(in crate::policy) Selector);
 
-/// Whether a text is what the API server takes; if not, that is reported.
-type IsSound = fn(&str, Span, &mut Findings<'_>) -> bool;
+/// What a text is, and why one is none.
+type Sort = (&'static str, fn(&str) -> Option<&'static str>);
 
 /// Why a text is no key of a label.
 fn key_fault(key: &str) -> Option<&'static str> {
@@ -74,50 +74,26 @@ fn is_word(text: &str) -> bool {
 }
 
 /// Reports a fault; says whether there was none.
-fn is_sound(
-    what: &str,
-    text: &str,
-    fault: Option<&str>,
-    span: Span,
-    findings: &mut Findings<'_>,
-) -> bool {
-    let Some(fault) = fault else { return true };
+fn is_sound((what, fault): Sort, text: &str, span: Span, findings: &mut Findings<'_>) -> bool {
+    let Some(fault) = fault(text) else { return true };
     findings.error(code::LABEL, span, format!("{text:?} is no {what}: {fault}")).mend(
         "write it as it stands on the object: no object can carry what the API server refuses",
     );
     false
 }
 
-fn is_label_key(text: &str, span: Span, findings: &mut Findings<'_>) -> bool {
-    is_sound("label key", text, key_fault(text), span, findings)
-}
-
-fn is_annotation_key(text: &str, span: Span, findings: &mut Findings<'_>) -> bool {
-    // The API server forgives upper case before the `/` of an annotation.
-    is_sound("annotation key", text, key_fault(&text.to_lowercase()), span, findings)
-}
-
-fn is_label_value(text: &str, span: Span, findings: &mut Findings<'_>) -> bool {
-    is_sound("label value", text, value_fault(text), span, findings)
-}
-
 /// A string, where it is sound.
-fn sound(
-    node: &Node,
-    path: Path<'_>,
-    is_sound: IsSound,
-    findings: &mut Findings<'_>,
-) -> Option<String> {
+fn sound(node: &Node, path: Path<'_>, sort: Sort, findings: &mut Findings<'_>) -> Option<String> {
     let text = decode::text(node, path, "a string", findings)?;
-    is_sound(text, node.span, findings).then(|| text.to_owned())
+    is_sound(sort, text, node.span, findings).then(|| text.to_owned())
 }
 
 /// A map from keys to one value or a list of them.
 fn accepted(
     node: &Node,
     path: Path<'_>,
-    key_is_sound: IsSound,
-    value_is_sound: IsSound,
+    keys: Sort,
+    values: Sort,
     findings: &mut Findings<'_>,
 ) -> Option<Selector> {
     let entries = decode::map(node, &[], path, findings)?;
@@ -125,23 +101,20 @@ fn accepted(
         decode::empty(node.span, path, findings);
     }
     let mut requirements = Vec::with_capacity(entries.len());
-    for entry @ Entry { key, node } in entries {
-        let sound = key_is_sound(&key.text, key.span, findings);
-        let inner = Path::Field(&path, &key.text);
-        let values: Option<At<Values>> = decode::field(entry, inner, findings);
-        let Some(At { value: Values(values), .. }) = values else { continue };
-        if values.is_empty() {
+    for entry @ Entry { key, span, node } in entries {
+        let is_key = is_sound(keys, key, *span, findings);
+        let inner = Path::Field(&path, key);
+        let Some(At { value: Values(mut found), .. }) = decode::field(entry, inner, findings)
+        else {
+            continue;
+        };
+        if found.is_empty() {
             decode::empty(node.span, inner, findings);
         }
-        let mut kept = Vec::with_capacity(values.len());
-        for At { span, value, .. } in values {
-            if value_is_sound(&value, span, findings) {
-                kept.push(value);
-            }
-        }
-        if sound {
-            let (key, operator) = (key.text.clone(), Operator::In);
-            requirements.push(Requirement { key, operator, values: kept });
+        found.retain(|at| is_sound(values, &at.value, at.span, findings));
+        if is_key {
+            let values = found.into_iter().map(|at| at.value).collect();
+            requirements.push(Requirement { key: key.clone(), operator: Operator::In, values });
         }
     }
     Some(Selector { requirements })
@@ -174,30 +147,36 @@ impl FromNode for Values {
 
 impl FromNode for Labels {
     fn from_node(node: &Node, path: Path<'_>, findings: &mut Findings<'_>) -> Option<Self> {
-        accepted(node, path, is_label_key, is_label_value, findings).map(Self)
+        accepted(node, path, LABEL_KEY, LABEL_VALUE, findings).map(Self)
     }
 }
 
 impl FromNode for Annotations {
     fn from_node(node: &Node, path: Path<'_>, findings: &mut Findings<'_>) -> Option<Self> {
-        accepted(node, path, is_annotation_key, |_, _, _| true, findings).map(Self)
+        accepted(node, path, ANNOTATION_KEY, ANNOTATION_VALUE, findings).map(Self)
     }
 }
 
 impl FromNode for LabelKey {
     fn from_node(node: &Node, path: Path<'_>, findings: &mut Findings<'_>) -> Option<Self> {
-        sound(node, path, is_label_key, findings).map(Self)
+        sound(node, path, LABEL_KEY, findings).map(Self)
     }
 }
 
 impl FromNode for AnnotationKey {
     fn from_node(node: &Node, path: Path<'_>, findings: &mut Findings<'_>) -> Option<Self> {
-        sound(node, path, is_annotation_key, findings).map(Self)
+        sound(node, path, ANNOTATION_KEY, findings).map(Self)
     }
 }
 
 impl FromNode for LabelValue {
     fn from_node(node: &Node, path: Path<'_>, findings: &mut Findings<'_>) -> Option<Self> {
-        sound(node, path, is_label_value, findings).map(Self)
+        sound(node, path, LABEL_VALUE, findings).map(Self)
     }
 }
+
+const LABEL_KEY: Sort = ("label key", key_fault);
+const LABEL_VALUE: Sort = ("label value", value_fault);
+/// The API server forgives upper case before the `/` of an annotation.
+const ANNOTATION_KEY: Sort = ("annotation key", |key| key_fault(&key.to_lowercase()));
+const ANNOTATION_VALUE: Sort = ("annotation value", |_| None);

@@ -43,15 +43,10 @@ pub(in crate::policy) enum Value {
 /// An entry of a map; of duplicates only the first is kept.
 #[derive(Debug)]
 pub(in crate::policy) struct Entry {
-    pub(in crate::policy) key: Key,
-    pub(in crate::policy) node: Node,
-}
-
-/// A key and where it stands.
-#[derive(Debug)]
-pub(in crate::policy) struct Key {
+    pub(in crate::policy) key: String,
+    /// Where the key stands.
     pub(in crate::policy) span: Span,
-    pub(in crate::policy) text: String,
+    pub(in crate::policy) node: Node,
 }
 
 /// What one file is read with.
@@ -294,7 +289,7 @@ impl Reader<'_, '_> {
 
     /// Reports a key that is no string.
     fn report_key(&self, span: Span, key: &Value) {
-        let text = &self.lines.text()[span.start..span.end];
+        let text = self.lines.text().get(span.start..span.end).unwrap_or_default();
         let mend = match text {
             "" => "write a string in front of the colon",
             _ if text.starts_with(['[', '{', '-']) => "write a string",
@@ -422,7 +417,7 @@ impl<'de> Visitor<'de> for NodeVisitor<'_, '_, '_> {
                 continue;
             }
             seen.insert(text.clone(), span);
-            entries.push(Entry { key: Key { span, text }, node });
+            entries.push(Entry { key: text, span, node });
         }
         Ok(Node { span: reader.container('{', after, first), value: Value::Map(entries) })
     }

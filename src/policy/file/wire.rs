@@ -18,7 +18,7 @@ use crate::policy::model::record::RESERVED;
 use crate::policy::model::rule::{self, GroupKind, Propagation, SchedulerMode};
 use crate::policy::model::selector::Operator;
 use crate::policy::model::settings::{Action, Guard, Mode};
-use crate::policy::model::value::{Seconds, ZoneName};
+use crate::policy::model::value::{DurationError, Seconds, ZoneName};
 
 /// The version of the format.
 #[derive(Clone, Copy, Debug)]
@@ -205,16 +205,15 @@ impl FromNode for Switch {
         if let Value::Bool(value) = node.value {
             return Some(Self(value));
         }
-        let finding = decode::wrong_type(node, path, "true or false", findings);
-        if let Value::Str(text) = &node.value {
-            match text.to_lowercase().as_str() {
-                "yes" | "on" | "true" => finding.mend("write true"),
-                "no" | "off" | "false" => finding.mend("write false"),
-                _ => finding.mend("write true or false"),
-            }
-        } else {
-            finding.mend("write true or false");
-        }
+        let text = match &node.value {
+            Value::Str(text) => text.to_lowercase(),
+            _ => String::new(),
+        };
+        decode::wrong_type(node, path, "true or false", findings).mend(match text.as_str() {
+            "yes" | "on" | "true" => "write true",
+            "no" | "off" | "false" => "write false",
+            _ => "write true or false",
+        });
         None
     }
 }
@@ -233,15 +232,12 @@ impl FromNode for Seconds {
                 return None;
             }
         };
-        match read {
-            Ok(seconds) => Some(seconds),
-            Err(error) => {
-                let text = findings.text(node.span);
-                let message = format!("{path}: {text} is no duration: {error}");
-                findings.error(code::DURATION, node.span, message).mend(error.mend());
-                None
-            }
-        }
+        let report = |error: DurationError| {
+            let text = findings.text(node.span);
+            let message = format!("{path}: {text} is no duration: {error}");
+            findings.error(code::DURATION, node.span, message).mend(error.mend());
+        };
+        read.map_err(report).ok()
     }
 }
 
@@ -264,18 +260,16 @@ impl FromNode for Wait {
 impl FromNode for GroupKind {
     fn from_node(node: &Node, path: Path<'_>, findings: &mut Findings<'_>) -> Option<Self> {
         let text = decode::text(node, path, "an owner, written group/Kind", findings)?;
-        let parts: Vec<&str> = text.split('/').collect();
-        let named =
-            |group: &str| if group == rule::CORE { String::new() } else { group.to_owned() };
         let kind_like = |kind: &str| {
             kind.starts_with(|c: char| c.is_ascii_uppercase())
                 && kind.chars().all(|c| c.is_ascii_alphanumeric())
         };
-        if let [group, kind] = parts[..]
+        if let Some((group, kind)) = text.split_once('/')
             && is_subdomain(group)
             && kind_like(kind)
         {
-            return Some(Self { group: named(group), kind: kind.to_owned() });
+            let group = if group == rule::CORE { "" } else { group };
+            return Some(Self { group: group.to_owned(), kind: kind.to_owned() });
         }
         let message = format!("{text:?} is no owner");
         findings.error(code::OWNER, node.span, message).mend(
@@ -289,16 +283,13 @@ impl FromNode for GroupKind {
 impl FromNode for Glob {
     fn from_node(node: &Node, path: Path<'_>, findings: &mut Findings<'_>) -> Option<Self> {
         let text = decode::text(node, path, "a string", findings)?;
-        match Self::new(text) {
-            Ok(glob) => Some(glob),
-            Err(error) => {
-                let message = format!("{path}: {text:?} is no glob: {error}");
-                findings
-                    .error(code::GLOB, node.span, message)
-                    .mend("give alternatives as a list, and match the rest with `*` or `?`");
-                None
-            }
-        }
+        let report = |error| {
+            let message = format!("{path}: {text:?} is no glob: {error}");
+            findings
+                .error(code::GLOB, node.span, message)
+                .mend("give alternatives as a list, and match the rest with `*` or `?`");
+        };
+        Self::new(text).map_err(report).ok()
     }
 }
 

@@ -47,7 +47,16 @@ pub(super) fn covers_beside_namespaces(
     (narrow, asked): (&Match, &Asked<'_>),
     patience: &Patience,
 ) -> bool {
-    let Match { kinds, namespaces: _, namespace_selector, names: _, annotations, .. } = wide;
+    let Match {
+        kinds,
+        namespaces: _,
+        namespace_selector,
+        names: _,
+        // See [`Match::label_requirements`].
+        labels: _,
+        annotations,
+        selector: _,
+    } = wide;
     let kind = |kind: Kind| narrow.kinds.is_empty() || narrow.kinds.contains(&kind);
     let kinds_hold = kinds.is_empty()
         || [Kind::CronJob, Kind::Job].into_iter().all(|k| !kind(k) || kinds.contains(&k));
@@ -159,11 +168,10 @@ impl<'m> FromIterator<&'m Requirement> for Needs<'m> {
 
 /// Whether a value that satisfies one requirement satisfies another of the same key.
 fn implies(given: &Requirement, wanted: &Requirement) -> bool {
-    let values = (&given.values, &wanted.values);
     match (given.operator, wanted.operator) {
-        (Operator::In, Operator::In) => all_in(values.0, values.1, true),
-        (Operator::In, Operator::NotIn) => all_in(values.0, values.1, false),
-        (Operator::NotIn, Operator::NotIn) => all_in(values.1, values.0, true),
+        (Operator::In, Operator::In) => all_in(&given.values, &wanted.values, true),
+        (Operator::In, Operator::NotIn) => all_in(&given.values, &wanted.values, false),
+        (Operator::NotIn, Operator::NotIn) => all_in(&wanted.values, &given.values, true),
         (Operator::In | Operator::Exists, Operator::Exists)
         | (Operator::DoesNotExist, Operator::DoesNotExist | Operator::NotIn) => true,
         _ => false,

@@ -22,7 +22,7 @@ pub(super) struct Witness {
     namespace: String,
     namespace_labels: Vec<(String, String)>,
     name: String,
-    labels: Vec<(String, String)>,
+    pub(super) labels: Vec<(String, String)>,
     annotations: Vec<(String, String)>,
 }
 
@@ -60,11 +60,6 @@ impl Witness {
         let confirmed = witness
             .see(|subject| matches.iter().all(|matcher| matcher.check(subject) == Matched::Hit));
         confirmed.then_some(witness)
-    }
-
-    /// How many labels it has.
-    pub(super) fn labels(&self) -> usize {
-        self.labels.len()
     }
 
     /// Shows the object to somebody.

@@ -133,11 +133,12 @@ impl Match {
 
     /// How much there is to ask: entries of lists and maps, the long ones by their length.
     pub(in crate::policy) fn size(&self) -> usize {
-        let of_namespaces = self.namespace_selector.iter().flat_map(|s| &s.requirements);
-        let requirements =
-            self.label_requirements().chain(&self.annotations.requirements).chain(of_namespaces);
+        let Self { kinds: _, namespaces, namespace_selector, names, annotations, .. } = self;
+        let of_namespaces = namespace_selector.iter().flat_map(|s| &s.requirements);
+        let labels = self.label_requirements();
+        let requirements = labels.chain(&annotations.requirements).chain(of_namespaces);
         let asked = requirements.map(|requirement| 1 + requirement.size()).sum::<usize>();
-        1 + self.namespaces.len() + self.names.len() + asked
+        1 + namespaces.len() + names.len() + asked
     }
 }
 

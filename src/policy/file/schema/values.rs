@@ -4,7 +4,6 @@
 use schemars::{JsonSchema, Schema, SchemaGenerator, json_schema};
 use serde_json::{Value, json};
 
-use crate::policy::file::decode::{Filled, List};
 use crate::policy::file::label::{AnnotationKey, Annotations, LabelKey, LabelValue, Labels};
 use crate::policy::file::ttl::{Pair, Side, Ttl, UNSET};
 use crate::policy::file::wire::{
@@ -131,35 +130,5 @@ impl JsonSchema for Side {
     fn json_schema(generator: &mut SchemaGenerator) -> Schema {
         let duration = generator.subschema_for::<Seconds>();
         json_schema!({"anyOf": [{"const": UNSET}, duration]})
-    }
-}
-
-impl<T: JsonSchema> JsonSchema for List<T> {
-    fn inline_schema() -> bool {
-        true
-    }
-
-    fn schema_name() -> std::borrow::Cow<'static, str> {
-        format!("List_of_{}", T::schema_name()).into()
-    }
-
-    fn json_schema(generator: &mut SchemaGenerator) -> Schema {
-        let item = generator.subschema_for::<T>();
-        json_schema!({"type": "array", "items": item})
-    }
-}
-
-impl<T: JsonSchema> JsonSchema for Filled<T> {
-    fn inline_schema() -> bool {
-        true
-    }
-
-    fn schema_name() -> std::borrow::Cow<'static, str> {
-        format!("Filled_list_of_{}", T::schema_name()).into()
-    }
-
-    fn json_schema(generator: &mut SchemaGenerator) -> Schema {
-        let item = generator.subschema_for::<T>();
-        json_schema!({"type": "array", "items": item, "minItems": 1})
     }
 }
