@@ -94,7 +94,7 @@ pub fn map(policy: &Policy, wish: Wish<'_>) -> Result<Export, Refused> {
     if let Some(variable) = variables.iter().find(long) {
         return Err(Refused::TooLong(variable.name.clone()));
     }
-    let exported = MutatingPolicy::new(policy, wish, variables, patch);
+    let exported = MutatingPolicy::new(policy, wish, variables, &patch);
     let bytes = serde_json::to_string(&exported).map_or(0, |text| text.len());
     if bytes > MOST_BYTES {
         return Err(Refused::TooLarge(bytes));

@@ -47,22 +47,15 @@ pub(super) fn matches_a_glob(name: &str, globs: &[Glob]) -> String {
     format!("{name}.matches({})", text(&anchored(&patterns)))
 }
 
-/// Whether all of a selector's requirements hold; `value` gives the expression of a key's value,
-/// which is null where there is none.
-pub(super) fn selects(
-    requirements: &[Requirement],
-    mut value: impl FnMut(&str) -> String,
-) -> String {
-    let conditions = requirements.iter().map(|requirement| {
-        let value = value(&requirement.key);
-        match &requirement.operator {
-            Operator::DoesNotExist => format!("{value} == null"),
-            Operator::Exists => format!("{value} != null"),
-            Operator::In(values) => is_one_of(&value, values),
-            Operator::NotIn(values) => format!("!({})", is_one_of(&value, values)),
-        }
-    });
-    all(conditions.collect())
+/// Whether a value is what a requirement asks for; it is null where there is none.
+pub(super) fn satisfies(value: &str, requirement: &Requirement) -> String {
+    let is_one = || is_one_of(value, &requirement.values);
+    match requirement.operator {
+        Operator::DoesNotExist => format!("{value} == null"),
+        Operator::Exists => format!("{value} != null"),
+        Operator::In => is_one(),
+        Operator::NotIn => format!("!({})", is_one()),
+    }
 }
 
 /// All of some conditions; true where there are none.
@@ -97,21 +90,18 @@ pub(super) fn escaped(string: &str) -> String {
 
 /// Two or more conditions stand in parentheses if one of them holds the other operator.
 fn joined(mut conditions: Vec<String>, operator: &str, none: &str) -> String {
-    match conditions.len() {
-        0 => none.to_owned(),
-        1 => conditions.remove(0),
-        _ => {
-            let other = if operator == " && " { " || " } else { " && " };
-            let safe = |condition: String| {
-                if condition.contains(other) || condition.contains(" ? ") {
-                    format!("({condition})")
-                } else {
-                    condition
-                }
-            };
-            conditions.into_iter().map(safe).collect::<Vec<_>>().join(operator)
-        }
+    if conditions.len() < 2 {
+        return conditions.pop().unwrap_or_else(|| none.to_owned());
     }
+    let other = if operator == " && " { " || " } else { " && " };
+    let safe = |condition: String| {
+        if condition.contains(other) || condition.contains(" ? ") {
+            format!("({condition})")
+        } else {
+            condition
+        }
+    };
+    conditions.into_iter().map(safe).collect::<Vec<_>>().join(operator)
 }
 
 fn pattern(glob: &Glob) -> String {

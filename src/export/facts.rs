@@ -4,6 +4,7 @@
 use std::collections::BTreeMap;
 
 use crate::policy::record::PREFIX;
+use crate::policy::selector::Selector;
 
 use super::cel;
 use super::sheet::Sheet;
@@ -26,8 +27,19 @@ pub(super) enum Layers {
 // === impl Facts ===
 
 impl Facts {
+    /// Whether each of a selector's requirements holds.
+    pub(super) fn satisfy(&mut self, layers: Layers, selector: &Selector) -> Vec<String> {
+        let asked = selector.requirements.iter();
+        asked.map(|asked| cel::satisfies(&self.value(layers, &asked.key), asked)).collect()
+    }
+
+    /// Whether all of a selector's requirements hold.
+    pub(super) fn select(&mut self, layers: Layers, selector: &Selector) -> String {
+        cel::all(self.satisfy(layers, selector))
+    }
+
     /// The value of a key, as an expression.
-    pub(super) fn value(&mut self, layers: Layers, key: &str) -> String {
+    fn value(&mut self, layers: Layers, key: &str) -> String {
         let place = (layers, key.to_owned());
         if let Some(name) = self.asked.get(&place) {
             return format!("variables.{name}");

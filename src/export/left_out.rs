@@ -2,7 +2,7 @@
 
 use crate::policy::Policy;
 use crate::policy::rule::Rule;
-use crate::policy::settings::Mode;
+use crate::policy::settings::{Mode, Settings};
 
 /// What no export does, whatever the policy says.
 pub const ALWAYS: [&str; 5] = [
@@ -32,11 +32,9 @@ pub(super) fn of(policy: &Policy) -> Vec<String> {
         rule.settings.mode == Some(Mode::DryRun)
     });
     of_rules("`limits` hold at creation only; an update can set a value beyond them", |rule| {
-        let limits = &rule.settings;
-        limits.ttl_min.is_some() || limits.ttl_max.is_some() || limits.history_max.is_some()
+        has_limits(&rule.settings)
     });
-    let limits = &policy.top;
-    if limits.ttl_min.is_some() || limits.ttl_max.is_some() || limits.history_max.is_some() {
+    if has_limits(&policy.top) {
         sentences.push(
             "spec.limits: hold at creation only; an update can set a value beyond them".to_owned(),
         );
@@ -48,4 +46,9 @@ pub(super) fn of(policy: &Policy) -> Vec<String> {
         );
     }
     sentences
+}
+
+fn has_limits(settings: &Settings) -> bool {
+    let Settings { ttl_min, ttl_max, history_max, .. } = settings;
+    ttl_min.or(*ttl_max).is_some() || history_max.is_some()
 }

@@ -41,20 +41,11 @@ fn condition(matcher: &Match, facts: &mut Facts) -> String {
     if !names.is_empty() {
         conditions.push(cel::matches_a_glob("variables.name", names));
     }
-    for (key, values) in labels {
-        conditions.push(cel::is_one_of(&facts.value(Layers::Labels, key), values));
-    }
-    for (key, values) in annotations {
-        conditions.push(cel::is_one_of(&facts.value(Layers::Annotations, key), values));
-    }
-    if let Some(selector) = selector {
-        let value = |key: &str| facts.value(Layers::Labels, key);
-        conditions.push(cel::selects(selector.requirements(), value));
-    }
-    if let Some(selector) = namespace_selector {
-        let value = |key: &str| facts.value(Layers::NamespaceLabels, key);
-        conditions.push(cel::selects(selector.requirements(), value));
-    }
+    conditions.extend(facts.satisfy(Layers::Labels, labels));
+    conditions.extend(facts.satisfy(Layers::Annotations, annotations));
+    conditions.extend(selector.iter().map(|s| facts.select(Layers::Labels, s)));
+    let of_namespaces = namespace_selector.iter();
+    conditions.extend(of_namespaces.map(|s| facts.select(Layers::NamespaceLabels, s)));
     cel::all(conditions)
 }
 
@@ -64,13 +55,8 @@ fn exempt(exempt: &Exempt, facts: &mut Facts) -> String {
     if !namespaces.is_empty() {
         conditions.push(cel::matches_a_glob("request.namespace", namespaces));
     }
-    for selector in selectors {
-        let value = |key: &str| facts.value(Layers::Labels, key);
-        conditions.push(cel::selects(selector.requirements(), value));
-    }
-    if let Some(selector) = namespace_selector {
-        let value = |key: &str| facts.value(Layers::NamespaceLabels, key);
-        conditions.push(cel::selects(selector.requirements(), value));
-    }
+    conditions.extend(selectors.iter().map(|s| facts.select(Layers::Labels, s)));
+    let of_namespaces = namespace_selector.iter();
+    conditions.extend(of_namespaces.map(|s| facts.select(Layers::NamespaceLabels, s)));
     cel::any(conditions)
 }

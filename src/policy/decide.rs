@@ -64,7 +64,8 @@ impl Policy {
             return Decision::none(mode, Verdict::Off);
         }
         let Ok(exemption) = self.exemption(&subject) else {
-            return self.decide_nowhere(input, &NamespaceUnknown::of_exemption(resolved));
+            // Not a rule asks for the labels.
+            return self.decide_nowhere(input, &NamespaceUnknown { resolved, open: Vec::new() });
         };
         let guards = guard::hits(self, &resolved, input);
         let strictest = guards.iter().map(|hit| hit.setting).max().unwrap_or(Guard::Apply);

@@ -54,14 +54,14 @@ impl Changes {
         self.scheduler(&old.scheduler, &new.scheduler);
     }
 
-    fn push(&mut self, line: String) {
-        self.lines.push(line);
+    fn becomes(&mut self, what: impl Display, from: impl Display, to: impl Display) {
+        self.lines.push(format!("{what} {from} becomes {to}"));
     }
 
     /// It begins to write.
     fn mode(&mut self, owner: &str, from: Mode, to: Mode) {
         if from != Mode::Enforce && to == Mode::Enforce {
-            self.push(format!("{owner}mode {} becomes {}", from.as_str(), to.as_str()));
+            self.becomes(format!("{owner}mode"), from.as_str(), to.as_str());
         }
     }
 
@@ -83,8 +83,7 @@ impl Changes {
     fn guard(&mut self, owner: &str, kind: GuardKind, from: Option<Guard>, to: Option<Guard>) {
         let (from, to) = (from.unwrap_or_default(), to.unwrap_or_default());
         if to < from {
-            let (name, from, to) = (kind.as_str(), from.as_str(), to.as_str());
-            self.push(format!("{owner}guards.{name} {from} becomes {to}"));
+            self.becomes(format!("{owner}{}", kind.setting()), from.as_str(), to.as_str());
         }
     }
 
@@ -106,7 +105,7 @@ impl Changes {
     }
 
     fn ttl(&mut self, owner: &str, from: Ttl, to: Ttl) {
-        let (from, to) = (sides(from), sides(to));
+        let (from, to) = (from.sides(), to.sides());
         if from.0 == from.1 && to.0 == to.1 {
             self.shorter(&format!("{owner}ttl"), from.0, to.0);
             return;
@@ -119,13 +118,13 @@ impl Changes {
     fn shorter(&mut self, name: &str, from: Option<Seconds>, to: Option<Seconds>) {
         let Some(to) = to else { return };
         match from {
-            None => self.push(format!("{name} unset becomes {to}")),
+            None => self.becomes(name, "unset", to),
             Some(from) if to < from && to.get() * TENFOLD <= from.get() => {
                 let times = match from.get().checked_div(to.get()) {
                     Some(times) => format!(", {times} times shorter"),
                     None => String::new(),
                 };
-                self.push(format!("{name} {from} becomes {to}{times}"));
+                self.becomes(name, from, format!("{to}{times}"));
             }
             Some(_) => {}
         }
@@ -134,15 +133,15 @@ impl Changes {
     fn stored(&mut self, from: &Stored, to: &Stored) {
         let Stored { action, selector, propagation: _, rate: _, brake_at_most } = to;
         if *action > from.action {
-            let (before, after) = (from.action.as_str(), action.as_str());
-            self.push(format!("stored.action {before} becomes {after}"));
+            self.becomes("stored.action", from.action.as_str(), action.as_str());
         }
         if let (Some(selector), None) = (&from.selector, selector) {
-            self.push(format!("stored.selector {selector} is gone: everything stored counts"));
+            self.lines
+                .push(format!("stored.selector {selector} is gone: everything stored counts"));
         }
         let (before, after) = (from.brake_at_most, *brake_at_most);
         if after > before && i64::from(before) * TENFOLD <= i64::from(after) {
-            self.push(format!("stored.brake.atMost {before} becomes {after}"));
+            self.becomes("stored.brake.atMost", before, after);
         }
     }
 
@@ -154,8 +153,7 @@ impl Changes {
             SchedulerMode::Own => 2,
         };
         if power(to.mode) > power(from.mode) {
-            let (before, after) = (from.mode.as_str(), to.mode.as_str());
-            self.push(format!("scheduler.mode {before} becomes {after}"));
+            self.becomes("scheduler.mode", from.mode.as_str(), to.mode.as_str());
         }
     }
 
@@ -165,8 +163,8 @@ impl Changes {
         let shown = entries.get(..SHOWN).unwrap_or(entries).join(", ");
         match entries.len().saturating_sub(SHOWN) {
             _ if entries.is_empty() => {}
-            0 => self.push(format!("{name}: {shown} {verb} {what}")),
-            rest => self.push(format!("{name}: {shown} and {rest} more {verb} {what}")),
+            0 => self.lines.push(format!("{name}: {shown} {verb} {what}")),
+            rest => self.lines.push(format!("{name}: {shown} and {rest} more {verb} {what}")),
         }
     }
 }
@@ -175,15 +173,6 @@ impl Changes {
 fn missing<T: Display + Eq + Hash>(list: &[T], other: &[T]) -> Vec<String> {
     let other: HashSet<&T> = other.iter().collect();
     list.iter().filter(|entry| !other.contains(entry)).map(ToString::to_string).collect()
-}
-
-/// On success and on failure.
-fn sides(ttl: Ttl) -> (Option<Seconds>, Option<Seconds>) {
-    match ttl {
-        Ttl::Fixed(seconds) => (Some(seconds), Some(seconds)),
-        Ttl::Pair { on_success, on_failure } => (on_success, on_failure),
-        Ttl::Unset => (None, None),
-    }
 }
 
 /// From here on a change is more likely a slip of the hand: a unit, or a digit.

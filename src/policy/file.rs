@@ -2,7 +2,7 @@
 //! them and where it stands.
 //!
 //! Steps follow each other, and each reports what it finds and goes on with the rest: [`node`]
-//! reads a tree, [`document`] decodes it, [`decode::Merge`] puts the files together, and [`check`]
+//! reads a tree, [`document`] decodes it, [`decode::merge`] puts the files together, and [`check`]
 //! looks at what the values say of each other. [`schema`] says for editors what can stand where.
 
 pub(super) mod check;

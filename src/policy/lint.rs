@@ -14,7 +14,7 @@ mod witness;
 
 use std::collections::HashMap;
 
-pub(super) use covers::{GlobSet, Needs, selector_covers};
+pub(super) use covers::{GlobSet, Needs};
 pub use object::{Lint, object};
 use witness::Witness;
 
@@ -81,7 +81,12 @@ fn with_patience(
         missed_stem(written, &linted.patience, findings);
         if let Some(witness) = Witness::of(&[&written.rule.matcher], &linted.patience) {
             winning::never_wins(&linted, position, &witness, findings);
-            never_settled(&linted, written, &witness, findings);
+            if let Some(Ttl::Pair { .. }) = written.rule.settings.ttl {
+                let is_rule =
+                    |by: Supplier<'_>| by.rule().is_some_and(|rule| rule.name == written.rule.name);
+                let wire = written.wire.value.ttl.as_ref();
+                never_settled(&linted, (&title, is_rule), wire, &witness, findings);
+            }
             bounds::clamped(&linted, written, &witness, findings);
         }
     }
@@ -89,7 +94,15 @@ fn with_patience(
         let ttl = defaults.value.ttl.as_ref();
         settings("the defaults", &policy.defaults, ttl, findings);
         starting_deadline(defaults.value.deadlines.as_ref(), findings);
-        default_never_settled(&linted, ttl, findings);
+        for kind in [Kind::Job, Kind::CronJob] {
+            let matcher = Match { kinds: vec![kind], ..Match::default() };
+            let are_defaults = |by: Supplier<'_>| by.rule().is_none();
+            if let Some(witness) = Witness::of(&[&matcher], &linted.patience)
+                && never_settled(&linted, ("the defaults", are_defaults), ttl, &witness, findings)
+            {
+                break;
+            }
+        }
     }
     bounds::crossed_limits(&linted, findings);
     if linted.patience.is_out() {
@@ -139,9 +152,9 @@ fn is_idle(written: &Written<'_>, findings: &mut Findings<'_>) -> bool {
             .warning(code::IDLE, written.span(), message)
             .mend("add CronJob to match.kinds, or delete what has no effect");
     }
-    let keys = rule.matcher.labels.iter().chain(&rule.matcher.annotations).map(|(key, _)| key);
-    let selected = rule.matcher.selector.iter().flat_map(Selector::requirements).map(|r| &r.key);
-    if let Some(key) = keys.chain(selected).find(|key| key.starts_with(record::PREFIX)) {
+    let Match { labels, annotations, selector, .. } = &rule.matcher;
+    let mut keys = [labels, annotations].into_iter().chain(selector).flat_map(Selector::keys);
+    if let Some(key) = keys.find(|key| key.starts_with(record::PREFIX)) {
         let span = wire.value.matcher.as_ref().map_or(written.span(), |matcher| matcher.key);
         let message =
             format!("{title} matches on {key:?}, and rules never see keys of curfew's own");
@@ -213,44 +226,29 @@ fn missed_stem(written: &Written<'_>, patience: &Patience, findings: &mut Findin
     }
 }
 
-/// A pair whose sides differ, where the sweeper only reports and so never sets the right one.
+/// A pair whose sides differ, where the sweeper only reports and so never sets the right one. Says
+/// whether the object is given one by its owner.
 fn never_settled(
     linted: &Linted<'_>,
-    written: &Written<'_>,
+    (owner, is_owner): (&str, impl Fn(Supplier<'_>) -> bool),
+    wire: Option<&At<ttl::Ttl>>,
     witness: &Witness,
     findings: &mut Findings<'_>,
-) {
-    let (Some(Ttl::Pair { .. }), Some(wire)) = (written.rule.settings.ttl, &written.wire.value.ttl)
-    else {
-        return;
-    };
+) -> bool {
     let supplies = |resolved: &Resolved<'_>| {
-        let by = resolved.ttl?.by.rule()?;
-        (by.name == written.rule.name && is_unsettled(resolved)).then_some(())
+        (is_owner(resolved.ttl?.by) && is_unsettled(resolved)).then_some(())
     };
-    if linted.judge(witness, supplies).is_some() {
-        report_never_settled(&written.title(), wire.span, findings);
-    }
-}
-
-fn default_never_settled(
-    linted: &Linted<'_>,
-    wire: Option<&At<ttl::Ttl>>,
-    findings: &mut Findings<'_>,
-) {
-    let kinds =
-        [Kind::Job, Kind::CronJob].map(|kind| Match { kinds: vec![kind], ..<_>::default() });
-    let supplies = |resolved: &Resolved<'_>| {
-        let defaults = matches!(resolved.ttl?.by, Supplier::Defaults);
-        (defaults && is_unsettled(resolved)).then_some(())
-    };
-    let found = kinds
-        .iter()
-        .filter_map(|kind| Witness::of(&[kind], &linted.patience))
-        .any(|witness| linted.judge(&witness, supplies).is_some());
+    let found = linted.judge(witness, supplies).is_some();
     if let (true, Some(wire)) = (found, wire) {
-        report_never_settled("the defaults", wire.span, findings);
+        let message = format!(
+            "the ttl of {owner} depends on the outcome, and under stored: Report nobody settles \
+             it: Jobs keep what they were given at the start"
+        );
+        findings
+            .warning(code::NEVER_SETTLED, wire.span, message)
+            .mend("set spec.stored.action to Marked, or give one ttl for both outcomes");
     }
+    found
 }
 
 fn is_unsettled(resolved: &Resolved<'_>) -> bool {
@@ -260,16 +258,6 @@ fn is_unsettled(resolved: &Resolved<'_>) -> bool {
     let acts = resolved.mode.is_some_and(|mode| mode.value == Mode::Enforce);
     let action = resolved.stored.map(|stored| stored.value).unwrap_or_default();
     differs && acts && action == Action::Report
-}
-
-fn report_never_settled(owner: &str, span: Span, findings: &mut Findings<'_>) {
-    let message = format!(
-        "the ttl of {owner} depends on the outcome, and under stored: Report nobody settles it: \
-         Jobs keep what they were given at the start"
-    );
-    findings
-        .warning(code::NEVER_SETTLED, span, message)
-        .mend("set spec.stored.action to Marked, or give one ttl for both outcomes");
 }
 
 /// The settings that a rule mentions, by the names of policy.md, point 5.
@@ -322,7 +310,7 @@ impl<'p> Linted<'p> {
         witness: &Witness,
         look: impl FnOnce(&Resolved<'_>) -> Option<T>,
     ) -> Option<T> {
-        self.patience.spend(witness.labels());
+        self.patience.spend(witness.labels.len());
         witness.see(|subject| {
             self.candidates(subject);
             let patient = !self.patience.is_out();

@@ -3,7 +3,7 @@
 use super::code;
 use super::lint;
 use super::revision;
-use crate::policy::file::decode::{FromNode, Merge, Path};
+use crate::policy::file::decode::{self, FromNode, Path};
 use crate::policy::file::diagnostic::{Diagnostic, Severity};
 use crate::policy::file::document::{File, Spec};
 use crate::policy::file::finding::{At, Findings, Span};
@@ -47,7 +47,7 @@ pub(super) fn parse(findings: &mut Findings<'_>) -> Option<(Policy, Spec)> {
             let next_name = metadata.and_then(|at| at.value.name);
             check::same_policy(name.as_ref(), next_name.as_ref(), findings);
             name = name.or(next_name);
-            Merge::merge(&mut spec, next, Path::Field(&Path::Root, "spec"), findings);
+            decode::merge(&mut spec, next, Path::Field(&Path::Root, "spec"), findings);
         }
     }
     let spec = spec.map_or_else(Spec::default, |at| at.value);

@@ -11,5 +11,6 @@ pub mod rule;
 pub mod selector;
 pub mod setting;
 pub mod settings;
+mod spelled;
 pub mod subject;
 pub mod value;

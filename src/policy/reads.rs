@@ -13,8 +13,7 @@ use crate::batch::owner::OwnerReference;
 use crate::policy::model::marks::{HOOKS, Marks};
 use crate::policy::model::policy::Policy;
 use crate::policy::model::record;
-use crate::policy::model::rule::GroupKind;
-use crate::policy::model::selector::Selector;
+use crate::policy::model::rule::{GroupKind, Match};
 
 /// What is looked at of labels, annotations, owner references and field managers.
 ///
@@ -36,21 +35,18 @@ impl Policy {
     /// What is looked at of the objects that this policy judges.
     pub fn reads(&self) -> Reads {
         let matchers = || self.rules.iter().map(|rule| &rule.matcher);
-        let selectors = matchers()
-            .filter_map(|matcher| matcher.selector.as_ref())
-            .chain(&self.exempt.selectors)
-            .chain(&self.stored.selector)
-            .chain(&self.scheduler.selector);
-        let matched = matchers().flat_map(|matcher| matcher.labels.iter().map(|(key, _)| key));
-        let selected = selectors.flat_map(Selector::requirements).map(|one| &one.key);
+        let of_controllers = self.stored.selector.iter().chain(&self.scheduler.selector);
+        let selectors = self.exempt.selectors.iter().chain(of_controllers);
+        let selected = selectors.flat_map(|selector| &selector.requirements);
+        let asked = matchers().flat_map(Match::label_requirements).chain(selected);
         let marks = &self.guards.gitops_marks;
-        let labels = matched.chain(selected).map(String::as_str).chain(marks.label_keys());
+        let labels = asked.map(|requirement| requirement.key.as_str()).chain(marks.label_keys());
         // Of a mark it only counts that it is there.
         let mut annotations: BTreeMap<String, usize> =
             marks.annotations.iter().map(|key| (key.clone(), 0)).collect();
-        for (key, values) in matchers().flat_map(|matcher| &matcher.annotations) {
-            let longest = values.iter().map(String::len).max().unwrap_or_default();
-            let known = annotations.entry(key.clone()).or_default();
+        for asked in matchers().flat_map(|matcher| &matcher.annotations.requirements) {
+            let longest = asked.values.iter().map(String::len).max().unwrap_or_default();
+            let known = annotations.entry(asked.key.clone()).or_default();
             *known = longest.max(*known);
         }
         Reads {

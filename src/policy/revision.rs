@@ -17,13 +17,11 @@ use serde::{Serialize, Serializer};
 use serde_json::{Value, json};
 use sha2::{Digest, Sha256};
 
-use crate::policy::model::glob::Glob;
 use crate::policy::model::marks::Marks;
 use crate::policy::model::policy::{Policy, SYSTEM_NAMESPACES};
 use crate::policy::model::rule::{Exempt, Guards, Match, Rule, Scheduler, Stored};
-use crate::policy::model::selector::{Operator, Selector, Word};
+use crate::policy::model::selector::{Requirement, Selector};
 use crate::policy::model::settings::Settings;
-use crate::policy::model::value::{Seconds, ZoneName};
 
 /// What is hashed; serde keeps the order of the fields, and JSON's is that of their names.
 #[derive(Serialize)]
@@ -125,7 +123,7 @@ fn exempt_value(exempt: &Exempt) -> Value {
         first::exempt(),
         [
             ("system", Some(json!(SYSTEM_NAMESPACES))),
-            ("namespaces", list(sorted(globs(namespaces)))),
+            ("namespaces", list(texts(namespaces))),
             ("namespaceSelector", namespace_selector.as_ref().map(selector_value)),
             ("selectors", list(selectors)),
         ],
@@ -139,11 +137,11 @@ fn guards_value(guards: &Guards, settings: Value) -> Value {
         first::guards(),
         [
             ("settings", Some(settings)),
-            ("floor", Some(seconds(*floor))),
-            ("allowOwners", list(sorted(allow_owners.iter().map(ToString::to_string).collect()))),
-            ("labels", list(sorted(labels.clone()))),
-            ("annotations", list(sorted(annotations.clone()))),
-            ("managers", list(sorted(managers.clone()))),
+            ("floor", Some(json!(floor.get()))),
+            ("allowOwners", list(texts(allow_owners))),
+            ("labels", list(texts(labels))),
+            ("annotations", list(texts(annotations))),
+            ("managers", list(texts(managers))),
         ],
     )
 }
@@ -168,9 +166,9 @@ fn scheduler_value(scheduler: &Scheduler) -> Value {
         first::scheduler(),
         [
             ("mode", Some(json!(mode.as_str()))),
-            ("grace", Some(seconds(*grace))),
+            ("grace", Some(json!(grace.get()))),
             ("selector", selector.as_ref().map(selector_value)),
-            ("clusterTimeZone", cluster_time_zone.as_ref().map(zone)),
+            ("clusterTimeZone", cluster_time_zone.as_ref().map(|zone| json!(zone.as_str()))),
         ],
     )
 }
@@ -195,10 +193,10 @@ fn match_value(matcher: &Match) -> Value {
     object(
         first::matching(),
         [
-            ("kinds", list(sorted(kinds.iter().map(ToString::to_string).collect()))),
-            ("namespaces", list(sorted(globs(namespaces)))),
+            ("kinds", list(texts(kinds))),
+            ("namespaces", list(texts(namespaces))),
             ("namespaceSelector", namespace_selector.as_ref().map(selector_value)),
-            ("names", list(sorted(globs(names)))),
+            ("names", list(texts(names))),
             ("labels", accepted(labels)),
             ("annotations", accepted(annotations)),
             ("selector", selector.as_ref().map(selector_value)),
@@ -218,39 +216,24 @@ fn settings_value(settings: &Settings) -> Value {
 }
 
 fn selector_value(selector: &Selector) -> Value {
-    let mut requirements: Vec<(&str, &str, Vec<String>)> = selector
-        .requirements()
-        .iter()
-        .map(|requirement| {
-            let (operator, values) = match &requirement.operator {
-                Operator::DoesNotExist => (Word::DoesNotExist, Vec::new()),
-                Operator::Exists => (Word::Exists, Vec::new()),
-                Operator::In(values) => (Word::In, sorted(values.clone())),
-                Operator::NotIn(values) => (Word::NotIn, sorted(values.clone())),
-            };
-            (requirement.key.as_str(), operator.as_str(), values)
-        })
+    let requirements = selector.requirements.iter();
+    let mut requirements: Vec<_> = requirements
+        .map(|Requirement { key, operator, values }| (key, operator.as_str(), texts(values)))
         .collect();
     requirements.sort();
     json!(requirements)
 }
 
-fn accepted(entries: &[(String, Vec<String>)]) -> Option<Value> {
-    let entries = entries.iter().map(|(key, values)| (key.clone(), json!(sorted(values.clone()))));
+fn accepted(selector: &Selector) -> Option<Value> {
+    let entries = selector.requirements.iter();
+    let entries = entries.map(|r| (r.key.clone(), json!(texts(&r.values))));
     let entries: serde_json::Map<_, _> = entries.collect();
     (!entries.is_empty()).then_some(Value::Object(entries))
 }
 
-fn seconds(seconds: Seconds) -> Value {
-    json!(seconds.get())
-}
-
-fn zone(zone: &ZoneName) -> Value {
-    json!(zone.as_str())
-}
-
-fn globs(globs: &[Glob]) -> Vec<String> {
-    globs.iter().map(ToString::to_string).collect()
+/// What each of a list is in a policy file.
+fn texts<T: ToString>(list: &[T]) -> Vec<String> {
+    sorted(list.iter().map(ToString::to_string).collect())
 }
 
 /// Lists of alternatives mean the same in any order.

@@ -1,17 +1,13 @@
 //! What is filled only where it is absent, and only at a creation: time zone and deadlines.
 
-use crate::policy::settings::Settings;
 use crate::policy::{Policy, Setting};
 
-use super::super::cel;
 use super::super::sheet::Sheet;
 use super::changes::{Changes, entry};
-use super::supply::{Mention, supply};
+use super::supply::{name, supply};
 
-/// A field of this kind; all but the name are expressions.
+/// A field of this kind, in expressions.
 struct Field {
-    /// What its variables are called.
-    name: &'static str,
     absent: &'static str,
     path: &'static str,
     /// The supplied value as JSON.
@@ -20,10 +16,11 @@ struct Field {
 
 pub(super) fn define(policy: &Policy, sheet: &mut Sheet, changes: &mut Changes) {
     for setting in Setting::ALL {
-        let Some(Field { name, absent, path, json }) = Field::of(setting) else { continue };
-        if !supply(policy, sheet, name, |settings| says(settings, setting).map(Mention::Value)) {
+        let Some(Field { absent, path, json }) = Field::of(setting) else { continue };
+        if !supply(policy, sheet, setting) {
             continue;
         }
+        let name = name(setting);
         let value = format!("variables.{name}_supplied");
         let fills = sheet.define(
             format!("{name}_fills"),
@@ -37,12 +34,6 @@ pub(super) fn define(policy: &Policy, sheet: &mut Sheet, changes: &mut Changes) 
     }
 }
 
-/// What a policy says of a setting, as an expression.
-fn says(settings: &Settings, setting: Setting) -> Option<String> {
-    let value = settings.get(setting.as_str())?.to_value();
-    Some(value.number().map_or_else(|| cel::text(&value.to_string()), |number| number.to_string()))
-}
-
 // === impl Field ===
 
 impl Field {
@@ -51,20 +42,17 @@ impl Field {
         Some(match setting {
             Setting::Ttl | Setting::HistorySuccessful | Setting::HistoryFailed => return None,
             Setting::DeadlineActive => Self {
-                name: "deadline_active",
                 absent: "!has(variables.job.activeDeadlineSeconds)",
                 path: "variables.is_cronjob\n    \
                ? '/spec/jobTemplate/spec/activeDeadlineSeconds' : '/spec/activeDeadlineSeconds'",
                 json: "string(variables.deadline_active_supplied)",
             },
             Setting::DeadlineStarting => Self {
-                name: "deadline_starting",
                 absent: "variables.is_cronjob && !has(object.spec.startingDeadlineSeconds)",
                 path: "'/spec/startingDeadlineSeconds'",
                 json: "string(variables.deadline_starting_supplied)",
             },
             Setting::TimeZone => Self {
-                name: "time_zone",
                 // The API server rejects a time zone beside a schedule that contains TZ.
                 absent: "variables.is_cronjob && !has(object.spec.timeZone)\n\
                  && !object.spec.schedule.contains('TZ')",

@@ -1,41 +1,59 @@
 //! Who supplies a setting, and what.
 
-use std::fmt::Display;
-
 use crate::export::cel;
 use crate::export::sheet::Sheet;
 use crate::export::tables::Table;
-use crate::policy::Policy;
 use crate::policy::record::DEFAULTS;
-use crate::policy::settings::Settings;
+use crate::policy::settings::{Settings, Stated, Ttl};
+use crate::policy::{Policy, Rule, Setting, Value};
 
-/// What a rule says of a setting.
-#[derive(Clone, Copy, Debug)]
-pub(super) enum Mention<V> {
-    Value(V),
+/// What a policy says of a setting.
+#[derive(Clone, Debug)]
+enum Mention {
+    /// As an expression.
+    Value(String),
     /// It depends on an outcome that nobody knows yet.
     Open,
     Unset,
 }
 
+/// What the variables of a setting are called.
+pub(super) const fn name(setting: Setting) -> &'static str {
+    match setting {
+        Setting::Ttl => "ttl",
+        Setting::HistorySuccessful => "history_successful",
+        Setting::HistoryFailed => "history_failed",
+        Setting::DeadlineActive => "deadline_active",
+        Setting::DeadlineStarting => "deadline_starting",
+        Setting::TimeZone => "time_zone",
+    }
+}
+
+fn mention(settings: &Settings, setting: Setting) -> Option<Mention> {
+    let stated = settings.get(setting.as_str())?;
+    Some(match (stated, stated.to_value()) {
+        (Stated::Ttl(Ttl::Unset), _) => Mention::Unset,
+        (_, Value::Absent) => Mention::Open,
+        (_, Value::Number(number)) => Mention::Value(number.to_string()),
+        (_, Value::Text(text)) => Mention::Value(cel::text(&text)),
+    })
+}
+
 /// Defines who supplies a setting, and what: `NAME_rule`, empty where nobody does,
 /// `NAME_supplied`, and `NAME_enforced`. Says whether anybody may.
-pub(super) fn supply<V: Display>(
-    policy: &Policy,
-    sheet: &mut Sheet,
-    name: &str,
-    mention: impl Fn(&Settings) -> Option<Mention<V>>,
-) -> bool {
+pub(super) fn supply(policy: &Policy, sheet: &mut Sheet, setting: Setting) -> bool {
+    let name = name(setting);
+    let mention = |settings: &Settings| mention(settings, setting);
     let suppliers = policy.rules.iter().map(|rule| (rule.name.as_str(), &rule.settings));
     let suppliers = suppliers.chain([(DEFAULTS, &policy.defaults)]);
     let mentions: Vec<_> =
         suppliers.filter_map(|(supplier, settings)| Some((supplier, mention(settings)?))).collect();
-    let by = |supplier: &str, mention: Mention<V>| match mention {
+    let by = |supplier: &str, mention: Mention| match mention {
         Mention::Unset => cel::text(""),
         Mention::Open | Mention::Value(_) => cel::text(supplier),
     };
     let otherwise = mention(&policy.defaults).map_or_else(|| cel::text(""), |m| by(DEFAULTS, m));
-    let say = |rule: &crate::policy::Rule| mention(&rule.settings).map(|m| by(&rule.name, m));
+    let say = |rule: &Rule| mention(&rule.settings).map(|m| by(&rule.name, m));
     let rule = format!("{name}_rule");
     Table::new(policy, say, otherwise).define(&rule, sheet);
     let values: Vec<_> = mentions

@@ -1,24 +1,18 @@
 //! `ttlSecondsAfterFinished` of a Job, or of the template of a `CronJob`.
 
 use crate::policy::record::{ANNOTATION, HOLD, HOLD_UNTIL};
-use crate::policy::settings::{Settings, Ttl};
+use crate::policy::settings::Settings;
 use crate::policy::value::Seconds;
-use crate::policy::{Policy, Setting};
+use crate::policy::{Policy, Rule, Setting};
 
 use super::super::cel;
 use super::super::sheet::Sheet;
 use super::super::tables::Table;
 use super::changes::{Changes, entry, is_last_applied, number};
-use super::supply::{Mention, supply};
+use super::supply::supply;
 
 pub(super) fn define(policy: &Policy, sheet: &mut Sheet, changes: &mut Changes) {
-    supply(policy, sheet, "ttl", |settings| {
-        settings.ttl.map(|ttl| match (ttl, ttl.before_outcome()) {
-            (Ttl::Unset, _) => Mention::Unset,
-            (_, Some(seconds)) => Mention::Value(seconds.get()),
-            (_, None) => Mention::Open,
-        })
-    });
+    supply(policy, sheet, Setting::Ttl);
     bounds(policy, sheet);
     for (name, expression) in BOUNDED {
         sheet.define(name, expression);
@@ -78,18 +72,15 @@ pub(super) fn define(policy: &Policy, sheet: &mut Sheet, changes: &mut Changes) 
 }
 
 fn bounds(policy: &Policy, sheet: &mut Sheet) {
-    let mut bound =
-        |name: &str, pick: fn(&Settings) -> Option<Seconds>, top: Option<Seconds>, none| {
-            let otherwise = top.map_or(none, Seconds::get).to_string();
-            let say =
-                |rule: &crate::policy::Rule| pick(&rule.settings).map(|s| s.get().to_string());
-            Table::new(policy, say, otherwise).define(name, sheet);
-        };
-    let limits = &policy.top;
-    bound("ttl_min", |settings| settings.ttl_min, limits.ttl_min, 0);
+    let mut bound = |name: &str, pick: fn(&Settings) -> Option<Seconds>, none: i64| {
+        let otherwise = pick(&policy.top).map_or(none, Seconds::get).to_string();
+        let say = |rule: &Rule| pick(&rule.settings).map(|s| s.get().to_string());
+        Table::new(policy, say, otherwise).define(name, sheet);
+    };
+    bound("ttl_min", |settings| settings.ttl_min, 0);
     // The field is an int32.
-    bound("ttl_max", |settings| settings.ttl_max, limits.ttl_max, i32::MAX.into());
-    bound("longest_hold", |settings| settings.hold, limits.hold, DEFAULT_LONGEST);
+    bound("ttl_max", |settings| settings.ttl_max, i32::MAX.into());
+    bound("longest_hold", |settings| settings.hold, DEFAULT_LONGEST);
 }
 
 /// From what the author wrote and what is supplied to a TTL inside the limits. A negative one is

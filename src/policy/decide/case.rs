@@ -7,7 +7,7 @@ use super::resolve::Resolved;
 use super::side::{Known, Side};
 use crate::batch::{Finish, Kind, annotation};
 use crate::policy::model::policy::Policy;
-use crate::policy::model::record::{Entry, Record};
+use crate::policy::model::record::Entry;
 use crate::policy::model::setting::{Setting, Value};
 use crate::policy::model::settings::Mode;
 
@@ -34,8 +34,6 @@ pub(super) struct Case<'p, 'a> {
     pub(super) own: Side<'a>,
     pub(super) template: Side<'a>,
     pub(super) settled: Vec<Settled<'p>>,
-    pub(super) own_entries: Record,
-    pub(super) template_entries: Record,
     pub(super) warnings: Vec<String>,
 }
 
@@ -67,8 +65,6 @@ impl<'p, 'a> Case<'p, 'a> {
                 old.and_then(|old| old.template_metadata()),
             ),
             settled: Vec::with_capacity(Setting::ALL.len()),
-            own_entries: Record::default(),
-            template_entries: Record::default(),
             warnings: Vec::new(),
         }
     }
@@ -84,9 +80,9 @@ impl<'p, 'a> Case<'p, 'a> {
                 self.settle_history();
             }
             self.settle_filled();
-            self.own.change(&self.own_entries)
+            self.own.change()
         };
-        let template_record = self.template.change(&self.template_entries);
+        let template_record = self.template.change();
         let object = self.input.object;
         let no_room = !fits(&own_record, Some(&object.metadata), 0)
             || !fits(&template_record, object.template_metadata(), annotation::OF_A_START);
@@ -143,11 +139,11 @@ impl<'p, 'a> Case<'p, 'a> {
         if self.is_void(setting, &entry) {
             return;
         }
-        let entries = match (setting, self.input.object.kind) {
-            (Setting::Ttl, Kind::CronJob) => &mut self.template_entries,
-            _ => &mut self.own_entries,
+        let side = match (setting, self.input.object.kind) {
+            (Setting::Ttl, Kind::CronJob) => &mut self.template,
+            _ => &mut self.own,
         };
-        entries.insert(setting, entry);
+        side.entries.insert(setting, entry);
     }
 
     /// Takes down what a setting shall be, with an entry where it is not what the author wrote.

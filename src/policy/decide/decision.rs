@@ -4,8 +4,8 @@ use jiff::Timestamp;
 
 use super::guard::GuardHit;
 use super::resolve::{Resolved, Supplier};
-use crate::batch::Object;
 use crate::batch::object::Metadata;
+use crate::batch::{Object, annotation};
 use crate::policy::model::record::{self, Entry};
 use crate::policy::model::rule::Rule;
 use crate::policy::model::setting::{Setting, Value};
@@ -212,9 +212,7 @@ impl<'p> Origin<'p> {
             Self::Rule(rule) => &rule.name,
         }
     }
-}
 
-impl Origin<'_> {
     /// Why an author's value was changed, in a word of bounded number.
     pub const fn reason(self) -> &'static str {
         match self {
@@ -237,8 +235,12 @@ impl<'p> From<Supplier<'p>> for Origin<'p> {
 /// Whether the API server takes the annotations with this change of our record; `spare` bytes stay
 /// free for what others will add.
 pub fn fits(change: &RecordChange, metadata: Option<&Metadata<'_>>, spare: usize) -> bool {
-    match change {
-        RecordChange::Keep | RecordChange::Remove => true,
-        RecordChange::Set(text) => crate::policy::model::record::fits(text, metadata, spare),
+    let RecordChange::Set(text) = change else { return true };
+    let total = metadata.map_or(0, Metadata::annotation_bytes);
+    let present = metadata.and_then(|metadata| metadata.annotation(record::ANNOTATION));
+    if present.is_some_and(|present| text.len() <= present.len()) {
+        return true;
     }
+    let replaced = present.map_or(0, |present| record::ANNOTATION.len() + present.len());
+    total - replaced + record::ANNOTATION.len() + text.len() + spare <= annotation::MOST_BYTES
 }

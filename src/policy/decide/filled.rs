@@ -23,7 +23,9 @@ impl<'p> Case<'p, '_> {
         let present = setting.of(self.input.object);
         if self.input.operation != Operation::Create {
             self.keep_entry(setting);
-            self.settle_as_is(setting, present);
+            let (author, target) = (present.clone(), present.clone());
+            let source = Origin::Author;
+            self.settled.push(Settled { setting, present, author, target, source, entry: None });
             return;
         }
         let known = self.known(setting);
@@ -46,17 +48,6 @@ impl<'p> Case<'p, '_> {
         {
             self.record(setting, entry);
         }
-    }
-
-    fn settle_as_is(&mut self, setting: Setting, present: Value) {
-        self.settled.push(Settled {
-            setting,
-            present: present.clone(),
-            author: present.clone(),
-            target: present,
-            source: Origin::Author,
-            entry: None,
-        });
     }
 
     fn supplied(&self, setting: Setting) -> Option<(Value, Origin<'p>)> {

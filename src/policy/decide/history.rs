@@ -32,8 +32,7 @@ impl<'p> Case<'p, '_> {
         };
         // What stands there already need not be written, nor written down: the API's default
         // where nobody wants anything else.
-        let untouched = target.is_absent() && known.entry.is_none()
-            || known.entry.is_none() && target == present;
+        let untouched = known.entry.is_none() && (target.is_absent() || target == present);
         if meant && self.treatment != Treatment::Author && target == author {
             self.remember_default(setting, &known);
         }

@@ -66,7 +66,7 @@ pub struct NamespaceUnknown<'p> {
     /// speaks against.
     pub resolved: Resolved<'p>,
     /// Those of these rules that supply something of it.
-    open: Vec<&'p Rule>,
+    pub(super) open: Vec<&'p Rule>,
 }
 
 // === impl Policy ===
@@ -84,17 +84,14 @@ impl Policy {
         let mut open = Vec::new();
         for position in self.index.candidates(subject) {
             let rule = &self.rules[position];
-            match rule.matcher.check(subject) {
-                Matched::Hit => {
-                    resolved.fill(&rule.settings, Supplier::Rule(rule));
-                }
-                Matched::Miss(_) => {}
-                Matched::Unknown => {
-                    // Harmless where earlier rules have settled all that this one mentions.
-                    if resolved.fill(&rule.settings, Supplier::Rule(rule)) {
-                        open.push(rule);
-                    }
-                }
+            let matched = rule.matcher.check(subject);
+            if matches!(matched, Matched::Miss(_)) {
+                continue;
+            }
+            let supplies = resolved.fill(&rule.settings, Supplier::Rule(rule));
+            // Harmless where earlier rules have settled all that this one mentions.
+            if matched == Matched::Unknown && supplies {
+                open.push(rule);
             }
         }
         resolved.fill(&self.defaults, Supplier::Defaults);
@@ -109,11 +106,6 @@ impl Policy {
 // === impl NamespaceUnknown ===
 
 impl<'p> NamespaceUnknown<'p> {
-    /// Where not a rule asks for the labels, but an exemption.
-    pub fn of_exemption(resolved: Resolved<'p>) -> Self {
-        Self { resolved, open: Vec::new() }
-    }
-
     /// A value that is supplied whatever the labels are.
     pub fn sure<T>(&self, supplied: Option<Supplied<'p, T>>) -> Option<T> {
         let Supplied { value, by } = supplied?;
@@ -132,8 +124,11 @@ impl<'p> Resolved<'p> {
 
     /// What a guard does, and who says so.
     pub fn of_guard(&self, kind: GuardKind) -> Option<Supplied<'p, Guard>> {
-        let Supplied { value, by } = self.get(kind.setting())?;
-        Some(Supplied { value: value.guard()?, by })
+        match kind {
+            GuardKind::OwnedByOther => self.owned_by_other,
+            GuardKind::DeployHooks => self.deploy_hooks,
+            GuardKind::GitOpsTracked => self.gitops_tracked,
+        }
     }
 }
 

@@ -19,6 +19,8 @@ pub(super) struct Side<'a> {
     /// What the stored object's says, where the one sent is missing or unreadable: clients that
     /// set annotations wholesale lose ours.
     lost: Option<Record>,
+    /// What it shall say.
+    pub(super) entries: Record,
     pub(super) last_applied: OnceCell<LastSpec>,
 }
 
@@ -41,14 +43,12 @@ impl<'a> Side<'a> {
     pub(super) fn new(sent: Option<&'a Metadata<'a>>, stored: Option<&Metadata<'_>>) -> Self {
         let text = sent.and_then(|metadata| metadata.annotation(ANNOTATION));
         let current = text.and_then(Record::parse);
-        let lost = match &current {
-            Some(_) => None,
-            None => stored
-                .and_then(|metadata| metadata.annotation(ANNOTATION))
-                .and_then(Record::parse)
-                .and_then(missed),
-        };
-        Self { text, current, lost, last_applied: OnceCell::new() }
+        let lost = stored
+            .filter(|_| current.is_none())
+            .and_then(|metadata| metadata.annotation(ANNOTATION))
+            .and_then(Record::parse)
+            .and_then(missed);
+        Self { text, current, lost, entries: Record::default(), last_applied: OnceCell::new() }
     }
 
     /// The entry of a setting in the record that was sent, whether it still fits or not.
@@ -67,12 +67,12 @@ impl<'a> Side<'a> {
         self.lost.is_some()
     }
 
-    /// What to do so that the annotation says exactly these entries.
-    pub(super) fn change(&self, entries: &Record) -> RecordChange {
-        if entries.is_empty() {
+    /// What to do so that the annotation says exactly the entries.
+    pub(super) fn change(&self) -> RecordChange {
+        if self.entries.is_empty() {
             return if self.text.is_some() { RecordChange::Remove } else { RecordChange::Keep };
         }
-        let text = entries.to_text();
+        let text = self.entries.to_text();
         if self.text == Some(text.as_str()) { RecordChange::Keep } else { RecordChange::Set(text) }
     }
 }
@@ -95,7 +95,7 @@ fn plausible(setting: Setting, entry: &Entry) -> bool {
 /// The record of an object that is not judged otherwise. What an update lost of it is put back: our
 /// value would pass for its author's own. `change` is what else happens to it.
 pub(super) fn put_back(input: &Input<'_>, change: impl FnOnce(&mut Record)) -> RecordChange {
-    let side = Side::new(Some(&input.object.metadata), input.old.map(|old| &old.metadata));
+    let mut side = Side::new(Some(&input.object.metadata), input.old.map(|old| &old.metadata));
     let mut record = side.current.clone().unwrap_or_default();
     for setting in Setting::ALL.into_iter().filter(|_| side.is_lost()) {
         if let Some(entry) = side.fitting(setting, &setting.of(input.object)) {
@@ -105,7 +105,8 @@ pub(super) fn put_back(input: &Input<'_>, change: impl FnOnce(&mut Record)) -> R
     change(&mut record);
     let was = side.current.as_ref();
     let same = was.map_or(record.is_empty(), |was| *was == record);
-    if same { RecordChange::Keep } else { side.change(&record) }
+    side.entries = record;
+    if same { RecordChange::Keep } else { side.change() }
 }
 
 /// What is missed of a record that an update has lost. That a Job is ours and has no TTL is not: the

@@ -68,11 +68,7 @@ impl<'p> Case<'p, '_> {
     fn ttl_left_open(&mut self) -> Origin<'p> {
         let Some(supplied) = self.resolved.ttl else { return Origin::Author };
         if let Ttl::Pair { .. } = supplied.value {
-            let rule = Origin::from(supplied.by).as_str().to_owned();
-            self.record(
-                Setting::Ttl,
-                Entry { written: Value::Absent, original: Value::Absent, rule },
-            );
+            self.record(Setting::Ttl, Entry::open(Origin::from(supplied.by).as_str()));
         }
         supplied.by.into()
     }
@@ -120,7 +116,7 @@ impl<'p> Case<'p, '_> {
         self.keep_entry(Setting::DeadlineActive);
         if let Some(raised) = self.raise_by_hold(target.number()) {
             self.conclude(Setting::Ttl, known, Value::Number(raised), Origin::Hold);
-            return self.own.change(&self.own_entries);
+            return self.own.change();
         }
         let changed = target != present;
         self.settled.push(Settled {
@@ -132,12 +128,12 @@ impl<'p> Case<'p, '_> {
             entry: known.entry,
         });
         if changed {
-            return self.own.change(&self.own_entries);
+            return self.own.change();
         }
         if !self.own.is_lost() {
             return RecordChange::Keep;
         }
         self.keep_entry(Setting::Ttl);
-        self.own.change(&self.own_entries)
+        self.own.change()
     }
 }

@@ -57,22 +57,18 @@ impl Case<'_, '_> {
         let Some(ttl) = settled.and_then(|settled| settled.target.number()) else { return };
         let short = (0..SHORTEST_FOR_HOOKS).contains(&ttl);
         if is_hook && short && self.brought(Setting::Ttl) && self.input.object.kind == Kind::Job {
-            self.warn(
-                format!("deploy hook with a TTL of {ttl}s: its tool may wait for ever for a Job that is gone"),
-                None,
-            );
+            self.warnings.push(format!(
+                "deploy hook with a TTL of {ttl}s: its tool may wait for ever for a Job that is gone"
+            ));
         }
     }
 
     /// Tells that the object's annotations leave no room to write down what would be changed.
     pub(super) fn warn_of_no_room(&mut self) {
         let most = annotation::MOST_BYTES;
-        self.warn(
-            format!(
-                "curfew changes nothing: with its record the annotations would pass {most} bytes"
-            ),
-            None,
-        );
+        self.warnings.push(format!(
+            "curfew changes nothing: with its record the annotations would pass {most} bytes"
+        ));
     }
 
     /// Adds a warning, with the rule's reason in the same line where it fits.

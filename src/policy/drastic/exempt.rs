@@ -5,7 +5,7 @@ use std::fmt::Display;
 
 use super::Changes;
 use crate::policy::lint::patience::Patience;
-use crate::policy::lint::{GlobSet, Needs, selector_covers};
+use crate::policy::lint::{GlobSet, Needs};
 use crate::policy::model::rule::Exempt;
 use crate::policy::model::selector::Selector;
 
@@ -19,24 +19,24 @@ fn compare(old: &Exempt, new: &Exempt, patience: &Patience, changes: &mut Change
     let set = GlobSet::new(namespaces);
     let missing = |glob: &&_| !set.take_in(glob, patience);
     changes.list("exempt.namespaces", "gone", &gone(&old.namespaces, missing, patience));
+    let covers = |new: &Selector, old: &Needs<'_>| old.imply(&new.requirements, patience);
     match (&old.namespace_selector, namespace_selector) {
-        (Some(old), None) => changes.push(format!("exempt.namespaceSelector: {old} is gone")),
+        (Some(old), None) => changes.lines.push(format!("exempt.namespaceSelector: {old} is gone")),
         (Some(old), Some(new))
-            if !selector_covers(new, &Needs::of(old), patience) && !patience.is_out() =>
+            if !covers(new, &old.requirements.iter().collect()) && !patience.is_out() =>
         {
-            changes.push(format!("exempt.namespaceSelector: {old} becomes {new}"));
+            changes.becomes("exempt.namespaceSelector:", old, new);
         }
         _ => {}
     }
     let known: HashSet<String> = selectors.iter().map(ToString::to_string).collect();
     let missing = |old: &&Selector| {
-        let needs = Needs::of(old);
-        !known.contains(&old.to_string())
-            && !selectors.iter().any(|new| selector_covers(new, &needs, patience))
+        let needs = old.requirements.iter().collect();
+        !known.contains(&old.to_string()) && !selectors.iter().any(|new| covers(new, &needs))
     };
     changes.list("exempt.selectors", "gone", &gone(&old.selectors, missing, patience));
     if patience.is_out() {
-        changes.push("exempt: not all was compared, there is too much of it".to_owned());
+        changes.lines.push("exempt: not all was compared, there is too much of it".to_owned());
     }
 }
 

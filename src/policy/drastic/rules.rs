@@ -35,25 +35,23 @@ fn power(
     (new, after): (&Policy, Option<&Settings>),
     changes: &mut Changes,
 ) {
-    let mode = |settings: Option<&Settings>| settings.and_then(|settings| settings.mode);
+    let silent = Settings::default();
+    let (before, after) = (before.unwrap_or(&silent), after.unwrap_or(&silent));
     // `Off` at the top is absolute, and to leave it for `Enforce` is told of the top.
     let told = old.mode == Mode::Off && new.mode == Mode::Enforce;
-    if mode(before).or(mode(after)).is_some() && new.mode != Mode::Off && !told {
-        let from = mode(before).filter(|_| old.mode != Mode::Off).unwrap_or(old.mode);
-        changes.mode(owner, from, mode(after).unwrap_or(new.mode));
+    if before.mode.or(after.mode).is_some() && new.mode != Mode::Off && !told {
+        let from = before.mode.filter(|_| old.mode != Mode::Off).unwrap_or(old.mode);
+        changes.mode(owner, from, after.mode.unwrap_or(new.mode));
     }
-    let stored = |settings: Option<&Settings>| settings.and_then(|settings| settings.stored);
-    if stored(before).or(stored(after)).is_some() {
-        let from = stored(before).unwrap_or(old.stored.action);
-        let to = stored(after).unwrap_or(new.stored.action);
+    if before.stored.or(after.stored).is_some() {
+        let from = before.stored.unwrap_or(old.stored.action);
+        let to = after.stored.unwrap_or(new.stored.action);
         if to > from {
-            let (from, to) = (from.as_str(), to.as_str());
-            changes.push(format!("{owner}stored {from} becomes {to}"));
+            changes.becomes(format!("{owner}stored"), from.as_str(), to.as_str());
         }
     }
-    let guard = |settings: Option<&Settings>, kind| settings.and_then(|s| s.guard(kind));
     for kind in GuardKind::ALL {
-        let (from, to) = (guard(before, kind), guard(after, kind));
+        let (from, to) = (before.guard(kind), after.guard(kind));
         if from.or(to).is_some() {
             let (from, to) = (from.or(old.top.guard(kind)), to.or(new.top.guard(kind)));
             changes.guard(owner, kind, from, to);

@@ -4,12 +4,13 @@
 //! where a thing stands, and must work where other parts of the document were refused.
 
 use std::collections::HashMap;
+use std::fmt::Display;
 
 use super::decode::{FromNode, Path};
 use super::document::{Defaults, History, Limits, Rule, Scheduler, Spec, TtlLimits};
 use super::finding::{At, Findings, Span};
 use super::node::{Node, Value};
-use super::ttl::{Pair, Side, Ttl};
+use super::ttl::{Side, Ttl};
 use super::wire::{self, Name};
 use super::{API_VERSION, KIND};
 use crate::policy::code;
@@ -19,27 +20,20 @@ use crate::policy::model::rule::SchedulerMode;
 /// fields of another format would give nothing but noise.
 pub(in crate::policy) fn other_document(node: &Node, findings: &mut Findings<'_>) -> bool {
     let Value::Map(entries) = &node.value else { return false };
-    let text = |name: &str| {
-        let entry = entries.iter().find(|entry| entry.key.text == name)?;
-        match &entry.node.value {
-            Value::Str(text) => Some((text.as_str(), &entry.node)),
-            _ => None,
-        }
+    let other = |name: &str, right: &str| {
+        let entry = entries.iter().find(|entry| entry.key == name)?;
+        let is_other = matches!(&entry.node.value, Value::Str(text) if text != right);
+        is_other.then_some(&entry.node)
     };
-    let version = text("apiVersion").filter(|(text, _)| *text != API_VERSION);
-    let kind = text("kind").filter(|(text, _)| *text != KIND);
     // The kind says more: a ConfigMap is no policy of an unknown version.
-    match (kind, version) {
-        (Some((_, node)), _) => {
-            wire::DocumentKind::from_node(node, Path::Root, findings);
-            true
-        }
-        (None, Some((_, node))) => {
-            wire::ApiVersion::from_node(node, Path::Root, findings);
-            true
-        }
-        (None, None) => false,
+    if let Some(kind) = other("kind", KIND) {
+        wire::DocumentKind::from_node(kind, Path::Root, findings);
+    } else if let Some(version) = other("apiVersion", API_VERSION) {
+        wire::ApiVersion::from_node(version, Path::Root, findings);
+    } else {
+        return false;
     }
+    true
 }
 
 /// Files of one policy have one name.
@@ -74,7 +68,12 @@ pub(in crate::policy) fn spec(spec: &Spec, findings: &mut Findings<'_>) {
         scheduling(&scheduler.value, findings);
     }
     let rules = spec.rules.as_ref().map_or(&[][..], |rules| &rules.value.0);
-    number_of_rules(rules, findings);
+    if let Some(beyond) = rules.get(MAX_RULES) {
+        let message = format!("there are {} rules, and may be {MAX_RULES}", rules.len());
+        findings
+            .error(code::RULES, beyond.key, message)
+            .mend("match lists and globs of namespaces, names and labels in one rule");
+    }
     unique_names(rules, findings);
     for (position, At { key, value: rule, .. }) in rules.iter().enumerate() {
         let Rule { ttl, history, limits, enforce, .. } = rule;
@@ -143,15 +142,6 @@ fn scheduling(scheduler: &Scheduler, findings: &mut Findings<'_>) {
     }
 }
 
-fn number_of_rules(rules: &[At<Rule>], findings: &mut Findings<'_>) {
-    if let Some(beyond) = rules.get(MAX_RULES) {
-        let message = format!("there are {} rules, and may be {MAX_RULES}", rules.len());
-        findings
-            .error(code::RULES, beyond.key, message)
-            .mend("match lists and globs of namespaces, names and labels in one rule");
-    }
-}
-
 fn unique_names(rules: &[At<Rule>], findings: &mut Findings<'_>) {
     let mut seen: HashMap<&str, Span> = HashMap::new();
     for name in rules.iter().filter_map(|rule| rule.value.name.as_ref()) {
@@ -197,20 +187,14 @@ fn values(
     let bounds = ttl_limits.as_ref().map(|at| &at.value);
     let (min, max) = (bounds.and_then(|b| b.min), bounds.and_then(|b| b.max));
     for duration in ttl.map(Ttl::durations).unwrap_or_default() {
-        let outside = match (min, max) {
-            (Some(min), _) if duration.value < min.value => Some(("below", "min", min)),
-            (_, Some(max)) if duration.value > max.value => Some(("above", "max", max)),
-            _ => None,
-        };
-        if let Some((side, name, limit)) = outside {
-            let place = findings.place(limit.span);
-            let (value, bound) = (duration.value, limit.value);
-            let message = format!(
-                "ttl {value} of {owner} is {side} limits.ttl.{name} beside it ({bound} at {place})"
-            );
-            findings
-                .error(code::OUTSIDE_LIMITS, duration.span, message)
-                .mend("change one of them: a limit would change this value at once");
+        match (min, max) {
+            (Some(min), _) if duration.value < min.value => {
+                outside(owner, ("ttl", duration), ("below", "ttl.min", min), findings);
+            }
+            (_, Some(max)) if duration.value > max.value => {
+                outside(owner, ("ttl", duration), ("above", "ttl.max", max), findings);
+            }
+            _ => {}
         }
     }
     let max = history_limits.as_ref().and_then(|at| at.value.max.as_ref());
@@ -218,26 +202,35 @@ fn values(
     else {
         return;
     };
-    for (name, count) in [("successful", successful), ("failed", failed)] {
-        let Some(count) = count.as_ref().filter(|count| count.value.0 > max.value.0) else {
-            continue;
-        };
-        let place = findings.place(max.span);
-        let (value, bound) = (count.value.0, max.value.0);
-        let message = format!(
-            "history.{name} {value} of {owner} is above limits.history.max beside it ({bound} at \
-             {place})"
-        );
-        findings
-            .error(code::OUTSIDE_LIMITS, count.span, message)
-            .mend("change one of them: a limit would change this value at once");
+    let max = max.map(|max| max.0);
+    for (name, count) in [("history.successful", successful), ("history.failed", failed)] {
+        let count = count.as_ref().map(|count| count.map(|count| count.0));
+        if let Some(count) = count.filter(|count| count.value > max.value) {
+            outside(owner, (name, count), ("above", "history.max", max), findings);
+        }
     }
 }
 
+/// Reports a value that is on the wrong side of a limit.
+fn outside<T: Display>(
+    owner: &str,
+    (name, value): (&str, At<T>),
+    (side, limit, bound): (&str, &str, At<T>),
+    findings: &mut Findings<'_>,
+) {
+    let place = findings.place(bound.span);
+    let message = format!(
+        "{name} {} of {owner} is {side} limits.{limit} beside it ({} at {place})",
+        value.value, bound.value
+    );
+    findings
+        .error(code::OUTSIDE_LIMITS, value.span, message)
+        .mend("change one of them: a limit would change this value at once");
+}
+
 fn unset_pair(owner: &str, ttl: &At<Ttl>, findings: &mut Findings<'_>) {
-    let Ttl::Pair(Pair { on_success, on_failure, .. }) = &ttl.value else { return };
-    let is_unset = |side: &Option<At<Side>>| matches!(side, Some(At { value: Side(None), .. }));
-    if is_unset(on_success) && is_unset(on_failure) {
+    let is_unset = |side: &At<Side>| side.value.0.is_none();
+    if matches!(&Ttl::sides(ttl)[..], [one, other] if is_unset(one) && is_unset(other)) {
         let message = format!("both sides of the ttl of {owner} are unset");
         findings
             .error(code::UNSET_PAIR, ttl.span, message)
@@ -246,18 +239,10 @@ fn unset_pair(owner: &str, ttl: &At<Ttl>, findings: &mut Findings<'_>) {
 }
 
 fn enforced_unset(title: &str, ttl: &At<Ttl>, findings: &mut Findings<'_>) {
-    let unset = match &ttl.value {
-        Ttl::Whole(Side(None)) => Some(ttl.span),
-        Ttl::Whole(Side(Some(_))) => None,
-        Ttl::Pair(Pair { on_success, on_failure, .. }) => on_success
-            .iter()
-            .chain(on_failure)
-            .find_map(|side| side.value.0.is_none().then_some(side.span)),
-    };
-    if let Some(span) = unset {
+    if let Some(At { span, .. }) = Ttl::sides(ttl).iter().find(|side| side.value.0.is_none()) {
         let message = format!("{title} has enforce and an unset ttl: there is nothing to enforce");
         findings
-            .error(code::ENFORCED_UNSET, span, message)
+            .error(code::ENFORCED_UNSET, *span, message)
             .mend("give a duration, or delete enforce: unset never removes what an author wrote");
     }
 }

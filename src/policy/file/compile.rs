@@ -22,12 +22,12 @@ pub(in crate::policy) fn policy(name: String, spec: &Spec, findings: &Findings<'
         spec;
     let rules = rules.iter().flat_map(|rules| &rules.value.0);
     let rules: Vec<_> = rules.map(|rule| compile_rule(rule.clone(), findings)).collect();
-    let exempt = compile_exempt(copied(exempt.as_ref()).unwrap_or_default());
+    let exempt = compile_exempt(value(exempt.clone()).unwrap_or_default());
     // Once and not for each review: there may be 10,000 rules.
     let asks_namespaces = exempt.namespace_selector.is_some()
         || rules.iter().any(|rule| rule.matcher.namespace_selector.is_some());
-    let mode = copied(mode.as_ref()).unwrap_or_default();
-    let stored = compile_stored(copied(stored.as_ref()).unwrap_or_default());
+    let mode = value(*mode).unwrap_or_default();
+    let stored = compile_stored(value(stored.clone()).unwrap_or_default());
     let top = compile_settings(Rule {
         limits: limits.clone(),
         guards: guards.as_ref().map(|guards| guards.map(rule_guards)),
@@ -38,14 +38,14 @@ pub(in crate::policy) fn policy(name: String, spec: &Spec, findings: &Findings<'
         revision: String::new(),
         mode,
         exempt,
-        guards: compile_guards(copied(guards.as_ref()).unwrap_or_default()),
+        guards: compile_guards(value(guards.clone()).unwrap_or_default()),
         asks_namespaces,
         index: Index::new(&rules),
         rules,
-        defaults: compile_defaults(copied(defaults.as_ref()).unwrap_or_default()),
+        defaults: compile_defaults(value(defaults.clone()).unwrap_or_default()),
         top: Settings { mode: Some(mode), stored: Some(stored.action), ..top },
         stored,
-        scheduler: compile_scheduler(copied(scheduler.as_ref()).unwrap_or_default()),
+        scheduler: compile_scheduler(value(scheduler.clone()).unwrap_or_default()),
     }
 }
 
@@ -158,8 +158,8 @@ fn compile_match(matcher: Match) -> rule::Match {
         namespaces: value(namespaces).map_or_else(Vec::new, |list| values(list.0)),
         namespace_selector: value(namespace_selector),
         names: value(names).map_or_else(Vec::new, |list| values(list.0)),
-        labels: value(labels).map_or_else(Vec::new, |labels| labels.0),
-        annotations: value(annotations).map_or_else(Vec::new, |annotations| annotations.0),
+        labels: value(labels).map(|labels| labels.0).unwrap_or_default(),
+        annotations: value(annotations).map(|annotations| annotations.0).unwrap_or_default(),
         selector: value(selector),
     }
 }
@@ -193,10 +193,6 @@ fn compile_scheduler(scheduler: Scheduler) -> rule::Scheduler {
 
 fn value<T>(at: Option<At<T>>) -> Option<T> {
     at.map(|at| at.value)
-}
-
-fn copied<T: Clone>(at: Option<&At<T>>) -> Option<T> {
-    at.map(|at| at.value.clone())
 }
 
 fn section<T: Default>(at: Option<At<Box<T>>>) -> T {

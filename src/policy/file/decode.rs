@@ -6,8 +6,10 @@
 
 use std::fmt::{self, Write as _};
 
+use schemars::JsonSchema;
+
 use super::finding::{At, Finding, Findings, Span};
-use super::node::{Entry, Key, Node, Value};
+use super::node::{Entry, Node, Value};
 use super::words;
 use crate::policy::code;
 
@@ -15,29 +17,15 @@ use crate::policy::code;
 pub(in crate::policy) trait FromNode: Sized {
     /// Decodes a part of the document, or reports why not.
     fn from_node(node: &Node, path: Path<'_>, findings: &mut Findings<'_>) -> Option<Self>;
-}
 
-/// A type that several files may say something about.
-pub(in crate::policy) trait Merge: Sized {
-    /// Adds what a later file says. Scalars may come from one file only, and this is what happens
-    /// to them; lists and sections do better.
-    fn merge(
-        into: &mut Option<At<Self>>,
-        next: Option<At<Self>>,
-        path: Path<'_>,
-        findings: &mut Findings<'_>,
-    ) {
-        match (into, next) {
-            (Some(first), Some(second)) => {
-                let place = findings.place(first.key);
-                let message = format!("{path} is set in two files");
-                findings
-                    .error(code::SET_TWICE, second.key, message)
-                    .mend(format!("keep one of them; the first stands at {place}"));
-            }
-            (into @ None, next) => *into = next,
-            (Some(_), None) => {}
-        }
+    /// Adds what a later file says; `keys` is where each of them stands. Scalars may come from one
+    /// file only, and this is what happens to them; lists and sections do better.
+    fn merge(&mut self, _: Self, keys: [Span; 2], path: Path<'_>, findings: &mut Findings<'_>) {
+        let [first, second] = keys;
+        let place = findings.place(first);
+        findings
+            .error(code::SET_TWICE, second, format!("{path} is set in two files"))
+            .mend(format!("keep one of them; the first stands at {place}"));
     }
 }
 
@@ -50,12 +38,16 @@ pub(in crate::policy) enum Path<'p> {
 }
 
 /// A list whose entries know where they stand; lists of several files are put together.
-#[derive(Clone, Debug)]
-pub(in crate::policy) struct List<T>(pub(in crate::policy) Vec<At<T>>);
+#[derive(Clone, Debug, JsonSchema)]
+#[schemars(inline, transparent)]
+pub(in crate::policy) struct List<T>(#[schemars(with = "Vec<T>")] pub(in crate::policy) Vec<At<T>>);
 
 /// A list that holds something: in a `match` an empty one would say nothing.
-#[derive(Clone, Debug)]
-pub(in crate::policy) struct Filled<T>(pub(in crate::policy) Vec<At<T>>);
+#[derive(Clone, Debug, JsonSchema)]
+#[schemars(inline, transparent)]
+pub(in crate::policy) struct Filled<T>(
+    #[schemars(with = "Vec<T>", length(min = 1))] pub(in crate::policy) Vec<At<T>>,
+);
 
 /// Decodes the value of a field.
 pub(in crate::policy) fn field<T: FromNode>(
@@ -63,14 +55,30 @@ pub(in crate::policy) fn field<T: FromNode>(
     path: Path<'_>,
     findings: &mut Findings<'_>,
 ) -> Option<At<T>> {
-    let Entry { key: Key { span: key, text }, node } = entry;
+    let Entry { key, span, node } = entry;
     if matches!(node.value, Value::Null) {
-        let message = format!("{text:?} has no value{}", path.parent());
-        findings.error(code::NO_VALUE, *key, message).mend("give it one, or delete the line");
+        let message = format!("{key:?} has no value{}", path.parent());
+        findings.error(code::NO_VALUE, *span, message).mend("give it one, or delete the line");
         return None;
     }
     let value = T::from_node(node, path, findings)?;
-    Some(At { key: *key, span: node.span, value })
+    Some(At { key: *span, span: node.span, value })
+}
+
+/// Puts together what the files so far and the next one say of a field.
+pub(in crate::policy) fn merge<T: FromNode>(
+    into: &mut Option<At<T>>,
+    next: Option<At<T>>,
+    path: Path<'_>,
+    findings: &mut Findings<'_>,
+) {
+    match (into, next) {
+        (Some(first), Some(next)) => {
+            first.value.merge(next.value, [first.key, next.key], path, findings);
+        }
+        (into @ None, next) => *into = next,
+        (Some(_), None) => {}
+    }
 }
 
 /// The entries of a map.
@@ -127,16 +135,17 @@ pub(in crate::policy) fn wrong_type<'f>(
 pub(in crate::policy) fn unknown_field(
     name: &str,
     known: &[&str],
-    key: &Key,
+    entry: &Entry,
     path: Path<'_>,
     findings: &mut Findings<'_>,
 ) {
     let place = path.place();
-    let text = &key.text;
-    let misplaced = MISPLACED.iter().find(|(of, field, _)| (*of, *field) == (name, text.as_str()));
+    let Entry { key: text, span, .. } = entry;
+    let misplaced =
+        MISPLACED.iter().find(|(of, fields, _)| *of == name && fields.contains(&text.as_str()));
     if let Some((.., right)) = misplaced {
         let message = format!("{text:?} has no place{place}");
-        findings.error(code::MISPLACED, key.span, message).mend(format!("it stands in {right}"));
+        findings.error(code::MISPLACED, *span, message).mend(format!("it stands in {right}"));
         return;
     }
     let mut message = format!("unknown field {text:?}{place}");
@@ -144,7 +153,7 @@ pub(in crate::policy) fn unknown_field(
         let _ = write!(message, "; did you mean {nearest:?}?");
     }
     let mend = format!("known here are {}", words::list(known));
-    findings.error(code::UNKNOWN_FIELD, key.span, message).mend(mend);
+    findings.error(code::UNKNOWN_FIELD, *span, message).mend(mend);
 }
 
 /// Reports a required field that is missing from a map.
@@ -159,7 +168,7 @@ pub(in crate::policy) fn missing_field(
 ) {
     let Value::Map(entries) = &node.value else { return };
     let is_meant = |text: &str| !known.contains(&text) && words::nearest(text, known) == Some(key);
-    if entries.iter().any(|entry| entry.key.text == key || is_meant(&entry.key.text)) {
+    if entries.iter().any(|entry| entry.key == key || is_meant(&entry.key)) {
         return;
     }
     let message = format!("{key:?} is missing{}", path.place());
@@ -175,19 +184,20 @@ pub(in crate::policy) fn missing_field(
 
 /// One of a few words.
 pub(in crate::policy) fn word<T: Copy>(
-    words: &[(&str, T)],
+    words: &[T],
+    as_str: fn(T) -> &'static str,
     node: &Node,
     path: Path<'_>,
     findings: &mut Findings<'_>,
 ) -> Option<T> {
-    let known: Vec<&str> = words.iter().map(|(word, _)| *word).collect();
+    let known: Vec<&str> = words.iter().map(|word| as_str(*word)).collect();
     let expected = format!("one of {}", words::list(&known));
     let Value::Str(text) = &node.value else {
         wrong_type(node, path, &expected, findings).mend("write one of them");
         return None;
     };
-    if let Some((_, value)) = words.iter().find(|(word, _)| *word == text) {
-        return Some(*value);
+    if let Some(position) = known.iter().position(|word| word == text) {
+        return Some(words[position]);
     }
     let message = format!("{path} must be {expected}, and is {text:?}");
     let finding = findings.error(code::WORD, node.span, message);
@@ -274,23 +284,10 @@ impl<T: FromNode> FromNode for Box<T> {
     fn from_node(node: &Node, path: Path<'_>, findings: &mut Findings<'_>) -> Option<Self> {
         T::from_node(node, path, findings).map(Self::new)
     }
-}
 
-impl<T: Merge> Merge for Box<T> {
-    fn merge(
-        into: &mut Option<At<Self>>,
-        next: Option<At<Self>>,
-        path: Path<'_>,
-        findings: &mut Findings<'_>,
-    ) {
-        let mut merged = into.take().map(unboxed);
-        T::merge(&mut merged, next.map(unboxed), path, findings);
-        *into = merged.map(|At { key, span, value }| At { key, span, value: Box::new(value) });
+    fn merge(&mut self, next: Self, keys: [Span; 2], path: Path<'_>, findings: &mut Findings<'_>) {
+        T::merge(self, *next, keys, path, findings);
     }
-}
-
-fn unboxed<T>(At { key, span, value }: At<Box<T>>) -> At<T> {
-    At { key, span, value: *value }
 }
 
 // === impl List ===
@@ -318,20 +315,9 @@ impl<T: FromNode> FromNode for List<T> {
         }
         Some(Self(items))
     }
-}
 
-impl<T> Merge for List<T> {
-    fn merge(
-        into: &mut Option<At<Self>>,
-        next: Option<At<Self>>,
-        _: Path<'_>,
-        _: &mut Findings<'_>,
-    ) {
-        match (into, next) {
-            (Some(first), Some(second)) => first.value.0.extend(second.value.0),
-            (into @ None, next) => *into = next,
-            (Some(_), None) => {}
-        }
+    fn merge(&mut self, next: Self, _: [Span; 2], _: Path<'_>, _: &mut Findings<'_>) {
+        self.0.extend(next.0);
     }
 }
 
@@ -354,8 +340,6 @@ impl<T: FromNode> FromNode for Filled<T> {
     }
 }
 
-impl<T> Merge for Filled<T> {}
-
 /// Reports an empty list or map where that says nothing.
 pub(in crate::policy) fn empty(span: Span, path: Path<'_>, findings: &mut Findings<'_>) {
     findings
@@ -366,29 +350,22 @@ pub(in crate::policy) fn empty(span: Span, path: Path<'_>, findings: &mut Findin
 /// So many characters of a field stand in a path: an annotation key of the longest prefix and name.
 const LONGEST_FIELD: usize = 317;
 
-/// Fields that people put where they have no meaning: the struct, the field, its right place.
-const MISPLACED: [(&str, &str, &str); 23] = [
-    ("RuleGuards", "floor", "spec.guards: there is one for the whole policy"),
-    ("RuleGuards", "allowOwners", "spec.guards: there is one for the whole policy"),
-    ("RuleGuards", "gitOpsMarks", "spec.guards: there is one for the whole policy"),
-    ("Defaults", "limits", "spec.limits"),
-    ("Defaults", "guards", "spec.guards"),
-    ("Defaults", "mode", "spec.mode"),
-    ("Defaults", "stored", "spec.stored.action"),
-    ("Defaults", "enforce", "rules only: defaults never replace what an author wrote"),
-    ("Rule", "kinds", "match"),
-    ("Rule", "namespaces", "match"),
-    ("Rule", "namespaceSelector", "match"),
-    ("Rule", "names", "match"),
-    ("Rule", "labels", "match"),
-    ("Rule", "annotations", "match"),
-    ("Rule", "selector", "match"),
-    ("Rule", "exempt", "spec.exempt"),
-    ("Rule", "onSuccess", "ttl: {onSuccess, onFailure}"),
-    ("Rule", "onFailure", "ttl: {onSuccess, onFailure}"),
-    ("Spec", "enforce", "rules"),
-    ("Spec", "ttl", "spec.defaults, or in a rule"),
-    ("Spec", "history", "spec.defaults, or in a rule"),
-    ("Spec", "timeZone", "spec.defaults, or in a rule"),
-    ("Spec", "deadlines", "spec.defaults, or in a rule"),
+/// Fields that people put where they have no meaning: the struct, the fields, their right place.
+const MISPLACED: [(&str, &[&str], &str); 12] = [
+    (
+        "RuleGuards",
+        &["floor", "allowOwners", "gitOpsMarks"],
+        "spec.guards: there is one for the whole policy",
+    ),
+    ("Defaults", &["limits"], "spec.limits"),
+    ("Defaults", &["guards"], "spec.guards"),
+    ("Defaults", &["mode"], "spec.mode"),
+    ("Defaults", &["stored"], "spec.stored.action"),
+    ("Defaults", &["enforce"], "rules only: defaults never replace what an author wrote"),
+    ("Rule", &["kinds", "namespaces", "namespaceSelector", "names"], "match"),
+    ("Rule", &["labels", "annotations", "selector"], "match"),
+    ("Rule", &["exempt"], "spec.exempt"),
+    ("Rule", &["onSuccess", "onFailure"], "ttl: {onSuccess, onFailure}"),
+    ("Spec", &["enforce"], "rules"),
+    ("Spec", &["ttl", "history", "timeZone", "deadlines"], "spec.defaults, or in a rule"),
 ];

@@ -7,54 +7,30 @@
 //! rest.
 
 use schemars::{Schema, json_schema};
-use serde_json::{Map, Value, json};
+use serde_json::{Map, json};
 
-/// The schema of an object, while its fields are being listed.
-pub(in crate::policy) struct Object {
-    description: String,
-    properties: Map<String, Value>,
-    required: Vec<&'static str>,
-}
-
-// === impl Object ===
-
-impl Object {
-    /// An object with a description in lines as `///` gives them.
-    pub(in crate::policy) fn new(description: &str) -> Self {
-        let description = description.trim().to_owned();
-        Self { description, properties: Map::new(), required: Vec::new() }
-    }
-
-    /// Adds a field.
-    pub(in crate::policy) fn property(
-        &mut self,
-        key: &'static str,
-        required: bool,
-        meaning: &str,
-        schema: Schema,
-    ) {
-        let mut schema = schema;
+/// The schema of an object: its description in lines as `///` gives them, and for each of its fields
+/// the key, whether it is required, its meaning in such lines, and its schema. It has no others.
+pub(in crate::policy) fn schema<const N: usize>(
+    description: &str,
+    fields: [(&'static str, bool, &str, Schema); N],
+) -> Schema {
+    let required = fields.iter().filter(|(_, required, ..)| *required).map(|(key, ..)| *key);
+    let required: Vec<_> = required.collect();
+    let properties = fields.into_iter().map(|(key, _, meaning, mut schema)| {
         schema.insert("description".to_owned(), json!(meaning.trim()));
-        self.properties.insert(key.to_owned(), schema.to_value());
-        if required {
-            self.required.push(key);
-        }
+        (key.to_owned(), schema.to_value())
+    });
+    let mut schema = json_schema!({
+        "type": "object",
+        "description": description.trim(),
+        "properties": properties.collect::<Map<_, _>>(),
+        "additionalProperties": false,
+    });
+    if !required.is_empty() {
+        schema.insert("required".to_owned(), json!(required));
     }
-
-    /// The schema: no other fields than those that were added.
-    pub(in crate::policy) fn into_schema(self) -> Schema {
-        let Self { description, properties, required } = self;
-        let mut schema = json_schema!({
-            "type": "object",
-            "description": description,
-            "properties": properties,
-            "additionalProperties": false,
-        });
-        if !required.is_empty() {
-            schema.insert("required".to_owned(), json!(required));
-        }
-        schema
-    }
+    schema
 }
 
 /// Defines structs of a document; see the module.
@@ -87,43 +63,34 @@ macro_rules! fields {
                 let known = &[$($key),*];
                 let entries = decode::map(node, known, path, findings)?;
                 for entry in entries {
-                    let text = entry.key.text.as_str();
+                    let text = entry.key.as_str();
                     this.written.push(text.to_owned());
                     let inner = decode::Path::Field(&path, text);
                     match text {
                         $( $key => this.$field = decode::field(entry, inner, findings), )*
                         _ => {
                             let name = stringify!($name);
-                            decode::unknown_field(name, known, &entry.key, path, findings);
+                            decode::unknown_field(name, known, entry, path, findings);
                         }
                     }
                 }
-                $( fields!(@$need $key, known, node, path, findings); )*
+                $(
+                    if fields!(@$need) {
+                        decode::missing_field($key, known, node, path, findings);
+                    }
+                )*
                 Some(this)
             }
-        }
 
-        impl $crate::policy::file::decode::Merge for $name {
             fn merge(
-                into: &mut Option<$crate::policy::file::finding::At<Self>>,
-                next: Option<$crate::policy::file::finding::At<Self>>,
+                &mut self,
+                next: Self,
+                _: [$crate::policy::file::finding::Span; 2],
                 path: $crate::policy::file::decode::Path<'_>,
                 findings: &mut $crate::policy::file::finding::Findings<'_>,
             ) {
-                use $crate::policy::file::decode::{Merge, Path};
-
-                match (into, next) {
-                    (Some(first), Some(second)) => { $(
-                        Merge::merge(
-                            &mut first.value.$field,
-                            second.value.$field,
-                            Path::Field(&path, $key),
-                            findings,
-                        );
-                    )* }
-                    (into @ None, next) => *into = next,
-                    (Some(_), None) => {}
-                }
+                use $crate::policy::file::decode::{Path, merge};
+                $( merge(&mut self.$field, next.$field, Path::Field(&path, $key), findings); )*
             }
         }
 
@@ -133,22 +100,18 @@ macro_rules! fields {
             }
 
             fn json_schema(generator: &mut schemars::SchemaGenerator) -> schemars::Schema {
-                let mut object = $crate::policy::file::fields::Object::new(concat!($($about),+));
-                $(
-                    let schema = generator.subschema_for::<$type>();
-                    let required = fields!(@is_required $need);
-                    object.property($key, required, concat!($($meaning),+), schema);
-                )*
-                object.into_schema()
+                let fields = [$((
+                    $key,
+                    fields!(@$need),
+                    concat!($($meaning),+),
+                    generator.subschema_for::<$type>(),
+                )),*];
+                $crate::policy::file::fields::schema(concat!($($about),+), fields)
             }
         }
     )* };
-    (@required $key:literal, $known:ident, $node:ident, $path:ident, $findings:ident) => {
-        $crate::policy::file::decode::missing_field($key, $known, $node, $path, $findings);
-    };
-    (@optional $($rest:tt)*) => {};
-    (@is_required required) => { true };
-    (@is_required optional) => { false };
+    (@required) => { true };
+    (@optional) => { false };
 }
 
 pub(super) use fields;

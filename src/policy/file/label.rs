@@ -1,13 +1,12 @@
 //! Label and annotation keys and values, refused where the API server would refuse them
 //! (`k8s.io/apimachinery/pkg/util/validation`), since a policy that can match nothing is a mistake.
 
-use schemars::{JsonSchema, Schema, SchemaGenerator, json_schema};
-
-use super::decode::{self, FromNode, Merge, Path};
+use super::decode::{self, FromNode, Path};
 use super::finding::{At, Findings, Span};
 use super::node::{Entry, Node, Value};
 use crate::batch::name::is_subdomain;
 use crate::policy::code;
+use crate::policy::model::selector::{Operator, Requirement, Selector};
 
 /// A key of a label.
 #[derive(Clone, Debug)]
@@ -23,11 +22,14 @@ pub(in crate::policy) struct LabelValue(pub(in crate::policy) String);
 
 /// Label keys, each with the values that are accepted.
 #[derive(Clone, Debug)]
-pub(in crate::policy) struct Labels(pub(in crate::policy) Vec<(String, Vec<String>)>);
+pub(in crate::policy) struct Labels(pub(in crate::policy) Selector);
 
 /// Annotation keys, each with the values that are accepted.
 #[derive(Clone, Debug)]
-pub(in crate::policy) struct Annotations(pub(in crate::policy) Vec<(String, Vec<String>)>);
+pub(in crate::policy) struct Annotations(pub(in crate::policy) Selector);
+
+/// What a text is, and why one is none.
+type Sort = (&'static str, fn(&str) -> Option<&'static str>);
 
 /// Why a text is no key of a label.
 fn key_fault(key: &str) -> Option<&'static str> {
@@ -72,52 +74,50 @@ fn is_word(text: &str) -> bool {
 }
 
 /// Reports a fault; says whether there was none.
-fn is_sound(
-    what: &str,
-    text: &str,
-    fault: Option<&str>,
-    span: Span,
-    findings: &mut Findings<'_>,
-) -> bool {
-    let Some(fault) = fault else { return true };
+fn is_sound((what, fault): Sort, text: &str, span: Span, findings: &mut Findings<'_>) -> bool {
+    let Some(fault) = fault(text) else { return true };
     findings.error(code::LABEL, span, format!("{text:?} is no {what}: {fault}")).mend(
         "write it as it stands on the object: no object can carry what the API server refuses",
     );
     false
 }
 
+/// A string, where it is sound.
+fn sound(node: &Node, path: Path<'_>, sort: Sort, findings: &mut Findings<'_>) -> Option<String> {
+    let text = decode::text(node, path, "a string", findings)?;
+    is_sound(sort, text, node.span, findings).then(|| text.to_owned())
+}
+
 /// A map from keys to one value or a list of them.
 fn accepted(
     node: &Node,
     path: Path<'_>,
-    key_is_sound: impl Fn(&str, Span, &mut Findings<'_>) -> bool,
-    value_is_sound: impl Fn(&str, Span, &mut Findings<'_>) -> bool,
+    keys: Sort,
+    values: Sort,
     findings: &mut Findings<'_>,
-) -> Option<Vec<(String, Vec<String>)>> {
+) -> Option<Selector> {
     let entries = decode::map(node, &[], path, findings)?;
     if entries.is_empty() {
         decode::empty(node.span, path, findings);
     }
-    let mut all = Vec::with_capacity(entries.len());
-    for entry @ Entry { key, node } in entries {
-        let sound = key_is_sound(&key.text, key.span, findings);
-        let inner = Path::Field(&path, &key.text);
-        let values: Option<At<Values>> = decode::field(entry, inner, findings);
-        let Some(At { value: Values(values), .. }) = values else { continue };
-        if values.is_empty() {
+    let mut requirements = Vec::with_capacity(entries.len());
+    for entry @ Entry { key, span, node } in entries {
+        let is_key = is_sound(keys, key, *span, findings);
+        let inner = Path::Field(&path, key);
+        let Some(At { value: Values(mut found), .. }) = decode::field(entry, inner, findings)
+        else {
+            continue;
+        };
+        if found.is_empty() {
             decode::empty(node.span, inner, findings);
         }
-        let mut kept = Vec::with_capacity(values.len());
-        for At { span, value, .. } in values {
-            if value_is_sound(&value, span, findings) {
-                kept.push(value);
-            }
-        }
-        if sound {
-            all.push((key.text.clone(), kept));
+        found.retain(|at| is_sound(values, &at.value, at.span, findings));
+        if is_key {
+            let values = found.into_iter().map(|at| at.value).collect();
+            requirements.push(Requirement { key: key.clone(), operator: Operator::In, values });
         }
     }
-    Some(all)
+    Some(Selector { requirements })
 }
 
 /// One string or a list of them.
@@ -143,97 +143,40 @@ impl FromNode for Values {
     }
 }
 
-// === impl Labels ===
+// === impl Labels, Annotations, LabelKey, AnnotationKey, LabelValue ===
 
 impl FromNode for Labels {
     fn from_node(node: &Node, path: Path<'_>, findings: &mut Findings<'_>) -> Option<Self> {
-        let key = |text: &str, span, findings: &mut Findings<'_>| {
-            is_sound("label key", text, key_fault(text), span, findings)
-        };
-        let value = |text: &str, span, findings: &mut Findings<'_>| {
-            is_sound("label value", text, value_fault(text), span, findings)
-        };
-        accepted(node, path, key, value, findings).map(Self)
+        accepted(node, path, LABEL_KEY, LABEL_VALUE, findings).map(Self)
     }
 }
-
-// === impl Annotations ===
 
 impl FromNode for Annotations {
     fn from_node(node: &Node, path: Path<'_>, findings: &mut Findings<'_>) -> Option<Self> {
-        let key = |text: &str, span, findings: &mut Findings<'_>| {
-            // The API server forgives upper case before the `/` of an annotation.
-            let fault = key_fault(&text.to_lowercase());
-            is_sound("annotation key", text, fault, span, findings)
-        };
-        accepted(node, path, key, |_, _, _| true, findings).map(Self)
+        accepted(node, path, ANNOTATION_KEY, ANNOTATION_VALUE, findings).map(Self)
     }
 }
 
-// === impl LabelKey, AnnotationKey, LabelValue ===
-
 impl FromNode for LabelKey {
     fn from_node(node: &Node, path: Path<'_>, findings: &mut Findings<'_>) -> Option<Self> {
-        let text = decode::text(node, path, "a string", findings)?;
-        is_sound("label key", text, key_fault(text), node.span, findings)
-            .then(|| Self(text.to_owned()))
+        sound(node, path, LABEL_KEY, findings).map(Self)
     }
 }
 
 impl FromNode for AnnotationKey {
     fn from_node(node: &Node, path: Path<'_>, findings: &mut Findings<'_>) -> Option<Self> {
-        let text = decode::text(node, path, "a string", findings)?;
-        let fault = key_fault(&text.to_lowercase());
-        is_sound("annotation key", text, fault, node.span, findings).then(|| Self(text.to_owned()))
+        sound(node, path, ANNOTATION_KEY, findings).map(Self)
     }
 }
 
 impl FromNode for LabelValue {
     fn from_node(node: &Node, path: Path<'_>, findings: &mut Findings<'_>) -> Option<Self> {
-        let text = decode::text(node, path, "a string", findings)?;
-        is_sound("label value", text, value_fault(text), node.span, findings)
-            .then(|| Self(text.to_owned()))
+        sound(node, path, LABEL_VALUE, findings).map(Self)
     }
 }
 
-/// The schema of keys with one value or a list of them.
-fn map_schema(key: &str, value: &serde_json::Value) -> Schema {
-    json_schema!({
-        "type": "object",
-        "minProperties": 1,
-        "propertyNames": {"pattern": key},
-        "additionalProperties": {
-            "anyOf": [value, {"type": "array", "minItems": 1, "items": value}]
-        }
-    })
-}
-
-macro_rules! schemas {
-    ($($type:ty = $name:literal $schema:expr;)*) => { $(
-        impl Merge for $type {}
-
-        impl JsonSchema for $type {
-            fn schema_name() -> std::borrow::Cow<'static, str> {
-                $name.into()
-            }
-
-            fn json_schema(_: &mut SchemaGenerator) -> Schema {
-                $schema
-            }
-        }
-    )* };
-}
-
-schemas! {
-    LabelKey = "LabelKey" json_schema!({"type": "string", "pattern": LABEL_KEY});
-    AnnotationKey = "AnnotationKey" json_schema!({"type": "string", "pattern": ANNOTATION_KEY});
-    LabelValue = "LabelValue" json_schema!({"type": "string", "pattern": LABEL_VALUE});
-    Labels = "Labels"
-        map_schema(LABEL_KEY, &serde_json::json!({"type": "string", "pattern": LABEL_VALUE}));
-    Annotations = "Annotations" map_schema(ANNOTATION_KEY, &serde_json::json!({"type": "string"}));
-}
-
-const LABEL_KEY: &str = "^([a-z0-9][-a-z0-9.]*/)?[A-Za-z0-9]([-A-Za-z0-9_.]{0,61}[A-Za-z0-9])?$";
-const ANNOTATION_KEY: &str =
-    "^([A-Za-z0-9][-A-Za-z0-9.]*/)?[A-Za-z0-9]([-A-Za-z0-9_.]{0,61}[A-Za-z0-9])?$";
-const LABEL_VALUE: &str = "^([A-Za-z0-9]([-A-Za-z0-9_.]{0,61}[A-Za-z0-9])?)?$";
+const LABEL_KEY: Sort = ("label key", key_fault);
+const LABEL_VALUE: Sort = ("label value", value_fault);
+/// The API server forgives upper case before the `/` of an annotation.
+const ANNOTATION_KEY: Sort = ("annotation key", |key| key_fault(&key.to_lowercase()));
+const ANNOTATION_VALUE: Sort = ("annotation value", |_| None);

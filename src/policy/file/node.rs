@@ -43,42 +43,29 @@ pub(in crate::policy) enum Value {
 /// An entry of a map; of duplicates only the first is kept.
 #[derive(Debug)]
 pub(in crate::policy) struct Entry {
-    pub(in crate::policy) key: Key,
+    pub(in crate::policy) key: String,
+    /// Where the key stands.
+    pub(in crate::policy) span: Span,
     pub(in crate::policy) node: Node,
 }
 
-/// A key and where it stands.
-#[derive(Debug)]
-pub(in crate::policy) struct Key {
-    pub(in crate::policy) span: Span,
-    pub(in crate::policy) text: String,
-}
-
 /// What one file is read with.
-struct Reader<'t> {
+struct Reader<'f, 's> {
     file: usize,
-    lines: &'t Lines<'t>,
+    lines: Lines<'s>,
+    findings: RefCell<&'f mut Findings<'s>>,
     /// The end of the scalar that was read last.
     cursor: Cell<usize>,
     /// How many parts were read, with those that aliases repeat.
     parts: Cell<usize>,
     /// How many bytes of scalars were read, with those that aliases repeat.
     bytes: Cell<usize>,
-    found: RefCell<Vec<(Span, Flaw)>>,
 }
 
-/// What no policy may hold, whatever its schema.
-enum Flaw {
-    DuplicateKey { key: String, first: Span },
-    Key(String),
-    MergeKey,
-    Tag(String),
-}
+struct NodeSeed<'r, 'f, 's>(&'r Reader<'f, 's>);
 
-struct NodeSeed<'r>(&'r Reader<'r>);
-
-struct NodeVisitor<'r> {
-    reader: &'r Reader<'r>,
+struct NodeVisitor<'r, 'f, 's> {
+    reader: &'r Reader<'f, 's>,
     aside: &'r Cell<Option<Value>>,
 }
 
@@ -93,14 +80,13 @@ pub(in crate::policy) fn read(file: usize, findings: &mut Findings<'_>) -> Optio
         report_too_many(Span { file, start, end: start + 1 }, findings);
         return None;
     }
-    let lines = Lines::new(text);
     let reader = Reader {
         file,
-        lines: &lines,
+        lines: Lines::new(text),
+        findings: RefCell::new(&mut *findings),
         cursor: Cell::new(0),
         parts: Cell::new(0),
         bytes: Cell::new(0),
-        found: RefCell::new(Vec::new()),
     };
     let mut documents = Vec::new();
     let mut failure = None;
@@ -116,9 +102,6 @@ pub(in crate::policy) fn read(file: usize, findings: &mut Findings<'_>) -> Optio
         }
     }
     let cursor = reader.cursor.get();
-    for (span, flaw) in reader.found.into_inner() {
-        report(span, flaw, findings);
-    }
     if let Some(error) = failure {
         report_failure(file, &error, cursor, findings);
         return None;
@@ -135,36 +118,6 @@ pub(in crate::policy) fn read(file: usize, findings: &mut Findings<'_>) -> Optio
             .mend("begin with `apiVersion: curfew.dev/v1alpha1` and `kind: JobPolicy`");
     }
     documents.pop()
-}
-
-fn report(span: Span, flaw: Flaw, findings: &mut Findings<'_>) {
-    match flaw {
-        Flaw::DuplicateKey { key, first } => {
-            let place = findings.place(first);
-            findings
-                .error(code::DUPLICATE_KEY, span, format!("{key:?} stands twice in this map"))
-                .mend(format!("remove one of them; the first stands at {place}"));
-        }
-        Flaw::Key(found) => {
-            let text = findings.text(span);
-            let finding = findings.error(
-                code::KEY,
-                span,
-                format!("a key must be a string, and this is {found}"),
-            );
-            match text {
-                "" => finding.mend("write a string in front of the colon"),
-                _ if text.starts_with(['[', '{', '-']) => finding.mend("write a string"),
-                _ => finding.mend(format!("quote it: {text:?}")),
-            }
-        }
-        Flaw::MergeKey => findings
-            .error(code::MERGE_KEY, span, "merge keys are not read: they are no part of YAML 1.2")
-            .mend("write the fields out"),
-        Flaw::Tag(tag) => findings
-            .error(code::TAG, span, format!("YAML tags such as {tag:?} are not read"))
-            .mend("remove the tag"),
-    }
 }
 
 /// Reports why the library gave up.
@@ -288,19 +241,15 @@ fn syntax_mend(message: &str, rest: &str) -> String {
 
 // === impl Reader ===
 
-impl Reader<'_> {
-    /// Counts one more part.
-    fn count<E: Error>(&self) -> Result<(), E> {
-        self.parts.set(self.parts.get() + 1);
-        let most = (self.lines.text().len() + SPARE_PARTS).min(MOST_PARTS);
-        if self.parts.get() > most { Err(E::custom(TOO_MANY)) } else { Ok(()) }
-    }
-
-    /// Counts the bytes of one more scalar.
-    fn count_bytes<E: Error>(&self, bytes: usize) -> Result<(), E> {
+impl Reader<'_, '_> {
+    /// Counts more parts, and more bytes of scalars.
+    fn count<E: Error>(&self, parts: usize, bytes: usize) -> Result<(), E> {
+        self.parts.set(self.parts.get() + parts);
         self.bytes.set(self.bytes.get() + bytes);
-        let most = 2 * self.lines.text().len() + SPARE_BYTES;
-        if self.bytes.get() > most { Err(E::custom(TOO_MANY)) } else { Ok(()) }
+        let length = self.lines.text().len();
+        let too_many = self.parts.get() > (length + SPARE_PARTS).min(MOST_PARTS)
+            || self.bytes.get() > 2 * length + SPARE_BYTES;
+        if too_many { Err(E::custom(TOO_MANY)) } else { Ok(()) }
     }
 
     /// A scalar that was put aside, with the position that the error tells.
@@ -315,7 +264,7 @@ impl Reader<'_> {
         self.cursor.set(end);
         // The text of a string was counted before it was copied; of others messages quote the source.
         if !matches!(value, Value::Str(_)) {
-            self.count_bytes(end.saturating_sub(start))?;
+            self.count(0, end.saturating_sub(start))?;
         }
         Ok(Node { span: Span { file: self.file, start, end }, value })
     }
@@ -334,17 +283,29 @@ impl Reader<'_> {
         Span { file: self.file, start: range.start, end: range.end }
     }
 
-    fn flaw(&self, span: Span, flaw: Flaw) {
-        self.found.borrow_mut().push((span, flaw));
+    fn report(&self, code: &'static str, span: Span, message: impl Into<String>, mend: &str) {
+        self.findings.borrow_mut().error(code, span, message).mend(mend);
+    }
+
+    /// Reports a key that is no string.
+    fn report_key(&self, span: Span, key: &Value) {
+        let text = self.lines.text().get(span.start..span.end).unwrap_or_default();
+        let mend = match text {
+            "" => "write a string in front of the colon",
+            _ if text.starts_with(['[', '{', '-']) => "write a string",
+            _ => &format!("quote it: {text:?}"),
+        };
+        let message = format!("a key must be a string, and this is {}", key.describe());
+        self.report(code::KEY, span, message, mend);
     }
 }
 
-impl<'de> DeserializeSeed<'de> for NodeSeed<'_> {
+impl<'de> DeserializeSeed<'de> for NodeSeed<'_, '_, '_> {
     type Value = Node;
 
     fn deserialize<D: Deserializer<'de>>(self, deserializer: D) -> Result<Node, D::Error> {
         let Self(reader) = self;
-        reader.count()?;
+        reader.count(1, 0)?;
         let aside = Cell::new(None);
         deserializer.deserialize_any(NodeVisitor { reader, aside: &aside }).or_else(|error| {
             match aside.take() {
@@ -355,7 +316,7 @@ impl<'de> DeserializeSeed<'de> for NodeSeed<'_> {
     }
 }
 
-impl NodeVisitor<'_> {
+impl NodeVisitor<'_, '_, '_> {
     /// Puts a scalar aside and fails, see the module.
     fn aside<E: Error>(self, value: Value) -> Result<Node, E> {
         self.aside.set(Some(value));
@@ -363,7 +324,7 @@ impl NodeVisitor<'_> {
     }
 }
 
-impl<'de> Visitor<'de> for NodeVisitor<'_> {
+impl<'de> Visitor<'de> for NodeVisitor<'_, '_, '_> {
     type Value = Node;
 
     fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
@@ -397,7 +358,7 @@ impl<'de> Visitor<'de> for NodeVisitor<'_> {
 
     fn visit_str<E: Error>(self, value: &str) -> Result<Node, E> {
         // Before it is copied: an alias may repeat a long text very often.
-        self.reader.count_bytes(value.len())?;
+        self.reader.count(0, value.len())?;
         self.aside(Value::Str(value.to_owned()))
     }
 
@@ -433,26 +394,30 @@ impl<'de> Visitor<'de> for NodeVisitor<'_> {
             first = first.or(Some(span.start));
             let text = match key.value {
                 Value::Str(text) if text == "<<" => {
-                    reader.flaw(span, Flaw::MergeKey);
+                    let message = "merge keys are not read: they are no part of YAML 1.2";
+                    reader.report(code::MERGE_KEY, span, message, "write the fields out");
                     continue;
                 }
                 Value::Str(text) => text,
                 Value::Map(_) | Value::Seq(_) => {
-                    reader.flaw(span, Flaw::Key(key.value.describe()));
+                    reader.report_key(span, &key.value);
                     continue;
                 }
                 // Kept as it is written, as if it were quoted: the rest is checked all the same.
                 scalar => {
-                    reader.flaw(span, Flaw::Key(scalar.describe()));
+                    reader.report_key(span, &scalar);
                     reader.lines.text()[span.start..span.end].to_owned()
                 }
             };
             if let Some(first) = seen.get(&text) {
-                reader.flaw(span, Flaw::DuplicateKey { key: text, first: *first });
+                let place = reader.findings.borrow().place(*first);
+                let message = format!("{text:?} stands twice in this map");
+                let mend = format!("remove one of them; the first stands at {place}");
+                reader.report(code::DUPLICATE_KEY, span, message, &mend);
                 continue;
             }
             seen.insert(text.clone(), span);
-            entries.push(Entry { key: Key { span, text }, node });
+            entries.push(Entry { key: text, span, node });
         }
         Ok(Node { span: reader.container('{', after, first), value: Value::Map(entries) })
     }
@@ -465,7 +430,8 @@ impl<'de> Visitor<'de> for NodeVisitor<'_> {
         // The library tells the place of the value, and the tag stands right before it.
         let start = reader.lines.text()[..node.span.start].rfind(&tag).unwrap_or(node.span.start);
         let span = Span { start, end: start + tag.len(), ..node.span };
-        reader.flaw(span, Flaw::Tag(tag));
+        let message = format!("YAML tags such as {tag:?} are not read");
+        reader.report(code::TAG, span, message, "remove the tag");
         Ok(node)
     }
 }

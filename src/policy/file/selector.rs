@@ -4,13 +4,13 @@
 
 use schemars::{JsonSchema, Schema, SchemaGenerator};
 
-use super::decode::{FromNode, List, Merge, Path};
+use super::decode::{FromNode, List, Path};
 use super::fields::fields;
 use super::finding::{At, Findings};
 use super::label::{LabelKey, LabelValue, Labels};
 use super::node::{Node, Value};
 use crate::policy::code;
-use crate::policy::model::selector::{Operator, Requirement, Selector, Word};
+use crate::policy::model::selector::{Operator, Requirement, Selector};
 
 fields! {
     /// A label selector as in Kubernetes. All of its requirements must hold.
@@ -26,7 +26,7 @@ fields! {
         /// The label key.
         required key: LabelKey = "key",
         /// In, NotIn, Exists or DoesNotExist.
-        required operator: Word = "operator",
+        required operator: Operator = "operator",
         /// Values; only and always with In and NotIn.
         optional values: List<LabelValue> = "values",
     }
@@ -43,18 +43,13 @@ impl FromNode for Selector {
             findings.error(code::SELECTOR, node.span, message).mend("fill it, or delete it");
         }
         let LabelSelector { match_labels, match_expressions, written: _ } = wire;
-        let labels = match_labels.into_iter().flat_map(|labels| labels.value.0);
-        let mut requirements: Vec<_> = labels
-            .map(|(key, values)| Requirement { key, operator: Operator::In(values) })
-            .collect();
+        let mut selector = match_labels.map(|labels| labels.value.0).unwrap_or_default();
         for expression in List::items(match_expressions) {
-            requirements.extend(requirement(expression, findings));
+            selector.requirements.extend(requirement(expression, findings));
         }
-        Some(Self::new(requirements))
+        Some(selector)
     }
 }
-
-impl Merge for Selector {}
 
 impl JsonSchema for Selector {
     fn schema_name() -> std::borrow::Cow<'static, str> {
@@ -71,12 +66,12 @@ impl JsonSchema for Selector {
 /// A requirement with the values that its operator needs, and no others.
 fn requirement(expression: At<Expression>, findings: &mut Findings<'_>) -> Option<Requirement> {
     let At { span, value: Expression { key, operator, values, written: _ }, .. } = expression;
-    let (key, word) = (key?.value, operator?);
+    let (LabelKey(key), operator) = (key?.value, operator?.value);
     let given = values.as_ref().map(|values| values.span);
     let values: Vec<String> =
         List::items(values).into_iter().map(|At { value: LabelValue(value), .. }| value).collect();
-    let needs_values = matches!(word.value, Word::In | Word::NotIn);
-    let name = word.value.as_str();
+    let needs_values = matches!(operator, Operator::In | Operator::NotIn);
+    let name = operator.as_str();
     match given {
         Some(given) if !needs_values && !values.is_empty() => {
             findings
@@ -95,12 +90,5 @@ fn requirement(expression: At<Expression>, findings: &mut Findings<'_>) -> Optio
         }
         _ => {}
     }
-    let LabelKey(key) = key;
-    let operator = match word.value {
-        Word::DoesNotExist => Operator::DoesNotExist,
-        Word::Exists => Operator::Exists,
-        Word::In => Operator::In(values),
-        Word::NotIn => Operator::NotIn(values),
-    };
-    Some(Requirement { key, operator })
+    Some(Requirement { key, operator, values })
 }

@@ -67,16 +67,21 @@ impl FromNode for Ttl {
 }
 
 impl Ttl {
-    /// The durations in it, with where they stand.
-    pub(in crate::policy) fn durations(this: &At<Self>) -> Vec<At<Seconds>> {
-        let side = |span, side: Side| side.0.map(|value| At { key: this.key, span, value });
+    /// The sides of it, with where they stand; one where they are the same.
+    pub(in crate::policy) fn sides(this: &At<Self>) -> Vec<At<Side>> {
         match &this.value {
-            Self::Whole(whole) => side(this.span, *whole).into_iter().collect(),
+            Self::Whole(whole) => vec![At { key: this.key, span: this.span, value: *whole }],
             Self::Pair(Pair { on_success, on_failure, written: _ }) => {
-                let sides = on_success.iter().chain(on_failure);
-                sides.filter_map(|at| side(at.span, at.value)).collect()
+                on_success.iter().chain(on_failure).copied().collect()
             }
         }
+    }
+
+    /// The durations in it, with where they stand.
+    pub(in crate::policy) fn durations(this: &At<Self>) -> Vec<At<Seconds>> {
+        let duration =
+            |At { key, span, value: Side(side) }| side.map(|value| At { key, span, value });
+        Self::sides(this).into_iter().filter_map(duration).collect()
     }
 
     /// The TTL, compiled; `None` where a side was refused.

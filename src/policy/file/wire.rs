@@ -4,7 +4,7 @@
 
 use schemars::{JsonSchema, Schema, SchemaGenerator, json_schema};
 
-use super::decode::{self, FromNode, Merge, Path};
+use super::decode::{self, FromNode, Path};
 use super::finding::Findings;
 use super::node::{Node, Value};
 use super::{API_VERSION, KIND, words};
@@ -16,8 +16,9 @@ use crate::policy::model::glob::Glob;
 use crate::policy::model::marks::{LONGEST_MANAGER, SUFFIXES};
 use crate::policy::model::record::RESERVED;
 use crate::policy::model::rule::{self, GroupKind, Propagation, SchedulerMode};
+use crate::policy::model::selector::Operator;
 use crate::policy::model::settings::{Action, Guard, Mode};
-use crate::policy::model::value::{Seconds, ZoneName};
+use crate::policy::model::value::{DurationError, Seconds, ZoneName};
 
 /// The version of the format.
 #[derive(Clone, Copy, Debug)]
@@ -145,13 +146,7 @@ impl FromNode for Manager {
 impl FromNode for RuleName {
     fn from_node(node: &Node, path: Path<'_>, findings: &mut Findings<'_>) -> Option<Self> {
         let text = decode::text(node, path, "a string", findings)?;
-        let inner = |c: char| c.is_ascii_lowercase() || c.is_ascii_digit() || c == '-';
-        let outer = |c: Option<char>| c.is_some_and(|c| c != '-');
-        let is_name = text.chars().all(inner)
-            && outer(text.chars().next())
-            && outer(text.chars().last())
-            && text.len() <= 63;
-        if !is_name {
+        if !is_subdomain(text) || text.contains('.') || text.len() > 63 {
             let message = format!("{text:?} is no name of a rule");
             findings.error(code::NAME, node.span, message).mend(
                 "use lower case letters, digits and `-`, 63 at most, a letter or digit at each end",
@@ -210,16 +205,15 @@ impl FromNode for Switch {
         if let Value::Bool(value) = node.value {
             return Some(Self(value));
         }
-        let finding = decode::wrong_type(node, path, "true or false", findings);
-        if let Value::Str(text) = &node.value {
-            match text.to_lowercase().as_str() {
-                "yes" | "on" | "true" => finding.mend("write true"),
-                "no" | "off" | "false" => finding.mend("write false"),
-                _ => finding.mend("write true or false"),
-            }
-        } else {
-            finding.mend("write true or false");
-        }
+        let text = match &node.value {
+            Value::Str(text) => text.to_lowercase(),
+            _ => String::new(),
+        };
+        decode::wrong_type(node, path, "true or false", findings).mend(match text.as_str() {
+            "yes" | "on" | "true" => "write true",
+            "no" | "off" | "false" => "write false",
+            _ => "write true or false",
+        });
         None
     }
 }
@@ -238,15 +232,12 @@ impl FromNode for Seconds {
                 return None;
             }
         };
-        match read {
-            Ok(seconds) => Some(seconds),
-            Err(error) => {
-                let text = findings.text(node.span);
-                let message = format!("{path}: {text} is no duration: {error}");
-                findings.error(code::DURATION, node.span, message).mend(error.mend());
-                None
-            }
-        }
+        let report = |error: DurationError| {
+            let text = findings.text(node.span);
+            let message = format!("{path}: {text} is no duration: {error}");
+            findings.error(code::DURATION, node.span, message).mend(error.mend());
+        };
+        read.map_err(report).ok()
     }
 }
 
@@ -269,18 +260,16 @@ impl FromNode for Wait {
 impl FromNode for GroupKind {
     fn from_node(node: &Node, path: Path<'_>, findings: &mut Findings<'_>) -> Option<Self> {
         let text = decode::text(node, path, "an owner, written group/Kind", findings)?;
-        let parts: Vec<&str> = text.split('/').collect();
-        let named =
-            |group: &str| if group == rule::CORE { String::new() } else { group.to_owned() };
         let kind_like = |kind: &str| {
             kind.starts_with(|c: char| c.is_ascii_uppercase())
                 && kind.chars().all(|c| c.is_ascii_alphanumeric())
         };
-        if let [group, kind] = parts[..]
+        if let Some((group, kind)) = text.split_once('/')
             && is_subdomain(group)
             && kind_like(kind)
         {
-            return Some(Self { group: named(group), kind: kind.to_owned() });
+            let group = if group == rule::CORE { "" } else { group };
+            return Some(Self { group: group.to_owned(), kind: kind.to_owned() });
         }
         let message = format!("{text:?} is no owner");
         findings.error(code::OWNER, node.span, message).mend(
@@ -294,16 +283,13 @@ impl FromNode for GroupKind {
 impl FromNode for Glob {
     fn from_node(node: &Node, path: Path<'_>, findings: &mut Findings<'_>) -> Option<Self> {
         let text = decode::text(node, path, "a string", findings)?;
-        match Self::new(text) {
-            Ok(glob) => Some(glob),
-            Err(error) => {
-                let message = format!("{path}: {text:?} is no glob: {error}");
-                findings
-                    .error(code::GLOB, node.span, message)
-                    .mend("give alternatives as a list, and match the rest with `*` or `?`");
-                None
-            }
-        }
+        let report = |error| {
+            let message = format!("{path}: {text:?} is no glob: {error}");
+            findings
+                .error(code::GLOB, node.span, message)
+                .mend("give alternatives as a list, and match the rest with `*` or `?`");
+        };
+        Self::new(text).map_err(report).ok()
     }
 }
 
@@ -342,17 +328,14 @@ fn nearest_zone(name: &str) -> Option<String> {
     words::nearest(name, &names).map(str::to_owned)
 }
 
-/// Types that are one of a few words, in the order in which they are told.
+/// Types that are one of a few words.
 macro_rules! words {
-    ($($type:ty = $name:literal [$($variant:ident),*];)*) => { $(
+    ($($type:ty = $name:literal $all:expr;)*) => { $(
         impl FromNode for $type {
             fn from_node(node: &Node, path: Path<'_>, findings: &mut Findings<'_>) -> Option<Self> {
-                let words = [$(Self::$variant),*].map(|value| (value.as_str(), value));
-                decode::word(&words, node, path, findings)
+                decode::word($all, Self::as_str, node, path, findings)
             }
         }
-
-        impl Merge for $type {}
 
         impl JsonSchema for $type {
             fn schema_name() -> std::borrow::Cow<'static, str> {
@@ -360,18 +343,18 @@ macro_rules! words {
             }
 
             fn json_schema(_: &mut SchemaGenerator) -> Schema {
-                json_schema!({"enum": [$(Self::$variant.as_str()),*]})
+                json_schema!({"enum": $all.iter().map(|word| word.as_str()).collect::<Vec<_>>()})
             }
         }
     )* };
 }
 
 words! {
-    Mode = "Mode" [Off, DryRun, Enforce];
-    Guard = "Guard" [Skip, Floor, Apply];
-    Kind = "Kind" [Job, CronJob];
-    Action = "Action" [Report, Marked, Patch, Delete];
-    Propagation = "Propagation" [Background, Foreground];
-    SchedulerMode = "SchedulerMode" [Off, Observe, Backstop, Own];
-    crate::policy::model::selector::Word = "Operator" [In, NotIn, Exists, DoesNotExist];
+    Mode = "Mode" Mode::ALL;
+    Guard = "Guard" Guard::ALL;
+    Kind = "Kind" &[Kind::Job, Kind::CronJob];
+    Action = "Action" Action::ALL;
+    Propagation = "Propagation" Propagation::ALL;
+    SchedulerMode = "SchedulerMode" SchedulerMode::ALL;
+    Operator = "Operator" Operator::ALL;
 }

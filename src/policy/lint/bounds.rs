@@ -5,18 +5,12 @@ use std::collections::HashSet;
 use super::witness::Witness;
 use super::{Linted, Written};
 use crate::policy::code;
-use crate::policy::decide::resolve::{Supplied, Supplier};
-use crate::policy::file::finding::{At, Findings, Span};
+use crate::policy::decide::resolve::Supplier;
+use crate::policy::file::document::TtlLimits;
+use crate::policy::file::finding::{At, Findings};
 use crate::policy::file::ttl;
 use crate::policy::model::rule::Match;
 use crate::policy::model::value::Seconds;
-
-/// Which end of the limits of TTLs.
-#[derive(Clone, Copy)]
-enum End {
-    Max,
-    Min,
-}
 
 /// A value of a rule that limits elsewhere change at once.
 pub(super) fn clamped(
@@ -28,24 +22,20 @@ pub(super) fn clamped(
     let Some(wire) = &written.wire.value.ttl else { return };
     let bounds = linted.judge(witness, |resolved| {
         let by = resolved.ttl?.by.rule()?;
-        (by.name == written.rule.name).then(|| {
-            let place = |end, s: Supplied<'_, Seconds>| (s.value, limit_span(linted, end, s.by));
-            (
-                resolved.ttl_min.map(|min| place(End::Min, min)),
-                resolved.ttl_max.map(|max| place(End::Max, max)),
-            )
-        })
+        let min = resolved.ttl_min.map(|s| (s.value, limits_of(linted, s.by).and_then(|l| l.min)));
+        let max = resolved.ttl_max.map(|s| (s.value, limits_of(linted, s.by).and_then(|l| l.max)));
+        (by.name == written.rule.name).then_some((min, max))
     });
     let Some((min, max)) = bounds else { return };
     let title = written.title();
     for At { span, value, .. } in ttl::Ttl::durations(wire) {
         let change = match (min, max) {
-            (Some((min, place)), _) if value < min => Some(("raised", "min", min, place)),
-            (_, Some((max, place))) if value > max => Some(("lowered", "max", max, place)),
+            (Some((min, limit)), _) if value < min => Some(("raised", "min", min, limit)),
+            (_, Some((max, limit))) if value > max => Some(("lowered", "max", max, limit)),
             _ => None,
         };
-        if let Some((changed, end, bound, place)) = change {
-            let place = place.map(|place| format!(" at {}", findings.place(place)));
+        if let Some((changed, end, bound, limit)) = change {
+            let place = limit.map(|limit| format!(" at {}", findings.place(limit.span)));
             let message = format!(
                 "ttl {value} of {title} is {changed} to {bound} by limits.ttl.{end}{}",
                 place.unwrap_or_default()
@@ -82,7 +72,7 @@ pub(super) fn crossed_limits(linted: &Linted<'_>, findings: &mut Findings<'_>) {
         let spans = linted.judge(&witness, |resolved| {
             let (min, max) = (resolved.ttl_min?, resolved.ttl_max?);
             let spans =
-                (limit_span(linted, End::Min, min.by)?, limit_span(linted, End::Max, max.by)?);
+                (limits_of(linted, min.by)?.min?.span, limits_of(linted, max.by)?.max?.span);
             (min.value > max.value).then_some((spans, min.value, max.value))
         });
         let Some(((min_span, max_span), min, max)) = spans else { continue };
@@ -99,16 +89,11 @@ pub(super) fn crossed_limits(linted: &Linted<'_>, findings: &mut Findings<'_>) {
     }
 }
 
-/// Where a limit stands.
-fn limit_span(linted: &Linted<'_>, end: End, by: Supplier<'_>) -> Option<Span> {
+/// Where the limits stand that somebody supplied.
+fn limits_of<'p>(linted: &Linted<'p>, by: Supplier<'_>) -> Option<&'p TtlLimits> {
     let limits = match by.rule() {
         Some(by) => linted.written(by)?.wire.value.limits.as_ref(),
         None => linted.spec.limits.as_ref(),
     };
-    let ttl = &limits?.value.ttl.as_ref()?.value;
-    let limit = match end {
-        End::Max => ttl.max,
-        End::Min => ttl.min,
-    };
-    limit.map(|at| at.span)
+    Some(&limits?.value.ttl.as_ref()?.value)
 }

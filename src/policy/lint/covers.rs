@@ -11,7 +11,7 @@ use crate::policy::lint::patience::Patience;
 use crate::policy::model::glob::Glob;
 use crate::policy::model::index::Globs;
 use crate::policy::model::rule::Match;
-use crate::policy::model::selector::{Operator, Requirement, Selector};
+use crate::policy::model::selector::{Operator, Requirement};
 
 /// Globs of which any may match, ready to be held against others.
 #[derive(Debug)]
@@ -31,22 +31,13 @@ struct Filed {
 
 /// What must hold for an object to be matched, by key.
 #[derive(Debug, Default)]
-pub(in crate::policy) struct Needs<'m>(HashMap<&'m str, Vec<Need<'m>>>);
+pub(in crate::policy) struct Needs<'m>(HashMap<&'m str, Vec<&'m Requirement>>);
 
 /// What a match asks of labels and annotations.
 pub(super) struct Asked<'m> {
     labels: Needs<'m>,
     annotations: Needs<'m>,
     namespace_labels: Needs<'m>,
-}
-
-/// What must hold of one key.
-#[derive(Clone, Copy, Debug)]
-enum Need<'m> {
-    Absent,
-    NotIn(&'m [String]),
-    OneOf(&'m [String]),
-    Present,
 }
 
 /// Whether every object that `narrow` matches is matched by `wide`, as far as that does not depend
@@ -56,76 +47,32 @@ pub(super) fn covers_beside_namespaces(
     (narrow, asked): (&Match, &Asked<'_>),
     patience: &Patience,
 ) -> bool {
-    let Match { kinds, namespaces: _, namespace_selector, names: _, labels, annotations, selector } =
-        wide;
+    let Match {
+        kinds,
+        namespaces: _,
+        namespace_selector,
+        names: _,
+        // See [`Match::label_requirements`].
+        labels: _,
+        annotations,
+        selector: _,
+    } = wide;
     let kind = |kind: Kind| narrow.kinds.is_empty() || narrow.kinds.contains(&kind);
     let kinds_hold = kinds.is_empty()
         || [Kind::CronJob, Kind::Job].into_iter().all(|k| !kind(k) || kinds.contains(&k));
     kinds_hold
         && names.cover(&narrow.names, patience)
-        && asked.labels.imply(of_map(labels), patience)
-        && asked.labels.imply(of_selector(selector.as_ref()), patience)
-        && asked.annotations.imply(of_map(annotations), patience)
-        && asked.namespace_labels.imply(of_selector(namespace_selector.as_ref()), patience)
+        && asked.labels.imply(wide.label_requirements(), patience)
+        && asked.annotations.imply(&annotations.requirements, patience)
+        && asked
+            .namespace_labels
+            .imply(namespace_selector.iter().flat_map(|selector| &selector.requirements), patience)
 }
 
 /// Whether every name that `narrow` matches is matched by `wide`.
-///
-/// `wide` is matched against the text of `narrow`, in which a `*` can only be swallowed by a `*`,
-/// and a `?` by a `?` or a `*`.
 fn glob_covers(wide: &Glob, narrow: &Glob, patience: &Patience) -> bool {
-    let (wide, narrow) = (wide.as_str().as_bytes(), narrow.as_str().as_bytes());
-    let (mut w, mut n) = (0, 0);
-    let mut retry: Option<(usize, usize)> = None;
-    let mut steps = 1;
-    let is_swallowed = loop {
-        steps += 1;
-        if n == narrow.len() {
-            break true;
-        }
-        match wide.get(w) {
-            Some(b'*') => {
-                retry = Some((w + 1, n));
-                w += 1;
-            }
-            Some(&byte) if narrow[n] != b'*' && (byte == b'?' || byte == narrow[n]) => {
-                w += 1;
-                n += 1;
-            }
-            _ => {
-                let Some((after_star, swallowed)) = retry else { break false };
-                retry = Some((after_star, swallowed + 1));
-                (w, n) = (after_star, swallowed + 1);
-            }
-        }
-    };
-    patience.spend(steps) && is_swallowed && wide[w..].iter().all(|byte| *byte == b'*')
-}
-
-/// Whether everything that asks for `narrow` is selected by `wide`.
-pub(in crate::policy) fn selector_covers(
-    wide: &Selector,
-    narrow: &Needs<'_>,
-    patience: &Patience,
-) -> bool {
-    narrow.imply(of_selector(Some(wide)), patience)
-}
-
-fn of_map(map: &[(String, Vec<String>)]) -> impl Iterator<Item = (&str, Need<'_>)> {
-    map.iter().map(|(key, values)| (key.as_str(), Need::OneOf(values)))
-}
-
-fn of_selector(selector: Option<&Selector>) -> impl Iterator<Item = (&str, Need<'_>)> {
-    let requirements = selector.map(Selector::requirements).unwrap_or_default();
-    requirements.iter().map(|Requirement { key, operator }| {
-        let need = match operator {
-            Operator::DoesNotExist => Need::Absent,
-            Operator::Exists => Need::Present,
-            Operator::In(values) => Need::OneOf(values),
-            Operator::NotIn(values) => Need::NotIn(values),
-        };
-        (key.as_str(), need)
-    })
+    let (takes_in, steps) = wide.takes_in(narrow);
+    patience.spend(steps) && takes_in
 }
 
 // === impl GlobSet ===
@@ -180,71 +127,54 @@ impl Filed {
 
 impl<'m> Asked<'m> {
     pub(super) fn new(matcher: &'m Match) -> Self {
-        let Match { labels, annotations, namespace_selector, selector, .. } = matcher;
+        let of_namespaces = matcher.namespace_selector.iter().flat_map(|s| &s.requirements);
         Self {
-            labels: of_map(labels).chain(of_selector(selector.as_ref())).collect(),
-            annotations: of_map(annotations).collect(),
-            namespace_labels: of_selector(namespace_selector.as_ref()).collect(),
+            labels: matcher.label_requirements().collect(),
+            annotations: matcher.annotations.requirements.iter().collect(),
+            namespace_labels: of_namespaces.collect(),
         }
     }
 }
 
 // === impl Needs ===
 
-impl<'m> Needs<'m> {
-    pub(in crate::policy) fn of(selector: &'m Selector) -> Self {
-        of_selector(Some(selector)).collect()
-    }
-
+impl Needs<'_> {
     /// Whether whatever satisfies all of these satisfies all of `wanted`.
-    fn imply<'w>(
+    pub(in crate::policy) fn imply<'w>(
         &self,
-        mut wanted: impl Iterator<Item = (&'w str, Need<'w>)>,
+        wanted: impl IntoIterator<Item = &'w Requirement>,
         patience: &Patience,
     ) -> bool {
-        wanted.all(|(key, wanted)| {
-            let given = self.0.get(key).map(Vec::as_slice).unwrap_or_default();
+        wanted.into_iter().all(|wanted| {
+            let given = self.0.get(wanted.key.as_str()).map(Vec::as_slice).unwrap_or_default();
             patience.spend(1)
                 && given.iter().any(|given| {
-                    patience.spend(given.weight() + wanted.weight()) && given.implies(wanted)
+                    patience.spend(given.size().max(1) + wanted.size().max(1))
+                        && implies(given, wanted)
                 })
         })
     }
 }
 
-impl<'m> FromIterator<(&'m str, Need<'m>)> for Needs<'m> {
-    fn from_iter<I: IntoIterator<Item = (&'m str, Need<'m>)>>(needs: I) -> Self {
-        let mut by_key: HashMap<&str, Vec<Need<'_>>> = HashMap::new();
-        for (key, need) in needs {
-            by_key.entry(key).or_default().push(need);
+impl<'m> FromIterator<&'m Requirement> for Needs<'m> {
+    fn from_iter<I: IntoIterator<Item = &'m Requirement>>(needs: I) -> Self {
+        let mut by_key: HashMap<&str, Vec<&Requirement>> = HashMap::new();
+        for need in needs {
+            by_key.entry(&need.key).or_default().push(need);
         }
         Self(by_key)
     }
 }
 
-// === impl Need ===
-
-impl Need<'_> {
-    fn implies(self, wanted: Need<'_>) -> bool {
-        match (self, wanted) {
-            (Need::OneOf(given), Need::OneOf(wanted)) => all_in(given, wanted, true),
-            (Need::OneOf(given), Need::NotIn(wanted)) => all_in(given, wanted, false),
-            (Need::NotIn(given), Need::NotIn(wanted)) => all_in(wanted, given, true),
-            (Need::OneOf(_) | Need::Present, Need::Present)
-            | (Need::Absent, Need::Absent | Need::NotIn(_)) => true,
-            _ => false,
-        }
-    }
-
-    /// How many steps it is to hold this against another.
-    fn weight(self) -> usize {
-        match self {
-            Need::Absent | Need::Present => 1,
-            // Values of annotations may be of any length.
-            Need::NotIn(values) | Need::OneOf(values) => {
-                values.iter().map(|value| 1 + value.len() / 64).sum()
-            }
-        }
+/// Whether a value that satisfies one requirement satisfies another of the same key.
+fn implies(given: &Requirement, wanted: &Requirement) -> bool {
+    match (given.operator, wanted.operator) {
+        (Operator::In, Operator::In) => all_in(&given.values, &wanted.values, true),
+        (Operator::In, Operator::NotIn) => all_in(&given.values, &wanted.values, false),
+        (Operator::NotIn, Operator::NotIn) => all_in(&wanted.values, &given.values, true),
+        (Operator::In | Operator::Exists, Operator::Exists)
+        | (Operator::DoesNotExist, Operator::DoesNotExist | Operator::NotIn) => true,
+        _ => false,
     }
 }
 

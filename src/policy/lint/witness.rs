@@ -22,17 +22,15 @@ pub(super) struct Witness {
     namespace: String,
     namespace_labels: Vec<(String, String)>,
     name: String,
-    labels: Vec<(String, String)>,
+    pub(super) labels: Vec<(String, String)>,
     annotations: Vec<(String, String)>,
 }
 
 /// What is asked of the value of one key.
-enum Ask<'m> {
-    Absent,
-    NotIn(HashSet<&'m str>),
-    /// The values, and the same to look them up.
-    OneOf(&'m [String], HashSet<&'m str>),
-    Present,
+struct Ask<'m> {
+    asked: &'m Requirement,
+    /// Its values, to look them up.
+    values: HashSet<&'m str>,
 }
 
 // === impl Witness ===
@@ -48,30 +46,20 @@ impl Witness {
             kinds.find(|k| matches.iter().all(|m| m.kinds.is_empty() || m.kinds.contains(k)))?;
         let globs = |of: fn(&Match) -> &Vec<Glob>| matches.iter().map(move |m| of(m).as_slice());
         let selectors = |of: fn(&Match) -> Option<&Selector>| {
-            let requirements =
-                matches.iter().filter_map(move |m| of(m)).flat_map(Selector::requirements);
-            requirements.map(|Requirement { key, operator }| (key.as_str(), Ask::of(operator)))
+            matches.iter().filter_map(move |m| of(m)).flat_map(|selector| &selector.requirements)
         };
-        let labels = matches.iter().flat_map(|m| of_map(&m.labels));
-        let labels = labels.chain(selectors(|m| m.selector.as_ref()));
-        let annotations = matches.iter().flat_map(|m| of_map(&m.annotations));
-        let namespace_labels = selectors(|m| m.namespace_selector.as_ref());
+        let labels = selectors(|m| Some(&m.labels)).chain(selectors(|m| m.selector.as_ref()));
         let witness = Self {
             kind,
             namespace: name(globs(|m| &m.namespaces).collect(), "default", patience)?,
-            namespace_labels: satisfy(namespace_labels, patience)?,
+            namespace_labels: satisfy(selectors(|m| m.namespace_selector.as_ref()), patience)?,
             name: name(globs(|m| &m.names).collect(), "example", patience)?,
             labels: satisfy(labels, patience)?,
-            annotations: satisfy(annotations, patience)?,
+            annotations: satisfy(selectors(|m| Some(&m.annotations)), patience)?,
         };
         let confirmed = witness
             .see(|subject| matches.iter().all(|matcher| matcher.check(subject) == Matched::Hit));
         confirmed.then_some(witness)
-    }
-
-    /// How many labels it has.
-    pub(super) fn labels(&self) -> usize {
-        self.labels.len()
     }
 
     /// Shows the object to somebody.
@@ -92,10 +80,6 @@ impl Witness {
 
 fn borrowed(list: &[(String, String)]) -> Map<'_> {
     list.iter().map(|(key, value)| (key.as_str(), value.as_str())).collect()
-}
-
-fn of_map(map: &[(String, Vec<String>)]) -> impl Iterator<Item = (&str, Ask<'_>)> {
-    map.iter().map(|(key, values)| (key.as_str(), Ask::one_of(values)))
 }
 
 /// A name that is matched by one glob at least of each list that is not empty.
@@ -120,26 +104,26 @@ fn name(lists: Vec<&[Glob]>, otherwise: &str, patience: &Patience) -> Option<Str
 
 /// Labels that satisfy all that is asked.
 fn satisfy<'m>(
-    asked: impl Iterator<Item = (&'m str, Ask<'m>)>,
+    asked: impl Iterator<Item = &'m Requirement>,
     patience: &Patience,
 ) -> Option<Vec<(String, String)>> {
     let mut keys: Vec<&str> = Vec::new();
     let mut by_key: HashMap<&str, Vec<Ask<'_>>> = HashMap::new();
-    for (key, ask) in asked {
-        let asked = by_key.entry(key).or_default();
+    for one in asked {
+        let asked = by_key.entry(&one.key).or_default();
         if asked.is_empty() {
-            keys.push(key);
+            keys.push(&one.key);
         }
-        asked.push(ask);
+        asked.push(Ask { asked: one, values: one.values.iter().map(String::as_str).collect() });
     }
     let mut labels = Vec::new();
     for key in keys {
         let asked = &by_key[key];
         let anything = ["x".to_owned(), "y".to_owned()];
-        let tries = asked.iter().find_map(|ask| match ask {
-            Ask::OneOf(values, _) => Some(*values),
-            Ask::Present => Some(anything.as_slice()),
-            Ask::Absent | Ask::NotIn(_) => None,
+        let tries = asked.iter().find_map(|ask| match ask.asked.operator {
+            Operator::In => Some(ask.asked.values.as_slice()),
+            Operator::Exists => Some(anything.as_slice()),
+            Operator::DoesNotExist | Operator::NotIn => None,
         });
         let Some(tries) = tries else { continue };
         let holds = |ask: &Ask<'_>, value: &str| patience.spend(1) && ask.accepts(value);
@@ -152,26 +136,13 @@ fn satisfy<'m>(
 
 // === impl Ask ===
 
-impl<'m> Ask<'m> {
-    fn of(operator: &'m Operator) -> Self {
-        match operator {
-            Operator::DoesNotExist => Self::Absent,
-            Operator::Exists => Self::Present,
-            Operator::In(values) => Self::one_of(values),
-            Operator::NotIn(values) => Self::NotIn(values.iter().map(String::as_str).collect()),
-        }
-    }
-
-    fn one_of(values: &'m [String]) -> Self {
-        Self::OneOf(values, values.iter().map(String::as_str).collect())
-    }
-
+impl Ask<'_> {
     fn accepts(&self, value: &str) -> bool {
-        match self {
-            Self::Absent => false,
-            Self::NotIn(values) => !values.contains(value),
-            Self::OneOf(_, values) => values.contains(value),
-            Self::Present => true,
+        match self.asked.operator {
+            Operator::DoesNotExist => false,
+            Operator::Exists => true,
+            Operator::In => self.values.contains(value),
+            Operator::NotIn => !self.values.contains(value),
         }
     }
 }

@@ -47,29 +47,42 @@ impl Glob {
 
     /// Whether the pattern matches the whole name.
     pub fn matches(&self, name: &str) -> bool {
-        let (pattern, name) = (self.0.as_bytes(), name.as_bytes());
-        let (mut p, mut n) = (0, 0);
+        self.swallow(name, |_| true).0
+    }
+
+    /// Whether the pattern certainly matches every name that another one does, and how many steps it
+    /// took to say so. In the other's text a `*` can only be swallowed by a `*`.
+    pub(in crate::policy) fn takes_in(&self, narrow: &Self) -> (bool, usize) {
+        self.swallow(narrow.as_str(), |byte| byte != b'*')
+    }
+
+    /// Whether the pattern matches a whole text, in which a `?` stands for some bytes.
+    fn swallow(&self, text: &str, stands_for: impl Fn(u8) -> bool) -> (bool, usize) {
+        let (pattern, text) = (self.0.as_bytes(), text.as_bytes());
+        let (mut p, mut t) = (0, 0);
         // Where to go on when a match fails: after the last star, one more byte swallowed. One
         // star to go back to is enough, which bounds the work by the product of the lengths.
         let mut retry: Option<(usize, usize)> = None;
-        while n < name.len() {
+        let mut steps = 2;
+        while t < text.len() {
             match pattern.get(p) {
                 Some(b'*') => {
-                    retry = Some((p + 1, n));
+                    retry = Some((p + 1, t));
                     p += 1;
                 }
-                Some(&byte) if byte == b'?' || byte == name[n] => {
+                Some(&byte) if byte == text[t] || byte == b'?' && stands_for(text[t]) => {
                     p += 1;
-                    n += 1;
+                    t += 1;
                 }
                 _ => {
-                    let Some((after_star, swallowed)) = retry else { return false };
+                    let Some((after_star, swallowed)) = retry else { return (false, steps) };
                     retry = Some((after_star, swallowed + 1));
-                    (p, n) = (after_star, swallowed + 1);
+                    (p, t) = (after_star, swallowed + 1);
                 }
             }
+            steps += 1;
         }
-        pattern[p..].iter().all(|byte| *byte == b'*')
+        (pattern[p..].iter().all(|byte| *byte == b'*'), steps)
     }
 }
 

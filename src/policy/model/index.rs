@@ -10,7 +10,7 @@ use std::collections::HashMap;
 
 use super::glob::Glob;
 use super::rule::Rule;
-use super::selector::Operator;
+use super::selector::{Operator, Requirement};
 use super::subject::Subject;
 
 /// Rules by what they ask for. Positions are those in the list of rules.
@@ -79,24 +79,15 @@ impl Index {
             self.namespaces.insert(position, &matcher.namespaces);
         } else if Globs::can_hold(&matcher.names) {
             self.names.insert(position, &matcher.names);
-        } else if let Some((key, values)) = matcher.labels.first() {
-            self.file_label(position, key, values);
-        } else if let Some((key, values)) = matcher.selector.as_ref().and_then(|selector| {
-            selector.requirements().iter().find_map(|requirement| match &requirement.operator {
-                Operator::In(values) => Some((&requirement.key, values)),
-                _ => None,
-            })
-        }) {
-            self.file_label(position, key, values);
+        } else if let Some(Requirement { key, values, .. }) =
+            matcher.label_requirements().find(|asked| asked.operator == Operator::In)
+        {
+            let by_value = self.labels.entry(key.clone()).or_default();
+            for value in values {
+                by_value.entry(value.clone()).or_default().push(position);
+            }
         } else {
             self.others.push(position);
-        }
-    }
-
-    fn file_label(&mut self, position: usize, key: &str, values: &[String]) {
-        let by_value = self.labels.entry(key.to_owned()).or_default();
-        for value in values {
-            by_value.entry(value.clone()).or_default().push(position);
         }
     }
 }

@@ -47,11 +47,11 @@ impl Match {
         if !names.is_empty() && !names.iter().any(|glob| glob.matches(subject.name)) {
             return Matched::Miss(Missed::Names);
         }
-        if let Some(key) = first_missing(labels, |key| subject.label(key)) {
-            return Matched::Miss(Missed::Label(key.to_owned()));
+        if let Some(missing) = labels.first_missing(|key| subject.label(key)) {
+            return Matched::Miss(Missed::Label(missing.key.clone()));
         }
-        if let Some(key) = first_missing(annotations, |key| subject.annotation(key)) {
-            return Matched::Miss(Missed::Annotation(key.to_owned()));
+        if let Some(missing) = annotations.first_missing(|key| subject.annotation(key)) {
+            return Matched::Miss(Missed::Annotation(missing.key.clone()));
         }
         if selector.as_ref().is_some_and(|s| !s.matches(|key| subject.label(key))) {
             return Matched::Miss(Missed::Selector);
@@ -71,16 +71,6 @@ pub(in crate::policy) fn namespace_holds(
 ) -> Option<bool> {
     let labels = subject.namespace_labels?;
     Some(selector.matches(|key| labels.get(key)))
-}
-
-fn first_missing<'m, 's>(
-    wanted: &'m [(String, Vec<String>)],
-    value: impl Fn(&str) -> Option<&'s str>,
-) -> Option<&'m str> {
-    let holds = |key: &str, accepted: &[String]| {
-        value(key).is_some_and(|value| accepted.iter().any(|a| a == value))
-    };
-    wanted.iter().find(|(key, accepted)| !holds(key, accepted)).map(|(key, _)| key.as_str())
 }
 
 /// One line of `explain`: a rule and what became of it.

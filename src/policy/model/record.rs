@@ -6,23 +6,9 @@
 
 use std::collections::BTreeMap;
 
-use serde::ser::{Serialize, SerializeSeq, Serializer};
+use serde::{Serialize, Serializer};
 
 use super::setting::{Setting, Value};
-use crate::batch::annotation;
-use crate::batch::object::Metadata;
-
-/// Whether a record of this text can stand beside the other annotations of an object, which the API
-/// server bounds together; `spare` bytes stay free for what others will add.
-pub fn fits(text: &str, metadata: Option<&Metadata<'_>>, spare: usize) -> bool {
-    let total = metadata.map_or(0, Metadata::annotation_bytes);
-    let present = metadata.and_then(|metadata| metadata.annotation(ANNOTATION));
-    if present.is_some_and(|present| text.len() <= present.len()) {
-        return true;
-    }
-    let replaced = present.map_or(0, |present| ANNOTATION.len() + present.len());
-    total - replaced + ANNOTATION.len() + text.len() + spare <= annotation::MOST_BYTES
-}
 
 /// The annotation's key.
 pub const ANNOTATION: &str = "curfew.dev/applied";
@@ -82,11 +68,9 @@ impl Record {
         let mut record = Self::default();
         for (key, members) in raw {
             let Some(setting) = Setting::parse(&key) else { continue };
-            let (written, original, rule): (serde_json::Value, serde_json::Value, String) =
-                serde_json::from_value(members).ok()?;
-            let entry =
-                Entry { written: Value::parse(written)?, original: Value::parse(original)?, rule };
-            record.0.insert(setting, entry);
+            let (written, original, rule) = serde_json::from_value(members).ok()?;
+            let (written, original) = (Value::parse(written)?, Value::parse(original)?);
+            record.0.insert(setting, Entry { written, original, rule });
         }
         Some(record)
     }
@@ -122,9 +106,14 @@ impl Record {
 // === impl Entry ===
 
 impl Entry {
+    /// The field was left without a value on purpose.
+    pub(in crate::policy) fn open(rule: &str) -> Self {
+        Self { written: Value::Absent, original: Value::Absent, rule: rule.to_owned() }
+    }
+
     /// The author took the value away, and means it (policy.md, point 11).
     pub fn declined() -> Self {
-        Self { written: Value::Absent, original: Value::Absent, rule: AUTHOR.to_owned() }
+        Self::open(AUTHOR)
     }
 
     /// Whether the entry says what [`Entry::declined`] says.
@@ -135,8 +124,7 @@ impl Entry {
     /// The Job is ours, and came without a TTL before its namespace was known (policy.md,
     /// point 14).
     pub fn claim() -> Self {
-        let rule = UNKNOWN_NAMESPACE.to_owned();
-        Self { written: Value::Absent, original: Value::Absent, rule }
+        Self::open(UNKNOWN_NAMESPACE)
     }
 
     /// Whether the entry says what [`Entry::claim`] says.
@@ -152,11 +140,7 @@ impl Entry {
 
 impl Serialize for Entry {
     fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
-        let mut members = serializer.serialize_seq(Some(3))?;
-        members.serialize_element(&self.written)?;
-        members.serialize_element(&self.original)?;
-        members.serialize_element(&self.rule)?;
-        members.end()
+        (&self.written, &self.original, &self.rule).serialize(serializer)
     }
 }
 

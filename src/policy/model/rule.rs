@@ -4,8 +4,9 @@ use std::fmt;
 
 use super::glob::Glob;
 use super::marks::Marks;
-use super::selector::{Operator, Selector};
+use super::selector::{Requirement, Selector};
 use super::settings::{Action, Settings};
+use super::spelled::spelled;
 use super::value::{Seconds, ZoneName};
 
 /// What is never touched, beside the system namespaces (policy.md, point 3).
@@ -63,9 +64,10 @@ pub struct Match {
     pub namespaces: Vec<Glob>,
     pub namespace_selector: Option<Selector>,
     pub names: Vec<Glob>,
-    /// Key and accepted values.
-    pub labels: Vec<(String, Vec<String>)>,
-    pub annotations: Vec<(String, Vec<String>)>,
+    /// Each key with the values that are accepted.
+    pub labels: Selector,
+    /// As `labels`.
+    pub annotations: Selector,
     pub selector: Option<Selector>,
 }
 
@@ -108,16 +110,9 @@ pub enum SchedulerMode {
     Own,
 }
 
-// === impl Propagation ===
-
-impl Propagation {
-    /// As a policy spells it, and a request to delete.
-    pub const fn as_str(self) -> &'static str {
-        match self {
-            Self::Background => "Background",
-            Self::Foreground => "Foreground",
-        }
-    }
+spelled! {
+    Propagation [Background, Foreground];
+    SchedulerMode [Off, Observe, Backstop, Own]
 }
 
 // === impl Scheduler ===
@@ -127,36 +122,23 @@ impl Scheduler {
     pub const DEFAULT_GRACE: Seconds = Seconds::of(30);
 }
 
-// === impl SchedulerMode ===
-
-impl SchedulerMode {
-    /// As a policy spells it.
-    pub const fn as_str(self) -> &'static str {
-        match self {
-            Self::Backstop => "Backstop",
-            Self::Observe => "Observe",
-            Self::Off => "Off",
-            Self::Own => "Own",
-        }
-    }
-}
-
 // === impl Match ===
 
 impl Match {
+    /// What is asked of labels of the object.
+    pub(in crate::policy) fn label_requirements(&self) -> impl Iterator<Item = &Requirement> {
+        let selected = self.selector.iter().flat_map(|selector| &selector.requirements);
+        self.labels.requirements.iter().chain(selected)
+    }
+
     /// How much there is to ask: entries of lists and maps, the long ones by their length.
     pub(in crate::policy) fn size(&self) -> usize {
-        let Self { kinds: _, namespaces, namespace_selector, names, labels, annotations, selector } =
-            self;
-        let list = |values: &[String]| values.iter().map(|v| 1 + v.len() / 64).sum::<usize>();
-        let requirements =
-            namespace_selector.iter().chain(selector).flat_map(Selector::requirements);
-        let maps = labels.iter().chain(annotations).map(|(_, values)| 1 + list(values));
-        let selectors = requirements.map(|requirement| match &requirement.operator {
-            Operator::DoesNotExist | Operator::Exists => 1,
-            Operator::In(values) | Operator::NotIn(values) => 1 + list(values),
-        });
-        1 + namespaces.len() + names.len() + maps.sum::<usize>() + selectors.sum::<usize>()
+        let Self { kinds: _, namespaces, namespace_selector, names, annotations, .. } = self;
+        let of_namespaces = namespace_selector.iter().flat_map(|s| &s.requirements);
+        let labels = self.label_requirements();
+        let requirements = labels.chain(&annotations.requirements).chain(of_namespaces);
+        let asked = requirements.map(|requirement| 1 + requirement.size()).sum::<usize>();
+        1 + namespaces.len() + names.len() + asked
     }
 }
 

@@ -1,6 +1,6 @@
 //! The settings that a decision may write, and the values they hold.
 
-use serde::ser::{Serialize, Serializer};
+use serde::Serialize;
 
 use crate::batch::{Kind, Object};
 
@@ -15,8 +15,9 @@ pub enum Setting {
     TimeZone,
 }
 
-/// A value of a setting.
-#[derive(Clone, Debug, Default, Eq, PartialEq)]
+/// A value of a setting; as JSON null where there is none.
+#[derive(Clone, Debug, Default, Eq, PartialEq, Serialize)]
+#[serde(untagged)]
 pub enum Value {
     #[default]
     Absent,
@@ -77,10 +78,7 @@ impl Setting {
     /// Whether it is filled only where it is absent, only by admission and only at CREATE
     /// (policy.md, point 13).
     pub const fn is_filled(self) -> bool {
-        match self {
-            Self::DeadlineActive | Self::DeadlineStarting | Self::TimeZone => true,
-            Self::Ttl | Self::HistorySuccessful | Self::HistoryFailed => false,
-        }
+        matches!(self, Self::DeadlineActive | Self::DeadlineStarting | Self::TimeZone)
     }
 
     /// The value that an object has.
@@ -99,10 +97,9 @@ impl Setting {
             (Self::HistorySuccessful, _) => spec.successful_jobs_history_limit.into(),
             (Self::HistoryFailed, _) => spec.failed_jobs_history_limit.into(),
             (Self::DeadlineStarting, _) => spec.starting_deadline_seconds.into(),
-            (Self::TimeZone, _) => match &spec.time_zone {
-                Some(zone) => Value::Text(zone.to_string()),
-                None => Value::Absent,
-            },
+            (Self::TimeZone, _) => {
+                spec.time_zone.as_ref().map_or(Value::Absent, |zone| Value::Text(zone.to_string()))
+            }
         }
     }
 
@@ -145,11 +142,7 @@ impl Value {
 
     /// The value as JSON, `null` where there is none.
     pub fn to_json(&self) -> serde_json::Value {
-        match self {
-            Self::Absent => serde_json::Value::Null,
-            Self::Number(number) => (*number).into(),
-            Self::Text(text) => text.as_str().into(),
-        }
+        serde_json::json!(self)
     }
 }
 
@@ -165,16 +158,6 @@ impl std::fmt::Display for Value {
             Self::Absent => f.write_str("none"),
             Self::Number(number) => number.fmt(f),
             Self::Text(text) => f.write_str(text),
-        }
-    }
-}
-
-impl Serialize for Value {
-    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
-        match self {
-            Self::Absent => serializer.serialize_unit(),
-            Self::Number(number) => serializer.serialize_i64(*number),
-            Self::Text(text) => serializer.serialize_str(text),
         }
     }
 }

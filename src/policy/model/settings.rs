@@ -9,7 +9,9 @@ use std::fmt;
 use serde_json::{Value as Json, json};
 
 use super::setting::Value;
+use super::spelled::spelled;
 use super::value::{Seconds, ZoneName};
+use crate::batch::Outcome;
 
 /// Gives a macro the list of settings: field, type, and name as in policy.md, point 5, in the order
 /// of reports.
@@ -73,10 +75,7 @@ macro_rules! define {
 
             /// What is stated of the setting of a name.
             pub fn get(&self, name: &str) -> Option<Stated<'_>> {
-                match name {
-                    $($name => self.$field.as_ref().map(Stated::from),)*
-                    _ => None,
-                }
+                self.stated().find(|(known, _)| *known == name).map(|(_, stated)| stated)
             }
         }
     };
@@ -88,7 +87,6 @@ settings!(define!);
 #[derive(Clone, Copy, Debug)]
 pub enum Stated<'s> {
     Count(u32),
-    Guard(Guard),
     Seconds(Seconds),
     Ttl(Ttl),
     Word(&'static str),
@@ -147,38 +145,36 @@ pub enum Action {
     Delete,
 }
 
+spelled! {
+    Mode [Off, DryRun, Enforce];
+    Guard [Skip, Floor, Apply];
+    Action [Report, Marked, Patch, Delete]
+}
+
 // === impl Settings ===
 
 impl Settings {
     /// The setting of one guard.
     pub fn guard(&self, kind: GuardKind) -> Option<Guard> {
-        self.get(kind.setting())?.guard()
+        match kind {
+            GuardKind::OwnedByOther => self.owned_by_other,
+            GuardKind::DeployHooks => self.deploy_hooks,
+            GuardKind::GitOpsTracked => self.gitops_tracked,
+        }
     }
 }
 
 // === impl Stated ===
 
 impl Stated<'_> {
-    /// What a guard does, where it is that.
-    pub(in crate::policy) const fn guard(self) -> Option<Guard> {
-        match self {
-            Self::Guard(guard) => Some(guard),
-            _ => None,
-        }
-    }
-
     /// As a revision has it.
     pub(in crate::policy) fn to_json(self) -> Json {
         match self {
-            Self::Count(count) => json!(count),
-            Self::Guard(guard) => json!(guard.as_str()),
-            Self::Seconds(seconds) | Self::Ttl(Ttl::Fixed(seconds)) => json!(seconds.get()),
             Self::Ttl(Ttl::Pair { on_success, on_failure }) => {
                 json!([on_success.map(Seconds::get), on_failure.map(Seconds::get)])
             }
             Self::Ttl(Ttl::Unset) => json!("unset"),
-            Self::Word(word) => json!(word),
-            Self::Zone(zone) => json!(zone.as_str()),
+            _ => self.to_value().to_json(),
         }
     }
 
@@ -186,7 +182,6 @@ impl Stated<'_> {
     pub fn to_value(self) -> Value {
         match self {
             Self::Count(count) => Value::Number(count.into()),
-            Self::Guard(guard) => Value::Text(guard.as_str().to_owned()),
             Self::Seconds(seconds) => Value::Number(seconds.get()),
             Self::Ttl(ttl) => ttl.before_outcome().map(Seconds::get).into(),
             Self::Word(word) => Value::Text(word.to_owned()),
@@ -200,7 +195,6 @@ impl fmt::Display for Stated<'_> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
             Self::Count(count) => count.fmt(f),
-            Self::Guard(guard) => f.write_str(guard.as_str()),
             Self::Seconds(seconds) => seconds.fmt(f),
             Self::Ttl(ttl) => ttl.fmt(f),
             Self::Word(word) => f.write_str(word),
@@ -226,47 +220,7 @@ stated! {
     ZoneName: |zone| Self::Zone(zone);
     Mode: |mode| Self::Word(mode.as_str());
     Action: |action| Self::Word(action.as_str());
-    Guard: |guard| Self::Guard(*guard);
-}
-
-// === impl Mode ===
-
-impl Mode {
-    /// As a policy spells it.
-    pub const fn as_str(self) -> &'static str {
-        match self {
-            Self::DryRun => "DryRun",
-            Self::Enforce => "Enforce",
-            Self::Off => "Off",
-        }
-    }
-}
-
-// === impl Guard ===
-
-impl Guard {
-    /// As a policy spells it.
-    pub const fn as_str(self) -> &'static str {
-        match self {
-            Self::Apply => "Apply",
-            Self::Floor => "Floor",
-            Self::Skip => "Skip",
-        }
-    }
-}
-
-// === impl Action ===
-
-impl Action {
-    /// As a policy spells it.
-    pub const fn as_str(self) -> &'static str {
-        match self {
-            Self::Report => "Report",
-            Self::Marked => "Marked",
-            Self::Patch => "Patch",
-            Self::Delete => "Delete",
-        }
-    }
+    Guard: |guard| Self::Word(guard.as_str());
 }
 
 // === impl GuardKind ===
@@ -293,23 +247,28 @@ impl GuardKind {
 // === impl Ttl ===
 
 impl Ttl {
-    /// What admission writes: the larger side of a pair, and nothing where a side is `unset`,
-    /// since nobody knows the outcome yet.
-    pub fn before_outcome(self) -> Option<Seconds> {
+    /// What a Job gets on success and on failure.
+    pub(in crate::policy) const fn sides(self) -> (Option<Seconds>, Option<Seconds>) {
         match self {
-            Self::Fixed(seconds) => Some(seconds),
-            Self::Pair { on_success, on_failure } => Some(on_success?.max(on_failure?)),
-            Self::Unset => None,
+            Self::Fixed(seconds) => (Some(seconds), Some(seconds)),
+            Self::Pair { on_success, on_failure } => (on_success, on_failure),
+            Self::Unset => (None, None),
         }
     }
 
+    /// What admission writes: the larger side of a pair, and nothing where a side is `unset`,
+    /// since nobody knows the outcome yet.
+    pub fn before_outcome(self) -> Option<Seconds> {
+        let (on_success, on_failure) = self.sides();
+        Some(on_success?.max(on_failure?))
+    }
+
     /// What a Job gets that ended in this way.
-    pub fn after(self, outcome: crate::batch::Outcome) -> Option<Seconds> {
-        match (self, outcome) {
-            (Self::Fixed(seconds), _) => Some(seconds),
-            (Self::Pair { on_success, .. }, crate::batch::Outcome::Success) => on_success,
-            (Self::Pair { on_failure, .. }, crate::batch::Outcome::Failure) => on_failure,
-            (Self::Unset, _) => None,
+    pub fn after(self, outcome: Outcome) -> Option<Seconds> {
+        let (on_success, on_failure) = self.sides();
+        match outcome {
+            Outcome::Success => on_success,
+            Outcome::Failure => on_failure,
         }
     }
 }

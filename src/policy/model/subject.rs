@@ -48,11 +48,7 @@ impl<'a> Subject<'a> {
             name: family.unwrap_or(object).match_name(),
             namespace_labels,
             labels: [own.and_then(labels), template_labels, top.and_then(labels)],
-            annotations: [
-                own.and_then(annotations),
-                template.and_then(annotations),
-                top.and_then(annotations),
-            ],
+            annotations: [own, template, top].map(|layer| layer?.annotations.as_ref()),
         }
     }
 
@@ -87,8 +83,4 @@ pub fn has_foreign_key(map: &Map<'_>) -> bool {
 
 fn labels<'a>(metadata: &'a Metadata<'a>) -> Option<&'a Map<'a>> {
     metadata.labels.as_ref()
-}
-
-fn annotations<'a>(metadata: &'a Metadata<'a>) -> Option<&'a Map<'a>> {
-    metadata.annotations.as_ref()
 }

@@ -2,8 +2,9 @@
 //! read.
 
 use schemars::{JsonSchema, Schema, SchemaGenerator, json_schema};
+use serde_json::{Value, json};
 
-use crate::policy::file::decode::{Filled, List, Merge};
+use crate::policy::file::label::{AnnotationKey, Annotations, LabelKey, LabelValue, Labels};
 use crate::policy::file::ttl::{Pair, Side, Ttl, UNSET};
 use crate::policy::file::wire::{
     Amount, ApiVersion, Count, DocumentKind, Manager, Name, Rate, Reason, RuleName, Switch, Wait,
@@ -14,11 +15,9 @@ use crate::policy::model::record::RESERVED;
 use crate::policy::model::rule::GroupKind;
 use crate::policy::model::value::{Seconds, ZoneName};
 
-/// The JSON Schema of values that only one file may give.
+/// The JSON Schema of values, each with its name there.
 macro_rules! schemas {
     ($($type:ty = $name:literal $schema:tt)*) => { $(
-        impl Merge for $type {}
-
         impl JsonSchema for $type {
             fn schema_name() -> std::borrow::Cow<'static, str> {
                 $name.into()
@@ -81,12 +80,35 @@ schemas! {
         "type": "string",
         "pattern": "^[A-Za-z0-9_+/-]+$"
     }
+    LabelKey = "LabelKey" {"type": "string", "pattern": LABEL_KEY}
+    AnnotationKey = "AnnotationKey" {"type": "string", "pattern": ANNOTATION_KEY}
+    LabelValue = "LabelValue" {"type": "string", "pattern": LABEL_VALUE}
+    Labels = "Labels" {
+        "type": "object",
+        "minProperties": 1,
+        "propertyNames": {"pattern": LABEL_KEY},
+        "additionalProperties": one_or_more(&json!({"type": "string", "pattern": LABEL_VALUE}))
+    }
+    Annotations = "Annotations" {
+        "type": "object",
+        "minProperties": 1,
+        "propertyNames": {"pattern": ANNOTATION_KEY},
+        "additionalProperties": one_or_more(&json!({"type": "string"}))
+    }
 }
+
+/// A value or a list of them.
+fn one_or_more(value: &Value) -> Value {
+    json!({"anyOf": [value, {"type": "array", "minItems": 1, "items": value}]})
+}
+
+const LABEL_KEY: &str = "^([a-z0-9][-a-z0-9.]*/)?[A-Za-z0-9]([-A-Za-z0-9_.]{0,61}[A-Za-z0-9])?$";
+const ANNOTATION_KEY: &str =
+    "^([A-Za-z0-9][-A-Za-z0-9.]*/)?[A-Za-z0-9]([-A-Za-z0-9_.]{0,61}[A-Za-z0-9])?$";
+const LABEL_VALUE: &str = "^([A-Za-z0-9]([-A-Za-z0-9_.]{0,61}[A-Za-z0-9])?)?$";
 
 /// Weeks to seconds, each once at most and in this order.
 const DURATION: &str = "^([0-9]+w)?([0-9]+d)?([0-9]+h)?([0-9]+m)?([0-9]+s)?$";
-
-impl Merge for Ttl {}
 
 impl JsonSchema for Ttl {
     fn schema_name() -> std::borrow::Cow<'static, str> {
@@ -100,8 +122,6 @@ impl JsonSchema for Ttl {
     }
 }
 
-impl Merge for Side {}
-
 impl JsonSchema for Side {
     fn schema_name() -> std::borrow::Cow<'static, str> {
         "DurationOrUnset".into()
@@ -110,35 +130,5 @@ impl JsonSchema for Side {
     fn json_schema(generator: &mut SchemaGenerator) -> Schema {
         let duration = generator.subschema_for::<Seconds>();
         json_schema!({"anyOf": [{"const": UNSET}, duration]})
-    }
-}
-
-impl<T: JsonSchema> JsonSchema for List<T> {
-    fn inline_schema() -> bool {
-        true
-    }
-
-    fn schema_name() -> std::borrow::Cow<'static, str> {
-        format!("List_of_{}", T::schema_name()).into()
-    }
-
-    fn json_schema(generator: &mut SchemaGenerator) -> Schema {
-        let item = generator.subschema_for::<T>();
-        json_schema!({"type": "array", "items": item})
-    }
-}
-
-impl<T: JsonSchema> JsonSchema for Filled<T> {
-    fn inline_schema() -> bool {
-        true
-    }
-
-    fn schema_name() -> std::borrow::Cow<'static, str> {
-        format!("Filled_list_of_{}", T::schema_name()).into()
-    }
-
-    fn json_schema(generator: &mut SchemaGenerator) -> Schema {
-        let item = generator.subschema_for::<T>();
-        json_schema!({"type": "array", "items": item, "minItems": 1})
     }
 }
