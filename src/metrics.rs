@@ -27,7 +27,7 @@ use prometheus_client::registry::Registry;
 use self::labels::{KindLabels, ReasonLabels};
 use self::registry::registered;
 use crate::admission::Report;
-use crate::guard::Decision;
+use crate::policy_review::Decision;
 
 /// Holds the families and the registry that prints them.
 #[derive(Debug)]
@@ -45,7 +45,7 @@ pub struct Metrics {
     /// Rules that have label sets of their own.
     rule_names: Mutex<HashSet<String>>,
     guard_hits: Family<GuardLabels, Counter>,
-    policy_guard: Family<DecisionLabels, Counter>,
+    policy_reviews: Family<DecisionLabels, Counter>,
     policy_info: Family<RevisionLabels, Gauge>,
     policy_reload_successful: Gauge,
     policy_reload_timestamp: Gauge,
@@ -142,7 +142,7 @@ impl Metrics {
         );
         let guard_hits =
             registered(registry, "guard_hits", "Objects that a guard kept", Family::default());
-        let policy_guard = registered(
+        let policy_reviews = registered(
             registry,
             "policy_guard_requests",
             "Reviews of the policy itself, by what became of it",
@@ -192,7 +192,7 @@ impl Metrics {
             rule_decisions,
             rule_names: Mutex::default(),
             guard_hits,
-            policy_guard,
+            policy_reviews,
             policy_info,
             policy_reload_successful,
             policy_reload_timestamp,
@@ -219,8 +219,8 @@ impl Metrics {
     }
 
     /// An edit of the policy was judged.
-    pub fn policy_guarded(&self, decision: Decision) {
-        self.policy_guard.get_or_create(&DecisionLabels { decision: decision.as_str() }).inc();
+    pub fn policy_reviewed(&self, decision: Decision) {
+        self.policy_reviews.get_or_create(&DecisionLabels { decision: decision.as_str() }).inc();
     }
 
     /// A request got an HTTP error instead of a review.

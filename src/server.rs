@@ -4,7 +4,7 @@
 //! accept ──► tls ──► connection ──► routes ──► Judge
 //!                    (time-outs,    (limits,   (bytes in, bytes out:
 //!                     drain)         errors)    webhook.rs)
-//!                                      └─────► guarding: the policy's own review
+//!                                      └─────► policy_review: the policy's own review
 //! ```
 //!
 //! [`Server::bind`] and [`Server::run`] are the entry points; [`health::Admin`] is the other port.
@@ -16,13 +16,13 @@ mod accept;
 mod activity;
 mod connection;
 mod failures;
-mod guarding;
 mod handshake;
 pub mod health;
 mod judge;
 mod limits;
 mod linger;
 mod phase;
+mod policy_review;
 mod request;
 mod routes;
 mod seats;
@@ -89,7 +89,8 @@ impl Server {
         let listener = bind(address).await?;
         let seats = Arc::new(Seats::new(settings.connections, settings.unread_answers));
         let intake = Arc::new(Intake::new(settings.requests, settings.body_budget));
-        let guard_intake = Arc::new(Intake::new(settings.guard_requests, settings.guard_budget));
+        let policy_review_intake =
+            Arc::new(Intake::new(settings.policy_review_requests, settings.policy_review_budget));
         let large = Arc::new(Semaphore::new(settings.large_bodies));
         let failures = Failures::new(Arc::clone(&metrics));
         Ok(Self {
@@ -101,11 +102,11 @@ impl Server {
                 metrics,
                 seats,
                 intake,
-                guard_intake,
-                guarding: Arc::new(Semaphore::new(1)),
+                policy_review_intake,
+                policy_review: Arc::new(Semaphore::new(1)),
                 large,
                 failures,
-                guarded: Sparse::default(),
+                policy_reviews_logged: Sparse::default(),
             }),
         })
     }

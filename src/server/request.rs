@@ -33,7 +33,9 @@ pub(super) enum Rejection {
     ContentType { found: String },
     #[error("{method} is not answered here: expected POST")]
     Method { method: Method },
-    #[error("{path} is not here: admission reviews go to {ROUTE}, those of the policy to {GUARD}")]
+    #[error(
+        "{path} is not here: admission reviews go to {ROUTE}, those of the policy to {POLICY_ROUTE}"
+    )]
     NotFound { path: String },
     #[error("curfew failed while it looked at the review: this is a bug, see its log")]
     Panic,
@@ -233,7 +235,7 @@ const SMALLEST_BLOCK: usize = 4 << 10;
 const LARGEST_BLOCK: usize = 64 << 10;
 
 pub(super) const ROUTE: &str = "/mutate";
-pub(super) const GUARD: &str = "/guard";
+pub(super) const POLICY_ROUTE: &str = "/guard";
 
 #[cfg(test)]
 mod tests {

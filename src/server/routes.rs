@@ -13,8 +13,8 @@ use axum::http::{Method, Uri};
 use axum::response::Response;
 use axum::routing::post;
 
-use super::guarding;
-use super::request::{GUARD, ROUTE, Rejection, admitted, apart, json, waited};
+use super::policy_review;
+use super::request::{POLICY_ROUTE, ROUTE, Rejection, admitted, apart, json, waited};
 use super::shared::Shared;
 use crate::clock;
 
@@ -22,7 +22,7 @@ use crate::clock;
 pub(super) fn router(shared: Arc<Shared>) -> Router {
     Router::new()
         .route(ROUTE, post(answer))
-        .route(GUARD, post(guard))
+        .route(POLICY_ROUTE, post(answer_policy_review))
         .method_not_allowed_fallback(async |State(shared): State<Arc<Shared>>, method: Method| {
             reject(&shared, &Rejection::Method { method })
         })
@@ -42,8 +42,10 @@ fn reject(shared: &Shared, rejection: &Rejection) -> Response {
     rejection.response()
 }
 
-async fn guard(State(shared): State<Arc<Shared>>, request: Request) -> Response {
-    guarding::review(&shared, request).await.unwrap_or_else(|rejection| reject(&shared, &rejection))
+async fn answer_policy_review(State(shared): State<Arc<Shared>>, request: Request) -> Response {
+    policy_review::review(&shared, request)
+        .await
+        .unwrap_or_else(|rejection| reject(&shared, &rejection))
 }
 
 async fn review(shared: &Shared, request: Request) -> Result<Response, Rejection> {

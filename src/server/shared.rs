@@ -22,12 +22,12 @@ pub(super) struct Shared {
     pub(super) seats: Arc<Seats>,
     pub(super) intake: Arc<Intake>,
     /// Reviews of the policy have a door of their own.
-    pub(super) guard_intake: Arc<Intake>,
+    pub(super) policy_review_intake: Arc<Intake>,
     /// Held by the one review of the policy that is being judged.
-    pub(super) guarding: Arc<Semaphore>,
+    pub(super) policy_review: Arc<Semaphore>,
     /// Held by the large bodies that are being judged.
     pub(super) large: Arc<Semaphore>,
     pub(super) failures: Failures,
     /// What was logged about reviews of the policy.
-    pub(super) guarded: Sparse,
+    pub(super) policy_reviews_logged: Sparse,
 }
