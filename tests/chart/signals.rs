@@ -8,7 +8,7 @@ use std::time::Duration;
 use std::{env, fs, io};
 
 use curfew::admission::Report;
-use curfew::metrics::{CertificateUse, Metrics};
+use curfew::metrics::Metrics;
 use curfew::policy_review::Decision;
 use jiff::Timestamp;
 use serde_json::{Value, json};
@@ -266,7 +266,7 @@ fn everything() -> String {
     metrics.rejected("busy");
     metrics.handshake_failed("eof");
     metrics.policy_loaded("revision", now);
-    metrics.certificate_loaded(CertificateUse::Serving, now);
+    metrics.certificate_loaded(now);
     metrics.stored.jobs([("due", 1)]);
     let waiting =
         json!({"plan": "fdf250368ed4-1795302418-1", "who": [{"namespace": "a", "count": 1}]});

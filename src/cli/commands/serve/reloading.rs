@@ -8,7 +8,7 @@ use jiff::Timestamp;
 use rustls::RootCertStore;
 
 use crate::clock;
-use crate::metrics::{CertificateUse, Metrics};
+use crate::metrics::Metrics;
 use crate::pki::{Pair, PairError};
 use crate::policy::{Diagnostic, Loaded, Policy, Source};
 use crate::reload::{self, Accept, Refusal, Started, Step, Watched};
@@ -109,7 +109,7 @@ pub(super) fn show(pair: Pair, tls: &Tls, metrics: &Metrics) {
 
 /// Counts a pair that is put in use, and says if our clock and it disagree.
 pub(super) fn note_pair(pair: &Pair, metrics: &Metrics, now: Timestamp) {
-    metrics.certificate_loaded(CertificateUse::Serving, pair.not_after);
+    metrics.certificate_loaded(pair.not_after);
     if pair.not_before > now {
         let not_before = pair.not_before;
         tracing::warn!(%not_before, "certificate begins in the future: is this clock right?");
