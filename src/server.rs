@@ -15,12 +15,9 @@
 mod accept;
 mod activity;
 mod connection;
-mod failures;
 mod handshake;
 pub mod health;
-mod judge;
 mod limits;
-mod linger;
 mod phase;
 mod policy_review;
 mod request;
@@ -28,6 +25,7 @@ mod routes;
 mod seats;
 mod settings;
 mod shared;
+mod stream;
 pub mod tls;
 pub mod webhook;
 
@@ -39,16 +37,15 @@ use tokio::net::TcpListener;
 use tokio::sync::{Semaphore, watch};
 use tokio_util::task::TaskTracker;
 
+use crate::admission::{Answer, BadReview};
 use crate::metrics::Metrics;
 use crate::telemetry::Sparse;
 
-use self::failures::Failures;
 use self::limits::Intake;
 use self::seats::Seats;
 use self::shared::Shared;
 use self::tls::Tls;
 
-pub use self::judge::Judge;
 pub use self::phase::Phase;
 pub use self::settings::Settings;
 
@@ -58,10 +55,14 @@ pub struct Server {
     shared: Arc<Shared>,
 }
 
+/// Who judges a review: bytes in, bytes out, at once and without waiting for anything. Where the body
+/// is no admission review the caller gets HTTP 400 and the text.
+pub type Judge = dyn Fn(&[u8]) -> Result<Answer, BadReview> + Send + Sync;
+
 /// What a server serves with.
 pub struct Parts {
     pub tls: Arc<Tls>,
-    pub judge: Arc<dyn Judge>,
+    pub judge: Arc<Judge>,
     pub metrics: Arc<Metrics>,
 }
 
@@ -92,7 +93,6 @@ impl Server {
         let policy_review_intake =
             Arc::new(Intake::new(settings.policy_review_requests, settings.policy_review_budget));
         let large = Arc::new(Semaphore::new(settings.large_bodies));
-        let failures = Failures::new(Arc::clone(&metrics));
         Ok(Self {
             listener,
             shared: Arc::new(Shared {
@@ -105,7 +105,7 @@ impl Server {
                 policy_review_intake,
                 policy_review: Arc::new(Semaphore::new(1)),
                 large,
-                failures,
+                failures_logged: Sparse::default(),
                 policy_reviews_logged: Sparse::default(),
             }),
         })
@@ -128,7 +128,7 @@ impl Server {
         accept::run(listener, phase.clone(), |stream, peer| {
             // Whose seat was given away is gone in a moment, unless the machine is very busy.
             if connections.len() >= shared.settings.connections + LEAVING {
-                shared.failures.report("too_many_connections", peer, &"the limit is reached");
+                shared.failed("too_many_connections", peer, &"the limit is reached");
                 return;
             }
             let seat = shared.seats.take(peer.ip(), connection::activity(&shared.settings));

@@ -92,7 +92,7 @@ pub(super) fn pair(step: Step<Pair, PairError>, tls: &Tls, metrics: &Metrics) {
     match step {
         Step::Replaced(pair) => show(pair, tls, metrics),
         Step::Refused(refusal) => {
-            let (not_after, why) = (tls.not_after(), refused(&refusal));
+            let (not_after, why) = (tls.pair().not_after, refused(&refusal));
             tracing::error!(%not_after, "certificate refused, the last good one stays: {why}");
         }
         Step::Recovered => tracing::info!("certificate on disk is again the one in use"),
@@ -104,7 +104,7 @@ pub(super) fn pair(step: Step<Pair, PairError>, tls: &Tls, metrics: &Metrics) {
 pub(super) fn show(pair: Pair, tls: &Tls, metrics: &Metrics) {
     note_pair(&pair, metrics, clock::now());
     tls.replace_pair(pair);
-    tracing::info!(not_after = %tls.not_after(), "certificate replaced");
+    tracing::info!(not_after = %tls.pair().not_after, "certificate replaced");
 }
 
 /// Counts a pair that is put in use, and says if our clock and it disagree.
