@@ -169,3 +169,9 @@ mod tests {
         assert_ne!(noise(), noise());
     }
 }
+
+/// A number from 0 to 1 that nobody can foresee.
+pub fn fraction() -> f64 {
+    let bits = u16::try_from(noise() >> 48).expect("sixteen bits are left");
+    f64::from(bits) / f64::from(u16::MAX)
+}

@@ -6,7 +6,7 @@
 //! policy     the rules: load, lint, index, decide          one judge for everything below
 //!   ▲
 //! admission  one review: bytes in, bytes out
-//! guard      one review of the policy itself: bytes in, bytes out
+//! policy_review  one review of the policy itself: bytes in, bytes out
 //! sweeper    what to do about stored objects, as data
 //! scheduler  what a CronJob starts, and when, as data
 //! export     a policy as objects that the API server carries out
@@ -22,7 +22,7 @@
 //! ```
 //!
 //! Whatever decides is pure: it is told what time it is and what there is, and answers with data.
-//! `batch`, `policy`, `admission`, `guard`, `sweeper`, `scheduler` and `export` know no task, client, file
+//! `batch`, `policy`, `admission`, `policy_review`, `sweeper`, `scheduler` and `export` know no task, client, file
 //! or clock, and a test holds them to it; they are public, to be driven by other tools and other people's tables.
 //! [`policy::Policy::load`] and [`policy::Policy::decide`] are the place to begin reading.
 
@@ -33,11 +33,11 @@ pub mod clock;
 pub mod cluster;
 pub mod controllers;
 pub mod export;
-pub mod guard;
 pub mod leader;
 pub mod metrics;
 pub mod pki;
 pub mod policy;
+pub mod policy_review;
 pub mod reload;
 pub mod scheduler;
 pub mod server;

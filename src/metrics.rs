@@ -4,18 +4,18 @@
 //! the event, so that label names and bounds stand here and nowhere else. No label holds the name
 //! of an object: a family never forgets a label set.
 
-mod labels;
+#[cfg(target_os = "linux")]
 pub mod process;
 mod registry;
 pub mod scheduling;
 pub mod stored;
 
+use std::borrow::Cow;
 use std::collections::HashSet;
-use std::sync::{Mutex, PoisonError};
 use std::time::Duration;
 
 use jiff::Timestamp;
-use prometheus_client::encoding::EncodeLabelSet;
+use parking_lot::Mutex;
 use prometheus_client::encoding::text::encode;
 use prometheus_client::metrics::counter::Counter;
 use prometheus_client::metrics::family::Family;
@@ -24,10 +24,9 @@ use prometheus_client::metrics::histogram::Histogram;
 use prometheus_client::metrics::info::Info;
 use prometheus_client::registry::Registry;
 
-use self::labels::{KindLabels, ReasonLabels};
-use self::registry::registered;
+use self::registry::{Labels, registered};
 use crate::admission::Report;
-use crate::guard::Decision;
+use crate::policy_review::Decision;
 
 /// Holds the families and the registry that prints them.
 #[derive(Debug)]
@@ -37,67 +36,20 @@ pub struct Metrics {
     pub stored: stored::Stored,
     /// What is counted about the starts of `CronJob`s.
     pub scheduling: scheduling::Scheduling,
-    requests: Family<RequestLabels, Counter>,
-    duration: Family<KindLabels, Histogram, fn() -> Histogram>,
-    rejected_bodies: Family<ReasonLabels, Counter>,
-    author_values_changed: Family<ChangeLabels, Counter>,
-    rule_decisions: Family<RuleLabels, Counter>,
+    requests: Family<Labels<3>, Counter>,
+    duration: Family<Labels<1>, Histogram, fn() -> Histogram>,
+    rejected_bodies: Family<Labels<1>, Counter>,
+    author_values_changed: Family<Labels<2>, Counter>,
+    rule_decisions: Family<Labels<2, Cow<'static, str>>, Counter>,
     /// Rules that have label sets of their own.
     rule_names: Mutex<HashSet<String>>,
-    guard_hits: Family<GuardLabels, Counter>,
-    policy_guard: Family<DecisionLabels, Counter>,
-    policy_info: Family<RevisionLabels, Gauge>,
+    guard_hits: Family<Labels<2>, Counter>,
+    policy_reviews: Family<Labels<1>, Counter>,
+    policy_info: Family<Labels<1, String>, Gauge>,
     policy_reload_successful: Gauge,
     policy_reload_timestamp: Gauge,
-    certificate_not_after: Family<UseLabels, Gauge>,
-    handshake_failures: Family<ReasonLabels, Counter>,
-}
-
-/// Which certificate is meant.
-#[derive(Clone, Copy, Debug, Eq, Hash, PartialEq)]
-pub enum CertificateUse {
-    /// What the HTTPS port shows.
-    Serving,
-}
-
-#[derive(Clone, Debug, EncodeLabelSet, Eq, Hash, PartialEq)]
-struct RequestLabels {
-    kind: &'static str,
-    operation: &'static str,
-    decision: &'static str,
-}
-
-#[derive(Clone, Debug, EncodeLabelSet, Eq, Hash, PartialEq)]
-struct ChangeLabels {
-    setting: &'static str,
-    reason: &'static str,
-}
-
-#[derive(Clone, Debug, EncodeLabelSet, Eq, Hash, PartialEq)]
-struct RuleLabels {
-    rule: String,
-    setting: &'static str,
-}
-
-#[derive(Clone, Debug, EncodeLabelSet, Eq, Hash, PartialEq)]
-struct GuardLabels {
-    guard: &'static str,
-    path: &'static str,
-}
-
-#[derive(Clone, Debug, EncodeLabelSet, Eq, Hash, PartialEq)]
-struct DecisionLabels {
-    decision: &'static str,
-}
-
-#[derive(Clone, Debug, EncodeLabelSet, Eq, Hash, PartialEq)]
-struct RevisionLabels {
-    revision: String,
-}
-
-#[derive(Clone, Debug, EncodeLabelSet, Eq, Hash, PartialEq)]
-struct UseLabels {
-    r#use: &'static str,
+    certificate_not_after: Family<Labels<1>, Gauge>,
+    handshake_failures: Family<Labels<1>, Counter>,
 }
 
 // === impl Metrics ===
@@ -107,137 +59,118 @@ impl Metrics {
     pub fn new() -> Self {
         let mut all = Registry::default();
         // Named as every exporter names them: dashboards look for exactly these.
-        all.register_collector(Box::new(process::Process::new()));
+        #[cfg(target_os = "linux")]
+        all.register_collector(Box::new(process::Process::default()));
         let registry = all.sub_registry_with_prefix("curfew");
 
-        let requests = registered(
-            registry,
-            "admission_requests",
-            "Admission reviews that were answered",
-            Family::default(),
-        );
-        let duration = registered(
-            registry,
+        let duration = Family::new_with_constructor(histogram as fn() -> Histogram);
+        registry.register(
             "admission_request_duration_seconds",
             "Time from the headers of a review to its answer",
-            Family::new_with_constructor(histogram as fn() -> Histogram),
-        );
-        let rejected_bodies = registered(
-            registry,
-            "admission_rejected_bodies",
-            "Requests that got no admission review back",
-            Family::default(),
-        );
-        let author_values_changed = registered(
-            registry,
-            "admission_author_values_changed",
-            "Values that an author wrote and admission replaced",
-            Family::default(),
-        );
-        let rule_decisions = registered(
-            registry,
-            "rule_decisions",
-            "Settings by the rule that supplied them",
-            Family::default(),
-        );
-        let guard_hits =
-            registered(registry, "guard_hits", "Objects that a guard kept", Family::default());
-        let policy_guard = registered(
-            registry,
-            "policy_guard_requests",
-            "Reviews of the policy itself, by what became of it",
-            Family::default(),
-        );
-        let policy_info =
-            registered(registry, "policy_info", "The policy in use", Family::default());
-        let policy_reload_successful = registered(
-            registry,
-            "policy_last_reload_successful",
-            "Whether the policy on disk is the one in use",
-            Gauge::default(),
-        );
-        let policy_reload_timestamp = registered(
-            registry,
-            "policy_last_reload_success_timestamp_seconds",
-            "When the policy in use was loaded",
-            Gauge::default(),
-        );
-        let certificate_not_after = registered(
-            registry,
-            "tls_certificate_not_after_timestamp_seconds",
-            "When a certificate expires",
-            Family::default(),
-        );
-        let handshake_failures = registered(
-            registry,
-            "tls_handshake_failures",
-            "Connections that did not get as far as HTTP",
-            Family::default(),
+            duration.clone(),
         );
         registry.register(
             "build",
             "What is running",
             Info::new([("version", env!("CARGO_PKG_VERSION"))]),
         );
-        let stored = stored::Stored::register(registry);
-        let scheduling = scheduling::Scheduling::register(registry);
         Self {
-            registry: all,
-            stored,
-            scheduling,
-            requests,
+            stored: stored::Stored::register(registry),
+            scheduling: scheduling::Scheduling::register(registry),
+            requests: registered(
+                registry,
+                "admission_requests",
+                "Admission reviews that were answered",
+            ),
             duration,
-            rejected_bodies,
-            author_values_changed,
-            rule_decisions,
+            rejected_bodies: registered(
+                registry,
+                "admission_rejected_bodies",
+                "Requests that got no admission review back",
+            ),
+            author_values_changed: registered(
+                registry,
+                "admission_author_values_changed",
+                "Values that an author wrote and admission replaced",
+            ),
+            rule_decisions: registered(
+                registry,
+                "rule_decisions",
+                "Settings by the rule that supplied them",
+            ),
+            guard_hits: registered(registry, "guard_hits", "Objects that a guard kept"),
+            policy_reviews: registered(
+                registry,
+                "policy_guard_requests",
+                "Reviews of the policy itself, by what became of it",
+            ),
+            policy_info: registered(registry, "policy_info", "The policy in use"),
+            policy_reload_successful: registered(
+                registry,
+                "policy_last_reload_successful",
+                "Whether the policy on disk is the one in use",
+            ),
+            policy_reload_timestamp: registered(
+                registry,
+                "policy_last_reload_success_timestamp_seconds",
+                "When the policy in use was loaded",
+            ),
+            certificate_not_after: registered(
+                registry,
+                "tls_certificate_not_after_timestamp_seconds",
+                "When a certificate expires",
+            ),
+            handshake_failures: registered(
+                registry,
+                "tls_handshake_failures",
+                "Connections that did not get as far as HTTP",
+            ),
             rule_names: Mutex::default(),
-            guard_hits,
-            policy_guard,
-            policy_info,
-            policy_reload_successful,
-            policy_reload_timestamp,
-            certificate_not_after,
-            handshake_failures,
+            registry: all,
         }
     }
 
     /// A review was answered.
     pub fn reviewed(&self, report: &Report, took: Duration) {
         let Report { operation, kind, decision, rules, guards, changed, .. } = report;
-        self.requests.get_or_create(&RequestLabels { kind, operation, decision }).inc();
-        self.duration.get_or_create(&KindLabels { kind }).observe(took.as_secs_f64());
+        let labels = [("kind", *kind), ("operation", *operation), ("decision", *decision)];
+        self.requests.get_or_create(&labels).inc();
+        self.duration.get_or_create(&[("kind", *kind)]).observe(took.as_secs_f64());
         for (setting, rule) in rules {
             let rule = self.rule_label(rule);
-            self.rule_decisions.get_or_create(&RuleLabels { rule, setting }).inc();
+            self.rule_decisions
+                .get_or_create(&[("rule", rule), ("setting", (*setting).into())])
+                .inc();
         }
         for guard in guards {
-            self.guard_hits.get_or_create(&GuardLabels { guard, path: "admission" }).inc();
+            self.guard_hits.get_or_create(&[("guard", *guard), ("path", "admission")]).inc();
         }
         for (setting, reason) in changed {
-            self.author_values_changed.get_or_create(&ChangeLabels { setting, reason }).inc();
+            self.author_values_changed
+                .get_or_create(&[("setting", *setting), ("reason", *reason)])
+                .inc();
         }
     }
 
     /// An edit of the policy was judged.
-    pub fn policy_guarded(&self, decision: Decision) {
-        self.policy_guard.get_or_create(&DecisionLabels { decision: decision.as_str() }).inc();
+    pub fn policy_reviewed(&self, decision: Decision) {
+        self.policy_reviews.get_or_create(&[("decision", decision.as_str())]).inc();
     }
 
     /// A request got an HTTP error instead of a review.
     pub fn rejected(&self, reason: &'static str) {
-        self.rejected_bodies.get_or_create(&ReasonLabels { reason }).inc();
+        self.rejected_bodies.get_or_create(&[("reason", reason)]).inc();
     }
 
     /// A connection failed before HTTP began.
     pub fn handshake_failed(&self, reason: &'static str) {
-        self.handshake_failures.get_or_create(&ReasonLabels { reason }).inc();
+        self.handshake_failures.get_or_create(&[("reason", reason)]).inc();
     }
 
     /// A policy is in use from now on.
     pub fn policy_loaded(&self, revision: &str, now: Timestamp) {
         self.policy_info.clear();
-        let labels = RevisionLabels { revision: revision.to_owned() };
-        self.policy_info.get_or_create(&labels).set(1);
+        self.policy_info.get_or_create(&[("revision", revision.to_owned())]).set(1);
         self.policy_reload_timestamp.set(now.as_second());
         self.policy_reload_successful.set(1);
     }
@@ -247,12 +180,9 @@ impl Metrics {
         self.policy_reload_successful.set(in_step.into());
     }
 
-    /// A certificate is in use from now on.
-    pub fn certificate_loaded(&self, r#use: CertificateUse, not_after: Timestamp) {
-        let r#use = match r#use {
-            CertificateUse::Serving => "serving",
-        };
-        self.certificate_not_after.get_or_create(&UseLabels { r#use }).set(not_after.as_second());
+    /// The HTTPS port shows another certificate from now on.
+    pub fn certificate_loaded(&self, not_after: Timestamp) {
+        self.certificate_not_after.get_or_create(&[("use", "serving")]).set(not_after.as_second());
     }
 
     /// Everything, in the text format of `OpenMetrics`.
@@ -264,15 +194,15 @@ impl Metrics {
 
     /// The name of a rule while there are few; a policy may have 10,000, and Prometheus keeps a
     /// series for each.
-    fn rule_label(&self, rule: &str) -> String {
-        let mut known = self.rule_names.lock().unwrap_or_else(PoisonError::into_inner);
+    fn rule_label(&self, rule: &str) -> Cow<'static, str> {
+        let mut known = self.rule_names.lock();
         if !known.contains(rule) {
             if known.len() >= RULE_LABELS {
-                return OTHER.to_owned();
+                return OTHER.into();
             }
             known.insert(rule.to_owned());
         }
-        rule.to_owned()
+        rule.to_owned().into()
     }
 }
 
@@ -392,7 +322,7 @@ mod tests {
     #[test]
     fn build_and_certificate() {
         let metrics = Metrics::new();
-        metrics.certificate_loaded(CertificateUse::Serving, Timestamp::from_second(77).unwrap());
+        metrics.certificate_loaded(Timestamp::from_second(77).unwrap());
         assert_eq!(
             lines(&metrics, "curfew_tls"),
             [r#"curfew_tls_certificate_not_after_timestamp_seconds{use="serving"} 77"#]

@@ -18,7 +18,7 @@ use std::time::{Duration, SystemTime};
 use jiff::Timestamp;
 use rcgen::{
     BasicConstraints, CertificateParams, CertifiedIssuer, DnType, ExtendedKeyUsagePurpose, IsCa,
-    KeyPair, KeyUsagePurpose,
+    Issuer, KeyPair, KeyUsagePurpose,
 };
 
 pub use inspect::{CertificateInfo, inspect};
@@ -53,7 +53,10 @@ pub enum IssueError {
     #[error("cannot make a certificate for {names}: is each a host name or an IP address?")]
     Names { names: String, source: rcgen::Error },
     #[error("cannot sign the certificate")]
-    Sign { source: rcgen::Error },
+    Sign {
+        #[from]
+        source: rcgen::Error,
+    },
 }
 
 /// Makes an authority and a leaf under it, both with ECDSA keys on P-256: a handshake is cheap
@@ -62,18 +65,24 @@ pub enum IssueError {
 /// # Errors
 /// Where a name is neither a host name nor an IP address, or where there is none.
 pub fn issue(request: &Request) -> Result<Issued, IssueError> {
-    let Request { names, now } = request;
+    let authority = authority(request.now)?;
+    let (certificate, key) = signed_leaf(request, &authority)?;
+    Ok(Issued { ca: authority.pem(), certificate, key })
+}
+
+/// A leaf and its key, as PEM.
+fn signed_leaf(
+    Request { names, now }: &Request,
+    authority: &Issuer<'_, KeyPair>,
+) -> Result<(String, String), IssueError> {
     if names.is_empty() {
         return Err(IssueError::NoNames);
     }
-    let sign = |source| IssueError::Sign { source };
-    let authority = authority(*now).map_err(sign)?;
-    let key = KeyPair::generate().map_err(sign)?;
+    let key = KeyPair::generate()?;
     let leaf = leaf(names, *now)
         .map_err(|source| IssueError::Names { names: names.join(", "), source })?
-        .signed_by(&key, &authority)
-        .map_err(sign)?;
-    Ok(Issued { ca: authority.pem(), certificate: leaf.pem(), key: key.serialize_pem() })
+        .signed_by(&key, authority)?;
+    Ok((leaf.pem(), key.serialize_pem()))
 }
 
 fn authority(now: Timestamp) -> Result<CertifiedIssuer<'static, KeyPair>, rcgen::Error> {

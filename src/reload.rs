@@ -13,10 +13,11 @@ pub mod policy;
 use std::fmt::Display;
 use std::io::{self, Read as _};
 use std::path::{Path, PathBuf};
-use std::sync::{Arc, Mutex, PoisonError};
+use std::sync::Arc;
 use std::time::Duration;
 
 use jiff::Timestamp;
+use parking_lot::Mutex;
 use sha2::{Digest as _, Sha256};
 use tokio::time::MissedTickBehavior;
 use tokio_util::sync::CancellationToken;
@@ -132,7 +133,7 @@ pub async fn run<I, T, E>(
         // neither must hold up a thread that answers requests, or the end.
         let mut look = tokio::task::spawn_blocking(move || {
             // A panic while building left nothing half-done: the content counts as refused.
-            watched.lock().unwrap_or_else(PoisonError::into_inner).look(clock::now())
+            watched.lock().look(clock::now())
         });
         let looked = tokio::select! {
             biased;

@@ -4,7 +4,7 @@
 //! accept ──► tls ──► connection ──► routes ──► Judge
 //!                    (time-outs,    (limits,   (bytes in, bytes out:
 //!                     drain)         errors)    webhook.rs)
-//!                                      └─────► guarding: the policy's own review
+//!                                      └─────► policy_review: the policy's own review
 //! ```
 //!
 //! [`Server::bind`] and [`Server::run`] are the entry points; [`health::Admin`] is the other port.
@@ -15,19 +15,17 @@
 mod accept;
 mod activity;
 mod connection;
-mod failures;
-mod guarding;
 mod handshake;
 pub mod health;
-mod judge;
 mod limits;
-mod linger;
 mod phase;
+mod policy_review;
 mod request;
 mod routes;
 mod seats;
 mod settings;
 mod shared;
+mod stream;
 pub mod tls;
 pub mod webhook;
 
@@ -39,16 +37,15 @@ use tokio::net::TcpListener;
 use tokio::sync::{Semaphore, watch};
 use tokio_util::task::TaskTracker;
 
+use crate::admission::{Answer, BadReview};
 use crate::metrics::Metrics;
 use crate::telemetry::Sparse;
 
-use self::failures::Failures;
 use self::limits::Intake;
 use self::seats::Seats;
 use self::shared::Shared;
 use self::tls::Tls;
 
-pub use self::judge::Judge;
 pub use self::phase::Phase;
 pub use self::settings::Settings;
 
@@ -58,10 +55,14 @@ pub struct Server {
     shared: Arc<Shared>,
 }
 
+/// Who judges a review: bytes in, bytes out, at once and without waiting for anything. Where the body
+/// is no admission review the caller gets HTTP 400 and the text.
+pub type Judge = dyn Fn(&[u8]) -> Result<Answer, BadReview> + Send + Sync;
+
 /// What a server serves with.
 pub struct Parts {
     pub tls: Arc<Tls>,
-    pub judge: Arc<dyn Judge>,
+    pub judge: Arc<Judge>,
     pub metrics: Arc<Metrics>,
 }
 
@@ -89,9 +90,9 @@ impl Server {
         let listener = bind(address).await?;
         let seats = Arc::new(Seats::new(settings.connections, settings.unread_answers));
         let intake = Arc::new(Intake::new(settings.requests, settings.body_budget));
-        let guard_intake = Arc::new(Intake::new(settings.guard_requests, settings.guard_budget));
+        let policy_review_intake =
+            Arc::new(Intake::new(settings.policy_review_requests, settings.policy_review_budget));
         let large = Arc::new(Semaphore::new(settings.large_bodies));
-        let failures = Failures::new(Arc::clone(&metrics));
         Ok(Self {
             listener,
             shared: Arc::new(Shared {
@@ -101,11 +102,11 @@ impl Server {
                 metrics,
                 seats,
                 intake,
-                guard_intake,
-                guarding: Arc::new(Semaphore::new(1)),
+                policy_review_intake,
+                policy_review: Arc::new(Semaphore::new(1)),
                 large,
-                failures,
-                guarded: Sparse::default(),
+                failures_logged: Sparse::default(),
+                policy_reviews_logged: Sparse::default(),
             }),
         })
     }
@@ -127,7 +128,7 @@ impl Server {
         accept::run(listener, phase.clone(), |stream, peer| {
             // Whose seat was given away is gone in a moment, unless the machine is very busy.
             if connections.len() >= shared.settings.connections + LEAVING {
-                shared.failures.report("too_many_connections", peer, &"the limit is reached");
+                shared.failed("too_many_connections", peer, &"the limit is reached");
                 return;
             }
             let seat = shared.seats.take(peer.ip(), connection::activity(&shared.settings));

@@ -3,22 +3,18 @@
 use std::collections::HashMap;
 use std::fmt::Write as _;
 use std::io::{self, IsTerminal};
-use std::sync::{Mutex, PoisonError};
 use std::time::{Duration, Instant};
 
+use parking_lot::Mutex;
 use tracing_subscriber::Layer;
 use tracing_subscriber::filter::{LevelFilter, Targets};
-use tracing_subscriber::fmt::MakeWriter;
 use tracing_subscriber::layer::SubscriberExt;
 use tracing_subscriber::util::SubscriberInitExt;
 
-/// Standard error, for texts that others wrote: no line can pass for another one.
+/// Standard error, for texts that others wrote: no line can pass for another one. Each comes in one
+/// piece.
 #[derive(Clone, Copy, Debug)]
 struct Plain;
-
-/// See [`Plain`]; each line comes in one piece.
-#[derive(Clone, Copy, Debug)]
-struct PlainWriter;
 
 /// How a log line looks.
 #[derive(Clone, Copy, Debug, Eq, PartialEq, clap::ValueEnum)]
@@ -64,8 +60,9 @@ pub struct AlreadySetUp;
 /// # Errors
 /// Where that was done before.
 pub fn start(format: LogFormat, level: LogLevel) -> Result<(), AlreadySetUp> {
-    let layer =
-        tracing_subscriber::fmt::layer().with_writer(Plain).with_target(level == LogLevel::Trace);
+    let layer = tracing_subscriber::fmt::layer()
+        .with_writer(|| Plain)
+        .with_target(level == LogLevel::Trace);
     let layer = match format {
         LogFormat::Json => layer.json().flatten_event(true).with_current_span(false).boxed(),
         LogFormat::Text => layer.with_ansi(LogFormat::colors()).boxed(),
@@ -104,7 +101,7 @@ pub fn chain(error: &(dyn std::error::Error + 'static)) -> String {
 impl Sparse {
     /// Whether to log this kind now; then how often it was held back since the last time.
     pub fn admit(&self, kind: &'static str, now: Instant) -> Option<u64> {
-        let mut logged = self.0.lock().unwrap_or_else(PoisonError::into_inner);
+        let mut logged = self.0.lock();
         match logged.get_mut(kind) {
             Some(last) if now < last.at + LOG_EVERY => {
                 last.held_back += 1;
@@ -124,27 +121,19 @@ impl Sparse {
 
 // === impl Plain ===
 
-impl<'w> MakeWriter<'w> for Plain {
-    type Writer = PlainWriter;
-
-    fn make_writer(&'w self) -> PlainWriter {
-        PlainWriter
-    }
-}
-
-impl io::Write for PlainWriter {
+impl io::Write for Plain {
     fn write(&mut self, line: &[u8]) -> io::Result<usize> {
-        let written = match std::str::from_utf8(line) {
+        match std::str::from_utf8(line) {
             Ok(text) if text.contains(misleads) => {
-                io::Write::write_all(&mut io::stderr(), plain(text).as_bytes())
+                io::stderr().write_all(plain(text).as_bytes())?
             }
-            _ => io::Write::write_all(&mut io::stderr(), line),
-        };
-        written.map(|()| line.len())
+            _ => io::stderr().write_all(line)?,
+        }
+        Ok(line.len())
     }
 
     fn flush(&mut self) -> io::Result<()> {
-        io::Write::flush(&mut io::stderr())
+        io::stderr().flush()
     }
 }
 
@@ -190,7 +179,13 @@ impl LogLevel {
     /// Our own lines at this level. The libraries' only where they are asked for or warn; rustls
     /// warns of whatever a client does, and the accept loop counts and limits that itself.
     fn targets(self) -> Targets {
-        let own = LevelFilter::from(self);
+        let own = match self {
+            Self::Debug => LevelFilter::DEBUG,
+            Self::Error => LevelFilter::ERROR,
+            Self::Info => LevelFilter::INFO,
+            Self::Trace => LevelFilter::TRACE,
+            Self::Warn => LevelFilter::WARN,
+        };
         if self == Self::Trace {
             return Targets::new().with_default(own);
         }
@@ -198,18 +193,6 @@ impl LogLevel {
             .with_default(own.min(LevelFilter::WARN))
             .with_target("rustls", LevelFilter::ERROR)
             .with_target("curfew", own)
-    }
-}
-
-impl From<LogLevel> for LevelFilter {
-    fn from(level: LogLevel) -> Self {
-        match level {
-            LogLevel::Debug => Self::DEBUG,
-            LogLevel::Error => Self::ERROR,
-            LogLevel::Info => Self::INFO,
-            LogLevel::Trace => Self::TRACE,
-            LogLevel::Warn => Self::WARN,
-        }
     }
 }
 

@@ -4,8 +4,8 @@
 use std::sync::{Mutex, PoisonError};
 
 use curfew::admission::{Site, admit};
-use curfew::guard;
 use curfew::policy::{Policy, Source};
+use curfew::policy_review;
 use peak_alloc::PeakAlloc;
 use serde_json::json;
 
@@ -118,7 +118,7 @@ fn a_review_takes_four_times_its_bytes() {
     ];
     for (name, around, piece) in maps {
         let body = review("ConfigMap", around, &*piece);
-        note(name, times(&body, |body| drop(guard::review("0.1.0", body).unwrap())));
+        note(name, times(&body, |body| drop(policy_review::review("0.1.0", body).unwrap())));
     }
     assert!(over.is_empty(), "times its bytes: {}", over.join(", "));
 }
@@ -169,7 +169,8 @@ fn a_policy_as_large_as_may_be_takes_some_megabytes() {
         let review = json!({
             "apiVersion": "admission.k8s.io/v1", "kind": "AdmissionReview", "request": request,
         });
-        let found = peak(&review.to_string(), |body| drop(guard::review("0.1.0", body).unwrap()));
+        let found =
+            peak(&review.to_string(), |body| drop(policy_review::review("0.1.0", body).unwrap()));
         assert!(found <= MOST, "{name}: {} MiB", found >> 20);
     }
 }

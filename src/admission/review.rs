@@ -177,13 +177,9 @@ impl<'a, O: Deserialize<'a>> Reading<'a, O> {
 
 fn request<O>(review: Review<'_, O>) -> Result<Request<'_, O>, BadReview> {
     if &*review.api_version != API_VERSION {
-        return Err(BadReview::new(
-            "version",
-            format!(
-                "apiVersion is {:?}: this server speaks {API_VERSION}",
-                shown(&*review.api_version)
-            ),
-        ));
+        let version = shown(&*review.api_version);
+        let message = format!("apiVersion is {version:?}: this server speaks {API_VERSION}");
+        return Err(BadReview::new("version", message));
     }
     if &*review.kind != KIND {
         let kind = shown(&*review.kind);

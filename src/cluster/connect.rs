@@ -24,12 +24,13 @@ use hyper_util::rt::TokioExecutor;
 use kube::Client;
 use kube::client::{Body, ClientBuilder, ConfigExt, RustlsTlsError};
 use kube::config::{Config, InClusterError, KubeConfigOptions, Kubeconfig, KubeconfigError};
-use tower::{BoxError, ServiceBuilder};
+use tower::{BoxError, ServiceBuilder, service_fn};
 use tower_http::trace::TraceLayer;
 
 use self::proxy::{BadProxy, Proxy};
-use self::tunnel::{Connector, Failed};
+use self::tunnel::Failed;
 use super::clock_offset::{self, ServerClock};
+use crate::telemetry::Sparse;
 
 /// A cluster, and the way to it.
 #[derive(Clone)]
@@ -176,7 +177,8 @@ fn client(
     tcp.enforce_http(false);
     // As kubectl, which trusts a proxy's certificate by the authority of the cluster, too.
     let inner = HttpsConnector::new(tcp, Arc::clone(&tls), false, Arc::clone(&names));
-    let tunnel = Connector { inner, proxy: proxy.clone() };
+    let through = proxy.clone();
+    let tunnel = service_fn(move |url| tunnel::connect(inner.clone(), through.clone(), url));
     let mut connector = TimeoutConnector::new(HttpsConnector::new(tunnel, tls, false, names));
     connector.set_connect_timeout(Some(CONNECTING));
     connector.set_read_timeout(config.read_timeout);
@@ -191,14 +193,14 @@ fn client(
     let connector = ServiceBuilder::new().map_err(failed).service(connector);
     let executor = TokioExecutor::new();
     let http = hyper_util::client::legacy::Client::builder(executor).build::<_, Body>(connector);
+    let logged = Arc::new(Sparse::default());
+    let http = service_fn(move |request| failing::send(http.clone(), request, Arc::clone(&logged)));
     let service = ServiceBuilder::new()
         .layer(clock_offset::Layer(clock))
         .layer(config.base_uri_layer())
         .option_layer(config.auth_layer()?)
         .layer(config.extra_headers_layer()?)
         .layer(TraceLayer::new_for_http().on_failure(()))
-        .layer(failing::Layer::default())
-        .map_err(BoxError::from)
         .service(http);
     Ok(ClientBuilder::new(service, config.default_namespace.clone()).build())
 }

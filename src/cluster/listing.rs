@@ -28,7 +28,8 @@ pub struct Listing {
     page: Option<Page>,
     /// How many objects a page may be asked to have.
     most: u32,
-    state: State,
+    /// The last page was read.
+    complete: bool,
     /// `metadata.resourceVersion` of the last page.
     version: String,
     /// How many objects came after the page before this one.
@@ -40,12 +41,6 @@ struct Page {
     splitter: Splitter,
     objects: u64,
     bytes: u64,
-}
-
-#[derive(Clone, Copy, Eq, PartialEq)]
-enum State {
-    More,
-    Complete,
 }
 
 // === impl Listing ===
@@ -61,7 +56,7 @@ impl Listing {
             parameters: ListParams { limit: Some(first), ..narrowed.clone() },
             page: None,
             most,
-            state: State::More,
+            complete: false,
             version: String::new(),
             left: 0,
         }
@@ -74,10 +69,10 @@ impl Listing {
     /// Where a page cannot be read, or is none.
     pub async fn next(&mut self) -> Result<Option<&str>, kube::Error> {
         loop {
-            let page = match (&mut self.page, self.state) {
+            let page = match (&mut self.page, self.complete) {
                 (Some(page), _) => page,
-                (None, State::Complete) => return Ok(None),
-                (page @ None, State::More) => {
+                (None, true) => return Ok(None),
+                (page @ None, false) => {
                     let request = self.request.list(&self.parameters);
                     let request = request.map_err(kube::Error::BuildRequest)?;
                     let body = self.client.request_stream(request).await?;
@@ -122,7 +117,7 @@ impl Listing {
         self.left = metadata.remaining_item_count.unwrap_or_default();
         let next = metadata.next.filter(|token| !token.is_empty());
         if next.is_none() {
-            self.state = State::Complete;
+            self.complete = true;
             self.version = metadata.resource_version.unwrap_or_default();
         }
         self.parameters.continue_token = next;
@@ -131,12 +126,6 @@ impl Listing {
         let grown = self.limit().saturating_mul(GROWTH);
         self.parameters.limit = Some(wanted.min(grown).clamp(1, self.most));
         Ok(())
-    }
-}
-
-impl std::fmt::Debug for Listing {
-    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        f.debug_struct("Listing").field("parameters", &self.parameters).finish_non_exhaustive()
     }
 }
 

@@ -11,8 +11,9 @@ use kube::client::Body;
 use serde_json::Value as Json;
 
 use super::slim::{CronJob, Decoder, Job, Keep, MANAGER, Slim, Wire};
-use super::write::{Change, Outcome, Rejection, Target, call};
+use super::write::{Change, Outcome, Rejection, Target, call, change};
 use crate::batch::Kind;
+use crate::policy::rule::Propagation;
 
 /// Makes the calls.
 #[derive(Clone)]
@@ -88,14 +89,7 @@ impl Starter {
 
     /// Deletes the very Job that was judged. Its Pods go with it, in the background.
     pub async fn delete(&self, target: &Target) -> Outcome {
-        let change = Change::Delete(crate::policy::rule::Propagation::Background);
-        match target.request(&change) {
-            Ok(request) => match call(&self.client, request).await {
-                Ok(_) => Outcome::Done,
-                Err(rejection) => rejection.into(),
-            },
-            Err(why) => Outcome::Failed(why),
-        }
+        change(&self.client, target, &Change::Delete(Propagation::Background)).await
     }
 
     async fn send(
@@ -113,12 +107,6 @@ impl Starter {
             .body(Body::from(body))
             .expect("decisions name stored objects, and of a status only what can be a name");
         call(&self.client, request).await
-    }
-}
-
-impl std::fmt::Debug for Starter {
-    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        f.debug_struct("Starter").finish_non_exhaustive()
     }
 }
 

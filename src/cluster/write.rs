@@ -96,14 +96,14 @@ pub struct Rejection {
 /// Where the API server did not do it, or did not answer.
 pub(super) async fn call(client: &Client, request: Request<Body>) -> Result<Bytes, Rejection> {
     let answered = async {
-        let answer = client.send(request).await.map_err(|e| Rejection::unanswered(&e))?;
+        let answer = client.send(request).await.map_err(|e| Rejection::unanswered(chain(&e)))?;
         let (head, body) = answer.into_parts();
         let after = retry_after(&head.headers);
         let body = match body.collect_bytes().await {
             Ok(body) => body,
             // It was done all the same.
             Err(_) if head.status.is_success() => Bytes::new(),
-            Err(error) => return Err(Rejection::unanswered(&error)),
+            Err(error) => return Err(Rejection::unanswered(chain(&error))),
         };
         if head.status.is_success() {
             Ok(body)
@@ -111,9 +111,15 @@ pub(super) async fn call(client: &Client, request: Request<Body>) -> Result<Byte
             Err(Rejection::new(head.status, after, &body))
         }
     };
-    match tokio::time::timeout(LIMIT, answered).await {
-        Ok(answer) => answer,
-        Err(_late) => Err(Rejection::late()),
+    let answer = tokio::time::timeout(LIMIT, answered).await;
+    answer.unwrap_or_else(|_| Err(Rejection::unanswered(format!("no answer within {LIMIT:?}"))))
+}
+
+/// Makes one change to one object, without waiting for a turn.
+pub(super) async fn change(client: &Client, target: &Target, change: &Change) -> Outcome {
+    match target.request(change) {
+        Ok(request) => call(client, request).await.map_or_else(Outcome::from, |_| Outcome::Done),
+        Err(error) => Outcome::Failed(error),
     }
 }
 
@@ -147,23 +153,10 @@ impl Writer {
         if self.over.is_cancelled() {
             return Outcome::Stopped;
         }
-        let request = match target.request(change) {
-            Ok(request) => request,
-            Err(error) => return Outcome::Failed(error),
-        };
         // Not cancelled any more: it would be done or not, and nobody would know.
-        let outcome = match call(&self.client, request).await {
-            Ok(_) => Outcome::Done,
-            Err(rejection) => rejection.into(),
-        };
+        let outcome = self::change(&self.client, target, change).await;
         taken.ended(outcome.signal());
         outcome
-    }
-}
-
-impl fmt::Debug for Writer {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("Writer").field("over", &self.over.is_cancelled()).finish_non_exhaustive()
     }
 }
 
@@ -282,12 +275,7 @@ impl Rejection {
         Self { status: Some(status), said: Box::new(said), after, why }
     }
 
-    fn unanswered(error: &(dyn std::error::Error + 'static)) -> Self {
-        Self { status: None, said: Box::default(), after: None, why: chain(error) }
-    }
-
-    fn late() -> Self {
-        let why = format!("no answer within {LIMIT:?}");
+    fn unanswered(why: String) -> Self {
         Self { status: None, said: Box::default(), after: None, why }
     }
 }

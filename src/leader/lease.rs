@@ -137,7 +137,7 @@ impl Stored {
             }
             Err(LeaseError::Conflict)
         };
-        timeout(LIMIT, all).await.map_err(late).flatten()
+        within(LIMIT, all).await
     }
 
     /// Writes annotations, or takes them away, whoever leads; needs patch of `leases`.
@@ -151,8 +151,7 @@ impl Stored {
         let patch = Patch::Merge(json!({"metadata": {"annotations": annotations}}));
         let params = PatchParams::default();
         let call = self.api.patch_metadata(&self.name, &params, &patch);
-        timeout(LIMIT, call).await.map_err(late)??;
-        Ok(())
+        within(LIMIT, call).await.map(drop)
     }
 }
 
@@ -184,8 +183,15 @@ impl From<kube::Error> for LeaseError {
     }
 }
 
-fn late(_: tokio::time::error::Elapsed) -> LeaseError {
-    LeaseError::Failed(format!("no answer within {LIMIT:?}"))
+/// The answer to a call, if it comes in time.
+pub(super) async fn within<T, E: Into<LeaseError>>(
+    limit: Duration,
+    call: impl Future<Output = Result<T, E>>,
+) -> Result<T, LeaseError> {
+    match timeout(limit, call).await {
+        Ok(answer) => answer.map_err(Into::into),
+        Err(_late) => Err(LeaseError::Failed(format!("no answer within {limit:?}"))),
+    }
 }
 
 /// Of one call, which must not keep a leader from noticing that it no longer is one.

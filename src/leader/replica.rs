@@ -22,9 +22,10 @@ pub struct Replica {
     pub refused: Option<String>,
     /// The `MutatingWebhookConfiguration` by which it expects to be called.
     pub webhook: String,
-    /// The `ValidatingWebhookConfiguration` of the policy guard; `None` where there is none.
-    #[serde(skip_serializing_if = "Option::is_none")]
-    pub guard: Option<String>,
+    /// The `ValidatingWebhookConfiguration` that has the policy reviewed; `None` where there is
+    /// none.
+    #[serde(rename = "guard", skip_serializing_if = "Option::is_none")]
+    pub policy_webhook: Option<String>,
     pub certificate: Option<Shown>,
     /// When this was said.
     pub said: Option<Timestamp>,

@@ -7,16 +7,16 @@
 use std::collections::BTreeMap;
 use std::future::Future;
 use std::sync::Arc;
-use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::Duration;
 
+use parking_lot::Mutex;
 use tokio::sync::watch;
 use tokio::task::JoinHandle;
 use tokio::time::{Instant, sleep, timeout};
 use tokio_util::sync::CancellationToken;
 
 use super::decide::{JITTER, Observed, Record, Situation, Step, Timing, decide};
-use super::lease::{Lease, LeaseError, Leases};
+use super::lease::{Lease, LeaseError, Leases, within};
 use crate::clock;
 
 /// Who stands for election.
@@ -32,9 +32,8 @@ pub struct Candidate {
 pub struct Term {
     /// Cancelled when the work has to stop.
     pub over: CancellationToken,
-    start: Instant,
-    /// Milliseconds after `start` at which the Lease is no longer surely ours.
-    until: Arc<AtomicU64>,
+    /// When the Lease is no longer surely ours.
+    until: Arc<Mutex<Instant>>,
 }
 
 /// How the election stands, for whoever watches.
@@ -105,7 +104,7 @@ pub async fn run<L, F, W>(
             let job = tokio::spawn(work(term.clone()));
             election.lead(&term, job, &stop).await;
         }
-        let pause = election.candidate.timing.retry.mul_f64(1.0 + fraction() * JITTER);
+        let pause = election.candidate.timing.retry.mul_f64(1.0 + clock::fraction() * JITTER);
         tokio::select! {
             biased;
             () = stop.cancelled() => {}
@@ -211,22 +210,13 @@ impl<L: Leases> Election<L> {
                 self.write(step).await;
             }
         }
-        term.extend(self.renewed, self.candidate.timing);
+        *term.until.lock() = self.until();
     }
 
     /// Reads the Lease; says whether that worked.
     async fn read(&mut self) -> bool {
         let answer = within(self.patience(), self.leases.read()).await;
-        match answer {
-            Ok(lease) => {
-                self.see(lease);
-                true
-            }
-            Err(error) => {
-                self.trouble(&error);
-                false
-            }
-        }
+        self.answered(answer)
     }
 
     /// Carries out a step that writes; says whether that worked.
@@ -242,14 +232,25 @@ impl<L: Leases> Election<L> {
             }
             _ => within(self.patience(), self.leases.create(&record)).await,
         };
+        let done = self.answered(answer.map(Some));
+        if done {
+            self.renewed = Some(sent);
+        }
+        done
+    }
+
+    /// Takes note of what came of a call; says whether it worked.
+    fn answered(&mut self, answer: Result<Option<Lease>, LeaseError>) -> bool {
         match answer {
             Ok(lease) => {
-                self.see(Some(lease));
-                self.renewed = Some(sent);
+                self.see(lease);
                 true
             }
             Err(error) => {
-                self.trouble(&error);
+                if error != LeaseError::Conflict {
+                    tracing::warn!(%error, "the lease cannot be reached");
+                }
+                self.tell(|standing| standing.trouble = Some(error.to_string()));
                 false
             }
         }
@@ -266,8 +267,7 @@ impl<L: Leases> Election<L> {
         }
         self.lease = lease;
         self.tell(|standing| {
-            standing.holder.clone_from(&holder);
-            standing.annotations.clone_from(&annotations);
+            (standing.holder, standing.annotations) = (holder, annotations);
             standing.trouble = None;
         });
     }
@@ -285,13 +285,13 @@ impl<L: Leases> Election<L> {
     }
 
     fn term(&self) -> Term {
-        let term = Term {
-            over: CancellationToken::new(),
-            start: self.start,
-            until: Arc::new(AtomicU64::new(0)),
-        };
-        term.extend(self.renewed, self.candidate.timing);
-        term
+        let until = Arc::new(Mutex::new(self.until()));
+        Term { over: CancellationToken::new(), until }
+    }
+
+    /// When the Lease is no longer surely ours.
+    fn until(&self) -> Instant {
+        self.start + self.renewed.map_or(Duration::ZERO, |at| at + self.candidate.timing.deadline)
     }
 
     /// How long a call may take: a leader must be back before its deadline.
@@ -306,13 +306,6 @@ impl<L: Leases> Election<L> {
         clock::ticks().duration_since(self.start)
     }
 
-    fn trouble(&self, error: &LeaseError) {
-        if *error != LeaseError::Conflict {
-            tracing::warn!(%error, "the lease cannot be reached");
-        }
-        self.tell(|standing| standing.trouble = Some(error.to_string()));
-    }
-
     fn tell(&self, change: impl FnOnce(&mut Standing)) {
         self.standing.send_if_modified(|standing| {
             let before = standing.clone();
@@ -320,19 +313,6 @@ impl<L: Leases> Election<L> {
             *standing != before
         });
     }
-}
-
-async fn within<T>(
-    limit: Duration,
-    call: impl Future<Output = Result<T, LeaseError>>,
-) -> Result<T, LeaseError> {
-    let late = |_| LeaseError::Failed(format!("no answer within {limit:?}"));
-    timeout(limit, call).await.map_err(late).flatten()
-}
-
-/// Between 0 and 1.
-fn fraction() -> f64 {
-    f64::from((clock::noise() >> 48) as u16) / f64::from(u16::MAX)
 }
 
 // === impl Term ===
@@ -349,14 +329,7 @@ impl Term {
     /// Whether the Lease is surely ours, if only to finish what was begun: a term that is over in
     /// good order is renewed until its work has ended.
     pub fn lasts(&self) -> bool {
-        let until = Duration::from_millis(self.until.load(Ordering::Acquire));
-        clock::ticks().duration_since(self.start) < until
-    }
-
-    fn extend(&self, renewed: Option<Duration>, timing: Timing) {
-        let until = renewed.map_or(Duration::ZERO, |at| at + timing.deadline);
-        let until = u64::try_from(until.as_millis()).unwrap_or(u64::MAX);
-        self.until.store(until, Ordering::Release);
+        clock::ticks() < *self.until.lock()
     }
 }
 

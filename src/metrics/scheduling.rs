@@ -2,29 +2,22 @@
 
 use std::time::Duration;
 
-use prometheus_client::encoding::EncodeLabelSet;
 use prometheus_client::metrics::counter::Counter;
 use prometheus_client::metrics::family::Family;
 use prometheus_client::metrics::gauge::Gauge;
 use prometheus_client::metrics::histogram::Histogram;
 use prometheus_client::registry::Registry;
 
-use super::labels::{ReasonLabels, StateLabels};
-use super::registry::registered;
+use super::registry::{Count, Labels, registered, set_states};
 
 /// Families about `CronJob`s; told by the leader.
 #[derive(Debug)]
 pub struct Scheduling {
     start_lag: Histogram,
-    starts: Family<ResultLabels, Counter>,
-    missed: Family<ReasonLabels, Counter>,
-    cronjobs: Family<StateLabels, Gauge>,
+    starts: Family<Labels<1>, Counter>,
+    missed: Family<Labels<1>, Counter>,
+    cronjobs: Family<Labels<1>, Count>,
     owning: Gauge,
-}
-
-#[derive(Clone, Debug, EncodeLabelSet, Eq, Hash, PartialEq)]
-struct ResultLabels {
-    result: &'static str,
 }
 
 // === impl Scheduling ===
@@ -32,36 +25,33 @@ struct ResultLabels {
 impl Scheduling {
     /// Families at zero, registered.
     pub(super) fn register(registry: &mut Registry) -> Self {
+        let start_lag = Histogram::new(LAGS);
+        registry.register(
+            "scheduler_start_lag_seconds",
+            "From the moment that a schedule names to the creation of its Job, whoever made it",
+            start_lag.clone(),
+        );
         Self {
-            start_lag: registered(
-                registry,
-                "scheduler_start_lag_seconds",
-                "From the moment that a schedule names to the creation of its Job, whoever made it",
-                Histogram::new(LAGS),
-            ),
+            start_lag,
             starts: registered(
                 registry,
                 "scheduler_starts",
                 "Starts of CronJobs that were tried here",
-                Family::default(),
             ),
             missed: registered(
                 registry,
                 "scheduler_missed",
                 "Starts that nobody made within the grace",
-                Family::default(),
             ),
             cronjobs: registered(
                 registry,
                 "cronjobs",
                 "CronJobs by what there is to say about them; one may be in several states",
-                Family::default(),
             ),
             owning: registered(
                 registry,
                 "scheduler_owning",
                 "Whether this replica starts all CronJobs",
-                Gauge::default(),
             ),
         }
     }
@@ -73,21 +63,17 @@ impl Scheduling {
 
     /// A start was tried.
     pub fn start(&self, result: &'static str) {
-        self.starts.get_or_create(&ResultLabels { result }).inc();
+        self.starts.get_or_create(&[("result", result)]).inc();
     }
 
     /// So many more starts were missed.
     pub fn missed(&self, reason: &'static str, count: u64) {
-        self.missed.get_or_create(&ReasonLabels { reason }).inc_by(count);
+        self.missed.get_or_create(&[("reason", reason)]).inc_by(count);
     }
 
     /// How many `CronJob`s there are in each state; what is not named has none any more.
     pub fn cronjobs(&self, states: impl IntoIterator<Item = (&'static str, u64)>) {
-        self.cronjobs.clear();
-        for (state, count) in states {
-            let count = i64::try_from(count).unwrap_or(i64::MAX);
-            self.cronjobs.get_or_create(&StateLabels { state }).set(count);
-        }
+        set_states(&self.cronjobs, states);
     }
 
     /// Whether this replica starts all `CronJob`s.

@@ -3,50 +3,30 @@
 use std::cmp::Reverse;
 use std::time::Duration;
 
-use prometheus_client::encoding::EncodeLabelSet;
 use prometheus_client::metrics::counter::Counter;
 use prometheus_client::metrics::family::Family;
 use prometheus_client::metrics::gauge::Gauge;
 use prometheus_client::metrics::histogram::Histogram;
 use prometheus_client::registry::Registry;
 
-use super::labels::{KindLabels, StateLabels};
-use super::registry::registered;
+use super::registry::{Count, Labels, registered, set_states};
 use crate::sweeper::brake::{Share, Waiting};
 
 /// Families about stored objects.
 #[derive(Debug)]
 pub struct Stored {
-    jobs: Family<StateLabels, Gauge>,
-    actions: Family<ActionLabels, Counter>,
+    jobs: Family<Labels<1>, Count>,
+    actions: Family<Labels<3>, Counter>,
     lag: Histogram,
-    brake: Gauge,
-    brake_held: Family<HeldLabels, Gauge>,
+    brake: Count,
+    /// By `held_namespace`, and not `namespace`, which a scrape sets to that of the Pod.
+    brake_held: Family<Labels<1, String>, Count>,
     builtin_ttl_lag: Gauge,
     admission_gap: Counter,
     clock_offset: Gauge<f64, std::sync::atomic::AtomicU64>,
     leader: Gauge,
-    missing_rights: Family<ControllerLabels, Gauge>,
-    undecodable: Family<KindLabels, Gauge>,
-}
-
-/// Where Jobs are held. Not `namespace`, which a scrape sets to that of the Pod.
-#[derive(Clone, Debug, EncodeLabelSet, Eq, Hash, PartialEq)]
-struct HeldLabels {
-    held_namespace: String,
-}
-
-#[derive(Clone, Debug, EncodeLabelSet, Eq, Hash, PartialEq)]
-struct ActionLabels {
-    action: &'static str,
-    /// How the Job ended; empty where the action is not about a finished Job.
-    outcome: &'static str,
-    result: &'static str,
-}
-
-#[derive(Clone, Debug, EncodeLabelSet, Eq, Hash, PartialEq)]
-struct ControllerLabels {
-    controller: &'static str,
+    missing_rights: Family<Labels<1>, Count>,
+    undecodable: Family<Labels<1>, Count>,
 }
 
 // === impl Stored ===
@@ -54,83 +34,69 @@ struct ControllerLabels {
 impl Stored {
     /// Families at zero, registered.
     pub(super) fn register(registry: &mut Registry) -> Self {
+        let lag = Histogram::new(LAGS);
+        registry.register(
+            "stored_action_lag_seconds",
+            "How long after its due second a Job was deleted",
+            lag.clone(),
+        );
         Self {
             jobs: registered(
                 registry,
                 "stored_jobs",
                 "Jobs in the cluster by what the sweeper makes of them; told by the leader",
-                Family::default(),
             ),
-            actions: registered(
-                registry,
-                "stored_actions",
-                "Writes to stored objects",
-                Family::default(),
-            ),
-            lag: registered(
-                registry,
-                "stored_action_lag_seconds",
-                "How long after its due second a Job was deleted",
-                Histogram::new(LAGS),
-            ),
+            actions: registered(registry, "stored_actions", "Writes to stored objects"),
+            lag,
             brake: registered(
                 registry,
                 "stored_brake",
                 "Finished Jobs that wait for `curfew approve`",
-                Gauge::default(),
             ),
             brake_held: registered(
                 registry,
                 "stored_brake_held",
                 "The same in the namespaces with the most of them",
-                Family::default(),
             ),
             builtin_ttl_lag: registered(
                 registry,
                 "builtin_ttl_lag_seconds",
                 "How late the built-in TTL controller is with Jobs that have a TTL of their own",
-                Gauge::default(),
             ),
             admission_gap: registered(
                 registry,
                 "admission_gap",
                 "Jobs that were created while the webhook was away",
-                Counter::default(),
             ),
             clock_offset: registered(
                 registry,
                 "clock_offset_seconds",
                 "How far this clock is behind the API server's",
-                Gauge::default(),
             ),
-            leader: registered(registry, "leader", "Whether this replica leads", Gauge::default()),
+            leader: registered(registry, "leader", "Whether this replica leads"),
             missing_rights: registered(
                 registry,
                 "missing_rights",
                 "Rights that the policy needs and the API server does not grant",
-                Family::default(),
             ),
             undecodable: registered(
                 registry,
                 "undecodable_objects",
                 "Objects of the cluster that cannot be read, and are left alone",
-                Family::default(),
             ),
         }
     }
 
     /// How many Jobs there are in each state; what is not named has none any more.
     pub fn jobs(&self, states: impl IntoIterator<Item = (&'static str, u64)>) {
-        self.jobs.clear();
-        for (state, count) in states {
-            let count = i64::try_from(count).unwrap_or(i64::MAX);
-            self.jobs.get_or_create(&StateLabels { state }).set(count);
-        }
+        set_states(&self.jobs, states);
     }
 
-    /// A write has ended.
+    /// A write has ended. The outcome is how the Job ended; it is empty where the action is not about
+    /// a finished Job.
     pub fn acted(&self, action: &'static str, outcome: &'static str, result: &'static str) {
-        self.actions.get_or_create(&ActionLabels { action, outcome, result }).inc();
+        let labels = [("action", action), ("outcome", outcome), ("result", result)];
+        self.actions.get_or_create(&labels).inc();
     }
 
     /// A Job was deleted so long after it was due.
@@ -141,14 +107,13 @@ impl Stored {
     /// So many finished Jobs are held by the brake. By name only a few namespaces are told: a series
     /// for each would be as many as tenants like.
     pub fn braked(&self, count: usize, waiting: &[Waiting]) {
-        let gauge = |count: usize| i64::try_from(count).unwrap_or(i64::MAX);
-        self.brake.set(gauge(count));
+        self.brake.set(count as u64);
         self.brake_held.clear();
         let mut shares: Vec<&Share> = waiting.iter().flat_map(|one| &one.who).collect();
         shares.sort_by_key(|share| Reverse(share.count));
         for Share { namespace, count } in shares.into_iter().take(NAMED) {
-            let labels = HeldLabels { held_namespace: namespace.clone() };
-            self.brake_held.get_or_create(&labels).inc_by(gauge(*count));
+            let labels = [("held_namespace", namespace.clone())];
+            self.brake_held.get_or_create(&labels).inc_by(*count as u64);
         }
     }
 
@@ -180,14 +145,12 @@ impl Stored {
 
     /// So many rights are missing to the sweeper, or to the scheduler.
     pub fn missing_rights(&self, controller: &'static str, count: usize) {
-        let count = i64::try_from(count).unwrap_or(i64::MAX);
-        self.missing_rights.get_or_create(&ControllerLabels { controller }).set(count);
+        self.missing_rights.get_or_create(&[("controller", controller)]).set(count as u64);
     }
 
     /// So many objects of a kind cannot be read.
     pub fn undecodable(&self, kind: &'static str, count: usize) {
-        let count = i64::try_from(count).unwrap_or(i64::MAX);
-        self.undecodable.get_or_create(&KindLabels { kind }).set(count);
+        self.undecodable.get_or_create(&[("kind", kind)]).set(count as u64);
     }
 }
 

@@ -14,7 +14,7 @@ use rcgen::{Issuer, KeyPair};
 
 use super::inspect::{CertificateInfo, inspect};
 use super::{
-    BACKDATE, IssueError, Pair, Request, authority, authority_name, authority_params, leaf,
+    BACKDATE, IssueError, Pair, Request, authority, authority_name, authority_params, signed_leaf,
 };
 
 /// What is kept, as PEM; empty where it is missing.
@@ -55,13 +55,13 @@ pub fn next(kept: &Kept, request: &Request) -> Result<Step, IssueError> {
         if leaf.is_none()
             && let Some(signer) = self::signer(&fresh.ca_key, newest.first())
         {
-            sign(&mut fresh, &signer, request)?;
+            (fresh.certificate, fresh.key) = signed_leaf(request, &signer)?;
         }
         return Ok(Step::Keep(Box::new(fresh), "a new authority"));
     };
     let issue = |what| {
         let mut fresh = kept.clone();
-        sign(&mut fresh, &signer, request)?;
+        (fresh.certificate, fresh.key) = signed_leaf(request, &signer)?;
         Ok(Step::Keep(Box::new(fresh), what))
     };
     let Some(leaf) = leaf else { return issue("a new certificate") };
@@ -103,7 +103,7 @@ fn usable_leaf(
 
 /// Puts a new authority before those that are good for a while.
 fn with_authority(kept: &Kept, now: Timestamp) -> Result<Kept, IssueError> {
-    let authority = authority(now).map_err(|source| IssueError::Sign { source })?;
+    let authority = authority(now)?;
     let mut ca = authority.pem();
     for old in certificates(&kept.ca) {
         let good = inspect(old.as_bytes()).is_ok_and(|infos| infos[0].not_after > now);
@@ -113,23 +113,6 @@ fn with_authority(kept: &Kept, now: Timestamp) -> Result<Kept, IssueError> {
     }
     let ca_key = authority.key().serialize_pem();
     Ok(Kept { ca, ca_key, ..kept.clone() })
-}
-
-fn sign(
-    kept: &mut Kept,
-    signer: &Issuer<'_, KeyPair>,
-    Request { names, now }: &Request,
-) -> Result<(), IssueError> {
-    if names.is_empty() {
-        return Err(IssueError::NoNames);
-    }
-    let key = KeyPair::generate().map_err(|source| IssueError::Sign { source })?;
-    let certificate = leaf(names, *now)
-        .map_err(|source| IssueError::Names { names: names.join(", "), source })?
-        .signed_by(&key, signer)
-        .map_err(|source| IssueError::Sign { source })?;
-    (kept.certificate, kept.key) = (certificate.pem(), key.serialize_pem());
-    Ok(())
 }
 
 /// The newest authority as a signer, if its key is the one that is kept.

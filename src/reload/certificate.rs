@@ -9,15 +9,10 @@ use super::{Accept, Content, Digest, ReadError, Refusal, Started, Watched, read_
 use crate::pki::{Pair, PairError, roots};
 
 /// Certificate and key as they lie on disk.
-#[derive(Clone, Debug)]
-pub struct PairFiles {
-    certificate: Vec<u8>,
-    key: Vec<u8>,
-}
+pub type PairFiles = [Vec<u8>; 2];
 
 /// A bundle of authorities as it lies on disk.
-#[derive(Clone, Debug)]
-pub struct Bundle(Vec<u8>);
+pub type Bundle = [Vec<u8>; 1];
 
 /// Starts to watch a certificate and its key.
 ///
@@ -28,8 +23,9 @@ pub fn watch_pair(
     key: PathBuf,
     now: Timestamp,
 ) -> Result<Started<PairFiles, Pair, PairError>, Refusal<PairError>> {
-    let read = move || PairFiles::read(&certificate, &key);
-    Watched::start(read, PairFiles::pair, now)
+    let read = move || Ok([read_pem(&certificate)?, read_pem(&key)?]);
+    let build = |[certificate, key]: &PairFiles, now| Pair::from_pem(certificate, key, now);
+    Watched::start(read, build, now)
 }
 
 /// Starts to watch the authorities of clients.
@@ -40,36 +36,18 @@ pub fn watch_authorities(
     path: PathBuf,
     now: Timestamp,
 ) -> Result<Started<Bundle, RootCertStore, PairError>, Refusal<PairError>> {
-    let read = move || Ok(Bundle(read_file(&path, SIZE_LIMIT, Accept::RegularFiles)?));
-    Watched::start(read, |bundle: &Bundle, _| roots(&bundle.0), now)
+    Watched::start(move || Ok([read_pem(&path)?]), |[bundle]: &Bundle, _| roots(bundle), now)
 }
 
-// === impl PairFiles ===
-
-impl PairFiles {
-    fn read(certificate: &Path, key: &Path) -> Result<Self, ReadError> {
-        Ok(Self {
-            certificate: read_file(certificate, SIZE_LIMIT, Accept::RegularFiles)?,
-            key: read_file(key, SIZE_LIMIT, Accept::RegularFiles)?,
-        })
-    }
-
-    fn pair(&self, now: Timestamp) -> Result<Pair, PairError> {
-        Pair::from_pem(&self.certificate, &self.key, now)
-    }
+fn read_pem(path: &Path) -> Result<Vec<u8>, ReadError> {
+    read_file(path, SIZE_LIMIT, Accept::RegularFiles)
 }
 
-impl Content for PairFiles {
+// === impl Content for PairFiles and Bundle ===
+
+impl<const N: usize> Content for [Vec<u8>; N] {
     fn digest(&self) -> Digest {
-        Digest::of([self.certificate.as_slice(), &self.key])
-    }
-}
-
-// === impl Bundle ===
-
-impl Content for Bundle {
-    fn digest(&self) -> Digest {
-        Digest::of([self.0.as_slice()])
+        Digest::of(self.iter().map(Vec::as_slice))
     }
 }
 

@@ -5,8 +5,10 @@
 //! loses the call that it sends into one at that moment. So the time-outs are ours: a clock for
 //! headers that starts with their first byte, and another for idleness.
 
-use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::sync::Arc;
 use std::time::{Duration, Instant};
+
+use parking_lot::Mutex;
 
 use super::phase::Phase;
 use super::settings::Settings;
@@ -105,12 +107,12 @@ impl Activity {
 
     /// The handshake has shown what the client speaks.
     pub(super) fn speaks(&self, protocol: Protocol) {
-        self.state().protocol = protocol;
+        self.state.lock().protocol = protocol;
     }
 
     /// How much it is used, and since when.
     pub(super) fn busy(&self) -> (Busy, Instant) {
-        let state = self.state();
+        let state = self.state.lock();
         let busy = match &*state {
             State { in_flight: 1.., .. } => Busy::Working,
             State { used: true, .. } => Busy::Idle,
@@ -122,7 +124,7 @@ impl Activity {
     /// Bytes have come. Under HTTP/2 they may be anything, a ping among others, and say nothing
     /// about headers; there, a client that dawdles is idle.
     pub(super) fn bytes_read(&self, now: Instant) {
-        let mut state = self.state();
+        let mut state = self.state.lock();
         if state.protocol == Protocol::Http1 && state.in_flight == 0 && !state.in_head {
             state.in_head = true;
             state.since = now;
@@ -131,7 +133,7 @@ impl Activity {
 
     /// The headers of a request are complete.
     pub(super) fn begin(self: &Arc<Self>, now: fn() -> Instant) -> InFlight {
-        let mut state = self.state();
+        let mut state = self.state.lock();
         if state.in_flight == 0 {
             state.since = now();
         }
@@ -144,7 +146,7 @@ impl Activity {
 
     /// An answer is ready; gives its number.
     pub(super) fn answer(&self, now: Instant) -> u64 {
-        let mut state = self.state();
+        let mut state = self.state.lock();
         let number = state.answers;
         state.answers += 1;
         state.unread.push((number, now));
@@ -153,7 +155,7 @@ impl Activity {
 
     /// A request has ended; its answer, where one was ready, is out or never will be.
     fn end(&self, answer: Option<u64>, now: Instant) {
-        let mut state = self.state();
+        let mut state = self.state.lock();
         state.unread.retain(|(number, _)| Some(*number) != answer);
         state.in_flight -= 1;
         state.since = now;
@@ -161,7 +163,7 @@ impl Activity {
 
     /// Bytes were written, or the client takes none.
     pub(super) fn wrote(&self, blocked: bool, now: fn() -> Instant) {
-        let mut state = self.state();
+        let mut state = self.state.lock();
         if !blocked {
             state.blocked_since = None;
         } else if state.blocked_since.is_none() {
@@ -171,13 +173,13 @@ impl Activity {
 
     /// Since when the client leaves something that is ready for it.
     pub(super) fn unread_since(&self) -> Option<Instant> {
-        self.state().unread_since()
+        self.state.lock().unread_since()
     }
 
     /// Whether the answer about to be sent is to be the last on this connection. Only HTTP/1.1
     /// says so in an answer, and only so a client knows before it sends its next request.
     pub(super) fn says_close(&self, phase: Phase, now: Instant) -> bool {
-        let protocol = self.state().protocol;
+        let protocol = self.state.lock().protocol;
         protocol == Protocol::Http1 && (phase >= Phase::Draining || self.is_old(now))
     }
 
@@ -191,7 +193,7 @@ impl Activity {
         settings: &Settings,
         now: Instant,
     ) -> Next {
-        let state = self.state();
+        let state = self.state.lock();
         let mut wait = None;
         if let Some(unread) = state.unread_since() {
             let until = unread + settings.answer_timeout;
@@ -237,10 +239,6 @@ impl Activity {
 
     fn is_old(&self, now: Instant) -> bool {
         now >= self.opened + self.age
-    }
-
-    fn state(&self) -> MutexGuard<'_, State> {
-        self.state.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }
 
@@ -345,15 +343,15 @@ mod tests {
                 Answer(at) => {
                     activity.answer(second(at));
                 }
-                Blocked(at) => activity.state().blocked_since = Some(second(at)),
+                Blocked(at) => activity.state.lock().blocked_since = Some(second(at)),
                 Taken => activity.wrote(false, clock::instant),
                 End => drop(in_flight.pop()),
             }
         }
         // Beginnings and ends are stamped by the real clock, which is where the connection was
         // opened.
-        let since = activity.state().since - opened;
-        activity.state().since = second(since.as_secs());
+        let since = activity.state.lock().since - opened;
+        activity.state.lock().since = second(since.as_secs());
         let stopping = (phase == Stopping).then(|| second(60));
         let next = match activity.next(phase, stopping, false, &settings, second(at)) {
             Next::Wait(until) => (until - opened).as_secs().to_string(),

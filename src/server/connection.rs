@@ -5,7 +5,6 @@
 
 use std::convert::Infallible;
 use std::future::poll_fn;
-use std::io;
 use std::net::IpAddr;
 use std::pin::{Pin, pin};
 use std::sync::Arc;
@@ -21,15 +20,15 @@ use hyper::server::conn::{http1, http2};
 use hyper::service::service_fn;
 use hyper_util::rt::{TokioExecutor, TokioIo, TokioTimer};
 use hyper_util::server::graceful::GracefulConnection;
-use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
+use tokio::io::{AsyncRead, AsyncWrite};
 use tokio::sync::watch;
 use tower::ServiceExt;
 
 use super::activity::{Activity, InFlight, Late, Next, Protocol};
-use super::linger::Linger;
 use super::phase::Phase;
 use super::seats::{Seat, Unread};
 use super::settings::Settings;
+use super::stream::Stream;
 use crate::clock;
 
 /// How a connection ended.
@@ -41,12 +40,6 @@ pub(super) enum End {
     Displaced,
     /// In order, or because the client broke it: nobody can tell, and nothing follows from it.
     Over,
-}
-
-/// A stream that notes when bytes come.
-struct Noting<S> {
-    stream: S,
-    activity: Arc<Activity>,
 }
 
 /// The body of an answer.
@@ -72,12 +65,6 @@ struct Piece {
 #[derive(Clone, Copy, Debug)]
 pub(super) struct Peer(pub(super) IpAddr);
 
-/// What a poll of a connection led to.
-enum Event {
-    Next(Next),
-    Over,
-}
-
 /// Serves a stream until it is closed.
 pub(super) async fn serve<S>(
     stream: S,
@@ -92,7 +79,7 @@ where
 {
     let activity = Arc::clone(&seat.activity);
     activity.speaks(protocol);
-    let stream = Noting { stream: Linger::new(stream), activity: Arc::clone(&activity) };
+    let stream = Stream::new(stream, activity);
     let service = service_fn({
         let (seat, phase) = (Arc::clone(seat), phase.clone());
         move |mut request: Request<Incoming>| {
@@ -155,7 +142,7 @@ async fn drive<C: GracefulConnection>(
             stopping.get_or_insert_with(clock::instant);
         }
         let decide = || seat.activity.next(phase, stopping, closing, settings, clock::instant());
-        let event = tokio::select! {
+        let end = tokio::select! {
             biased;
             // Cancel-safe: looks at a version number.
             changed = phases.changed(), if may_change => {
@@ -164,16 +151,17 @@ async fn drive<C: GracefulConnection>(
                 continue;
             }
             // Cancel-safe: who is told to go and does not hear it here hears it the next time.
-            () = seat.gone() => return End::Displaced,
+            () = seat.gone.notified() => return End::Displaced,
             // Cancel-safe: holds nothing but references.
-            event = poll_fn(|context| {
+            end = poll_fn(|context| {
                 if connection.as_mut().poll(context).is_ready() {
-                    return Poll::Ready(Event::Over);
+                    return Poll::Ready(Some(End::Over));
                 }
                 loop {
                     let until = match decide() {
                         Next::Wait(until) => tokio::time::Instant::from_std(until),
-                        next => return Poll::Ready(Event::Next(next)),
+                        Next::Cut(late) => return Poll::Ready(Some(End::Cut(late))),
+                        Next::Close => return Poll::Ready(None),
                     };
                     // A later time is set only when the earlier one has come: each request moves
                     // it, and setting a timer costs more than looking at the clock.
@@ -184,31 +172,20 @@ async fn drive<C: GracefulConnection>(
                         return Poll::Pending;
                     }
                 }
-            }) => event,
+            }) => end,
         };
-        match event {
-            Event::Over => return End::Over,
-            Event::Next(Next::Cut(late)) => return End::Cut(late),
-            Event::Next(Next::Close) => {
-                connection.as_mut().graceful_shutdown();
-                closing = true;
-            }
-            Event::Next(Next::Wait(_)) => {}
+        if let Some(end) = end {
+            return end;
         }
+        connection.as_mut().graceful_shutdown();
+        closing = true;
     }
 }
 
 /// When a new connection is old enough to be closed.
 pub(super) fn activity(settings: &Settings) -> Arc<Activity> {
-    let age = settings.connection_age.mul_f64(1.0 - jitter() / 10.0);
+    let age = settings.connection_age.mul_f64(1.0 - clock::fraction() / 10.0);
     Arc::new(Activity::new(age, clock::instant()))
-}
-
-/// A number from 0 to 1, good enough to spread reconnections.
-fn jitter() -> f64 {
-    use std::hash::{BuildHasher, RandomState};
-    let random = RandomState::new().hash_one(0) >> 32;
-    f64::from(u32::try_from(random).unwrap_or(u32::MAX)) / f64::from(u32::MAX)
 }
 
 // === impl Answered ===
@@ -245,64 +222,6 @@ impl HttpBody for Answered {
 impl AsRef<[u8]> for Piece {
     fn as_ref(&self) -> &[u8] {
         &self.bytes
-    }
-}
-
-// === impl Noting ===
-
-impl<S> Noting<S> {
-    /// Notes whether the client takes what is written.
-    fn noted<T>(&self, written: Poll<T>) -> Poll<T> {
-        self.activity.wrote(written.is_pending(), clock::instant);
-        written
-    }
-}
-
-impl<S: AsyncRead + Unpin> AsyncRead for Noting<S> {
-    fn poll_read(
-        mut self: Pin<&mut Self>,
-        context: &mut Context<'_>,
-        buffer: &mut ReadBuf<'_>,
-    ) -> Poll<io::Result<()>> {
-        let before = buffer.filled().len();
-        let read = Pin::new(&mut self.stream).poll_read(context, buffer);
-        if buffer.filled().len() > before {
-            self.activity.bytes_read(clock::instant());
-        }
-        read
-    }
-}
-
-impl<S: AsyncRead + AsyncWrite + Unpin> AsyncWrite for Noting<S> {
-    fn poll_write(
-        mut self: Pin<&mut Self>,
-        context: &mut Context<'_>,
-        buffer: &[u8],
-    ) -> Poll<io::Result<usize>> {
-        let wrote = Pin::new(&mut self.stream).poll_write(context, buffer);
-        self.noted(wrote)
-    }
-
-    fn poll_flush(mut self: Pin<&mut Self>, context: &mut Context<'_>) -> Poll<io::Result<()>> {
-        let flushed = Pin::new(&mut self.stream).poll_flush(context);
-        self.noted(flushed)
-    }
-
-    fn poll_shutdown(mut self: Pin<&mut Self>, context: &mut Context<'_>) -> Poll<io::Result<()>> {
-        Pin::new(&mut self.stream).poll_shutdown(context)
-    }
-
-    fn poll_write_vectored(
-        mut self: Pin<&mut Self>,
-        context: &mut Context<'_>,
-        buffers: &[io::IoSlice<'_>],
-    ) -> Poll<io::Result<usize>> {
-        let wrote = Pin::new(&mut self.stream).poll_write_vectored(context, buffers);
-        self.noted(wrote)
-    }
-
-    fn is_write_vectored(&self) -> bool {
-        self.stream.is_write_vectored()
     }
 }
 

@@ -10,7 +10,7 @@ use std::sync::Arc;
 
 use axum::Router;
 use rustls::{AlertDescription, CertificateError, PeerIncompatible};
-use tokio::io::AsyncWriteExt;
+use tokio::io::{AsyncWriteExt, copy, sink};
 use tokio::net::TcpStream;
 use tokio::sync::watch;
 use tokio::time::timeout;
@@ -19,10 +19,10 @@ use tokio_rustls::server::TlsStream;
 
 use super::activity::{Late, Protocol};
 use super::connection::{End, serve};
-use super::linger::Linger;
 use super::phase::Phase;
 use super::seats::Seat;
 use super::shared::Shared;
+use super::stream::LINGER;
 
 /// Why a connection does not get as far as HTTP.
 #[derive(Debug, thiserror::Error)]
@@ -56,42 +56,30 @@ pub(super) async fn connection(
     let shaken = tokio::select! {
         biased;
         // Cancel-safe: who is told to go ends here.
-        () = seat.gone() => Err(Failure::Displaced),
+        () = seat.gone.notified() => Err(Failure::Displaced),
         // Not taken up again once it is left.
         shaken = timeout(limit, handshake(&shared, stream)) => {
             shaken.unwrap_or(Err(Failure::TimedOut))
         }
     };
     let failure = match shaken {
-        Ok(stream) => match encrypted(&shared, router, stream, &seat, phase).await {
-            End::Displaced => Failure::Displaced,
-            End::Cut(_) | End::Over => return,
-        },
+        Ok(stream) => {
+            // Told by ALPN, and not guessed from the first bytes: a client that has connected and
+            // says nothing yet is then already a connection that can be closed in order.
+            let protocol = match stream.get_ref().1.alpn_protocol() {
+                Some(b"h2") => Protocol::Http2,
+                _ => Protocol::Http1,
+            };
+            match serve(stream, &seat, protocol, &shared.settings, phase, router).await {
+                End::Cut(Late::Answer) => return shared.metrics.rejected("answer_not_read"),
+                End::Cut(Late::Head) => return shared.metrics.rejected("headers_too_slow"),
+                End::Cut(Late::Idle) | End::Over => return,
+                End::Displaced => Failure::Displaced,
+            }
+        }
         Err(failure) => failure,
     };
-    shared.failures.report(failure.reason(), peer, &failure);
-}
-
-async fn encrypted(
-    shared: &Shared,
-    router: Router,
-    stream: TlsStream<TcpStream>,
-    seat: &Arc<Seat>,
-    phase: watch::Receiver<Phase>,
-) -> End {
-    // Told by ALPN, and not guessed from the first bytes: a client that has connected and says
-    // nothing yet is then already a connection that can be closed in order.
-    let protocol = match stream.get_ref().1.alpn_protocol() {
-        Some(b"h2") => Protocol::Http2,
-        _ => Protocol::Http1,
-    };
-    let end = serve(stream, seat, protocol, &shared.settings, phase, router).await;
-    match end {
-        End::Cut(Late::Answer) => shared.metrics.rejected("answer_not_read"),
-        End::Cut(Late::Head) => shared.metrics.rejected("headers_too_slow"),
-        End::Cut(Late::Idle) | End::Displaced | End::Over => {}
-    }
-    end
+    shared.failed(failure.reason(), peer, &failure);
 }
 
 async fn handshake(shared: &Shared, stream: TcpStream) -> Result<TlsStream<TcpStream>, Failure> {
@@ -112,10 +100,12 @@ async fn handshake(shared: &Shared, stream: TcpStream) -> Result<TlsStream<TcpSt
     TlsAcceptor::from(shared.tls.config()).accept(stream).await.map_err(Failure::from)
 }
 
-async fn answer_plain(stream: TcpStream) -> io::Result<()> {
-    let mut stream = Linger::new(stream);
+async fn answer_plain(mut stream: TcpStream) -> io::Result<()> {
     stream.write_all(PLAIN_ANSWER.as_bytes()).await?;
-    stream.shutdown().await
+    stream.shutdown().await?;
+    // As `stream` does: with unread input the answer would be thrown away.
+    timeout(LINGER, copy(&mut stream, &mut sink())).await??;
+    Ok(())
 }
 
 /// What to do about a failure, where there is something to do.

@@ -9,7 +9,7 @@ use std::net::SocketAddr;
 use std::sync::Arc;
 
 use axum::Router;
-use axum::extract::{RawQuery, State};
+use axum::extract::RawQuery;
 use axum::http::StatusCode;
 use axum::http::header::CONTENT_TYPE;
 use axum::response::{IntoResponse, Response};
@@ -26,7 +26,8 @@ use crate::metrics::{self, Metrics};
 /// The plain port, taken and not answering yet.
 pub struct Admin {
     listener: TcpListener,
-    shared: Arc<Shared>,
+    settings: Settings,
+    router: Router,
 }
 
 /// One thing that must hold for this process to be called.
@@ -37,12 +38,6 @@ pub struct Check {
 }
 
 pub type Probe = dyn Fn() -> Result<(), String> + Send + Sync;
-
-struct Shared {
-    settings: Settings,
-    metrics: Arc<Metrics>,
-    checks: Vec<Check>,
-}
 
 // === impl Admin ===
 
@@ -58,7 +53,7 @@ impl Admin {
         checks: Vec<Check>,
     ) -> Result<Self, BindError> {
         let listener = bind(address).await?;
-        Ok(Self { listener, shared: Arc::new(Shared { settings, metrics, checks }) })
+        Ok(Self { listener, settings, router: router(metrics, checks.into()) })
     }
 
     /// Where it listens: the real port where 0 was asked for.
@@ -72,11 +67,9 @@ impl Admin {
     /// Answers until the process ends, through a shutdown too: that it is under way is the very
     /// thing to be told.
     pub async fn run(self) {
-        let Self { listener, shared } = self;
+        let Self { listener, settings, router } = self;
         // Never changes, and lives as long as this future.
         let (_phase, phases) = watch::channel(Phase::Serving);
-        let settings = shared.settings.clone();
-        let router = router(shared);
         let seats = Arc::new(Seats::new(settings.admin_connections, settings.unread_answers));
         accept::run(listener, phases.clone(), |stream, peer| {
             let (settings, router, phases) = (settings.clone(), router.clone(), phases.clone());
@@ -89,37 +82,23 @@ impl Admin {
     }
 }
 
-fn router(shared: Arc<Shared>) -> Router {
+fn router(metrics: Arc<Metrics>, checks: Arc<[Check]>) -> Router {
     Router::new()
-        .route(
-            "/livez",
-            get(async |RawQuery(query)| health("livez", &[], verbose(query.as_deref()))),
-        )
-        .route(
-            "/readyz",
-            get(async |State(shared): State<Arc<Shared>>, RawQuery(query)| {
-                health("readyz", &shared.checks, verbose(query.as_deref()))
-            }),
-        )
+        .route("/livez", get(async |RawQuery(query)| health("livez", &[], query)))
+        .route("/readyz", get(async move |RawQuery(query)| health("readyz", &checks, query)))
         .route(
             "/metrics",
-            get(async |State(shared): State<Arc<Shared>>| {
-                ([(CONTENT_TYPE, metrics::CONTENT_TYPE)], shared.metrics.text())
-            }),
+            get(async move || ([(CONTENT_TYPE, metrics::CONTENT_TYPE)], metrics.text())),
         )
         .method_not_allowed_fallback(async || (StatusCode::METHOD_NOT_ALLOWED, "expected GET\n"))
         .fallback(async || (StatusCode::NOT_FOUND, "expected /livez, /readyz or /metrics\n"))
-        .with_state(shared)
-}
-
-fn verbose(query: Option<&str>) -> bool {
-    query.is_some_and(|query| {
-        query.split('&').any(|part| matches!(part, "verbose" | "verbose=true"))
-    })
 }
 
 /// All checks, and one that only says that somebody answers.
-fn health(name: &str, checks: &[Check], verbose: bool) -> Response {
+fn health(name: &str, checks: &[Check], query: Option<String>) -> Response {
+    let verbose = query.is_some_and(|query| {
+        query.split('&').any(|part| matches!(part, "verbose" | "verbose=true"))
+    });
     let mut lines = "[+]ping ok\n".to_owned();
     let mut passed = true;
     for Check { name, probe } in checks {

@@ -11,9 +11,10 @@
 
 use std::collections::{BTreeMap, HashMap};
 use std::net::IpAddr;
-use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::sync::Arc;
 use std::time::{Duration, Instant};
 
+use parking_lot::Mutex;
 use tokio::sync::Notify;
 
 /// Holds the bodies that are arriving, and those that are there and not answered.
@@ -29,7 +30,8 @@ pub(super) struct Intake {
 pub(super) struct Turn {
     intake: Arc<Intake>,
     id: u64,
-    gone: Arc<Notify>,
+    /// Told once this request must go for another.
+    pub(super) gone: Arc<Notify>,
 }
 
 #[derive(Debug, Default)]
@@ -62,7 +64,7 @@ impl Intake {
     /// Lets a request in, for which another may have to go; `None` where all others are being
     /// judged.
     pub(super) fn enter(self: &Arc<Self>, peer: IpAddr, now: Instant) -> Option<Turn> {
-        let mut held = self.held();
+        let mut held = self.held.lock();
         while held.bodies.len() >= self.requests {
             held.send_away(|_| 1, now)?;
         }
@@ -79,10 +81,6 @@ impl Intake {
         };
         held.bodies.insert(id, body);
         Some(Turn { intake: Arc::clone(self), id, gone })
-    }
-
-    fn held(&self) -> MutexGuard<'_, Held> {
-        self.held.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }
 
@@ -135,7 +133,7 @@ impl Turn {
     /// Takes room for bytes that have arrived, for which another may have to go; what a client merely
     /// announces holds nothing. `false` where this request is the one that must go.
     pub(super) fn hold(&self, bytes: usize, now: Instant) -> bool {
-        let mut held = self.intake.held();
+        let mut held = self.intake.held.lock();
         let all = self.intake.bytes;
         let Some(body) = held.bodies.get(&self.id) else { return false };
         if bytes > all.saturating_sub(held.bytes) {
@@ -160,26 +158,21 @@ impl Turn {
 
     /// The body has arrived.
     pub(super) fn complete(&self) {
-        if let Some(body) = self.intake.held().bodies.get_mut(&self.id) {
+        if let Some(body) = self.intake.held.lock().bodies.get_mut(&self.id) {
             body.complete = true;
         }
     }
 
-    /// Waits until this request must go for another.
-    pub(super) async fn gone(&self) {
-        self.gone.notified().await;
-    }
-
     /// From now on this request stays; `false` where it had to go already.
     pub(super) fn judged(&self) -> bool {
-        let mut held = self.intake.held();
+        let mut held = self.intake.held.lock();
         held.bodies.get_mut(&self.id).map(|body| body.judged = true).is_some()
     }
 }
 
 impl Drop for Turn {
     fn drop(&mut self) {
-        let mut held = self.intake.held();
+        let mut held = self.intake.held.lock();
         if held.bodies.contains_key(&self.id) {
             held.remove(self.id);
         }
@@ -202,7 +195,7 @@ mod tests {
     }
 
     fn is_in(turn: &Turn) -> bool {
-        turn.intake.held().bodies.contains_key(&turn.id)
+        turn.intake.held.lock().bodies.contains_key(&turn.id)
     }
 
     #[test]

@@ -17,6 +17,7 @@ use super::limits::{Intake, Turn};
 use super::shared::Shared;
 use crate::admission::BadReview;
 use crate::clock;
+use crate::metrics::Metrics;
 
 /// Why a request gets no review back.
 #[derive(Debug, thiserror::Error)]
@@ -24,7 +25,7 @@ pub(super) enum Rejection {
     #[error("the request ended early")]
     Aborted,
     #[error("{0}")]
-    BadReview(BadReview),
+    BadReview(#[from] BadReview),
     #[error("too many requests at once: the request was not looked at")]
     Busy,
     #[error("too much is waiting, and this request was slow or large: it was not looked at")]
@@ -33,7 +34,9 @@ pub(super) enum Rejection {
     ContentType { found: String },
     #[error("{method} is not answered here: expected POST")]
     Method { method: Method },
-    #[error("{path} is not here: admission reviews go to {ROUTE}, those of the policy to {GUARD}")]
+    #[error(
+        "{path} is not here: admission reviews go to {ROUTE}, those of the policy to {POLICY_ROUTE}"
+    )]
     NotFound { path: String },
     #[error("curfew failed while it looked at the review: this is a bug, see its log")]
     Panic,
@@ -60,7 +63,7 @@ pub(super) async fn waited(
     let permit = tokio::select! {
         biased;
         // Cancel-safe: who is told to go ends here.
-        () = turn.gone() => return Err(Rejection::Displaced),
+        () = turn.gone.notified() => return Err(Rejection::Displaced),
         // Nobody closes the semaphore.
         permit = Arc::clone(turns).acquire_owned() => permit.map_err(|_| Rejection::Busy)?,
     };
@@ -75,8 +78,7 @@ where
     A: Send + 'static,
     F: FnOnce() -> Result<A, BadReview> + Send + 'static,
 {
-    let judged = spawn_blocking(judge).await.map_err(|_| Rejection::Panic)?;
-    judged.map_err(Rejection::BadReview)
+    Ok(spawn_blocking(judge).await.map_err(|_| Rejection::Panic)??)
 }
 
 /// The body of a request that is let in, with the turn that it takes for as long as it is held.
@@ -97,7 +99,7 @@ pub(super) async fn admitted(
     let body = tokio::select! {
         biased;
         // Cancel-safe: who is told to go ends here.
-        () = turn.gone() => return Err(Rejection::Displaced),
+        () = turn.gone.notified() => return Err(Rejection::Displaced),
         // Not taken up again once it is left.
         collected = collected => collected.map_err(|_| Rejection::TooSlow)??,
     };
@@ -127,10 +129,8 @@ async fn collect(mut body: Body, limit: usize, turn: &Turn) -> Result<Received, 
 }
 
 fn is_json(headers: &HeaderMap) -> Result<(), Rejection> {
-    let found = match headers.get(CONTENT_TYPE) {
-        None => return Err(Rejection::ContentType { found: "absent".to_owned() }),
-        Some(value) => String::from_utf8_lossy(value.as_bytes()),
-    };
+    let found = headers.get(CONTENT_TYPE).map(|value| String::from_utf8_lossy(value.as_bytes()));
+    let found = found.unwrap_or("absent".into());
     // Parameters, such as a character set, make no difference: JSON is UTF-8.
     let kind = found.split(';').next().unwrap_or_default().trim();
     if kind.eq_ignore_ascii_case("application/json") {
@@ -187,37 +187,28 @@ impl Received {
 // === impl Rejection ===
 
 impl Rejection {
-    const fn status(&self) -> StatusCode {
+    /// The status of its answer, and a reason of bounded number for a metric.
+    const fn kind(&self) -> (StatusCode, &'static str) {
         match self {
-            Self::Aborted | Self::BadReview(_) => StatusCode::BAD_REQUEST,
-            Self::Busy | Self::Displaced => StatusCode::SERVICE_UNAVAILABLE,
-            Self::ContentType { .. } => StatusCode::UNSUPPORTED_MEDIA_TYPE,
-            Self::Method { .. } => StatusCode::METHOD_NOT_ALLOWED,
-            Self::NotFound { .. } => StatusCode::NOT_FOUND,
-            Self::Panic => StatusCode::INTERNAL_SERVER_ERROR,
-            Self::TooLarge { .. } => StatusCode::PAYLOAD_TOO_LARGE,
-            Self::TooSlow => StatusCode::REQUEST_TIMEOUT,
+            Self::Aborted => (StatusCode::BAD_REQUEST, "aborted"),
+            Self::BadReview(bad) => (StatusCode::BAD_REQUEST, bad.reason),
+            Self::Busy => (StatusCode::SERVICE_UNAVAILABLE, "busy"),
+            Self::ContentType { .. } => (StatusCode::UNSUPPORTED_MEDIA_TYPE, "content_type"),
+            Self::Displaced => (StatusCode::SERVICE_UNAVAILABLE, "displaced"),
+            Self::Method { .. } => (StatusCode::METHOD_NOT_ALLOWED, "method"),
+            Self::NotFound { .. } => (StatusCode::NOT_FOUND, "not_found"),
+            Self::Panic => (StatusCode::INTERNAL_SERVER_ERROR, "panic"),
+            Self::TooLarge { .. } => (StatusCode::PAYLOAD_TOO_LARGE, "too_large"),
+            Self::TooSlow => (StatusCode::REQUEST_TIMEOUT, "body_too_slow"),
         }
     }
 
-    /// Of bounded number, for a metric.
-    pub(super) const fn reason(&self) -> &'static str {
-        match self {
-            Self::Aborted => "aborted",
-            Self::BadReview(bad) => bad.reason,
-            Self::Busy => "busy",
-            Self::ContentType { .. } => "content_type",
-            Self::Displaced => "displaced",
-            Self::Method { .. } => "method",
-            Self::NotFound { .. } => "not_found",
-            Self::Panic => "panic",
-            Self::TooLarge { .. } => "too_large",
-            Self::TooSlow => "body_too_slow",
-        }
-    }
-
-    pub(super) fn response(&self) -> Response {
-        let mut response = (self.status(), format!("{self}\n")).into_response();
+    /// The answer; counts and logs it.
+    pub(super) fn response(&self, metrics: &Metrics) -> Response {
+        let (status, reason) = self.kind();
+        metrics.rejected(reason);
+        tracing::debug!(reason, "rejected: {self}");
+        let mut response = (status, format!("{self}\n")).into_response();
         if let Self::Method { .. } = self {
             response.headers_mut().insert(ALLOW, HeaderValue::from_static("POST"));
         }
@@ -233,7 +224,7 @@ const SMALLEST_BLOCK: usize = 4 << 10;
 const LARGEST_BLOCK: usize = 64 << 10;
 
 pub(super) const ROUTE: &str = "/mutate";
-pub(super) const GUARD: &str = "/guard";
+pub(super) const POLICY_ROUTE: &str = "/guard";
 
 #[cfg(test)]
 mod tests {

@@ -13,8 +13,8 @@ use axum::http::{Method, Uri};
 use axum::response::Response;
 use axum::routing::post;
 
-use super::guarding;
-use super::request::{GUARD, ROUTE, Rejection, admitted, apart, json, waited};
+use super::policy_review;
+use super::request::{POLICY_ROUTE, ROUTE, Rejection, admitted, apart, json, waited};
 use super::shared::Shared;
 use crate::clock;
 
@@ -22,53 +22,46 @@ use crate::clock;
 pub(super) fn router(shared: Arc<Shared>) -> Router {
     Router::new()
         .route(ROUTE, post(answer))
-        .route(GUARD, post(guard))
+        .route(POLICY_ROUTE, post(answer_policy_review))
         .method_not_allowed_fallback(async |State(shared): State<Arc<Shared>>, method: Method| {
-            reject(&shared, &Rejection::Method { method })
+            Rejection::Method { method }.response(&shared.metrics)
         })
         .fallback(async |State(shared): State<Arc<Shared>>, uri: Uri| {
-            reject(&shared, &Rejection::NotFound { path: uri.path().to_owned() })
+            Rejection::NotFound { path: uri.path().to_owned() }.response(&shared.metrics)
         })
         .with_state(shared)
 }
 
 async fn answer(State(shared): State<Arc<Shared>>, request: Request) -> Response {
-    review(&shared, request).await.unwrap_or_else(|rejection| reject(&shared, &rejection))
+    review(&shared, request).await.unwrap_or_else(|rejection| rejection.response(&shared.metrics))
 }
 
-fn reject(shared: &Shared, rejection: &Rejection) -> Response {
-    shared.metrics.rejected(rejection.reason());
-    tracing::debug!(reason = rejection.reason(), "rejected: {rejection}");
-    rejection.response()
-}
-
-async fn guard(State(shared): State<Arc<Shared>>, request: Request) -> Response {
-    guarding::review(&shared, request).await.unwrap_or_else(|rejection| reject(&shared, &rejection))
+async fn answer_policy_review(State(shared): State<Arc<Shared>>, request: Request) -> Response {
+    policy_review::review(&shared, request)
+        .await
+        .unwrap_or_else(|rejection| rejection.response(&shared.metrics))
 }
 
 async fn review(shared: &Shared, request: Request) -> Result<Response, Rejection> {
     let began = clock::instant();
     let (body, turn) = admitted(shared, &shared.intake, request).await?;
-    let judged = if body.len() < shared.settings.large_body {
+    let answer = if body.len() < shared.settings.large_body {
         if !turn.judged() {
             return Err(Rejection::Displaced);
         }
         let body = body.whole();
         // A panic must cost this request only. Nothing that the closure sees is left half-changed:
         // it reads a policy, and counts.
-        catch_unwind(AssertUnwindSafe(|| shared.judge.judge(&body)))
-            .map_err(|_| Rejection::Panic)?
-            .map_err(Rejection::BadReview)
+        catch_unwind(AssertUnwindSafe(|| (shared.judge)(&body))).map_err(|_| Rejection::Panic)??
     } else {
         let large = waited(&shared.large, &turn).await?;
         let judge = Arc::clone(&shared.judge);
         apart(move || {
             let _held = (turn, large);
-            judge.judge(&body.whole())
+            judge(&body.whole())
         })
-        .await
+        .await?
     };
-    let answer = judged?;
     shared.metrics.reviewed(&answer.report, began.elapsed());
     Ok(json(answer.body))
 }

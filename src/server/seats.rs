@@ -9,9 +9,10 @@
 use std::cmp::Reverse;
 use std::collections::{BTreeMap, HashMap};
 use std::net::IpAddr;
-use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::sync::Arc;
 use std::time::{Duration, Instant};
 
+use parking_lot::Mutex;
 use tokio::sync::Notify;
 
 use super::activity::Activity;
@@ -32,7 +33,8 @@ pub(super) struct Seat {
     id: u64,
     pub(super) peer: IpAddr,
     pub(super) activity: Arc<Activity>,
-    gone: Arc<Notify>,
+    /// Told once this connection must go for another.
+    pub(super) gone: Arc<Notify>,
 }
 
 /// An answer that its caller has not read; gives its room back when dropped.
@@ -68,7 +70,7 @@ impl Seats {
 
     /// A seat for a new connection, for which another one may have to go.
     pub(super) fn take(self: &Arc<Self>, peer: IpAddr, activity: Arc<Activity>) -> Arc<Seat> {
-        let mut taken = self.taken();
+        let mut taken = self.taken.lock();
         if taken.seats.len() >= self.most {
             taken.send_away(self.most);
         }
@@ -79,10 +81,6 @@ impl Seats {
             Held { peer, activity: Arc::clone(&activity), gone: Arc::clone(&gone), unread: 0 };
         taken.seats.insert(id, held);
         Arc::new(Seat { seats: Arc::clone(self), id, peer, activity, gone })
-    }
-
-    fn taken(&self) -> MutexGuard<'_, Taken> {
-        self.taken.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }
 
@@ -136,15 +134,10 @@ impl Taken {
 // === impl Seat ===
 
 impl Seat {
-    /// Waits until this connection must go for another.
-    pub(super) async fn gone(&self) {
-        self.gone.notified().await;
-    }
-
     /// An answer of so many bytes is ready; where too many are, who reads nothing has to go.
     pub(super) fn answer(&self, bytes: usize, now: Instant) -> Unread {
         let bytes = bytes.saturating_add(BESIDE);
-        let mut taken = self.seats.taken();
+        let mut taken = self.seats.taken.lock();
         if let Some(held) = taken.seats.get_mut(&self.id) {
             held.unread = held.unread.saturating_add(bytes);
             taken.unread = taken.unread.saturating_add(bytes);
@@ -158,13 +151,13 @@ impl Seat {
 
 impl Drop for Seat {
     fn drop(&mut self) {
-        self.seats.taken().remove(self.id);
+        self.seats.taken.lock().remove(self.id);
     }
 }
 
 impl Drop for Unread {
     fn drop(&mut self) {
-        let mut taken = self.seats.taken();
+        let mut taken = self.seats.taken.lock();
         if let Some(held) = taken.seats.get_mut(&self.id) {
             held.unread -= self.bytes;
             taken.unread -= self.bytes;
@@ -196,7 +189,7 @@ mod tests {
     }
 
     fn is_in(seat: &Arc<Seat>) -> bool {
-        seat.seats.taken().seats.contains_key(&seat.id)
+        seat.seats.taken.lock().seats.contains_key(&seat.id)
     }
 
     #[test]
@@ -258,8 +251,8 @@ mod tests {
         let three = seats.take(ONE, open(1));
         let more = [unread(&three, 6, 1)];
         assert_eq!([is_in(&one), is_in(&two), is_in(&three)], [true, false, true]);
-        assert_eq!(seats.taken().unread, 4_001 + 2 * BESIDE, "what goes counts no more");
+        assert_eq!(seats.taken.lock().unread, 4_001 + 2 * BESIDE, "what goes counts no more");
         drop((answers, more));
-        assert_eq!(seats.taken().unread, 0);
+        assert_eq!(seats.taken.lock().unread, 0);
     }
 }

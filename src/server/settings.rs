@@ -37,11 +37,11 @@ pub struct Settings {
     /// 64 MiB.
     pub body_budget: usize,
     /// Reviews of the policy at once, which take no turn of any other; as `requests`.
-    pub guard_requests: usize,
+    pub policy_review_requests: usize,
     /// As `body_budget`: room for two bodies, so that nobody is kept out by one that stalls.
-    pub guard_budget: usize,
+    pub policy_review_budget: usize,
     /// How long a review of the policy may wait for the one before it.
-    pub guard_timeout: Duration,
+    pub policy_review_timeout: Duration,
     /// From so many bytes on a body is judged apart from the workers, which others wait for.
     pub large_body: usize,
     /// So many large bodies are judged at once; more wait for their turn.
@@ -71,10 +71,10 @@ impl Default for Settings {
             requests: 1024,
             body_limit: 8 << 20,
             body_budget: 16 << 20,
-            guard_requests: 16,
-            guard_budget: 16 << 20,
+            policy_review_requests: 16,
+            policy_review_budget: 16 << 20,
             // The API server gives up after ten seconds.
-            guard_timeout: Duration::from_secs(9),
+            policy_review_timeout: Duration::from_secs(9),
             // A review of a usual Job has a few kilobytes. Up to here one takes half a millisecond.
             large_body: 64 << 10,
             large_bodies: 1,

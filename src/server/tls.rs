@@ -4,11 +4,9 @@
 //! authorities for clients need another configuration. Connections that are open keep what they
 //! began with, for as long as connections live.
 
-use std::fmt;
 use std::sync::Arc;
 
 use arc_swap::ArcSwap;
-use jiff::Timestamp;
 use rustls::server::{
     ClientHello, NoServerSessionStorage, ResolvesServerCert, VerifierBuilderError,
     WebPkiClientVerifier,
@@ -43,6 +41,7 @@ pub enum TlsError {
     Versions { source: rustls::Error },
 }
 
+#[derive(Debug)]
 struct Resolver(ArcSwap<Pair>);
 
 // === impl Tls ===
@@ -78,11 +77,6 @@ impl Tls {
         Ok(())
     }
 
-    /// When the present pair expires.
-    pub fn not_after(&self) -> Timestamp {
-        self.resolver.0.load().not_after
-    }
-
     /// The present pair.
     pub fn pair(&self) -> Arc<Pair> {
         self.resolver.0.load_full()
@@ -98,9 +92,13 @@ fn config(
     resolver: Arc<Resolver>,
     authorities: Option<RootCertStore>,
 ) -> Result<ServerConfig, TlsError> {
+    let versions: &[&SupportedProtocolVersion] = match oldest {
+        TlsVersion::Tls12 => &[&version::TLS13, &version::TLS12],
+        TlsVersion::Tls13 => &[&version::TLS13],
+    };
     let provider = pki::provider();
     let builder = ServerConfig::builder_with_provider(Arc::clone(&provider))
-        .with_protocol_versions(oldest.and_newer())
+        .with_protocol_versions(versions)
         .map_err(|source| TlsError::Versions { source })?;
     let builder = match authorities {
         None => builder.with_no_client_auth(),
@@ -119,17 +117,6 @@ fn config(
     Ok(config)
 }
 
-// === impl TlsVersion ===
-
-impl TlsVersion {
-    fn and_newer(self) -> &'static [&'static SupportedProtocolVersion] {
-        match self {
-            Self::Tls12 => SINCE_TLS12,
-            Self::Tls13 => SINCE_TLS13,
-        }
-    }
-}
-
 // === impl Resolver ===
 
 impl ResolvesServerCert for Resolver {
@@ -137,12 +124,3 @@ impl ResolvesServerCert for Resolver {
         Some(Arc::clone(&self.0.load().key))
     }
 }
-
-impl fmt::Debug for Resolver {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("Resolver").field("not_after", &self.0.load().not_after).finish()
-    }
-}
-
-static SINCE_TLS12: &[&SupportedProtocolVersion] = &[&version::TLS13, &version::TLS12];
-static SINCE_TLS13: &[&SupportedProtocolVersion] = &[&version::TLS13];

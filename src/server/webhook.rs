@@ -5,7 +5,6 @@ use std::sync::Arc;
 
 use arc_swap::ArcSwap;
 
-use super::Judge;
 use crate::admission::{Answer, BadReview, NO_ROOM, Report, Site, admit};
 use crate::clock;
 use crate::policy::Policy;
@@ -25,6 +24,19 @@ impl Webhook {
     /// Judges by whatever policy is in the slot.
     pub fn new(policy: Arc<ArcSwap<Policy>>, site: Site) -> Self {
         Self { policy, site, logged: Sparse::default() }
+    }
+
+    /// Judges the body of one request.
+    ///
+    /// # Errors
+    /// Where it is no admission review.
+    pub fn judge(&self, body: &[u8]) -> Result<Answer, BadReview> {
+        let began = clock::instant();
+        // Once: a review that saw two policies would get a mix of both.
+        let policy = self.policy.load();
+        let answer = admit(&policy, &self.site, body, clock::now())?;
+        self.log(&answer.report, &policy.revision, began.elapsed().as_secs_f64() * 1e3);
+        Ok(answer)
     }
 
     /// At debug, because the API server's audit log has the same in its annotations, and a busy
@@ -76,16 +88,5 @@ impl Webhook {
                 "review"
             );
         }
-    }
-}
-
-impl Judge for Webhook {
-    fn judge(&self, body: &[u8]) -> Result<Answer, BadReview> {
-        let began = clock::instant();
-        // Once: a review that saw two policies would get a mix of both.
-        let policy = self.policy.load();
-        let answer = admit(&policy, &self.site, body, clock::now())?;
-        self.log(&answer.report, &policy.revision, began.elapsed().as_secs_f64() * 1e3);
-        Ok(answer)
     }
 }

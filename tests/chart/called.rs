@@ -17,7 +17,7 @@ use crate::support::{
 /// The policy of this version, in our namespace, and nothing else: above all not the policy of
 /// another version during an upgrade.
 #[test]
-fn the_guard_sees_the_policy_alone() {
+fn the_policy_webhook_sees_the_policy_alone() {
     let (Some(helm), Some(plane)) = (Helm::find(), control_plane::shared()) else { return };
     let stub = Stub::echo(&plane.authority);
     // Under a name of its own: other tests render the chart into the same namespace.
@@ -30,7 +30,7 @@ fn the_guard_sees_the_policy_alone() {
     let ours = env!("CARGO_PKG_VERSION");
     let path = |space: &Namespace<'_>| format!("/api/v1/namespaces/{}/configmaps", space.name);
     let dry = |space: &Namespace<'_>| format!("{}?dryRun=All", path(space));
-    eventually("the guard is called", Duration::from_secs(30), || {
+    eventually("the policy is reviewed", Duration::from_secs(30), || {
         plane.api.post(&dry(&space), &map("guarded-curfew-policy", ours)).ok();
         (stub.calls() > 0).then_some(())
     });

@@ -74,7 +74,7 @@ fn passes_its_test(installed: &Installation<'_>) {
         (replicas.len() == installed.pods.len()).then_some(replicas)
     });
     for replica in &replicas {
-        // Both webhooks and the guard.
+        // The webhooks for Jobs, for CronJobs and for the policy.
         assert_eq!(replica["trust"].as_array().map(Vec::len), Some(3), "{replica:#}");
         assert_eq!(replica["revision"], replicas[0]["revision"]);
     }

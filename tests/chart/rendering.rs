@@ -392,9 +392,9 @@ fn is_write_to_batch(right: &str) -> bool {
         && !["get ", "list ", "watch "].iter().any(|verb| right.starts_with(verb))
 }
 
-/// The binary is told of the guard where there is one, in every mode of certificates.
+/// The binary is told of the policy webhook where there is one, in every mode of certificates.
 #[test]
-fn the_guard_is_named_where_it_is() {
+fn the_policy_webhook_is_named_where_it_is() {
     let Some(helm) = Helm::find() else { return };
     let named = |more: &[&str]| {
         let rendering = helm.template(more).unwrap();
@@ -405,13 +405,13 @@ fn the_guard_is_named_where_it_is() {
     assert!(!named(&["--set=policy.guard=false"]));
 }
 
-/// An edit that waits for other reviews of the policy is let in unjudged no sooner than the guard
+/// An edit that waits for other reviews of the policy is let in unjudged no sooner than the server
 /// gives up on it.
 #[test]
-fn the_api_server_waits_as_long_as_the_guard() {
+fn the_api_server_waits_as_long_as_a_policy_review() {
     let Some(helm) = Helm::find() else { return };
     let rendering = helm.template(&[]).unwrap();
-    let guard = rendering.of("ValidatingWebhookConfiguration").next().unwrap();
-    let waits = guard["webhooks"][0]["timeoutSeconds"].as_u64().unwrap();
-    assert!(Settings::default().guard_timeout.as_secs() < waits, "{waits}");
+    let configuration = rendering.of("ValidatingWebhookConfiguration").next().unwrap();
+    let waits = configuration["webhooks"][0]["timeoutSeconds"].as_u64().unwrap();
+    assert!(Settings::default().policy_review_timeout.as_secs() < waits, "{waits}");
 }

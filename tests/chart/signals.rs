@@ -8,8 +8,8 @@ use std::time::Duration;
 use std::{env, fs, io};
 
 use curfew::admission::Report;
-use curfew::guard::Decision;
-use curfew::metrics::{CertificateUse, Metrics};
+use curfew::metrics::Metrics;
+use curfew::policy_review::Decision;
 use jiff::Timestamp;
 use serde_json::{Value, json};
 
@@ -262,11 +262,11 @@ fn everything() -> String {
         ..Report::default()
     };
     metrics.reviewed(&report, Duration::ZERO);
-    metrics.policy_guarded(Decision::Accepted);
+    metrics.policy_reviewed(Decision::Accepted);
     metrics.rejected("busy");
     metrics.handshake_failed("eof");
     metrics.policy_loaded("revision", now);
-    metrics.certificate_loaded(CertificateUse::Serving, now);
+    metrics.certificate_loaded(now);
     metrics.stored.jobs([("due", 1)]);
     let waiting =
         json!({"plan": "fdf250368ed4-1795302418-1", "who": [{"namespace": "a", "count": 1}]});

@@ -27,8 +27,8 @@ fn documents() {
 }
 
 #[test]
-fn guard() {
-    fuzz("guard", targets::guard);
+fn policy_review() {
+    fuzz("policy_review", targets::policy_review);
 }
 
 #[test]

@@ -15,7 +15,7 @@ use curfew::leader::Replica;
 use curfew::policy::decide::LONGEST_EVIDENCE;
 use curfew::policy::{Input, Operation, Policy, Source, Value};
 use curfew::sweeper::brake::{Approval, Memory, PlanId};
-use curfew::{guard as guarding, scheduler, sweeper};
+use curfew::{policy_review, scheduler, sweeper};
 use jiff::Timestamp;
 use serde_json::Value as Json;
 
@@ -53,13 +53,13 @@ fn review(input: &[u8]) -> Option<json_patch::Patch> {
 }
 
 /// A review of the `ConfigMap` with the policy: any answer, and a small one.
-pub(crate) fn guard(input: &[u8]) {
-    match guarding::review("1.2.3", input) {
+pub(crate) fn policy_review(input: &[u8]) {
+    match policy_review::review("1.2.3", input) {
         Err(bad) => refused(&bad),
-        Ok(guarding::Answer { body, report }) => {
+        Ok(policy_review::Answer { body, report }) => {
             assert!(body.len() <= LONGEST, "an answer of {} bytes", body.len());
             let answer: Json = serde_json::from_slice(&body).expect("an answer is JSON");
-            let allowed = report.decision != guarding::Decision::Refused;
+            let allowed = report.decision != policy_review::Decision::Refused;
             assert_eq!(answer["response"]["allowed"], allowed, "{answer}");
             warnings(&answer["response"]);
         }

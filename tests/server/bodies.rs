@@ -168,7 +168,7 @@ async fn a_large_body_keeps_nobody_waiting() {
         }
     };
     let settings = Settings { large_body: 1000, large_bodies: 1, ..Settings::default() };
-    let judge: Option<Arc<dyn Judge>> = Some(Arc::new(judge));
+    let judge: Option<Arc<Judge>> = Some(Arc::new(judge));
     let harness = Harness::with(With { settings, judge, ..With::default() }).await;
     let send = || {
         let connect = harness.connect.clone();

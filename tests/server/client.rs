@@ -110,7 +110,7 @@ impl Http1 {
     }
 
     /// A review of the policy.
-    pub(crate) async fn post_guard(&mut self, body: &str) -> io::Result<Response> {
+    pub(crate) async fn post_policy_review(&mut self, body: &str) -> io::Result<Response> {
         self.write(post_to("/guard", body)).await?;
         self.read().await
     }

@@ -31,7 +31,7 @@ pub(crate) struct With {
     pub(crate) oldest: TlsVersion,
     pub(crate) authorities: Option<RootCertStore>,
     /// An echo where there is none.
-    pub(crate) judge: Option<Arc<dyn Judge>>,
+    pub(crate) judge: Option<Arc<Judge>>,
 }
 
 // === impl Harness ===

@@ -73,8 +73,12 @@ async fn a_client_that_goes_away_gives_everything_back() {
 
 #[tokio::test]
 async fn reviews_of_the_policy_take_no_turn_of_others() {
-    let settings =
-        Settings { body_budget: 1_000, requests: 1, guard_requests: 4, ..Settings::default() };
+    let settings = Settings {
+        body_budget: 1_000,
+        requests: 1,
+        policy_review_requests: 4,
+        ..Settings::default()
+    };
     let harness = Harness::start(settings).await;
     let mut policies = all_stalled(&harness, "/guard", 5_000, 4).await;
     others_post(&harness, &"x".repeat(900), 5).await;

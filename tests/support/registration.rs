@@ -172,9 +172,9 @@ pub fn webhook(name: &str, endpoint: &Endpoint, resource: &str) -> Value {
     })
 }
 
-/// The webhook that guards the policy in the `ConfigMap` of that name.
-pub fn guard(endpoint: &Endpoint, map: &str) -> Value {
-    let url = endpoint.target["url"].as_str().expect("the guard is called by its URL");
+/// The webhook that has the policy reviewed that is in the `ConfigMap` of that name.
+pub fn policy_review(endpoint: &Endpoint, map: &str) -> Value {
+    let url = endpoint.target["url"].as_str().expect("the webhook is called by its URL");
     let url = url.replace("/mutate", "/guard");
     json!({
         "name": "policy.curfew.dev",

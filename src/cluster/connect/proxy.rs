@@ -94,7 +94,7 @@ impl Proxy {
         });
         let host = uri.host().filter(|host| !host.is_empty());
         let host = host.ok_or_else(|| "it names no host".to_owned())?.to_owned();
-        let port = uri.port_u16().unwrap_or_else(|| speaks.port());
+        let port = uri.port_u16().unwrap_or(speaks.scheme_and_port().1);
         Ok(Self { speaks, host, port, credentials })
     }
 }
@@ -102,11 +102,7 @@ impl Proxy {
 impl fmt::Display for Proxy {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let Self { speaks, host, port, credentials: _ } = self;
-        let scheme = match speaks {
-            Speaks::Http => "http",
-            Speaks::Https => "https",
-            Speaks::Socks5 => "socks5",
-        };
+        let (scheme, _) = speaks.scheme_and_port();
         write!(f, "{scheme}://{host}:{port}")
     }
 }
@@ -120,11 +116,12 @@ impl fmt::Debug for Proxy {
 // === impl Speaks ===
 
 impl Speaks {
-    const fn port(self) -> u16 {
+    /// As URLs have it, and where its proxies listen if nothing else is said.
+    const fn scheme_and_port(self) -> (&'static str, u16) {
         match self {
-            Self::Http => 80,
-            Self::Https => 443,
-            Self::Socks5 => 1080,
+            Self::Http => ("http", 80),
+            Self::Https => ("https", 443),
+            Self::Socks5 => ("socks5", 1080),
         }
     }
 }

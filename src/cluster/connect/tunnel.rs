@@ -1,13 +1,10 @@
 //! The connection to an API server, through a proxy where there is one.
 //!
-//! [`Connector`] makes the connection in which TLS with the API server begins. What fails on the
+//! [`connect`] makes the connection in which TLS with the API server begins. What fails on the
 //! way through a proxy names the proxy ([`Failed`]).
 
-use std::future::ready;
 use std::io;
 use std::net::IpAddr;
-use std::pin::Pin;
-use std::task::{Context, Poll};
 use std::time::Duration;
 
 use base64::Engine;
@@ -19,16 +16,9 @@ use hyper::client::conn::http1;
 use hyper::rt::{Read, Write};
 use hyper_util::rt::TokioIo;
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
-use tower::{BoxError, Service};
+use tower::{BoxError, Service, ServiceExt};
 
 use super::proxy::{Proxy, Speaks, place};
-
-/// Connects through a proxy, or without one. `inner` connects in TLS where it is asked for `https`.
-#[derive(Clone, Debug)]
-pub(super) struct Connector<C> {
-    pub(super) inner: C,
-    pub(super) proxy: Option<Proxy>,
-}
 
 /// No connection came about through a proxy.
 #[derive(Debug, thiserror::Error)]
@@ -63,48 +53,28 @@ enum Obstacle {
     Broken(#[from] io::Error),
 }
 
-// === impl Connector ===
-
-impl<C> Service<Uri> for Connector<C>
+/// Connects through a proxy, or without one. `connector` connects in TLS where it is asked for
+/// `https`.
+pub(super) async fn connect<C>(
+    connector: C,
+    proxy: Option<Proxy>,
+    url: Uri,
+) -> Result<C::Response, BoxError>
 where
     C: Service<Uri, Error = BoxError>,
     C::Response: Read + Write + Unpin + Send + 'static,
-    C::Future: Send + 'static,
 {
-    type Response = C::Response;
-    type Error = BoxError;
-    type Future = Pin<Box<dyn Future<Output = Result<C::Response, BoxError>> + Send>>;
-
-    fn poll_ready(&mut self, context: &mut Context<'_>) -> Poll<Result<(), BoxError>> {
-        self.inner.poll_ready(context)
-    }
-
-    fn call(&mut self, url: Uri) -> Self::Future {
-        let (host, port) = place(&url);
-        let target = format!("{host}:{port}");
-        let Some(proxy) = self.proxy.clone() else {
-            return match plain("http", target) {
-                Ok(url) => Box::pin(self.inner.call(url)),
-                Err(error) => Box::pin(ready(Err(error.into()))),
-            };
-        };
-        let scheme = if proxy.speaks == Speaks::Https { "https" } else { "http" };
-        let reached = match plain(scheme, format!("{}:{}", proxy.host, proxy.port)) {
-            Ok(url) => self.inner.call(url),
-            Err(error) => return Box::pin(ready(Err(error.into()))),
-        };
-        Box::pin(async move {
-            let socket = reached.await.map_err(Obstacle::Unreachable)?;
-            let tunnel = match proxy.speaks {
-                Speaks::Http | Speaks::Https => connect(socket, target, &proxy).await,
-                Speaks::Socks5 => {
-                    let (host, port) = place(&url);
-                    socks(socket, host, port, &proxy).await
-                }
-            };
-            Ok(tunnel?)
-        })
-    }
+    let (host, port) = place(&url);
+    let target = format!("{host}:{port}");
+    let Some(proxy) = proxy else { return connector.oneshot(plain("http", target)?).await };
+    let scheme = if proxy.speaks == Speaks::Https { "https" } else { "http" };
+    let reached = connector.oneshot(plain(scheme, format!("{}:{}", proxy.host, proxy.port))?);
+    let socket = reached.await.map_err(Obstacle::Unreachable)?;
+    let tunnel = match proxy.speaks {
+        Speaks::Http | Speaks::Https => ask(socket, target, &proxy).await,
+        Speaks::Socks5 => socks(socket, host, port, &proxy).await,
+    };
+    Ok(tunnel?)
 }
 
 // === impl Failed ===
@@ -127,7 +97,7 @@ fn plain(scheme: &str, authority: String) -> Result<Uri, http::Error> {
 }
 
 /// Asks an HTTP proxy for a connection, which then goes on in the same socket.
-async fn connect<S>(socket: S, target: String, proxy: &Proxy) -> Result<S, Obstacle>
+async fn ask<S>(socket: S, target: String, proxy: &Proxy) -> Result<S, Obstacle>
 where
     S: Read + Write + Unpin + Send + 'static,
 {

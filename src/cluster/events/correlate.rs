@@ -123,11 +123,9 @@ impl Correlator {
             self.allowances.retain(|_, one| now.saturating_sub(one.filled) < full);
         }
         // So many are recent: begin anew, and write some twice.
-        for too_many in [self.topics.len(), self.series.len(), self.allowances.len()] {
-            if too_many >= REMEMBERED {
-                *self = Self::default();
-                return;
-            }
+        let sizes = [self.topics.len(), self.series.len(), self.allowances.len()];
+        if sizes.into_iter().any(|size| size >= REMEMBERED) {
+            *self = Self::default();
         }
     }
 }

@@ -1,8 +1,9 @@
 //! Waiting for a turn, as [`Pace`] gives it.
 
-use std::sync::{Arc, Mutex, MutexGuard};
+use std::sync::Arc;
 use std::time::Duration;
 
+use parking_lot::Mutex;
 use tokio::sync::Notify;
 use tokio::time::{Instant, sleep_until};
 
@@ -40,13 +41,13 @@ impl Gate {
 
     /// Another policy has come.
     pub fn set_rate(&self, rate: Rate) {
-        self.pace().set_rate(rate, self.now());
+        self.0.pace.lock().set_rate(rate, self.now());
         self.0.changed.notify_waiters();
     }
 
     /// How many writes may be under way at once just now.
     pub fn concurrency(&self) -> usize {
-        self.pace().concurrency()
+        self.0.pace.lock().concurrency()
     }
 
     /// Waits for a turn. Who drops this future has not taken one.
@@ -55,7 +56,7 @@ impl Gate {
             // Made before asking, so that what ends in between is not missed.
             let changed = self.0.changed.notified();
             let now = self.now();
-            let turn = self.pace().turn(now);
+            let turn = self.0.pace.lock().turn(now);
             match turn {
                 Turn::Now => {
                     return Taken { gate: self.clone(), started: now, signal: Signal::Answered };
@@ -74,10 +75,6 @@ impl Gate {
     fn now(&self) -> Duration {
         clock::ticks().duration_since(self.0.start)
     }
-
-    fn pace(&self) -> MutexGuard<'_, Pace> {
-        self.0.pace.lock().expect("arithmetic on numbers does not panic")
-    }
 }
 
 // === impl Taken ===
@@ -91,7 +88,7 @@ impl Taken {
 impl Drop for Taken {
     fn drop(&mut self) {
         let gate = &self.gate;
-        gate.pace().ended(self.signal, self.started, gate.now());
+        gate.0.pace.lock().ended(self.signal, self.started, gate.now());
         gate.0.changed.notify_waiters();
     }
 }

@@ -49,7 +49,7 @@ impl Replica {
         let source = Source { name: "policy.yaml".to_owned(), text: POLICY.to_owned() };
         let policy = Policy::load(&[source]).expect("it is good").policy;
         let site = Site { own_namespace: None, neighbours: None };
-        let judge = Webhook::new(Arc::new(ArcSwap::from_pointee(policy)), site);
+        let webhook = Webhook::new(Arc::new(ArcSwap::from_pointee(policy)), site);
         let stop = CancellationToken::new();
         let (standing, told) = watch::channel(Standing::default());
         let (phase, phases) = watch::channel(Phase::Serving);
@@ -59,7 +59,8 @@ impl Replica {
             let shown = Arc::clone(&tls);
             let show = move |pair| shown.replace_pair(pair);
             tokio::spawn(certificates.clone().run(told, show, stop.clone()));
-            let parts = Parts { tls, judge: Arc::new(judge), metrics: Arc::new(Metrics::new()) };
+            let judge = Arc::new(move |body: &[u8]| webhook.judge(body));
+            let parts = Parts { tls, judge, metrics: Arc::new(Metrics::new()) };
             let any = SocketAddr::from((Ipv4Addr::LOCALHOST, 0));
             let server = Server::bind(any, Settings::default(), parts).await.expect("a port");
             let address = server.address().expect("it is bound");

@@ -148,8 +148,8 @@ impl Keeping {
         ];
         let object = |resource, name: &String| WebhookObject { resource, name: name.clone() };
         let mut webhooks = vec![object("mutatingwebhookconfigurations", &arguments.webhook_name)];
-        let guard = arguments.guard_name.as_ref();
-        webhooks.extend(guard.map(|name| object("validatingwebhookconfigurations", name)));
+        let policy_webhook = arguments.guard_name.as_ref();
+        webhooks.extend(policy_webhook.map(|name| object("validatingwebhookconfigurations", name)));
         let certificates = Certificates {
             client: cluster.client.clone(),
             clock: cluster.clock.clone(),
@@ -225,7 +225,7 @@ impl Running {
                 revision: policies.borrow().revision.clone(),
                 refused: refused.load().as_deref().cloned(),
                 webhook: webhook.clone(),
-                guard: guard_name.clone(),
+                policy_webhook: guard_name.clone(),
                 certificate: Some(certificate(&shown())),
                 ..Replica::default()
             }

@@ -8,7 +8,7 @@ use jiff::Timestamp;
 use rustls::RootCertStore;
 
 use crate::clock;
-use crate::metrics::{CertificateUse, Metrics};
+use crate::metrics::Metrics;
 use crate::pki::{Pair, PairError};
 use crate::policy::{Diagnostic, Loaded, Policy, Source};
 use crate::reload::{self, Accept, Refusal, Started, Step, Watched};
@@ -92,7 +92,7 @@ pub(super) fn pair(step: Step<Pair, PairError>, tls: &Tls, metrics: &Metrics) {
     match step {
         Step::Replaced(pair) => show(pair, tls, metrics),
         Step::Refused(refusal) => {
-            let (not_after, why) = (tls.not_after(), refused(&refusal));
+            let (not_after, why) = (tls.pair().not_after, refused(&refusal));
             tracing::error!(%not_after, "certificate refused, the last good one stays: {why}");
         }
         Step::Recovered => tracing::info!("certificate on disk is again the one in use"),
@@ -104,12 +104,12 @@ pub(super) fn pair(step: Step<Pair, PairError>, tls: &Tls, metrics: &Metrics) {
 pub(super) fn show(pair: Pair, tls: &Tls, metrics: &Metrics) {
     note_pair(&pair, metrics, clock::now());
     tls.replace_pair(pair);
-    tracing::info!(not_after = %tls.not_after(), "certificate replaced");
+    tracing::info!(not_after = %tls.pair().not_after, "certificate replaced");
 }
 
 /// Counts a pair that is put in use, and says if our clock and it disagree.
 pub(super) fn note_pair(pair: &Pair, metrics: &Metrics, now: Timestamp) {
-    metrics.certificate_loaded(CertificateUse::Serving, pair.not_after);
+    metrics.certificate_loaded(pair.not_after);
     if pair.not_before > now {
         let not_before = pair.not_before;
         tracing::warn!(%not_before, "certificate begins in the future: is this clock right?");

@@ -97,7 +97,8 @@ pub(super) async fn run(plan: Plan, printer: &mut Printer) -> Result<Exit, anyho
     });
     let neighbours = running.as_ref().map(|running| running.neighbours());
     let site = Site { own_namespace, neighbours };
-    let judge = Arc::new(Webhook::new(Arc::clone(&policy), site.clone()));
+    let webhook = Webhook::new(Arc::clone(&policy), site.clone());
+    let judge = Arc::new(move |body: &[u8]| webhook.judge(body));
     let parts = Parts { tls: Arc::clone(&tls), judge, metrics: Arc::clone(&metrics) };
     let settings = super::descriptors::settings();
     let server = Server::bind(listen, settings.clone(), parts)
@@ -184,7 +185,7 @@ pub(super) async fn run(plan: Plan, printer: &mut Printer) -> Result<Exit, anyho
 
 fn certificate_check(tls: Arc<Tls>) -> Check {
     let probe = move || {
-        let not_after = tls.not_after();
+        let not_after = tls.pair().not_after;
         // Nobody could call us; being not ready makes that visible where people look first.
         if not_after <= clock::now() { Err(format!("expired at {not_after}")) } else { Ok(()) }
     };

@@ -55,7 +55,7 @@ pub(super) async fn read(live: &Live) -> Result<Vec<Webhook>, Unread> {
             webhooks
                 .filter(|webhook| {
                     let name = webhook["name"].as_str().unwrap_or_default();
-                    name == GUARD || NAMES.contains(&name)
+                    name == POLICY_WEBHOOK || NAMES.contains(&name)
                 })
                 .map(|webhook| Webhook::new(configuration, webhook))
         }));
@@ -121,8 +121,11 @@ impl Webhook {
 
     /// Whether this is how a replica expects to be called.
     pub(super) fn calls_replica(&self, replica: &Replica) -> bool {
-        let expected =
-            if self.name == GUARD { replica.guard.as_ref() } else { Some(&replica.webhook) };
+        let expected = if self.name == POLICY_WEBHOOK {
+            replica.policy_webhook.as_ref()
+        } else {
+            Some(&replica.webhook)
+        };
         expected.is_some_and(|expected| self.configuration == *expected)
     }
 
@@ -156,8 +159,8 @@ const COLLECTIONS: [&str; 2] = ["mutatingwebhookconfigurations", "validatingwebh
 /// As the chart names them.
 const NAMES: [&str; 2] = ["jobs.curfew.dev", "cronjobs.curfew.dev"];
 
-/// The policy guard, which an installation may do without.
-const GUARD: &str = "policy.curfew.dev";
+/// It has the policy reviewed. An installation may do without it.
+const POLICY_WEBHOOK: &str = "policy.curfew.dev";
 
 #[cfg(test)]
 mod tests {

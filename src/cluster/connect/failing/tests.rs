@@ -4,10 +4,11 @@ use std::sync::{Arc, Mutex};
 use http::{Request, Response};
 use rstest::rstest;
 use serde_json::{Value, json};
-use tower::{BoxError, Layer as _, Service, service_fn};
+use tower::{BoxError, service_fn};
 use tracing_subscriber::fmt::MakeWriter;
 
-use super::Layer;
+use super::send;
+use crate::telemetry::Sparse;
 
 /// What was logged.
 #[derive(Clone, Default)]
@@ -40,17 +41,17 @@ fn logged(requests: &[(&str, &str, Ending)]) -> Vec<Value> {
     let log = Log::default();
     let subscriber =
         tracing_subscriber::fmt().json().flatten_event(true).with_writer(log.clone()).finish();
-    let layer = Layer::default();
+    let sparse = Arc::new(Sparse::default());
     let runtime = tokio::runtime::Builder::new_current_thread().build().unwrap();
     tracing::subscriber::with_default(subscriber, || {
         for (method, uri, ending) in requests {
             let ending = *ending;
-            let mut service = layer.layer(service_fn(move |_: Request<()>| async move {
+            let service = service_fn(move |_: Request<()>| async move {
                 let status = ending.map_err(BoxError::from)?;
                 Ok::<_, BoxError>(Response::builder().status(status).body(()).unwrap())
-            }));
+            });
             let request = Request::builder().method(*method).uri(*uri).body(()).unwrap();
-            let answer = runtime.block_on(service.call(request));
+            let answer = runtime.block_on(send(service, request, Arc::clone(&sparse)));
             assert_eq!(answer.map(|answer| answer.status().as_u16()).ok(), ending.ok());
         }
     });

@@ -17,11 +17,6 @@ pub(super) struct Problem {
     pub(super) counts: bool,
 }
 
-/// The findings of a policy that does not load.
-pub(super) fn all(found: &[Diagnostic]) -> Vec<Problem> {
-    found.iter().map(Problem::of).collect()
-}
-
 // === impl Problem ===
 
 impl Problem {
@@ -42,7 +37,8 @@ impl Problem {
         format!("{}: {}", self.place, self.message)
     }
 
-    fn of(finding: &Diagnostic) -> Self {
+    /// A finding about a policy that does not load.
+    pub(super) fn of(finding: &Diagnostic) -> Self {
         let Diagnostic { severity, code, file, line, column, span: _, message, mend } = finding;
         Self {
             place: format!("{}:{line}:{column}", cut(file, LONGEST)),

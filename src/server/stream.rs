@@ -1,72 +1,83 @@
-//! A stream that closes politely.
+//! A stream that notes what its connection is doing, and closes politely.
 //!
 //! Closing a socket with unread input makes the kernel send a reset, and a reset throws away what
 //! the client has not read yet: the very answer that says what was wrong with its request. So a
-//! [`Linger`] first says that nothing more will come, and then reads and forgets what the client
+//! [`Stream`] first says that nothing more will come, and then reads and forgets what the client
 //! still sends, until it is done or the time is up.
 
 use std::future::Future;
 use std::io;
 use std::pin::Pin;
+use std::sync::Arc;
 use std::task::{Context, Poll, ready};
 use std::time::Duration;
 
 use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
-use tokio::time::Sleep;
+use tokio::time::{Sleep, sleep};
 
-/// Holds a stream and how far closing it has come.
-pub(super) struct Linger<S> {
+use super::activity::Activity;
+use crate::clock;
+
+/// Holds a stream, whoever is told of its bytes, and how far closing it has come.
+pub(super) struct Stream<S> {
     stream: S,
-    closing: Closing,
+    activity: Arc<Activity>,
+    /// Where our side is shut: the other side may talk until then.
+    closing: Option<Pin<Box<Sleep>>>,
 }
 
-enum Closing {
-    No,
-    /// Our side is shut; the other side may talk until then.
-    Until(Pin<Box<Sleep>>),
-}
+// === impl Stream ===
 
-// === impl Linger ===
+impl<S> Stream<S> {
+    pub(super) const fn new(stream: S, activity: Arc<Activity>) -> Self {
+        Self { stream, activity, closing: None }
+    }
 
-impl<S> Linger<S> {
-    pub(super) const fn new(stream: S) -> Self {
-        Self { stream, closing: Closing::No }
+    /// Notes whether the client takes what is written.
+    fn noted<T>(&self, written: Poll<T>) -> Poll<T> {
+        self.activity.wrote(written.is_pending(), clock::instant);
+        written
     }
 }
 
-impl<S: AsyncRead + Unpin> AsyncRead for Linger<S> {
+impl<S: AsyncRead + Unpin> AsyncRead for Stream<S> {
     fn poll_read(
         mut self: Pin<&mut Self>,
         context: &mut Context<'_>,
         buffer: &mut ReadBuf<'_>,
     ) -> Poll<io::Result<()>> {
-        Pin::new(&mut self.stream).poll_read(context, buffer)
+        let before = buffer.filled().len();
+        let read = Pin::new(&mut self.stream).poll_read(context, buffer);
+        if buffer.filled().len() > before {
+            self.activity.bytes_read(clock::instant());
+        }
+        read
     }
 }
 
-impl<S: AsyncRead + AsyncWrite + Unpin> AsyncWrite for Linger<S> {
+impl<S: AsyncRead + AsyncWrite + Unpin> AsyncWrite for Stream<S> {
     fn poll_write(
         mut self: Pin<&mut Self>,
         context: &mut Context<'_>,
         buffer: &[u8],
     ) -> Poll<io::Result<usize>> {
-        Pin::new(&mut self.stream).poll_write(context, buffer)
+        let wrote = Pin::new(&mut self.stream).poll_write(context, buffer);
+        self.noted(wrote)
     }
 
     fn poll_flush(mut self: Pin<&mut Self>, context: &mut Context<'_>) -> Poll<io::Result<()>> {
-        Pin::new(&mut self.stream).poll_flush(context)
+        let flushed = Pin::new(&mut self.stream).poll_flush(context);
+        self.noted(flushed)
     }
 
     fn poll_shutdown(mut self: Pin<&mut Self>, context: &mut Context<'_>) -> Poll<io::Result<()>> {
-        let Self { stream, closing } = &mut *self;
+        let Self { stream, closing, .. } = &mut *self;
         let mut stream = Pin::new(stream);
         let until = match closing {
-            Closing::Until(until) => until,
-            Closing::No => {
+            Some(until) => until,
+            None => {
                 ready!(stream.as_mut().poll_shutdown(context))?;
-                *closing = Closing::Until(Box::pin(tokio::time::sleep(PATIENCE)));
-                let Closing::Until(until) = closing else { unreachable!("was just set") };
-                until
+                closing.insert(Box::pin(sleep(LINGER)))
             }
         };
         if until.as_mut().poll(context).is_ready() {
@@ -92,7 +103,8 @@ impl<S: AsyncRead + AsyncWrite + Unpin> AsyncWrite for Linger<S> {
         context: &mut Context<'_>,
         buffers: &[io::IoSlice<'_>],
     ) -> Poll<io::Result<usize>> {
-        Pin::new(&mut self.stream).poll_write_vectored(context, buffers)
+        let wrote = Pin::new(&mut self.stream).poll_write_vectored(context, buffers);
+        self.noted(wrote)
     }
 
     fn is_write_vectored(&self) -> bool {
@@ -101,4 +113,4 @@ impl<S: AsyncRead + AsyncWrite + Unpin> AsyncWrite for Linger<S> {
 }
 
 /// Long enough for what is on its way to arrive, short enough not to hold up a shutdown.
-const PATIENCE: Duration = Duration::from_secs(1);
+pub(super) const LINGER: Duration = Duration::from_secs(1);

@@ -9,22 +9,23 @@ use super::request::{Rejection, admitted, apart, json, waited};
 use super::shared::Shared;
 use crate::admission::shown;
 use crate::clock;
-use crate::guard::{self, Decision, Report};
+use crate::policy_review::{self, Decision, Report};
 use crate::telemetry::Sparse;
 
 /// Answers a review of the policy.
 pub(super) async fn review(shared: &Shared, request: Request) -> Result<Response, Rejection> {
-    let (body, turn) = admitted(shared, &shared.guard_intake, request).await?;
+    let (body, turn) = admitted(shared, &shared.policy_review_intake, request).await?;
     // One at a time: a policy takes far more memory while it is read than its text has.
-    let alone = timeout(shared.settings.guard_timeout, waited(&shared.guarding, &turn));
+    let alone =
+        timeout(shared.settings.policy_review_timeout, waited(&shared.policy_review, &turn));
     let alone = alone.await.map_err(|_| Rejection::Busy)??;
     let answer = apart(move || {
         let _held = (turn, alone);
-        guard::review(env!("CARGO_PKG_VERSION"), &body.whole())
+        policy_review::review(env!("CARGO_PKG_VERSION"), &body.whole())
     });
     let answer = answer.await?;
-    log(&shared.guarded, &answer.report);
-    shared.metrics.policy_guarded(answer.report.decision);
+    log(&shared.policy_reviews_logged, &answer.report);
+    shared.metrics.policy_reviewed(answer.report.decision);
     Ok(json(answer.body))
 }
 

@@ -1,6 +1,6 @@
 //! Reviews that a test makes, and what is in their answers.
 
-use curfew::guard::{Answer, Decision, review};
+use curfew::policy_review::{Answer, Decision, review};
 use serde_json::{Value as Json, json};
 
 /// The version of the curfew that is asked.

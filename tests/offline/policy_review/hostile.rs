@@ -1,6 +1,6 @@
 //! Bodies that no API server sends.
 
-use curfew::guard::{Decision, review};
+use curfew::policy_review::{Decision, review};
 use proptest::prelude::*;
 use rstest::rstest;
 

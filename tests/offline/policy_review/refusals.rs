@@ -1,6 +1,6 @@
 //! What is said of a policy that cannot be used.
 
-use curfew::guard::Decision;
+use curfew::policy_review::Decision;
 use rstest::rstest;
 use serde_json::{Value as Json, json};
 

@@ -48,7 +48,7 @@ async fn good_and_bad_policies_are_answered_and_counted() {
         (policy("mode: Sometimes"), false, "refused"),
         (policy("mode: Never"), false, "refused"),
     ] {
-        let answer = client.post_guard(&review(&text)).await.unwrap();
+        let answer = client.post_policy_review(&review(&text)).await.unwrap();
         assert_eq!(answer.status, 200, "also where it is refused");
         assert!(answer.head.contains(JSON), "{}", answer.head);
         let answer: Value = serde_json::from_str(&answer.body).unwrap();

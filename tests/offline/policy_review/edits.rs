@@ -1,7 +1,7 @@
 //! Which reviews are judged, and what a good policy is answered.
 
-use curfew::guard::Decision;
 use curfew::policy::{Policy, Source};
+use curfew::policy_review::Decision;
 use rstest::rstest;
 use serde_json::{Value as Json, json};
 

@@ -106,7 +106,7 @@ fn accepted(loaded: Loaded, old: Option<&ConfigMap<'_>>) -> Verdict {
 
 fn load(map: &ConfigMap<'_>) -> Result<Loaded, Vec<Problem>> {
     let sources = map.sources()?;
-    Policy::load(&sources).map_err(|found| problem::all(&found))
+    Policy::load(&sources).map_err(|found| found.iter().map(Problem::of).collect())
 }
 
 /// Whether a request is about a `ConfigMap` that comes or changes.

@@ -1,18 +1,18 @@
-//! How long the guard keeps whoever edits a policy waiting, for the largest edits that there can be.
+//! How long a review keeps whoever edits a policy waiting, for the largest edits that there can be.
 //!
-//! Run with `cargo bench --bench guard`. An edit is judged by loading the old policy and the new one
-//! and comparing them, so the baseline is loading the two.
+//! Run with `cargo bench --bench policy_review`. An edit is judged by loading the old policy and the
+//! new one and comparing them, so the baseline is loading the two.
 
 pub mod common;
 #[allow(dead_code, reason = "of what tests make, a benchmark needs a part")]
-#[path = "../offline/guard/support.rs"]
+#[path = "../offline/policy_review/support.rs"]
 mod support;
 
 use std::hint::black_box;
 
 use curfew::clock;
-use curfew::guard::{Decision, review};
 use curfew::policy::{Policy, Source};
+use curfew::policy_review::{Decision, review};
 
 use common::{Called, Effort, report, statistics::median};
 use support::{VERSION, body, file, one, repeated};
@@ -22,7 +22,7 @@ type Edit = fn(char) -> String;
 
 fn main() {
     let Called::Measure(effort) = common::called() else { return };
-    report::head("An edit of the largest policies, by the guard", effort);
+    report::head("An edit of the largest policies, by its review", effort);
     let mut rows = Vec::new();
     let mut worst = 0.0_f64;
     for (name, edit) in EDITS {

@@ -1,6 +1,6 @@
 //! What is said of an edit that does much at once: from what, to what.
 
-use curfew::guard::Decision;
+use curfew::policy_review::Decision;
 use rstest::rstest;
 
 use super::support::{VERSION, ask, body, file, map, one, repeated, warnings};

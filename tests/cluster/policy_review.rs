@@ -17,7 +17,7 @@ use crate::support::{
     wait::eventually,
 };
 
-/// Holds a namespace with a guarded policy in it.
+/// Holds a namespace whose policy is reviewed.
 struct Scene<'a> {
     space: Namespace<'a>,
     curfew: Curfew,
@@ -33,12 +33,12 @@ impl Scene<'_> {
         let plane = control_plane::shared()?;
         let space = plane.namespace(prefix);
         let curfew = Curfew::start(&plane.authority, &policy("7d"));
-        let webhook = registration::guard(&curfew.endpoint(), MAP);
-        let registration = Registration::validating("guard", &[&space], &[webhook]);
+        let webhook = registration::policy_review(&curfew.endpoint(), MAP);
+        let registration = Registration::validating("policy-review", &[&space], &[webhook]);
         let scratch = Scratch::new().expect("a scratch directory can be made");
         let scene = Self { space, curfew, scratch, _registration: registration };
         // The API server learns of the webhook by a watch.
-        eventually("the guard is called", Duration::from_secs(30), || {
+        eventually("the policy is reviewed", Duration::from_secs(30), || {
             (scene.post(&map(&policy("soon")), "?dryRun=All").status == 422).then_some(())
         });
         Some(scene)
