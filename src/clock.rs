@@ -38,6 +38,12 @@ pub fn noise() -> u64 {
     played(Played::noise).unwrap_or_else(|| RandomState::new().hash_one(()))
 }
 
+/// A number from 0 to 1 that nobody can foresee.
+pub fn fraction() -> f64 {
+    let bits = u16::try_from(noise() >> 48).expect("sixteen bits are left");
+    f64::from(bits) / f64::from(u16::MAX)
+}
+
 /// The clocks and the noise of one machine, as a test plays them on a thread. Time goes as the paused
 /// clock of the runtime says in which it is asked.
 #[derive(Debug)]
@@ -168,10 +174,4 @@ mod tests {
         assert_ne!(run(1).1, run(2).1);
         assert_ne!(noise(), noise());
     }
-}
-
-/// A number from 0 to 1 that nobody can foresee.
-pub fn fraction() -> f64 {
-    let bits = u16::try_from(noise() >> 48).expect("sixteen bits are left");
-    f64::from(bits) / f64::from(u16::MAX)
 }

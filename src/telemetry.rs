@@ -125,7 +125,7 @@ impl io::Write for Plain {
     fn write(&mut self, line: &[u8]) -> io::Result<usize> {
         match std::str::from_utf8(line) {
             Ok(text) if text.contains(misleads) => {
-                io::stderr().write_all(plain(text).as_bytes())?
+                io::stderr().write_all(plain(text).as_bytes())?;
             }
             _ => io::stderr().write_all(line)?,
         }

@@ -20,7 +20,7 @@ use crate::clock;
 
 /// Holds a stream, whoever is told of its bytes, and how far closing it has come.
 pub(super) struct Stream<S> {
-    stream: S,
+    inner: S,
     activity: Arc<Activity>,
     /// Where our side is shut: the other side may talk until then.
     closing: Option<Pin<Box<Sleep>>>,
@@ -29,8 +29,8 @@ pub(super) struct Stream<S> {
 // === impl Stream ===
 
 impl<S> Stream<S> {
-    pub(super) const fn new(stream: S, activity: Arc<Activity>) -> Self {
-        Self { stream, activity, closing: None }
+    pub(super) const fn new(inner: S, activity: Arc<Activity>) -> Self {
+        Self { inner, activity, closing: None }
     }
 
     /// Notes whether the client takes what is written.
@@ -47,7 +47,7 @@ impl<S: AsyncRead + Unpin> AsyncRead for Stream<S> {
         buffer: &mut ReadBuf<'_>,
     ) -> Poll<io::Result<()>> {
         let before = buffer.filled().len();
-        let read = Pin::new(&mut self.stream).poll_read(context, buffer);
+        let read = Pin::new(&mut self.inner).poll_read(context, buffer);
         if buffer.filled().len() > before {
             self.activity.bytes_read(clock::instant());
         }
@@ -61,24 +61,23 @@ impl<S: AsyncRead + AsyncWrite + Unpin> AsyncWrite for Stream<S> {
         context: &mut Context<'_>,
         buffer: &[u8],
     ) -> Poll<io::Result<usize>> {
-        let wrote = Pin::new(&mut self.stream).poll_write(context, buffer);
+        let wrote = Pin::new(&mut self.inner).poll_write(context, buffer);
         self.noted(wrote)
     }
 
     fn poll_flush(mut self: Pin<&mut Self>, context: &mut Context<'_>) -> Poll<io::Result<()>> {
-        let flushed = Pin::new(&mut self.stream).poll_flush(context);
+        let flushed = Pin::new(&mut self.inner).poll_flush(context);
         self.noted(flushed)
     }
 
     fn poll_shutdown(mut self: Pin<&mut Self>, context: &mut Context<'_>) -> Poll<io::Result<()>> {
-        let Self { stream, closing, .. } = &mut *self;
-        let mut stream = Pin::new(stream);
-        let until = match closing {
-            Some(until) => until,
-            None => {
-                ready!(stream.as_mut().poll_shutdown(context))?;
-                closing.insert(Box::pin(sleep(LINGER)))
-            }
+        let Self { inner, closing, .. } = &mut *self;
+        let mut stream = Pin::new(inner);
+        let until = if let Some(until) = closing {
+            until
+        } else {
+            ready!(stream.as_mut().poll_shutdown(context))?;
+            closing.insert(Box::pin(sleep(LINGER)))
         };
         if until.as_mut().poll(context).is_ready() {
             return Poll::Ready(Ok(()));
@@ -103,12 +102,12 @@ impl<S: AsyncRead + AsyncWrite + Unpin> AsyncWrite for Stream<S> {
         context: &mut Context<'_>,
         buffers: &[io::IoSlice<'_>],
     ) -> Poll<io::Result<usize>> {
-        let wrote = Pin::new(&mut self.stream).poll_write_vectored(context, buffers);
+        let wrote = Pin::new(&mut self.inner).poll_write_vectored(context, buffers);
         self.noted(wrote)
     }
 
     fn is_write_vectored(&self) -> bool {
-        self.stream.is_write_vectored()
+        self.inner.is_write_vectored()
     }
 }
 

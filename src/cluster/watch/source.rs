@@ -226,8 +226,7 @@ impl<K: Slim> Source<K> {
 /// together do not come back together.
 fn backoff(failures: u32) -> Duration {
     let pause = FIRST_PAUSE.saturating_mul(1 << failures.min(DOUBLINGS)).min(LONGEST_PAUSE);
-    let spread = f64::from((clock::noise() >> 48) as u16) / f64::from(u16::MAX);
-    pause.mul_f64(1.0 + spread)
+    pause.mul_f64(1.0 + clock::fraction())
 }
 
 fn version_of<K: Slim>(object: &Wire<K>) -> Result<String, Error> {

@@ -331,8 +331,8 @@ fn own_expiry(job: &Job) -> Option<Timestamp> {
 /// minutes old. With a spread, so that replicas and clusters do not beat together.
 fn pause(took: Duration) -> SignedDuration {
     let wait = took.saturating_mul(SHARE).clamp(SHORTEST, LONGEST);
-    let spread = f64::from((clock::noise() >> 48) as u16) / f64::from(u16::MAX);
-    SignedDuration::try_from(wait.mul_f64(0.9 + 0.2 * spread)).unwrap_or(SignedDuration::MAX)
+    SignedDuration::try_from(wait.mul_f64(0.9 + 0.2 * clock::fraction()))
+        .unwrap_or(SignedDuration::MAX)
 }
 
 const SHARE: u32 = 100;
