@@ -6,10 +6,11 @@ use anyhow::Context as _;
 use jiff::Timestamp;
 use serde::Serialize;
 
+use crate::cli::shared::as_of::AsOf;
 use crate::cli::shared::manifests::unreadable;
-use crate::cli::shared::output::{Format, Table};
+use crate::cli::shared::output::{self, Format, Output, Table};
 use crate::cli::shared::printer::Printer;
-use crate::cli::shared::{exit::Exit, invalid::Invalid, output};
+use crate::cli::shared::{exit::Exit, invalid::Invalid};
 use crate::{clock, pki};
 
 /// Make certificates for the webhook, or say what certificates hold
@@ -60,13 +61,11 @@ struct Inspect {
     #[arg(long, value_name = "FILE")]
     key: Option<PathBuf>,
 
-    /// Judge as of this time [default: the current time]
-    #[arg(long, value_name = "RFC3339")]
-    now: Option<Timestamp>,
+    #[command(flatten)]
+    as_of: AsOf,
 
-    /// Output format
-    #[arg(short, long, value_enum, default_value_t)]
-    output: Format,
+    #[command(flatten)]
+    output: Output,
 }
 
 /// A certificate, described.
@@ -149,8 +148,8 @@ impl Make {
 
 impl Inspect {
     fn run(self, printer: &mut Printer) -> Result<Exit, anyhow::Error> {
-        let Self { files, key, now, output: format } = self;
-        let now = now.unwrap_or_else(clock::now);
+        let Self { files, key, as_of, output: Output { format } } = self;
+        let now = as_of.here();
         let read = |path: &PathBuf| {
             std::fs::read(path).map_err(|error| Invalid::new(unreadable(path, &error)))
         };

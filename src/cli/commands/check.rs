@@ -4,9 +4,10 @@ use std::path::PathBuf;
 
 use serde::Serialize;
 
+use crate::cli::shared::output;
 use crate::cli::shared::policies::Policies;
 use crate::cli::shared::printer::Printer;
-use crate::cli::shared::{exit::Exit, output, report};
+use crate::cli::shared::{exit::Exit, report};
 use crate::policy::diagnostic::{Diagnostic, Severity};
 use crate::policy::{Policy, Source};
 
@@ -68,13 +69,13 @@ impl Check {
     /// # Errors
     /// [`crate::cli::shared::invalid::Invalid`] where a path cannot be read.
     pub fn run(self, printer: &mut Printer) -> Result<Exit, anyhow::Error> {
-        let Self { paths, strict, output } = self;
+        let Self { paths, strict, output: format } = self;
         let sources = Policies { policy: paths }.sources()?;
         let (policy, findings) = match Policy::load(&sources) {
             Ok(loaded) => (Some(loaded.policy), loaded.warnings),
             Err(found) => (None, found),
         };
-        match output {
+        match format {
             Format::Json => printer.data(output::json(&answer(policy.as_ref(), &findings))?)?,
             Format::Text => text(policy.as_ref(), &findings, &sources, printer)?,
         }

@@ -16,16 +16,17 @@ use serde::Serialize;
 
 use self::families::Families;
 use self::row::Row;
+use crate::cli::shared::as_of::AsOf;
 use crate::cli::shared::clocks::{self, Assumption, ZoneFrom};
 use crate::cli::shared::connection::Connection;
 use crate::cli::shared::judge::to_json;
 use crate::cli::shared::live::listing::Scope;
 use crate::cli::shared::live::policy;
 use crate::cli::shared::live::{Live, block_on};
-use crate::cli::shared::manifests::Inputs;
+use crate::cli::shared::manifests::{Dump, Inputs};
+use crate::cli::shared::output;
 use crate::cli::shared::printer::Printer;
-use crate::cli::shared::{exit::Exit, invalid::Invalid, output};
-use crate::clock;
+use crate::cli::shared::{exit::Exit, invalid::Invalid};
 use crate::policy::rule::Scheduler;
 use crate::policy::value::Seconds;
 use crate::scheduler::observe::NOT_KNOWN;
@@ -38,27 +39,15 @@ use crate::scheduler::observe::NOT_KNOWN;
 /// that. Reads the cluster of the kubeconfig, or with -f a dump such as `kubectl get
 /// cronjobs,jobs,namespaces -A -o yaml --show-managed-fields`.
 #[derive(Debug, clap::Args)]
-#[command(mut_arg("filename", |arg| arg.required(false).help(
-    "Dump to read in place of the cluster: file, directory, or - for stdin; repeatable"
-)))]
 pub struct Cronjobs {
     #[command(flatten)]
-    inputs: Inputs,
+    dump: Dump,
 
     #[command(flatten)]
     connection: Connection,
 
-    /// Only this namespace; with -f, that of objects whose manifest names none
-    #[arg(short, long, value_name = "NAME")]
-    namespace: Option<String>,
-
-    /// Every namespace, which is the default
-    #[arg(short = 'A', long, conflicts_with = "namespace")]
-    all_namespaces: bool,
-
-    /// Only `CronJobs` with these labels, such as app=etl,tier!=prod
-    #[arg(short = 'l', long, value_name = "LABELS", conflicts_with = "filename")]
-    selector: Option<String>,
+    #[command(flatten)]
+    scope: Scope,
 
     /// Time zone of schedules that bring none, in which kube-controller-manager runs, such as
     /// Europe/Berlin [default: that of the policy in force, else UTC]
@@ -69,9 +58,8 @@ pub struct Cronjobs {
     #[arg(long, value_name = "DURATION")]
     grace: Option<Seconds>,
 
-    /// As of this time [default: the API server's; with -f, the current time]
-    #[arg(long, value_name = "RFC3339")]
-    now: Option<Timestamp>,
+    #[command(flatten)]
+    as_of: AsOf,
 
     /// Output format
     #[arg(short, long, value_enum, default_value_t)]
@@ -125,23 +113,19 @@ impl Cronjobs {
     /// [`Invalid`] where the dump or an argument cannot be used; [`crate::cli::shared::live::OutOfReach`].
     pub fn run(self, printer: &mut Printer) -> Result<Exit, anyhow::Error> {
         let Self {
-            inputs,
+            dump: Dump { inputs },
             connection,
-            namespace,
-            all_namespaces: _,
-            selector,
+            scope,
             time_zone,
             grace,
-            now,
-            output: format,
+            as_of,
+            output: Output { format },
         } = self;
         let assumed = Assumption::typed(time_zone.as_deref())?;
         let read = if inputs.filename.is_empty() {
-            let scope = Scope { namespace: namespace.as_deref(), selector: selector.as_deref() };
-            block_on(live(&connection, scope, (assumed, grace), now, printer))?
+            block_on(live(&connection, &scope, (assumed, grace), as_of, printer))?
         } else {
-            let (families, lacking) =
-                dump(&inputs, namespace.as_deref().unwrap_or("default"), printer)?;
+            let (families, lacking) = dump(&inputs, scope.of_dump(), printer)?;
             if families.lack_jobs() {
                 printer.talk(
                     "note: the dump has no Jobs of these CronJobs, from which lags, Jobs that wait \
@@ -149,7 +133,7 @@ impl Cronjobs {
                 )?;
             }
             let grace = grace.unwrap_or(Scheduler::DEFAULT_GRACE);
-            Read { families, assumed, grace, now: now.unwrap_or_else(clock::now), lacking }
+            Read { families, assumed, grace, now: as_of.here(), lacking }
         };
         let report = Report::new(&read);
         printer.data(match format {
@@ -171,23 +155,22 @@ impl Cronjobs {
 
 async fn live(
     connection: &Connection,
-    scope: Scope<'_>,
+    scope: &Scope,
     (assumed, grace): (Assumption, Option<Seconds>),
-    now: Option<Timestamp>,
+    as_of: AsOf,
     printer: &mut Printer,
 ) -> Result<Read, anyhow::Error> {
     let live = Live::connect(connection).await?;
     let families = cluster::read(&live, scope, printer).await?;
     let asks = grace.is_none() || matches!(assumed, Assumption::Nothing) && families.need_a_zone();
-    let said = if asks { policy::starts(&live, scope.namespace).await } else { None };
+    let said = if asks { policy::starts(&live, scope.namespace.as_deref()).await } else { None };
     let (zone, says) = said.map_or((None, None), |(zone, grace)| (zone, Some(grace)));
     let assumed = match (assumed, zone) {
         (Assumption::Nothing, Some(zone)) => Assumption::Policy(zone),
         (assumed, _) => assumed,
     };
     let grace = grace.or(says).unwrap_or(Scheduler::DEFAULT_GRACE);
-    // After reading, which is what tells the API server's clock.
-    let now = now.unwrap_or_else(|| live.now());
+    let now = as_of.there(&live);
     Ok(Read { families, assumed, grace, now, lacking: false })
 }
 

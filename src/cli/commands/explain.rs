@@ -12,19 +12,18 @@ mod tables;
 
 use std::io;
 
-use jiff::Timestamp;
-
 use self::explanation::Explanation;
-use crate::cli::commands::mutate::Context;
+use crate::cli::shared::as_of::AsOf;
 use crate::cli::shared::connection::Connection;
-use crate::cli::shared::judge::{Judgeable, Question, World};
-use crate::cli::shared::live::name::Named;
+use crate::cli::shared::judge::{Context, Judgeable, Question, World};
+use crate::cli::shared::live::name::{Named, Within};
 use crate::cli::shared::live::policy::{Otherwise, in_force};
 use crate::cli::shared::live::{Live, block_on};
 use crate::cli::shared::manifests::Inputs;
-use crate::cli::shared::policies::Policies;
+use crate::cli::shared::output;
+use crate::cli::shared::policies::{ClusterPolicies, Policies};
 use crate::cli::shared::printer::Printer;
-use crate::cli::shared::{exit::Exit, invalid::Invalid, output, shares};
+use crate::cli::shared::{exit::Exit, invalid::Invalid, shares};
 use crate::policy::decide::Operation;
 
 /// Tell how the policy decides about objects, and why
@@ -34,13 +33,7 @@ use crate::policy::decide::Operation;
 /// given with -f, and the other manifests are the cluster: a `CronJob` among them is the family of
 /// its Jobs, and a `Namespace` gives its labels.
 #[derive(Debug, clap::Args)]
-#[command(
-    mut_arg("filename", |arg| arg.required(false).required_unless_present("objects")),
-    mut_arg("policy", |arg| arg.help(
-        "Policy file or directory; repeatable [default: the policy in force in the cluster, else \
-         the bundled one]"
-    )),
-)]
+#[command(mut_arg("filename", |arg| arg.required(false).required_unless_present("objects")))]
 pub struct Explain {
     /// Objects of the cluster: job/NAMESPACE/NAME or cronjob/NAMESPACE/NAME, or job/NAME in the
     /// namespace of -n
@@ -54,15 +47,13 @@ pub struct Explain {
     connection: Connection,
 
     #[command(flatten)]
-    policies: Policies,
+    policies: ClusterPolicies,
 
-    /// Namespace of objects that name none [default: the kubeconfig's; with -f, default]
-    #[arg(short, long, value_name = "NAME")]
-    namespace: Option<String>,
+    #[command(flatten)]
+    within: Within,
 
-    /// Judge as of this time [default: the API server's; with -f, the current time]
-    #[arg(long, value_name = "RFC3339")]
-    now: Option<Timestamp>,
+    #[command(flatten)]
+    as_of: AsOf,
 
     /// Lease of the installation whose brake may hold an object of the cluster
     #[arg(long, value_name = "NAME", default_value = "curfew")]
@@ -98,8 +89,8 @@ enum Format {
 struct Asked {
     objects: Vec<Named>,
     policies: Policies,
-    namespace: Option<String>,
-    now: Option<Timestamp>,
+    within: Within,
+    as_of: AsOf,
     lease_name: String,
 }
 
@@ -124,17 +115,17 @@ impl Explain {
             objects,
             inputs,
             connection,
-            policies,
-            namespace,
-            now,
+            policies: ClusterPolicies { policies },
+            within,
+            as_of,
             lease_name,
             operation,
-            output: format,
+            output: Output { format },
         } = self;
         let mut series = Series { format, held: None, count: 0 };
         if objects.is_empty() {
-            let namespace = namespace.unwrap_or_else(|| "default".to_owned());
-            let context = Context { policies, namespace, now };
+            let namespace = within.of_manifests().to_owned();
+            let context = Context { policies, namespace, as_of };
             let mut unexplained =
                 from_manifests(&inputs, &context, operation, &mut series, printer)?;
             if series.count == 0 && unexplained.is_empty() {
@@ -146,7 +137,7 @@ impl Explain {
                 return Err(Invalid::Problems(unexplained).into());
             }
         } else {
-            let named = Asked { objects, policies, namespace, now, lease_name };
+            let named = Asked { objects, policies, within, as_of, lease_name };
             for explanation in block_on(named.explain(&connection, printer))? {
                 series.add(format.text(&explanation)?, printer)?;
             }
@@ -212,20 +203,17 @@ impl Asked {
         connection: &Connection,
         printer: &mut Printer,
     ) -> Result<Vec<Explanation>, anyhow::Error> {
-        let Self { objects, policies, namespace, now, lease_name } = self;
+        let Self { objects, policies, within, as_of, lease_name } = self;
         let live = Live::connect(connection).await?;
-        let mut places = Vec::new();
-        for object in objects {
-            let place = object.place(namespace.as_deref(), &live.cluster.namespace);
-            places.push(place.map_err(Invalid::new)?);
-        }
-        let within = places.first().map(|place| place.namespace.clone());
-        let in_force =
-            in_force(&live, &policies, within.as_deref(), Otherwise::Fail, printer).await?;
+        let places = objects.iter().map(|object| within.place(object, &live));
+        let places = places.collect::<Result<Vec<_>, _>>()?;
+        let namespace = places.first().map(|place| place.namespace.as_str());
+        let in_force = in_force(&live, &policies, namespace, Otherwise::Fail, printer).await?;
         let brake = live::brake(&live, &in_force, lease_name).await;
         let mut explanations = Vec::new();
         for place in places {
-            explanations.push(live::explain(&live, place, &in_force, &brake, now, printer).await?);
+            explanations
+                .push(live::explain(&live, place, &in_force, &brake, as_of, printer).await?);
         }
         Ok(explanations)
     }
@@ -242,7 +230,7 @@ fn from_manifests(
     let policy = context.policies.load(printer)?;
     let manifests = inputs.read(printer)?;
     let world = World::of(&manifests, &context.namespace);
-    let now = context.now();
+    let now = context.as_of.here();
     let mut problems = Vec::new();
     if manifests.lacking {
         problems.push("what was named is no manifest".to_owned());

@@ -5,12 +5,11 @@ use json_patch::Patch;
 use serde::Serialize;
 use serde_yaml::Value;
 
-use crate::cli::shared::judge::{self, Judgeable, Question, World};
+use crate::cli::shared::judge::{self, Context, Judgeable, Question, World};
 use crate::cli::shared::manifests::{Document, Inputs, Manifests};
-use crate::cli::shared::policies::Policies;
+use crate::cli::shared::output;
 use crate::cli::shared::printer::Printer;
-use crate::cli::shared::{exit::Exit, output, shares, yaml};
-use crate::clock;
+use crate::cli::shared::{exit::Exit, shares, yaml};
 use crate::policy::Policy;
 use crate::policy::decide::Operation;
 use crate::policy::settings::Mode;
@@ -31,21 +30,6 @@ pub struct Mutate {
     /// Output format
     #[arg(short, long, value_enum, default_value_t)]
     output: Format,
-}
-
-/// What every command wants to know that judges manifests.
-#[derive(Clone, Debug, clap::Args)]
-pub struct Context {
-    #[command(flatten)]
-    pub policies: Policies,
-
-    /// Namespace of objects whose manifest names none
-    #[arg(short, long, value_name = "NAME", default_value = "default")]
-    pub namespace: String,
-
-    /// Judge as of this time [default: the current time]
-    #[arg(long, value_name = "RFC3339")]
-    pub now: Option<Timestamp>,
 }
 
 #[derive(Clone, Copy, Debug, Default, clap::ValueEnum)]
@@ -144,17 +128,6 @@ impl Mutate {
     }
 }
 
-// === impl Context ===
-
-impl Context {
-    /// The time to judge by.
-    pub fn now(&self) -> Timestamp {
-        // The API knows whole seconds only, and they read better.
-        let whole = |now: Timestamp| Timestamp::from_second(now.as_second()).unwrap_or(now);
-        self.now.unwrap_or_else(|| whole(clock::now()))
-    }
-}
-
 // === impl Outcomes ===
 
 impl<'p> Outcomes<'p> {
@@ -171,7 +144,7 @@ impl<'p> Outcomes<'p> {
         let manifests = inputs.read(printer)?;
         let world = World::of(&manifests, &context.namespace);
         let exit = if manifests.lacking { Exit::Usage } else { Exit::Fine };
-        let (namespace, now) = (context.namespace.clone(), context.now());
+        let (namespace, now) = (context.namespace.clone(), context.as_of.here());
         Ok(Self { manifests, world, policy, namespace, now, exit })
     }
 

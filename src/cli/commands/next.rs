@@ -17,16 +17,16 @@ use jiff::Timestamp;
 use self::asked::Asked;
 use self::coming::Coming;
 use self::subject::Subject;
+use crate::cli::shared::as_of::AsOf;
 use crate::cli::shared::clocks::{self, Assumption};
 use crate::cli::shared::connection::Connection;
 use crate::cli::shared::judge::to_json;
-use crate::cli::shared::live::name::{Named, Place};
+use crate::cli::shared::live::name::{Place, Within};
 use crate::cli::shared::live::{Live, NAMESPACES, Unread, block_on};
 use crate::cli::shared::manifests::{Document, Inputs};
-use crate::cli::shared::output::Format;
+use crate::cli::shared::output::{self, Format, Output};
 use crate::cli::shared::printer::Printer;
-use crate::cli::shared::{exit::Exit, invalid::Invalid, output};
-use crate::clock;
+use crate::cli::shared::{exit::Exit, invalid::Invalid};
 use crate::scheduler::view::read::is_namespace_terminating;
 
 /// Show the next starts of schedules, as the cluster would compute them
@@ -37,6 +37,7 @@ use crate::scheduler::view::read::is_namespace_terminating;
 #[derive(Debug, clap::Args)]
 #[command(
     mut_arg("filename", |arg| arg.required(false).required_unless_present("what")),
+    mut_arg("now", |arg| arg.visible_alias("after")),
     after_help = "Examples:\n  curfew next \"30 2 * * *\" --time-zone Europe/Berlin\n  \
                   curfew next cronjob/team-a/nightly -c 10\n  \
                   kubectl get cronjobs -A -o yaml | curfew next -f -"
@@ -53,9 +54,8 @@ pub struct Next {
     #[command(flatten)]
     connection: Connection,
 
-    /// Namespace of `CronJob`s that name none [default: the kubeconfig's; with -f, default]
-    #[arg(short, long, value_name = "NAME")]
-    namespace: Option<String>,
+    #[command(flatten)]
+    within: Within,
 
     /// Time zone of schedules that bring none, in which kube-controller-manager runs, such as
     /// Europe/Berlin [default: UTC]
@@ -67,14 +67,11 @@ pub struct Next {
           value_parser = clap::value_parser!(u16).range(1..=1000))]
     count: u16,
 
-    /// The starts after this time [default: the current time; of a stored `CronJob`, the API
-    /// server's]
-    #[arg(long, visible_alias = "after", value_name = "RFC3339")]
-    now: Option<Timestamp>,
+    #[command(flatten)]
+    as_of: AsOf,
 
-    /// Output format
-    #[arg(short, long, value_enum, default_value_t)]
-    output: Format,
+    #[command(flatten)]
+    output: Output,
 }
 
 // === impl Next ===
@@ -86,18 +83,17 @@ impl Next {
     /// [`Invalid`] where a schedule, a time zone or a manifest cannot be used, or there is no
     /// `CronJob`; [`crate::cli::shared::live::OutOfReach`].
     pub fn run(self, printer: &mut Printer) -> Result<Exit, anyhow::Error> {
-        let Self { what, inputs, connection, namespace, time_zone, count, now, output: format } =
-            self;
+        let Self { what, inputs, connection, within, time_zone, count, as_of, output } = self;
+        let format = output.format;
         let assumed = Assumption::typed(time_zone.as_deref())?;
         let mut lacking = false;
         let (subjects, now) = if what.is_empty() {
-            let namespace = namespace.as_deref().unwrap_or("default");
             let subjects;
-            (subjects, lacking) = from_manifests(&inputs, namespace, printer)?;
-            (subjects, now.unwrap_or_else(clock::now))
+            (subjects, lacking) = from_manifests(&inputs, within.of_manifests(), printer)?;
+            (subjects, as_of.here())
         } else {
             let asked = asked::read(&what).map_err(Invalid::Problems)?;
-            block_on(find(asked, &connection, namespace.as_deref(), now))?
+            block_on(find(asked, &connection, &within, as_of))?
         };
         let count = usize::from(count);
         let answers: Vec<Coming> =
@@ -130,8 +126,8 @@ impl Next {
 async fn find(
     asked: Vec<Asked>,
     connection: &Connection,
-    namespace: Option<&str>,
-    now: Option<Timestamp>,
+    within: &Within,
+    as_of: AsOf,
 ) -> Result<(Vec<Subject>, Timestamp), anyhow::Error> {
     let mut live = None;
     let mut subjects = Vec::with_capacity(asked.len());
@@ -143,21 +139,15 @@ async fn find(
                     Some(live) => live,
                     none => none.insert(Live::connect(connection).await?),
                 };
-                stored(live, &named, namespace).await?
+                stored(live, &within.place(&named, live)?).await?
             }
         });
     }
-    // After reading, which is what tells the API server's clock.
-    let now = now.unwrap_or_else(|| live.as_ref().map_or_else(clock::now, Live::now));
+    let now = live.map_or_else(|| as_of.here(), |live| as_of.there(&live));
     Ok((subjects, now))
 }
 
-async fn stored(
-    live: &Live,
-    named: &Named,
-    namespace: Option<&str>,
-) -> Result<Subject, anyhow::Error> {
-    let place: Place = named.place(namespace, &live.cluster.namespace).map_err(Invalid::new)?;
+async fn stored(live: &Live, place: &Place) -> Result<Subject, anyhow::Error> {
     let object = match live.get(&place.collection(), &place.name).await {
         Ok(object) => object,
         Err(Unread::Absent) => return Err(Invalid::new(format!("{place} is not there")).into()),

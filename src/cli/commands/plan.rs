@@ -9,17 +9,18 @@ mod tables;
 
 use jiff::Timestamp;
 
-use crate::cli::commands::mutate::Context;
+use crate::cli::shared::as_of::AsOf;
 use crate::cli::shared::connection::Connection;
-use crate::cli::shared::judge::to_json;
+use crate::cli::shared::judge::{Context, to_json};
 use crate::cli::shared::live::lease;
 use crate::cli::shared::live::listing::Scope;
 use crate::cli::shared::live::policy::{InForce, Otherwise, in_force};
 use crate::cli::shared::live::{Live, block_on};
-use crate::cli::shared::manifests::Inputs;
-use crate::cli::shared::policies::Policies;
+use crate::cli::shared::manifests::{Dump, Inputs};
+use crate::cli::shared::output;
+use crate::cli::shared::policies::{ClusterPolicies, Policies};
 use crate::cli::shared::printer::Printer;
-use crate::cli::shared::{exit::Exit, invalid::Invalid, output};
+use crate::cli::shared::{exit::Exit, invalid::Invalid};
 use crate::policy::Policy;
 use crate::policy::value::Seconds;
 use crate::sweeper::Reach;
@@ -32,40 +33,21 @@ use crate::sweeper::plan::{self, Does, Options, Snapshot};
 /// cluster of the kubeconfig, or with -f a dump such as
 /// `kubectl get jobs,cronjobs,namespaces -A -o yaml --show-managed-fields`.
 #[derive(Debug, clap::Args)]
-#[command(
-    mut_arg("filename", |arg| arg.required(false).help(
-        "Dump to read in place of the cluster: file, directory, or - for stdin; repeatable"
-    )),
-    mut_arg("policy", |arg| arg.help(
-        "Policy file or directory; repeatable [default: the policy in force in the cluster, else \
-         the bundled one]"
-    )),
-)]
 pub struct Plan {
     #[command(flatten)]
-    inputs: Inputs,
+    dump: Dump,
 
     #[command(flatten)]
     connection: Connection,
 
     #[command(flatten)]
-    policies: Policies,
+    policies: ClusterPolicies,
 
-    /// Only this namespace; with -f, that of objects whose manifest names none
-    #[arg(short, long, value_name = "NAME")]
-    namespace: Option<String>,
+    #[command(flatten)]
+    scope: Scope,
 
-    /// Every namespace, which is the default
-    #[arg(short = 'A', long, conflicts_with = "namespace")]
-    all_namespaces: bool,
-
-    /// Only objects with these labels, such as app=etl,tier!=prod
-    #[arg(short = 'l', long, value_name = "LABELS", conflicts_with = "filename")]
-    selector: Option<String>,
-
-    /// Judge as of this time [default: the API server's; with -f, the current time]
-    #[arg(long, value_name = "RFC3339")]
-    now: Option<Timestamp>,
+    #[command(flatten)]
+    as_of: AsOf,
 
     /// Show only what differs from this other policy, file or directory; repeatable
     #[arg(long, value_name = "PATH", conflicts_with = "older_than")]
@@ -126,28 +108,24 @@ impl Plan {
     /// [`Invalid`] where the policy or the dump cannot be used; [`crate::cli::shared::live::OutOfReach`].
     pub fn run(self, printer: &mut Printer) -> Result<Exit, anyhow::Error> {
         let Self {
-            inputs,
+            dump: Dump { inputs },
             connection,
-            policies,
-            namespace,
-            all_namespaces: _,
-            selector,
-            now,
+            policies: ClusterPolicies { policies },
+            scope,
+            as_of,
             against,
             older_than,
             include_cronjobs,
             all,
-            output,
+            output: Output { format },
         } = self;
         let by_age = by_age(&policies, older_than, include_cronjobs)?;
         let Read { policy, own_namespace, reach, snapshot, now, live } =
             if inputs.filename.is_empty() {
-                let scope =
-                    Scope { namespace: namespace.as_deref(), selector: selector.as_deref() };
-                block_on(live(&connection, scope, &policies, by_age, now, printer))?
+                block_on(live(&connection, &scope, &policies, by_age, as_of, printer))?
             } else {
-                let namespace = namespace.unwrap_or_else(|| "default".to_owned());
-                dump(&inputs, &Context { policies, namespace, now }, by_age, printer)?
+                let context = Context { policies, namespace: scope.of_dump().to_owned(), as_of };
+                dump(&inputs, &context, by_age, printer)?
             };
         let options = Options {
             now,
@@ -161,9 +139,9 @@ impl Plan {
         if !against.is_empty() {
             let old = Policies { policy: against }.load(printer)?;
             let before = plan::Plan::new(&old, &snapshot, &options);
-            return differences(&before, &planned, output, printer);
+            return differences(&before, &planned, format, printer);
         }
-        printer.data(match output {
+        printer.data(match format {
             Format::Json => output::json(&planned)?,
             Format::Name => names(&planned),
             Format::Table => tables::plan(&planned, false),
@@ -192,21 +170,22 @@ fn by_age(
 
 async fn live(
     connection: &Connection,
-    scope: Scope<'_>,
+    scope: &Scope,
     policies: &Policies,
     by_age: Option<Policy>,
-    now: Option<Timestamp>,
+    as_of: AsOf,
     printer: &mut Printer,
 ) -> Result<Read, anyhow::Error> {
     let live = Live::connect(connection).await?;
     let InForce { policy, own_namespace } = match by_age {
         Some(policy) => InForce { policy, own_namespace: None },
-        None => in_force(&live, policies, scope.namespace, Otherwise::Fail, printer).await?,
+        None => {
+            in_force(&live, policies, scope.namespace.as_deref(), Otherwise::Fail, printer).await?
+        }
     };
     let reach = lease::reach(&live, own_namespace.as_deref()).await;
     let snapshot = cluster::read(&live, scope, printer).await?;
-    // After reading, which is what tells the API server's clock.
-    let now = now.unwrap_or_else(|| live.now());
+    let now = as_of.there(&live);
     Ok(Read { policy, own_namespace, reach, snapshot, now, live: true })
 }
 
@@ -227,7 +206,14 @@ fn dump(
     let snapshot = read(inputs, &context.namespace, printer)?;
     tell_foreign(&snapshot, printer)?;
     let reach = Reach::EVERYWHERE;
-    Ok(Read { policy, own_namespace: None, reach, snapshot, now: context.now(), live: false })
+    Ok(Read {
+        policy,
+        own_namespace: None,
+        reach,
+        snapshot,
+        now: context.as_of.here(),
+        live: false,
+    })
 }
 
 /// Reads everything, or says all that is wrong.

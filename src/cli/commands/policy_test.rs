@@ -11,8 +11,9 @@ pub mod run;
 use std::path::{Path, PathBuf};
 
 use crate::cli::shared::manifests::unreadable;
+use crate::cli::shared::output;
 use crate::cli::shared::printer::Printer;
-use crate::cli::shared::{exit::Exit, invalid::Invalid, output};
+use crate::cli::shared::{exit::Exit, invalid::Invalid};
 
 /// Try a policy on the cases of `JobPolicyTest` fixtures
 ///

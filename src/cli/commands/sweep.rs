@@ -17,9 +17,9 @@ use self::tally::Tally;
 use crate::cli::shared::connection::Connection;
 use crate::cli::shared::live::{Live, NAMESPACES, OutOfReach, Unread, block_on};
 use crate::cli::shared::manifests::unreadable;
-use crate::cli::shared::output::Format;
+use crate::cli::shared::output::{self, Format, Output};
 use crate::cli::shared::printer::Printer;
-use crate::cli::shared::{exit::Exit, invalid::Invalid, output};
+use crate::cli::shared::{exit::Exit, invalid::Invalid};
 use crate::cluster::pace::Rate;
 use crate::sweeper::plan::Plan;
 
@@ -50,9 +50,8 @@ pub struct Sweep {
     #[arg(short, long)]
     yes: bool,
 
-    /// Output format
-    #[arg(short, long, value_enum, default_value_t)]
-    output: Format,
+    #[command(flatten)]
+    output: Output,
 }
 
 // === impl Sweep ===
@@ -63,7 +62,7 @@ impl Sweep {
     /// # Errors
     /// [`Invalid`] where the plan cannot be used, or nobody could be asked; [`OutOfReach`].
     pub fn run(self, printer: &mut Printer) -> Result<Exit, anyhow::Error> {
-        let Self { plan, connection, rate, yes, output } = self;
+        let Self { plan, connection, rate, yes, output: Output { format } } = self;
         let plan = read(&plan)?;
         plan.check().map_err(|error| Invalid::new(error.to_string()))?;
         let work = Work::of(&plan)?;
@@ -115,7 +114,7 @@ impl Sweep {
             });
             let carrier = Carrier::new(&live, Rate::new(rate), over);
             let tally = carrier.carry(work, printer).await;
-            tell(&tally, output, printer)
+            tell(&tally, format, printer)
         })
     }
 }

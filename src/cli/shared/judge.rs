@@ -19,11 +19,27 @@ use crate::admission::patch;
 use crate::batch::decoding::decode;
 use crate::batch::namespace::{self as namespaces, Labels};
 use crate::batch::{Kind, Object, defaulting};
+use crate::cli::shared::as_of::AsOf;
 use crate::cli::shared::manifests::{Document, Manifests};
+use crate::cli::shared::policies::Policies;
 use crate::policy::Policy;
 use crate::policy::decide::{Decision, Input, Operation, RecordChange, Verdict};
 use crate::policy::matching::RuleTrace;
 use crate::policy::settings::Mode;
+
+/// What every command wants to know that judges manifests.
+#[derive(Clone, Debug, clap::Args)]
+pub struct Context {
+    #[command(flatten)]
+    pub policies: Policies,
+
+    /// Namespace of objects whose manifest names none
+    #[arg(short, long, value_name = "NAME", default_value = "default")]
+    pub namespace: String,
+
+    #[command(flatten)]
+    pub as_of: AsOf,
+}
 
 /// Everything that one run knows about the cluster: the manifests, and nothing else.
 #[derive(Debug)]

@@ -39,6 +39,16 @@ pub struct Inputs {
     pub recursive: bool,
 }
 
+/// A dump of a cluster, for a command that reads the cluster itself where none is given.
+#[derive(Clone, Debug, clap::Args)]
+#[command(mut_arg("filename", |arg| arg.required(false).help(
+    "Dump to read in place of the cluster: file, directory, or - for stdin; repeatable"
+)))]
+pub struct Dump {
+    #[command(flatten)]
+    pub inputs: Inputs,
+}
+
 /// Everything that was read. A cluster may hold a hundred thousand Jobs: objects are kept as
 /// compact JSON, and each is a tree only while somebody looks at it.
 #[derive(Clone, Debug, Default)]

@@ -2,13 +2,23 @@
 
 use std::fmt::Write as _;
 
+use clap::ValueEnum;
 use serde::Serialize;
 
 use crate::cli::shared::yaml;
 use crate::policy::value::Seconds;
 
+/// How most commands print their answer. Not for any format: what clap derives keeps one default
+/// value for all of them.
+#[derive(Clone, Copy, Debug, clap::Args)]
+pub struct Output {
+    /// Output format
+    #[arg(short = 'o', long = "output", value_enum, default_value_t)]
+    pub format: Format,
+}
+
 /// What most commands can print.
-#[derive(Clone, Copy, Debug, Default, clap::ValueEnum)]
+#[derive(Clone, Copy, Debug, Default, ValueEnum)]
 pub enum Format {
     #[default]
     Table,

@@ -15,6 +15,17 @@ pub struct Policies {
     pub policy: Vec<PathBuf>,
 }
 
+/// The same for a command at a cluster, where a policy is in force.
+#[derive(Clone, Debug, clap::Args)]
+#[command(mut_arg("policy", |arg| arg.help(
+    "Policy file or directory; repeatable [default: the policy in force in the cluster, else the \
+     bundled one]"
+)))]
+pub struct ClusterPolicies {
+    #[command(flatten)]
+    pub policies: Policies,
+}
+
 /// The files of a policy, and what they say.
 #[derive(Debug)]
 pub struct Read {

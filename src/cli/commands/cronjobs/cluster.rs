@@ -17,7 +17,7 @@ use crate::cli::shared::printer::Printer;
 /// makes no sense.
 pub(super) async fn read(
     live: &Live,
-    scope: Scope<'_>,
+    scope: &Scope,
     printer: &mut Printer,
 ) -> Result<Families, anyhow::Error> {
     let mut families = Families::complete();
@@ -38,7 +38,7 @@ pub(super) async fn read(
     if let Some(problem) = bad.pop() {
         return Err(OutOfReach(problem).into());
     }
-    for namespace in namespaces(live, scope.namespace).await? {
+    for namespace in namespaces(live, scope.namespace.as_deref()).await? {
         families.add_namespace(&namespace);
     }
     Ok(families)

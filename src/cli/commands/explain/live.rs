@@ -8,6 +8,7 @@ use super::deadlines::Deadline;
 use super::explanation::Explanation;
 use super::sweeps::Sweeps;
 use crate::batch::{Finish, Kind, Object};
+use crate::cli::shared::as_of::AsOf;
 use crate::cli::shared::invalid::Invalid;
 use crate::cli::shared::judge::{Judgeable, Question, World};
 use crate::cli::shared::live::Live;
@@ -31,13 +32,13 @@ pub(super) async fn explain(
     place: Place,
     in_force: &InForce,
     brake: &Memory,
-    now: Option<Timestamp>,
+    as_of: AsOf,
     printer: &mut Printer,
 ) -> Result<Explanation, anyhow::Error> {
     let InForce { policy, own_namespace } = in_force;
     let mut found = Surrounded::read(live, place, printer).await?;
     found.read_family(live).await?;
-    let now = now.unwrap_or_else(|| live.now());
+    let now = as_of.there(live);
     let place = &found.place;
     let bad = |problem: String| Invalid::new(format!("{place} cannot be judged: {problem}"));
 

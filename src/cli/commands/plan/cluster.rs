@@ -19,11 +19,11 @@ use crate::sweeper::plan::{BadObject, Snapshot};
 /// makes no sense.
 pub(super) async fn read(
     live: &Live,
-    scope: Scope<'_>,
+    scope: &Scope,
     printer: &mut Printer,
 ) -> Result<Snapshot, anyhow::Error> {
     let mut snapshot = Snapshot::new();
-    namespaces(live, scope.namespace, &mut snapshot, printer).await?;
+    namespaces(live, scope.namespace.as_deref(), &mut snapshot, printer).await?;
     let everything = ListParams::default();
     let narrowed = scope.labelled();
     let mut cronjobs = Vec::new();

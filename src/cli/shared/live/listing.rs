@@ -9,13 +9,21 @@ use crate::batch::Kind;
 use crate::cli::shared::invalid::Invalid;
 use crate::cli::shared::printer::Printer;
 
-/// What of the cluster is asked for.
-#[derive(Clone, Copy, Debug)]
-pub struct Scope<'a> {
-    /// `None` for all of them.
-    pub namespace: Option<&'a str>,
-    /// As kubectl takes it.
-    pub selector: Option<&'a str>,
+/// What of a cluster is asked for, or of a dump of one.
+#[derive(Clone, Debug, clap::Args)]
+pub struct Scope {
+    /// Only this namespace; with -f, that of objects whose manifest names none
+    #[arg(short, long, value_name = "NAME")]
+    pub namespace: Option<String>,
+
+    /// Every namespace, which is the default
+    #[arg(short = 'A', long, conflicts_with = "namespace")]
+    pub all_namespaces: bool,
+
+    /// Selector (label query) to filter on, such as app=etl,tier!=prod; supports =, ==, !=, in and
+    /// notin
+    #[arg(short = 'l', long, value_name = "LABELS", conflicts_with = "filename")]
+    pub selector: Option<String>,
 }
 
 /// Reads them, of a namespace or of all. Whoever takes them must forget them where this is an
@@ -26,7 +34,7 @@ pub struct Scope<'a> {
 pub async fn list(
     live: &Live,
     kind: Kind,
-    scope: Scope<'_>,
+    scope: &Scope,
     narrowed: &ListParams,
     printer: &Printer,
     mut each: impl FnMut(Json),
@@ -36,13 +44,13 @@ pub async fn list(
         Kind::Job => "Jobs",
     };
     let progress = printer.progress(&format!("reading {what}"), None);
-    let collection = collection(kind, scope.namespace);
+    let collection = collection(kind, scope.namespace.as_deref());
     let read = live.list(&collection, narrowed, |item, left| {
         progress.advance(1);
         progress.expect(left);
         each(whole(item, "batch/v1", kind.as_str()));
     });
-    match (read.await, scope.selector) {
+    match (read.await, &scope.selector) {
         (Ok(()), _) => Ok(()),
         (Err(Unread::Nonsense(why)), Some(selector)) => {
             Err(Invalid::new(format!("--selector {selector}: {why}")).into())
@@ -60,10 +68,15 @@ pub fn whole(mut item: Json, version: &str, kind: &str) -> Json {
 
 // === impl Scope ===
 
-impl Scope<'_> {
+impl Scope {
+    /// The namespace of objects of a dump that name none.
+    pub fn of_dump(&self) -> &str {
+        self.namespace.as_deref().unwrap_or("default")
+    }
+
     /// Narrows a list to the labels.
-    pub fn labelled(self) -> ListParams {
-        match self.selector {
+    pub fn labelled(&self) -> ListParams {
+        match &self.selector {
             Some(selector) => ListParams::default().labels(selector),
             None => ListParams::default(),
         }
