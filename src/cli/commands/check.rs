@@ -45,20 +45,7 @@ struct Answer<'a> {
     rules: Option<usize>,
     errors: usize,
     warnings: usize,
-    findings: Vec<Finding<'a>>,
-}
-
-/// A diagnostic for machines.
-#[derive(Debug, Serialize)]
-struct Finding<'a> {
-    severity: &'static str,
-    code: &'static str,
-    file: &'a str,
-    line: usize,
-    column: usize,
-    message: &'a str,
-    #[serde(skip_serializing_if = "Option::is_none")]
-    mend: Option<&'a str>,
+    findings: &'a [Diagnostic],
 }
 
 // === impl Check ===
@@ -88,19 +75,13 @@ impl Check {
 }
 
 fn answer<'a>(policy: Option<&'a Policy>, findings: &'a [Diagnostic]) -> Answer<'a> {
-    let finding = |diagnostic: &'a Diagnostic| {
-        let Diagnostic { severity, code, file, line, column, span: _, message, mend } = diagnostic;
-        let (line, column) = (*line, *column);
-        let mend = mend.as_deref();
-        Finding { severity: severity.as_str(), code, file, line, column, message, mend }
-    };
     Answer {
         name: policy.map(|policy| policy.name.as_str()),
         revision: policy.map(|policy| policy.revision.as_str()),
         rules: policy.map(|policy| policy.rules.len()),
         errors: count(findings, Severity::Error),
         warnings: count(findings, Severity::Warning),
-        findings: findings.iter().map(finding).collect(),
+        findings,
     }
 }
 
