@@ -13,6 +13,7 @@ use crate::cli::shared::live::name::{Named, Place, Within};
 use crate::cli::shared::live::policy::{InForce, Otherwise, in_force};
 use crate::cli::shared::live::surroundings::Surrounded;
 use crate::cli::shared::live::{Live, OutOfReach, block_on};
+use crate::cli::shared::output::span;
 use crate::cli::shared::policies::ClusterPolicies;
 use crate::cli::shared::printer::Printer;
 use crate::cli::shared::{exit::Exit, invalid::Invalid};
@@ -220,13 +221,10 @@ fn told(place: &Place, until: Option<Timestamp>, held: &Held, now: Timestamp) ->
         }
         Held::Judged { change, ttl, until, expiry } => (*ttl, *until, *expiry, change.is_some()),
     };
-    let seconds = |ttl: i64| {
-        Seconds::new(ttl).map_or_else(|| format!("{ttl}s"), |seconds| seconds.to_string())
-    };
     let becomes = match (ttl, raised) {
         (None, _) => "it has no TTL".to_owned(),
-        (Some(ttl), true) => format!("its TTL is {} from now on", seconds(ttl)),
-        (Some(ttl), false) => format!("its TTL stays {}", seconds(ttl)),
+        (Some(ttl), true) => format!("its TTL is {} from now on", span(ttl)),
+        (Some(ttl), false) => format!("its TTL stays {}", span(ttl)),
     };
     let Some(until) = until else {
         let due = match expiry {

@@ -4,7 +4,7 @@
 //! kube-controller-manager runs. That last one no object tells: the user can, or the policy in
 //! force, and else it is taken to be UTC, which a person is then told.
 
-use serde::{Serialize, Serializer};
+use serde::Serialize;
 
 use crate::batch::schedule::Schedule;
 use crate::batch::zone::Zone;
@@ -21,12 +21,15 @@ pub enum Assumption {
 }
 
 /// Why the starts follow those clocks.
-#[derive(Clone, Copy, Debug, Eq, PartialEq)]
+#[derive(Clone, Copy, Debug, Eq, PartialEq, Serialize)]
+#[serde(rename_all = "lowercase")]
 pub enum ZoneFrom {
     Assumed,
+    #[serde(rename = "--time-zone")]
     Flag,
     Policy,
     Schedule,
+    #[serde(rename = "spec.timeZone")]
     Spec,
 }
 
@@ -76,27 +79,6 @@ impl Assumption {
             Self::Nothing => ZoneFrom::Assumed,
             Self::Policy(_) => ZoneFrom::Policy,
         }
-    }
-}
-
-// === impl ZoneFrom ===
-
-impl ZoneFrom {
-    /// A stable word, for scripts.
-    pub const fn as_str(self) -> &'static str {
-        match self {
-            Self::Assumed => "assumed",
-            Self::Flag => "--time-zone",
-            Self::Policy => "policy",
-            Self::Schedule => "schedule",
-            Self::Spec => "spec.timeZone",
-        }
-    }
-}
-
-impl Serialize for ZoneFrom {
-    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
-        serializer.serialize_str(self.as_str())
     }
 }
 

@@ -80,6 +80,11 @@ pub fn short(seconds: i64) -> String {
     if seconds < 0 { format!("-{rounded}") } else { rounded.to_string() }
 }
 
+/// Seconds as a policy file writes them; what the API refuses is shown as it is.
+pub fn span(seconds: i64) -> String {
+    Seconds::new(seconds).map_or_else(|| format!("{seconds}s"), |seconds| seconds.to_string())
+}
+
 /// A value as indented JSON, with a line end.
 ///
 /// # Errors

@@ -5,8 +5,9 @@ use serde::{Serialize, Serializer};
 
 use super::families::Family;
 use crate::batch::schedule::daylight::{self, Disturbance};
+use crate::cli::shared::advice::{self, Note};
 use crate::cli::shared::clocks::{self, Assumption, ZoneFrom};
-use crate::cli::shared::{advice, schedules};
+use crate::cli::shared::schedules;
 use crate::scheduler::observe::{
     Finding, MissedStarts, NOT_KNOWN, Observation, Stuck, Trouble, observe,
 };
@@ -86,14 +87,6 @@ struct StuckJob {
     why: String,
 }
 
-/// Something to know about a `CronJob`.
-#[derive(Debug, Serialize)]
-pub(super) struct Note {
-    /// Stable, for scripts.
-    pub(super) code: &'static str,
-    pub(super) message: String,
-}
-
 // === impl Row ===
 
 impl Row {
@@ -167,14 +160,10 @@ impl Row {
             note(DAYLIGHT, advice::disturbed(found).message);
         }
         if starts {
-            for (code, message) in advice::misread(cronjob.schedule) {
-                note(code, message);
-            }
+            notes.extend(advice::misread(cronjob.schedule));
             // Where nothing starts at all there is no start to lose.
             let deadline = cronjob.deadline.filter(|_| observation.trouble.is_none());
-            if let Some((code, message)) = advice::short_deadline(deadline) {
-                note(code, message);
-            }
+            notes.extend(advice::short_deadline(deadline));
         }
         let stuck = observation.stuck.iter().cloned();
         let stuck = stuck.map(|Stuck { job, since, why }| StuckJob { job, since, why }).collect();

@@ -2,8 +2,9 @@
 
 use jiff::{SignedDuration, Timestamp};
 
-use super::row::{DAYLIGHT, Known, Note, Row, is_for_reading};
+use super::row::{DAYLIGHT, Known, Row, is_for_reading};
 use crate::batch::schedule::daylight::{Disturbance, Kind};
+use crate::cli::shared::advice::Note;
 use crate::cli::shared::output::{self, Table};
 use crate::scheduler::observe::{Finding, MOST, NOT_KNOWN, Trouble};
 

@@ -5,6 +5,7 @@ use serde::Serialize;
 
 use crate::batch::{Finish, Kind, Object, Outcome};
 use crate::cli::shared::judge::Question;
+use crate::cli::shared::output::span;
 use crate::policy::decide::{Decision, Operation, Origin, Settled};
 use crate::policy::record::HOLD_UNTIL;
 use crate::policy::setting::Setting;
@@ -79,7 +80,7 @@ fn ttl(
             "ttl",
             match (pair, target) {
                 (Some(pair), _) => format!("{pair}, once it has finished"),
-                (None, Some(seconds)) => format!("{} after it finishes", words(seconds)),
+                (None, Some(seconds)) => format!("{} after it finishes", span(seconds)),
                 (None, None) => "never: it has no TTL".to_owned(),
             },
         ));
@@ -95,7 +96,7 @@ fn ttl(
             return;
         };
         let text = match finish.at {
-            Some(at) => format!("{} after {how} at {at}{aside}", words(ttl)),
+            Some(at) => format!("{} after {how} at {at}{aside}", span(ttl)),
             None => format!("nobody can say: {how}, and its condition has no time"),
         };
         deadlines.push(Deadline { what, at: finish.expiry(ttl), ends, text });
@@ -123,8 +124,8 @@ fn active(
     let Some(seconds) = settled.map_or(present, |settled| settled.target.number()) else { return };
     let started = started.and_then(|time| time.parse::<Timestamp>().ok());
     let text = match started {
-        Some(at) => format!("{} after it started at {at}: it fails", words(seconds)),
-        None => format!("{} after it starts: it fails", words(seconds)),
+        Some(at) => format!("{} after it started at {at}: it fails", span(seconds)),
+        None => format!("{} after it starts: it fails", span(seconds)),
     };
     let at = started.and_then(|at| at.saturating_add(SignedDuration::from_secs(seconds)).ok());
     deadlines.push(Deadline { what: "activeDeadline", at, ends: true, text });
@@ -148,7 +149,7 @@ fn cronjob(object: &Object<'_>, decision: &Decision<'_>, deadlines: &mut Vec<Dea
     deadlines.push(relative(
         "ttl",
         match target(Setting::Ttl) {
-            Some(seconds) => format!("{} after each of its Jobs finishes", words(seconds)),
+            Some(seconds) => format!("{} after each of its Jobs finishes", span(seconds)),
             None => "never: its Jobs have no TTL".to_owned(),
         },
     ));
@@ -162,11 +163,11 @@ fn cronjob(object: &Object<'_>, decision: &Decision<'_>, deadlines: &mut Vec<Dea
         ),
     ));
     if let Some(seconds) = target(Setting::DeadlineActive) {
-        let text = format!("{} after each of its Jobs starts: it fails", words(seconds));
+        let text = format!("{} after each of its Jobs starts: it fails", span(seconds));
         deadlines.push(relative("activeDeadline", text));
     }
     if let Some(seconds) = target(Setting::DeadlineStarting) {
-        let text = format!("a start that is more than {} late is skipped", words(seconds));
+        let text = format!("a start that is more than {} late is skipped", span(seconds));
         deadlines.push(relative("startingDeadline", text));
     }
 }
@@ -178,9 +179,4 @@ fn settled<'d>(decision: &'d Decision<'_>, setting: Setting) -> Option<&'d Settl
 
 fn relative(what: &'static str, text: String) -> Deadline {
     Deadline { what, at: None, ends: false, text }
-}
-
-/// Seconds as a policy file writes them; what the API refuses is shown as it is.
-fn words(seconds: i64) -> String {
-    Seconds::new(seconds).map_or_else(|| format!("{seconds}s"), |seconds| seconds.to_string())
 }

@@ -10,12 +10,13 @@ use jiff::tz::{Offset, TimeZone};
 use jiff::{SignedDuration, Timestamp, Zoned};
 use serde::{Serialize, Serializer};
 
-use super::notes::{self, Note};
+use super::notes;
 use super::subject::Subject;
 use crate::batch::name::is_subdomain;
 use crate::batch::schedule::Schedule;
 use crate::batch::schedule::daylight::{self, Disturbance, Kind};
 use crate::batch::zone::Zone;
+use crate::cli::shared::advice::Note;
 use crate::cli::shared::clocks::{self, Assumption, ZoneFrom};
 use crate::scheduler::view::read;
 use crate::scheduler::{Concurrency, CronJob, Timetable, observe};
