@@ -2,13 +2,12 @@
 
 use std::path::PathBuf;
 
-use anyhow::Context as _;
 use jiff::Timestamp;
 use serde::Serialize;
 
 use crate::cli::shared::as_of::AsOf;
 use crate::cli::shared::manifests::unreadable;
-use crate::cli::shared::output::{self, Format, Output, Table};
+use crate::cli::shared::output::{Output, Table};
 use crate::cli::shared::printer::Printer;
 use crate::cli::shared::{exit::Exit, invalid::Invalid};
 use crate::{clock, pki};
@@ -166,11 +165,7 @@ impl Inspect {
                 described.push(Described::new(name.clone(), info, fits_key, now));
             }
         }
-        printer.data(match format {
-            Format::Json => output::json(&described)?,
-            Format::Table => table(&described),
-            Format::Yaml => output::yaml(&described).context("a list of certificates is YAML")?,
-        })?;
+        printer.data(format.text(&described, |all| table(all))?)?;
         let odd = |one: &Described| one.state != State::Valid || one.fits_key == Some(false);
         Ok(if described.iter().any(odd) { Exit::Findings } else { Exit::Fine })
     }

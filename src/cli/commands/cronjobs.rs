@@ -19,14 +19,13 @@ use self::row::Row;
 use crate::cli::shared::as_of::AsOf;
 use crate::cli::shared::clocks::{self, Assumption, ZoneFrom};
 use crate::cli::shared::connection::Connection;
-use crate::cli::shared::judge::to_json;
+use crate::cli::shared::exit::Exit;
 use crate::cli::shared::live::listing::Scope;
 use crate::cli::shared::live::policy;
 use crate::cli::shared::live::{Live, block_on};
-use crate::cli::shared::manifests::{Dump, Inputs};
+use crate::cli::shared::manifests::{Dump, Inputs, tell_foreign};
 use crate::cli::shared::output;
 use crate::cli::shared::printer::Printer;
-use crate::cli::shared::{exit::Exit, invalid::Invalid};
 use crate::policy::rule::Scheduler;
 use crate::policy::value::Seconds;
 use crate::scheduler::observe::NOT_KNOWN;
@@ -110,7 +109,7 @@ impl Cronjobs {
     /// Prints the table.
     ///
     /// # Errors
-    /// [`Invalid`] where the dump or an argument cannot be used; [`crate::cli::shared::live::OutOfReach`].
+    /// [`crate::cli::shared::invalid::Invalid`] where the dump or an argument cannot be used; [`crate::cli::shared::live::OutOfReach`].
     pub fn run(self, printer: &mut Printer) -> Result<Exit, anyhow::Error> {
         let Self {
             dump: Dump { inputs },
@@ -144,12 +143,7 @@ impl Cronjobs {
             Format::Yaml => output::yaml(&report)?,
         })?;
         report.tell(&read.families, printer)?;
-        let attention = report.items.iter().any(Row::needs_attention);
-        Ok(match (read.lacking, attention) {
-            (true, _) => Exit::Usage,
-            (false, true) => Exit::Findings,
-            (false, false) => Exit::Fine,
-        })
+        Ok(Exit::of(read.lacking, report.items.iter().any(Row::needs_attention)))
     }
 }
 
@@ -182,21 +176,12 @@ fn dump(
     printer: &mut Printer,
 ) -> Result<(Families, bool), anyhow::Error> {
     let mut families = Families::default();
-    let mut problems = Vec::new();
     let manifests = inputs.whole(printer)?;
-    for document in manifests.documents() {
-        let added = to_json(&document.value)
-            .map_err(|error| error.to_string())
-            .and_then(|json| families.add(json, namespace));
-        if let Err(problem) = added {
-            problems.push(format!("{}: {}: {problem}", document.origin, document.title()));
-        }
-    }
-    if problems.is_empty() {
-        Ok((families, manifests.lacking))
-    } else {
-        Err(Invalid::Problems(problems).into())
-    }
+    manifests.each(|document| {
+        let added = families.add(document.json(), namespace);
+        added.map_err(|problem| format!("{}: {}: {problem}", document.origin, document.title()))
+    })?;
+    Ok((families, manifests.lacking))
 }
 
 // === impl Report ===
@@ -223,13 +208,7 @@ impl Report {
 
     /// What a person should know beside the table.
     fn tell(&self, families: &Families, printer: &mut Printer) -> std::io::Result<()> {
-        let foreign = families.foreign();
-        if !foreign.is_empty() {
-            let kinds: Vec<String> =
-                foreign.iter().map(|(kind, count)| format!("{count} {kind}")).collect();
-            let count: usize = foreign.values().sum();
-            printer.talk(format!("note: skipped {count} of other kinds: {}", kinds.join(", ")))?;
-        }
+        tell_foreign(families.foreign(), printer)?;
         if self.items.is_empty() {
             return printer.talk("note: there is no CronJob");
         }
@@ -257,9 +236,7 @@ impl Report {
             for note in self.items.iter().flat_map(|row| &row.attention) {
                 *codes.entry(note.code).or_default() += 1;
             }
-            let codes: Vec<String> =
-                codes.iter().map(|(code, count)| format!("{count} {code}")).collect();
-            let codes = codes.join(", ");
+            let codes = output::counts(codes);
             printer
                 .talk(format!("note: {attention} of {count} CronJobs need attention: {codes}"))?;
         }

@@ -20,10 +20,9 @@ use self::subject::Subject;
 use crate::cli::shared::as_of::AsOf;
 use crate::cli::shared::clocks::{self, Assumption};
 use crate::cli::shared::connection::Connection;
-use crate::cli::shared::judge::to_json;
 use crate::cli::shared::live::name::{Place, Within};
-use crate::cli::shared::live::{Live, NAMESPACES, Unread, block_on};
-use crate::cli::shared::manifests::{Document, Inputs};
+use crate::cli::shared::live::{Live, NAMESPACES, block_on};
+use crate::cli::shared::manifests::{Document, Inputs, tell_foreign};
 use crate::cli::shared::output::{self, Format, Output};
 use crate::cli::shared::printer::Printer;
 use crate::cli::shared::{exit::Exit, invalid::Invalid};
@@ -113,12 +112,7 @@ impl Next {
         if answers.iter().any(Coming::assumes_a_zone) {
             printer.talk(clocks::ASSUMED)?;
         }
-        let never = answers.iter().any(Coming::never_starts);
-        Ok(match (lacking, never) {
-            (true, _) => Exit::Usage,
-            (false, true) => Exit::Findings,
-            (false, false) => Exit::Fine,
-        })
+        Ok(Exit::of(lacking, answers.iter().any(Coming::never_starts)))
     }
 }
 
@@ -148,11 +142,7 @@ async fn find(
 }
 
 async fn stored(live: &Live, place: &Place) -> Result<Subject, anyhow::Error> {
-    let object = match live.get(&place.collection(), &place.name).await {
-        Ok(object) => object,
-        Err(Unread::Absent) => return Err(Invalid::new(format!("{place} is not there")).into()),
-        Err(error) => return Err(error.about(&format!("cannot read {place}")).into()),
-    };
+    let object = place.read(live).await?;
     // Who may not read its namespace goes without that.
     let namespace = live.get(NAMESPACES, &place.namespace).await;
     let namespace_terminating = namespace.is_ok_and(|found| is_namespace_terminating(&found));
@@ -170,21 +160,19 @@ fn from_manifests(
     printer: &mut Printer,
 ) -> Result<(Vec<Subject>, bool), anyhow::Error> {
     let mut subjects = Vec::new();
-    let mut problems = Vec::new();
     let mut terminating = Vec::<String>::new();
     let mut foreign = BTreeMap::<String, usize>::new();
     let manifests = inputs.whole(printer)?;
-    for document in manifests.documents() {
+    let read = manifests.each(|document| {
         match (document.api_version(), document.kind()) {
-            ("batch/v1", "CronJob") => match from_manifest(&document, namespace) {
-                Ok(subject) => subjects.push(subject),
-                Err(problem) => {
-                    let (origin, title) = (&document.origin, document.title());
-                    problems.push(format!("{origin}: {title}: {problem}"));
-                }
-            },
+            ("batch/v1", "CronJob") => {
+                let subject = from_manifest(&document, namespace);
+                let (origin, title) = (&document.origin, document.title());
+                let bad = |problem| format!("{origin}: {title}: {problem}");
+                subjects.push(subject.map_err(bad)?);
+            }
             ("v1", "Namespace") => {
-                let namespace = to_json(&document.value).unwrap_or_default();
+                let namespace = document.json();
                 let name = namespace["metadata"]["name"].as_str();
                 terminating.extend(
                     name.filter(|_| is_namespace_terminating(&namespace)).map(str::to_owned),
@@ -195,19 +183,13 @@ fn from_manifests(
             }
             (_, kind) => *foreign.entry(kind.to_owned()).or_default() += 1,
         }
-    }
+        Ok(())
+    });
     for subject in &mut subjects {
         subject.namespace_terminating = terminating.iter().any(|name| subject.is_in(name));
     }
-    if !foreign.is_empty() {
-        let kinds: Vec<String> =
-            foreign.iter().map(|(kind, count)| format!("{count} {kind}")).collect();
-        let count: usize = foreign.values().sum();
-        printer.talk(format!("note: skipped {count} of other kinds: {}", kinds.join(", ")))?;
-    }
-    if !problems.is_empty() {
-        return Err(Invalid::Problems(problems).into());
-    }
+    tell_foreign(&foreign, printer)?;
+    read?;
     if subjects.is_empty() {
         let problem = "there is no CronJob of batch/v1 among the manifests";
         return Err(Invalid::new(problem).into());
@@ -220,6 +202,5 @@ fn from_manifest(document: &Document, namespace: &str) -> Result<Subject, String
     let title = document.title();
     let name = title.split_once('/').map_or("*", |(_, name)| name);
     let object = format!("cronjob/{namespace}/{name}");
-    let json = to_json(&document.value).map_err(|error| error.to_string())?;
-    Subject::manifest(&object, &document.origin.to_string(), json)
+    Subject::manifest(&object, &document.origin.to_string(), document.json())
 }

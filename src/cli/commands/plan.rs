@@ -11,12 +11,12 @@ use jiff::Timestamp;
 
 use crate::cli::shared::as_of::AsOf;
 use crate::cli::shared::connection::Connection;
-use crate::cli::shared::judge::{Context, to_json};
+use crate::cli::shared::judge::Context;
 use crate::cli::shared::live::lease;
 use crate::cli::shared::live::listing::Scope;
 use crate::cli::shared::live::policy::{InForce, Otherwise, in_force};
 use crate::cli::shared::live::{Live, block_on};
-use crate::cli::shared::manifests::{Dump, Inputs};
+use crate::cli::shared::manifests::{Dump, Inputs, tell_foreign};
 use crate::cli::shared::output;
 use crate::cli::shared::policies::{ClusterPolicies, Policies};
 use crate::cli::shared::printer::Printer;
@@ -204,7 +204,7 @@ fn dump(
         context.policies.load(printer)?
     };
     let snapshot = read(inputs, &context.namespace, printer)?;
-    tell_foreign(&snapshot, printer)?;
+    tell_foreign(snapshot.foreign(), printer)?;
     let reach = Reach::EVERYWHERE;
     Ok(Read {
         policy,
@@ -223,31 +223,15 @@ fn read(
     printer: &mut Printer,
 ) -> Result<Snapshot, anyhow::Error> {
     let mut snapshot = Snapshot::new();
-    let mut problems = Vec::new();
     let manifests = inputs.whole(printer)?;
     if manifests.lacking {
         return Err(Invalid::new("a part is not planned for as if it were the whole").into());
     }
-    for document in manifests.documents() {
-        let added = to_json(&document.value)
-            .map_err(|error| error.to_string())
-            .and_then(|json| snapshot.add(json, namespace).map_err(|error| error.to_string()));
-        if let Err(problem) = added {
-            problems.push(format!("{}: {problem}", document.origin));
-        }
-    }
-    if problems.is_empty() { Ok(snapshot) } else { Err(Invalid::Problems(problems).into()) }
-}
-
-fn tell_foreign(snapshot: &Snapshot, printer: &mut Printer) -> std::io::Result<()> {
-    let foreign = snapshot.foreign();
-    if foreign.is_empty() {
-        return Ok(());
-    }
-    let kinds: Vec<String> =
-        foreign.iter().map(|(kind, count)| format!("{count} {kind}")).collect();
-    let count: usize = foreign.values().sum();
-    printer.talk(format!("note: skipped {count} of other kinds: {}", kinds.join(", ")))
+    manifests.each(|document| {
+        let added = snapshot.add(document.json(), namespace);
+        added.map_err(|problem| format!("{}: {problem}", document.origin))
+    })?;
+    Ok(snapshot)
 }
 
 /// What a person should know beside the plan.
@@ -260,9 +244,8 @@ fn tell_sums(
     let totals = &plan.totals;
     let left: u64 = totals.left.values().sum();
     if left > 0 {
-        let reasons: Vec<String> =
-            totals.left.iter().map(|(reason, count)| format!("{count} {reason}")).collect();
-        printer.talk(format!("note: nothing to do about {left} more: {}", reasons.join(", ")))?;
+        let reasons = output::counts(&totals.left);
+        printer.talk(format!("note: nothing to do about {left} more: {reasons}"))?;
     }
     if totals.due_within_an_hour > u64::from(totals.brake_at_most) && plan.older_than.is_none() {
         let place = if reach.is_everywhere() { String::new() } else { format!(" {reach}") };

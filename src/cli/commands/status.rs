@@ -18,7 +18,7 @@ use crate::cli::shared::connection::Connection;
 use crate::cli::shared::exit::Exit;
 use crate::cli::shared::live::lease::Which;
 use crate::cli::shared::live::{Live, OutOfReach, block_on};
-use crate::cli::shared::output::{self, Format, Output};
+use crate::cli::shared::output::Output;
 use crate::cli::shared::printer::Printer;
 use crate::clock;
 
@@ -75,11 +75,7 @@ impl Status {
                 progress.advance(BETWEEN.as_secs());
             }
         })?;
-        printer.data(match format {
-            Format::Json => output::json(&report)?,
-            Format::Table => tables::render(&report),
-            Format::Yaml => output::yaml(&report)?,
-        })?;
+        printer.data(format.text(&report, tables::render)?)?;
         if let (Part::NotPermitted(why), Part::NotPermitted(_)) = (&report.leader, &report.webhooks)
         {
             return Err(OutOfReach(format!("nothing may be read here: {why}")).into());

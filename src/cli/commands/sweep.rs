@@ -17,7 +17,7 @@ use self::tally::Tally;
 use crate::cli::shared::connection::Connection;
 use crate::cli::shared::live::{Live, NAMESPACES, OutOfReach, Unread, block_on};
 use crate::cli::shared::manifests::unreadable;
-use crate::cli::shared::output::{self, Format, Output};
+use crate::cli::shared::output::{Format, Output};
 use crate::cli::shared::printer::Printer;
 use crate::cli::shared::{exit::Exit, invalid::Invalid};
 use crate::cluster::pace::Rate;
@@ -161,11 +161,7 @@ async fn check_cluster(
 }
 
 fn tell(tally: &Tally, format: Format, printer: &mut Printer) -> Result<Exit, anyhow::Error> {
-    printer.data(match format {
-        Format::Json => output::json(tally)?,
-        Format::Table => tally.to_string(),
-        Format::Yaml => output::yaml(tally)?,
-    })?;
+    printer.data(format.text(tally, Tally::to_string)?)?;
     if tally.untouched > 0 && tally.unanswered.is_none() {
         printer.talk("note: stopped; the same plan goes on where it was left")?;
     }
@@ -186,16 +182,8 @@ fn tell(tally: &Tally, format: Format, printer: &mut Printer) -> Result<Exit, an
 
 /// So many of something, for a person who is about to say yes.
 fn counted(number: usize, one: &str) -> String {
-    let digits = number.to_string();
-    let mut text = String::new();
-    for (position, digit) in digits.char_indices() {
-        if position > 0 && (digits.len() - position).is_multiple_of(3) {
-            text.push(',');
-        }
-        text.push(digit);
-    }
     let s = if number == 1 { "" } else { "s" };
-    format!("{text} {one}{s}")
+    format!("{} {one}{s}", indicatif::HumanCount(number as u64))
 }
 
 /// A plan that is older than this is told to be.

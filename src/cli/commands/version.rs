@@ -5,7 +5,7 @@ use std::env::consts;
 use serde::Serialize;
 
 use crate::cli::shared::exit::Exit;
-use crate::cli::shared::output::{self, Format, Output};
+use crate::cli::shared::output::Output;
 use crate::cli::shared::printer::Printer;
 
 /// Print the version and what this build reads
@@ -44,15 +44,12 @@ impl Version {
             platform: format!("{}/{}", consts::OS, consts::ARCH),
             policy_versions: ["curfew.dev/v1alpha1"],
         };
-        printer.data(match format {
-            Format::Json => output::json(&build)?,
-            Format::Table => {
-                let Build { version, commit, profile, platform, policy_versions: [reads] } = build;
-                let commit = commit.map_or_else(String::new, |commit| format!(" ({commit})"));
-                format!("curfew {version}{commit}, {profile}, {platform}, reads {reads}\n")
-            }
-            Format::Yaml => output::yaml(&build)?,
-        })?;
+        let line = |build: &Build| {
+            let Build { version, commit, profile, platform, policy_versions: [reads] } = build;
+            let commit = commit.map_or_else(String::new, |commit| format!(" ({commit})"));
+            format!("curfew {version}{commit}, {profile}, {platform}, reads {reads}\n")
+        };
+        printer.data(format.text(&build, line)?)?;
         Ok(Exit::Fine)
     }
 }

@@ -102,9 +102,7 @@ impl World {
             } else if let ("v1", "Namespace", Some(name)) =
                 (document.api_version(), document.kind(), document.metadata("name"))
             {
-                let labels = to_json(&document.value)
-                    .map_err(|error| error.to_string())
-                    .and_then(|json| namespaces::labels(&json));
+                let labels = namespaces::labels(&document.json());
                 let same = |before: &Result<Labels, String>| *before == labels;
                 let labels = match world.namespaces.get(name).map(same) {
                     Some(false) => Err("it stands there twice, with different labels".to_owned()),
@@ -209,7 +207,7 @@ impl Judgeable {
             return None;
         }
         let kind = Kind::parse(document.kind())?;
-        let mut filled = to_json(&document.value).ok()?;
+        let mut filled = document.json();
         defaulting::fill(kind, &mut filled);
         let namespace = document.metadata("namespace").unwrap_or(namespace).to_owned();
         Some(Self { kind, namespace, filled })
@@ -293,14 +291,6 @@ pub fn apply(patch: &Patch, author: &mut Value) -> Result<Patch, anyhow::Error> 
         }
     }
     Ok(Patch(applied))
-}
-
-/// The JSON of a document.
-///
-/// # Errors
-/// Where YAML holds what JSON cannot; [`crate::cli::shared::yaml::parse`] lets no such document through.
-pub fn to_json(value: &Value) -> Result<serde_json::Value, serde_json::Error> {
-    serde_json::to_value(value)
 }
 
 /// What a manifest alone cannot answer, and how to help.

@@ -9,20 +9,22 @@
 
 mod pieces;
 
+use std::collections::BTreeMap;
 use std::fmt;
-use std::io::{ErrorKind, Read as _};
+use std::io::{self, ErrorKind, Read as _};
 use std::path::{Path, PathBuf};
 
 use serde::Deserialize;
+use serde_json::Value as Json;
 use serde_yaml::{Mapping, Value};
 
 use self::pieces::Piece;
 use crate::batch::Kind;
 use crate::cli::shared::invalid::Invalid;
 use crate::cli::shared::printer::Printer;
-use crate::cli::shared::shares;
 use crate::cli::shared::yaml::BadText;
 use crate::cli::shared::yaml::read::Tree;
+use crate::cli::shared::{output, shares};
 
 /// Where manifests come from, as the user said it.
 #[derive(Clone, Debug, Eq, PartialEq, clap::Args)]
@@ -86,10 +88,6 @@ pub struct Origin {
     /// Counted from 1, where the object stood in a list.
     pub item: Option<usize>,
 }
-
-/// Everything that keeps the manifests from being used, in the order of reading.
-#[derive(Debug, thiserror::Error)]
-pub struct BadManifests(pub Vec<String>);
 
 /// What became of one text.
 #[derive(Debug, Default)]
@@ -207,6 +205,15 @@ impl Manifests {
     /// Those of one kind.
     pub fn of_kind(&self, kind: &str) -> impl Iterator<Item = Document> {
         self.kept.iter().filter(move |kept| &*kept.kind == kind).map(Kept::document)
+    }
+
+    /// Hands on every document, or says all that is wrong with them.
+    ///
+    /// # Errors
+    /// [`Invalid`] with all that `take` says.
+    pub fn each(&self, take: impl FnMut(Document) -> Result<(), String>) -> Result<(), Invalid> {
+        let problems: Vec<String> = self.documents().map(take).filter_map(Result::err).collect();
+        if problems.is_empty() { Ok(()) } else { Err(Invalid::Problems(problems)) }
     }
 
     /// The document at an index.
@@ -391,6 +398,11 @@ impl Document {
         self.value.get("metadata")?.get(field)?.as_str().filter(|text| !text.is_empty())
     }
 
+    /// The same as JSON, which it was made to fit.
+    pub fn json(&self) -> Json {
+        serde_json::to_value(&self.value).expect("keys are strings and numbers are finite")
+    }
+
     /// What the document is called on the command line: `job/backup`, with `generateName` as
     /// `job/backup-*`.
     pub fn title(&self) -> String {
@@ -440,25 +452,11 @@ impl fmt::Display for Origin {
     }
 }
 
-// === impl BadManifests ===
-
-impl fmt::Display for BadManifests {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str(&self.0.join("\n"))
-    }
-}
-
-impl From<BadManifests> for Invalid {
-    fn from(BadManifests(problems): BadManifests) -> Self {
-        Self::Problems(problems)
-    }
-}
-
 /// Reads the documents of one text.
 ///
 /// # Errors
-/// Every broken document, with file, line, column and number.
-pub fn parse(file: &str, text: &str) -> Result<Vec<Document>, BadManifests> {
+/// [`Invalid`] with every broken document: file, line, column and number.
+pub fn parse(file: &str, text: &str) -> Result<Vec<Document>, Invalid> {
     let text = text.strip_prefix('\u{feff}').unwrap_or(text);
     let Scanned { kept, troubles, remarks: _ } = Scanned::new(file, text, true);
     if troubles.is_empty() {
@@ -467,7 +465,19 @@ pub fn parse(file: &str, text: &str) -> Result<Vec<Document>, BadManifests> {
     let problem = |trouble| match trouble {
         Trouble::Broken(problem) | Trouble::Foreign(problem) => problem,
     };
-    Err(BadManifests(troubles.into_iter().map(problem).collect()))
+    Err(Invalid::Problems(troubles.into_iter().map(problem).collect()))
+}
+
+/// Tells how many objects of other kinds there were than those that a command is about.
+///
+/// # Errors
+/// Where that cannot be printed.
+pub fn tell_foreign(foreign: &BTreeMap<String, usize>, printer: &mut Printer) -> io::Result<()> {
+    if foreign.is_empty() {
+        return Ok(());
+    }
+    let (count, kinds) = (foreign.values().sum::<usize>(), output::counts(foreign));
+    printer.talk(format!("note: skipped {count} of other kinds: {kinds}"))
 }
 
 fn json(value: &Value) -> String {

@@ -1,6 +1,6 @@
 //! Shapes of output that several commands share: kubectl's tables, and JSON or YAML of a value.
 
-use std::fmt::Write as _;
+use std::fmt::{Display, Write as _};
 
 use clap::ValueEnum;
 use serde::Serialize;
@@ -24,6 +24,26 @@ pub enum Format {
     Table,
     Json,
     Yaml,
+}
+
+// === impl Format ===
+
+impl Format {
+    /// An answer in this format; `table` is for people.
+    ///
+    /// # Errors
+    /// As [`json`].
+    pub fn text<T: Serialize>(
+        self,
+        answer: &T,
+        table: impl FnOnce(&T) -> String,
+    ) -> Result<String, anyhow::Error> {
+        Ok(match self {
+            Self::Json => json(answer)?,
+            Self::Table => table(answer),
+            Self::Yaml => yaml(answer)?,
+        })
+    }
 }
 
 /// A table as kubectl prints it: no lines, upper-case headings, three blanks between columns.
@@ -52,7 +72,7 @@ impl Table {
     }
 }
 
-impl std::fmt::Display for Table {
+impl Display for Table {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
         let mut table = comfy_table::Table::new();
         table.load_style(comfy_table::presets::NOTHING);
@@ -83,6 +103,12 @@ pub fn short(seconds: i64) -> String {
 /// Seconds as a policy file writes them; what the API refuses is shown as it is.
 pub fn span(seconds: i64) -> String {
     Seconds::new(seconds).map_or_else(|| format!("{seconds}s"), |seconds| seconds.to_string())
+}
+
+/// How many of each: `3 Pod, 1 Service`.
+pub fn counts<K: Display, C: Display>(each: impl IntoIterator<Item = (K, C)>) -> String {
+    let each = each.into_iter().map(|(what, count)| format!("{count} {what}"));
+    each.collect::<Vec<_>>().join(", ")
 }
 
 /// A value as indented JSON, with a line end.

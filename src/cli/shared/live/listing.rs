@@ -4,7 +4,7 @@ use kube::api::ListParams;
 use serde_json::Value as Json;
 
 use super::name::collection;
-use super::{Live, Unread};
+use super::{Live, NAMESPACES, Unread};
 use crate::batch::Kind;
 use crate::cli::shared::invalid::Invalid;
 use crate::cli::shared::printer::Printer;
@@ -56,6 +56,27 @@ pub async fn list(
             Err(Invalid::new(format!("--selector {selector}: {why}")).into())
         }
         (Err(error), _) => Err(error.about(&format!("cannot list {what}")).into()),
+    }
+}
+
+/// Reads the namespaces that are asked for; `None` where we may not. A slip in the name of one must
+/// not look as if all were well.
+///
+/// # Errors
+/// [`super::OutOfReach`] where they cannot be read; [`Invalid`] where there is none of this name.
+pub async fn namespaces(live: &Live, scope: &Scope) -> Result<Option<Vec<Json>>, anyhow::Error> {
+    let only = scope.namespace.as_deref();
+    let read = match only {
+        Some(name) => live.get(NAMESPACES, name).await.map(|namespace| vec![namespace]),
+        None => live.all(NAMESPACES, &ListParams::default()).await,
+    };
+    match (read, only) {
+        (Ok(namespaces), _) => Ok(Some(namespaces)),
+        (Err(Unread::NotPermitted(_)), _) => Ok(None),
+        (Err(Unread::Absent), Some(name)) => {
+            Err(Invalid::new(format!("there is no namespace {name}")).into())
+        }
+        (Err(error), _) => Err(error.about("cannot read the namespaces").into()),
     }
 }
 

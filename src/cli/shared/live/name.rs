@@ -3,7 +3,9 @@
 use std::fmt;
 use std::str::FromStr;
 
-use super::Live;
+use serde_json::Value as Json;
+
+use super::{Live, Unread};
 use crate::batch::Kind;
 use crate::cli::shared::invalid::Invalid;
 
@@ -110,9 +112,17 @@ impl FromStr for Named {
 // === impl Place ===
 
 impl Place {
-    /// The path of the collection that holds it.
-    pub fn collection(&self) -> String {
-        collection(self.kind, Some(&self.namespace))
+    /// Reads the object.
+    ///
+    /// # Errors
+    /// [`Invalid`] where there is none, [`super::OutOfReach`] where it cannot be read.
+    pub async fn read(&self, live: &Live) -> Result<Json, anyhow::Error> {
+        let collection = collection(self.kind, Some(&self.namespace));
+        match live.get(&collection, &self.name).await {
+            Ok(object) => Ok(object),
+            Err(Unread::Absent) => Err(Invalid::new(format!("{self} is not there")).into()),
+            Err(error) => Err(error.about(&format!("cannot read {self}")).into()),
+        }
     }
 }
 
