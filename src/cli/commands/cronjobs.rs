@@ -138,8 +138,8 @@ impl Cronjobs {
         printer.data(match format {
             Format::Json => output::json(&report)?,
             Format::Name => report.items.iter().map(|row| row.title() + "\n").collect(),
-            Format::Table => tables::short(&report.items, report.now),
-            Format::Wide => tables::wide(&report.items, report.now),
+            Format::Table => tables::render(&report.items, report.now, false),
+            Format::Wide => tables::render(&report.items, report.now, true),
             Format::Yaml => output::yaml(&report)?,
         })?;
         report.tell(&read.families, printer)?;

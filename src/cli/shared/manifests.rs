@@ -563,29 +563,44 @@ fn files(input: &Path, recursive: bool) -> Result<Vec<PathBuf>, String> {
     if !std::fs::metadata(input).map_err(|error| unreadable(input, &error))?.is_dir() {
         return Ok(vec![input.to_owned()]);
     }
-    let mut found = Vec::new();
-    let mut open = vec![input.to_owned()];
-    while let Some(directory) = open.pop() {
-        for entry in
-            std::fs::read_dir(&directory).map_err(|error| unreadable(&directory, &error))?
-        {
-            let path = entry.map_err(|error| unreadable(&directory, &error))?.path();
-            // Not through links: a link to a parent would never end.
-            if path.is_dir() {
-                if recursive && !path.is_symlink() {
-                    open.push(path);
-                }
-            } else if path.extension().is_some_and(|end| EXTENSIONS.iter().any(|e| end == *e)) {
-                found.push(path);
-            }
+    let found = below(input, |path| {
+        if path.is_dir() {
+            return recursive;
         }
-    }
+        path.extension().is_some_and(|end| EXTENSIONS.iter().any(|e| end == *e))
+    })?;
     if found.is_empty() {
         let mend = if recursive { "" } else { "; -R reads what is below it, too" };
         return Err(format!(
             "{}: the folder holds no *.yaml, *.yml or *.json{mend}",
             input.display()
         ));
+    }
+    Ok(found)
+}
+
+/// The files in a directory, and in those below it, in byte order of their paths. `wanted` says
+/// which of both.
+///
+/// # Errors
+/// Why a directory cannot be read.
+pub fn below(directory: &Path, wanted: impl Fn(&Path) -> bool) -> Result<Vec<PathBuf>, String> {
+    let mut found = Vec::new();
+    let mut open = vec![directory.to_owned()];
+    while let Some(directory) = open.pop() {
+        let fail = |error| unreadable(&directory, &error);
+        for entry in std::fs::read_dir(&directory).map_err(fail)? {
+            let path = entry.map_err(fail)?.path();
+            if !wanted(&path) {
+                continue;
+            }
+            if !path.is_dir() {
+                found.push(path);
+            } else if !path.is_symlink() {
+                // Not through links: a link to a parent would never end.
+                open.push(path);
+            }
+        }
     }
     found.sort();
     Ok(found)

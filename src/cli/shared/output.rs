@@ -52,6 +52,9 @@ pub struct Table {
     rows: Vec<Vec<String>>,
 }
 
+/// See [`Table::of`].
+pub type Column<'c, T> = (&'c str, bool, &'c dyn Fn(&T) -> String);
+
 // === impl Table ===
 
 impl Table {
@@ -60,10 +63,25 @@ impl Table {
         Self { rows: vec![headings.map(str::to_owned).to_vec()] }
     }
 
+    /// A table of these things, by columns: the heading of each, whether it is shown only in a wide
+    /// table, and what it says of a thing.
+    pub fn of<'t, T: 't>(
+        things: impl IntoIterator<Item = &'t T>,
+        wide: bool,
+        columns: &[Column<'_, T>],
+    ) -> Self {
+        let shown: Vec<_> = columns.iter().filter(|(_, only_wide, _)| wide || !only_wide).collect();
+        let headings = shown.iter().map(|(heading, ..)| (*heading).to_owned()).collect();
+        let mut table = Self { rows: vec![headings] };
+        for thing in things {
+            table.rows.push(shown.iter().map(|(.., cell)| or_dash(cell(thing))).collect());
+        }
+        table
+    }
+
     /// Adds a row; an empty cell is shown as `-`.
     pub fn row<const N: usize>(&mut self, cells: [String; N]) {
-        let shown = |cell: String| if cell.is_empty() { "-".to_owned() } else { cell };
-        self.rows.push(cells.map(shown).to_vec());
+        self.rows.push(cells.map(or_dash).to_vec());
     }
 
     /// Whether there is nothing below the headings.
@@ -85,6 +103,10 @@ impl Display for Table {
         }
         Ok(())
     }
+}
+
+fn or_dash(cell: String) -> String {
+    if cell.is_empty() { "-".to_owned() } else { cell }
 }
 
 /// How long ago, for a table: two units are enough.

@@ -11,6 +11,7 @@ use tokio::task::JoinHandle;
 use tokio_util::sync::CancellationToken;
 
 use crate::admission::neighbours::Neighbours;
+use crate::batch::name::is_subdomain;
 use crate::cli::shared::connection::Connection;
 use crate::cli::shared::invalid::Invalid;
 use crate::cluster::connect::{Cluster, ConnectError, Habit};
@@ -311,15 +312,10 @@ fn certificate(pair: &Pair) -> Shown {
 /// A namespace by its name. One that cannot exist is a mistake, and would confine all writing to
 /// nothing.
 fn namespace(text: &str) -> Result<String, String> {
-    let plain = |c: char| c.is_ascii_lowercase() || c.is_ascii_digit();
     if text.is_empty() {
         return Err("a namespace has a name; leave the flag out to write everywhere".to_owned());
     }
-    let is_label = text.len() <= 63
-        && text.chars().all(|c| plain(c) || c == '-')
-        && text.starts_with(plain)
-        && text.ends_with(plain);
-    if is_label {
+    if text.len() <= 63 && is_subdomain(text) && !text.contains('.') {
         Ok(text.to_owned())
     } else {
         Err("the name of a namespace holds lower case letters, digits and `-`, 63 at most, and \
