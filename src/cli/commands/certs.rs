@@ -10,6 +10,7 @@ use crate::cli::shared::manifests::unreadable;
 use crate::cli::shared::output::{Output, Table};
 use crate::cli::shared::printer::Printer;
 use crate::cli::shared::{exit::Exit, invalid::Invalid};
+use crate::pki::CertificateInfo;
 use crate::{clock, pki};
 
 /// Make certificates for the webhook, or say what certificates hold
@@ -72,12 +73,8 @@ struct Inspect {
 #[serde(rename_all = "camelCase")]
 struct Described {
     file: String,
-    subject: String,
-    issuer: String,
-    names: Vec<String>,
-    authority: bool,
-    not_before: Timestamp,
-    not_after: Timestamp,
+    #[serde(flatten)]
+    info: CertificateInfo,
     /// Whole days, negative once it has expired.
     days_left: i64,
     state: State,
@@ -174,33 +171,16 @@ impl Inspect {
 // === impl Described ===
 
 impl Described {
-    fn new(
-        file: String,
-        info: pki::CertificateInfo,
-        fits_key: Option<bool>,
-        now: Timestamp,
-    ) -> Self {
-        let pki::CertificateInfo { subject, issuer, names, not_before, not_after, is_authority } =
-            info;
-        let seconds = not_after.as_second() - now.as_second();
-        Self {
-            file,
-            subject,
-            issuer,
-            names,
-            authority: is_authority,
-            not_before,
-            not_after,
-            days_left: seconds.div_euclid(SECONDS_PER_DAY),
-            state: if now >= not_after {
-                State::Expired
-            } else if now < not_before {
-                State::NotYet
-            } else {
-                State::Valid
-            },
-            fits_key,
-        }
+    fn new(file: String, info: CertificateInfo, fits_key: Option<bool>, now: Timestamp) -> Self {
+        let seconds = info.not_after.as_second() - now.as_second();
+        let state = if now >= info.not_after {
+            State::Expired
+        } else if now < info.not_before {
+            State::NotYet
+        } else {
+            State::Valid
+        };
+        Self { file, info, days_left: seconds.div_euclid(SECONDS_PER_DAY), state, fits_key }
     }
 }
 
@@ -224,14 +204,13 @@ fn table(described: &[Described]) -> String {
             Some(false) => state += ", does not fit the key",
             Some(true) => state += ", fits the key",
         }
-        let subject =
-            if one.authority { format!("{} (CA)", one.subject) } else { one.subject.clone() };
+        let CertificateInfo { subject, names, not_before, not_after, is_authority, .. } = &one.info;
         table.row([
             one.file.clone(),
-            subject,
-            one.names.join(","),
-            one.not_before.to_string(),
-            one.not_after.to_string(),
+            format!("{subject}{}", if *is_authority { " (CA)" } else { "" }),
+            names.join(","),
+            not_before.to_string(),
+            not_after.to_string(),
             one.days_left.to_string(),
             state,
         ]);

@@ -17,7 +17,7 @@ use serde::Serialize;
 use self::families::Families;
 use self::row::Row;
 use crate::cli::shared::as_of::AsOf;
-use crate::cli::shared::clocks::{self, Assumption, ZoneFrom};
+use crate::cli::shared::clocks::{self, Clocks, ZoneFrom};
 use crate::cli::shared::connection::Connection;
 use crate::cli::shared::exit::Exit;
 use crate::cli::shared::live::listing::Scope;
@@ -96,7 +96,7 @@ struct Report {
 /// Everything that an answer is made of.
 struct Read {
     families: Families,
-    assumed: Assumption,
+    assumed: Clocks,
     grace: Seconds,
     now: Timestamp,
     /// Whether something is not among them that was to be.
@@ -120,7 +120,7 @@ impl Cronjobs {
             as_of,
             output: Output { format },
         } = self;
-        let assumed = Assumption::typed(time_zone.as_deref())?;
+        let assumed = Clocks::assumed(time_zone.as_deref())?;
         let read = if inputs.filename.is_empty() {
             block_on(live(&connection, &scope, (assumed, grace), as_of, printer))?
         } else {
@@ -150,18 +150,18 @@ impl Cronjobs {
 async fn live(
     connection: &Connection,
     scope: &Scope,
-    (assumed, grace): (Assumption, Option<Seconds>),
+    (assumed, grace): (Clocks, Option<Seconds>),
     as_of: AsOf,
     printer: &mut Printer,
 ) -> Result<Read, anyhow::Error> {
     let live = Live::connect(connection).await?;
     let families = cluster::read(&live, scope, printer).await?;
-    let asks = grace.is_none() || matches!(assumed, Assumption::Nothing) && families.need_a_zone();
+    let asks = grace.is_none() || assumed.from == ZoneFrom::Assumed && families.need_a_zone();
     let said = if asks { policy::starts(&live, scope.namespace.as_deref()).await } else { None };
     let (zone, says) = said.map_or((None, None), |(zone, grace)| (zone, Some(grace)));
-    let assumed = match (assumed, zone) {
-        (Assumption::Nothing, Some(zone)) => Assumption::Policy(zone),
-        (assumed, _) => assumed,
+    let assumed = match zone.filter(|_| assumed.from == ZoneFrom::Assumed) {
+        Some(zone) => Clocks { zone, from: ZoneFrom::Policy },
+        None => assumed,
     };
     let grace = grace.or(says).unwrap_or(Scheduler::DEFAULT_GRACE);
     let now = as_of.there(&live);
@@ -198,8 +198,8 @@ impl Report {
         }
         Self {
             now: *now,
-            cluster_time_zone: assumed.zone().name().to_owned(),
-            cluster_time_zone_from: assumed.from(),
+            cluster_time_zone: assumed.zone.name().to_owned(),
+            cluster_time_zone_from: assumed.from,
             grace_seconds: grace.get(),
             items,
             states,
@@ -208,7 +208,7 @@ impl Report {
 
     /// What a person should know beside the table.
     fn tell(&self, families: &Families, printer: &mut Printer) -> std::io::Result<()> {
-        tell_foreign(families.foreign(), printer)?;
+        tell_foreign(&families.foreign, printer)?;
         if self.items.is_empty() {
             return printer.talk("note: there is no CronJob");
         }
@@ -218,7 +218,7 @@ impl Report {
         if let Some(count) = self.states.get(NOT_KNOWN) {
             // Where the entries are there, they do not tell more.
             let lacks = |row: &Row| row.states.contains(&NOT_KNOWN) && row.tells_of_no_edit();
-            let mend = if families.is_complete() || !self.items.iter().any(lacks) {
+            let mend = if families.complete || !self.items.iter().any(lacks) {
                 String::new()
             } else {
                 format!("; a dump by {DUMP} tells more")

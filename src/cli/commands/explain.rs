@@ -12,7 +12,7 @@ mod tables;
 
 use std::io;
 
-use self::explanation::Explanation;
+use self::explanation::{About, Explanation};
 use crate::cli::shared::as_of::AsOf;
 use crate::cli::shared::connection::Connection;
 use crate::cli::shared::judge::{Context, Judgeable, Question, World};
@@ -247,12 +247,12 @@ fn from_manifests(
             None | Some(As::Stored) => Operation::Stored,
         };
         let question = Question { operation, object: &object, old: None, now };
-        let judged = world.judge(question, &policy);
-        let explanation =
-            judged.and_then(|judged| Explanation::new(&document, question, judged, &policy));
         let (origin, title) = (&document.origin, document.title());
-        let explanation = explanation
-            .map_err(|problem| format!("{origin}: {title} cannot be judged: {problem}"))?;
+        let bad = |problem| format!("{origin}: {title} cannot be judged: {problem}");
+        let judged = world.judge(question, &policy).map_err(bad)?;
+        let (namespace, seen) = (object.namespace(), object.object().map_err(bad)?);
+        let about = About { title: document.title(), namespace, object: &seen, operation, now };
+        let explanation = Explanation::new(about, judged, &policy);
         format.text(&explanation).map(Some).map_err(|error| error.to_string())
     };
     shares::batches(manifests.len(), explained, |one| {

@@ -48,6 +48,9 @@ pub struct Outcome {
     /// What the policy makes of it, where that is something else.
     pub changed: Option<Value>,
     pub patch: Patch,
+    /// What is to be said about it.
+    lines: Vec<String>,
+    exit: Exit,
 }
 
 /// Documents, judged one after another as if each were created now.
@@ -59,12 +62,6 @@ pub struct Outcomes<'p> {
     now: Timestamp,
     /// How the command ends by what has been judged so far, if there is nothing else to tell.
     pub exit: Exit,
-}
-
-/// What is to be said about a document.
-struct Told {
-    lines: Vec<String>,
-    exit: Exit,
 }
 
 /// A line of `-o patch`.
@@ -93,7 +90,7 @@ impl Mutate {
             printer.data(begin)?;
         }
         let written = |outcome: &Outcome| {
-            let Outcome { document, changed, patch } = outcome;
+            let Outcome { document, changed, patch, .. } = outcome;
             let value = changed.as_ref().unwrap_or(&document.value);
             Ok(match format {
                 Format::Json if single => output::json(value)?,
@@ -162,14 +159,17 @@ impl<'p> Outcomes<'p> {
         mut print: impl FnMut(&str, &mut Printer) -> Result<(), anyhow::Error>,
     ) -> Result<(), anyhow::Error> {
         let mut exit = self.exit;
-        let one = |number| self.one(number, &write);
+        let one = |number| {
+            let outcome = self.judge(self.manifests.document(number))?;
+            Ok::<_, anyhow::Error>((write(&outcome)?, outcome))
+        };
         shares::batches(self.manifests.len(), one, |one| {
-            let (text, Told { lines, exit: found }) = one?;
-            for line in lines {
+            let (text, outcome) = one?;
+            for line in outcome.lines {
                 printer.talk(line)?;
             }
-            if found != Exit::Fine {
-                exit = found;
+            if outcome.exit != Exit::Fine {
+                exit = outcome.exit;
             }
             print(&text, printer)
         })?;
@@ -177,50 +177,44 @@ impl<'p> Outcomes<'p> {
         Ok(())
     }
 
-    fn one(
-        &self,
-        index: usize,
-        write: impl Fn(&Outcome) -> Result<String, anyhow::Error>,
-    ) -> Result<(String, Told), anyhow::Error> {
-        let document = self.manifests.document(index);
-        let mut outcome = Outcome { document, changed: None, patch: Patch(Vec::new()) };
-        let told = self.judge(&mut outcome)?;
-        Ok((write(&outcome)?, told))
-    }
-
-    fn judge(&self, outcome: &mut Outcome) -> Result<Told, anyhow::Error> {
-        let document = &outcome.document;
-        let Some(object) = Judgeable::new(document, &self.namespace) else {
-            let lines: Vec<String> = document
-                .misplaced()
-                .map(|problem| format!("Warning: {problem}"))
-                .into_iter()
-                .collect();
-            let exit = if lines.is_empty() { Exit::Fine } else { Exit::Usage };
-            return Ok(Told { lines, exit });
+    fn judge(&self, document: Document) -> Result<Outcome, anyhow::Error> {
+        let judgeable = Judgeable::new(&document, &self.namespace);
+        let (origin, title) = (document.origin.clone(), document.title());
+        let mut outcome = Outcome {
+            document,
+            changed: None,
+            patch: Patch(Vec::new()),
+            lines: Vec::new(),
+            exit: Exit::Fine,
         };
-        let (origin, title) = (&document.origin, document.title());
+        let Some(object) = judgeable else {
+            if let Some(problem) = outcome.document.misplaced() {
+                outcome.lines.push(format!("Warning: {problem}"));
+                outcome.exit = Exit::Usage;
+            }
+            return Ok(outcome);
+        };
         let who = format!("{origin}: {title} in namespace {}", object.namespace());
         let question =
             Question { operation: Operation::Create, object: &object, old: None, now: self.now };
         let judged = match self.world.judge(question, self.policy) {
             Err(problem) => {
-                let line = format!("Warning: {who} is not judged: {problem}");
-                return Ok(Told { lines: vec![line], exit: Exit::Usage });
+                outcome.lines.push(format!("Warning: {who} is not judged: {problem}"));
+                outcome.exit = Exit::Usage;
+                return Ok(outcome);
             }
             Ok(judged) => judged,
         };
-        let mut lines = Vec::new();
         if judged.decision.mode == Mode::Enforce {
             let warned = |warning: &String| format!("Warning: {who}: {warning}");
-            lines.extend(judged.decision.warnings.iter().map(warned));
+            outcome.lines.extend(judged.decision.warnings.iter().map(warned));
         }
-        lines.extend(judged.note.map(|note| format!("{who}: {note}")));
+        outcome.lines.extend(judged.note.map(|note| format!("{who}: {note}")));
         if !judged.patch.0.is_empty() {
-            let mut changed = document.value.clone();
+            let mut changed = outcome.document.value.clone();
             outcome.patch = judge::apply(&judged.patch, &mut changed)?;
             outcome.changed = Some(changed);
         }
-        Ok(Told { lines, exit: Exit::Fine })
+        Ok(outcome)
     }
 }

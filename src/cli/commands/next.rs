@@ -18,7 +18,7 @@ use self::asked::Asked;
 use self::coming::Coming;
 use self::subject::Subject;
 use crate::cli::shared::as_of::AsOf;
-use crate::cli::shared::clocks::{self, Assumption};
+use crate::cli::shared::clocks::{self, Clocks};
 use crate::cli::shared::connection::Connection;
 use crate::cli::shared::live::name::{Place, Within};
 use crate::cli::shared::live::{Live, NAMESPACES, block_on};
@@ -84,7 +84,7 @@ impl Next {
     pub fn run(self, printer: &mut Printer) -> Result<Exit, anyhow::Error> {
         let Self { what, inputs, connection, within, time_zone, count, as_of, output } = self;
         let format = output.format;
-        let assumed = Assumption::typed(time_zone.as_deref())?;
+        let assumed = Clocks::assumed(time_zone.as_deref())?;
         let mut lacking = false;
         let (subjects, now) = if what.is_empty() {
             let subjects;

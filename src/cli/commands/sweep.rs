@@ -16,7 +16,7 @@ use self::carry::{Carrier, Work};
 use self::tally::Tally;
 use crate::cli::shared::connection::Connection;
 use crate::cli::shared::live::{Live, NAMESPACES, OutOfReach, Unread, block_on};
-use crate::cli::shared::manifests::unreadable;
+use crate::cli::shared::manifests::{shown, text};
 use crate::cli::shared::output::{Format, Output};
 use crate::cli::shared::printer::Printer;
 use crate::cli::shared::{exit::Exit, invalid::Invalid};
@@ -76,12 +76,11 @@ impl Sweep {
                     plan.created_at
                 ))?;
             }
-            if work.is_empty() {
-                printer.talk("note: the plan has nothing to do")?;
-                return Ok(Exit::Fine);
-            }
-            let (jobs, objects) = (work.deletions(), work.changes());
-            let question = match (jobs, objects) {
+            let question = match (work.deletions.len(), work.changes.len()) {
+                (0, 0) => {
+                    printer.talk("note: the plan has nothing to do")?;
+                    return Ok(Exit::Fine);
+                }
                 (jobs, 0) => format!("delete {}", counted(jobs, "Job")),
                 (0, objects) => format!("change {}", counted(objects, "object")),
                 (jobs, objects) => {
@@ -120,14 +119,7 @@ impl Sweep {
 }
 
 fn read(path: &Path) -> Result<Plan, Invalid> {
-    let stdin = path.as_os_str() == "-";
-    let name = if stdin { "<stdin>".to_owned() } else { path.display().to_string() };
-    let text = if stdin {
-        std::io::read_to_string(std::io::stdin().lock())
-    } else {
-        std::fs::read_to_string(path)
-    };
-    let text = text.map_err(|error| Invalid::new(unreadable(Path::new(&name), &error)))?;
+    let (name, text) = (shown(path).display(), text(path).map_err(Invalid::new)?);
     let bad = |error: String| {
         Invalid::new(format!("{name}: it is no plan: {error}; make one with `curfew plan -o yaml`"))
     };

@@ -48,8 +48,6 @@ pub struct World {
     cronjobs: HashMap<String, HashMap<String, Vec<Judgeable>>>,
     /// The labels of the namespaces whose manifests are there, or why nobody knows them.
     namespaces: BTreeMap<String, Result<Labels, String>>,
-    /// That of an installation, which is left alone.
-    own_namespace: Option<String>,
 }
 
 /// A document that a policy has a say about.
@@ -89,8 +87,7 @@ impl World {
         documents: impl IntoIterator<Item = D>,
         namespace: &str,
     ) -> Self {
-        let mut world =
-            Self { cronjobs: HashMap::new(), namespaces: BTreeMap::new(), own_namespace: None };
+        let mut world = Self { cronjobs: HashMap::new(), namespaces: BTreeMap::new() };
         for document in documents {
             let document = document.borrow();
             if document.kind() == Kind::CronJob.as_str()
@@ -112,12 +109,6 @@ impl World {
             }
         }
         world
-    }
-
-    /// The same with an installation in this namespace.
-    #[must_use]
-    pub fn within(self, own_namespace: Option<&str>) -> Self {
-        Self { own_namespace: own_namespace.map(str::to_owned), ..self }
     }
 
     /// Learns from what was read.
@@ -171,20 +162,12 @@ impl World {
             cronjob: cronjob.as_ref(),
             namespace: &judgeable.namespace,
             namespace_labels: labels.as_ref(),
-            own_namespace: self.own_namespace.as_deref(),
+            own_namespace: None,
             now,
         };
-        let mut decision = policy.decide(&input);
-        // Only the manifests do not tell the labels: a cluster knows its namespaces.
-        if decision.verdict == Verdict::UnknownNamespace {
-            decision.own_record = RecordChange::Keep;
-        }
-        let patch = match decision.mode {
-            Mode::Enforce => patch::operations(&decision, &object),
-            Mode::DryRun | Mode::Off => Patch(Vec::new()),
-        };
-        let note = note(&decision, &object, &judgeable.namespace);
-        Ok(Judged { decision, trace: policy.trace(&input), patch, note })
+        let judged = Judged::new(policy, &input);
+        let note = note(&judged.decision, &object, &judgeable.namespace);
+        Ok(Judged { note, ..judged })
     }
 
     /// The `CronJob` to whose family a Job belongs. A manifest that never was in a cluster has no
@@ -195,6 +178,24 @@ impl World {
         let mut readable = named.iter().filter_map(|cronjob| cronjob.object().ok());
         readable
             .find(|cronjob| cronjob.metadata.uid.as_deref().is_none_or(|uid| uid == &*owner.uid))
+    }
+}
+
+// === impl Judged ===
+
+impl<'p> Judged<'p> {
+    /// Judges by what is known, without a note.
+    pub fn new(policy: &'p Policy, input: &Input<'_>) -> Self {
+        let mut decision = policy.decide(input);
+        // Only the labels are not told here: a cluster knows its namespaces.
+        if decision.verdict == Verdict::UnknownNamespace {
+            decision.own_record = RecordChange::Keep;
+        }
+        let patch = match decision.mode {
+            Mode::Enforce => patch::operations(&decision, input.object),
+            Mode::DryRun | Mode::Off => Patch(Vec::new()),
+        };
+        Self { decision, trace: policy.trace(input), patch, note: None }
     }
 }
 

@@ -100,10 +100,10 @@ struct Scanned {
 
 /// Why a document cannot be used.
 #[derive(Debug)]
-enum Trouble {
-    Broken(String),
+struct Trouble {
+    problem: String,
     /// It is no manifest.
-    Foreign(String),
+    is_foreign: bool,
 }
 
 /// What a list is expanded by.
@@ -137,27 +137,22 @@ impl Inputs {
             };
             for file in files {
                 let named = file == *input;
-                let name =
-                    if is_stdin(&file) { STDIN.to_owned() } else { file.display().to_string() };
+                let name = shown(&file).display().to_string();
                 let mut scanned = match text(&file) {
                     Ok(text) => Scanned::new(&name, &text, named),
                     Err(problem) => {
-                        Scanned { troubles: vec![Trouble::Broken(problem)], ..Scanned::default() }
+                        Scanned { troubles: vec![Trouble::broken(problem)], ..Scanned::default() }
                     }
                 };
                 for remark in scanned.remarks {
                     printer.talk(format_args!("Warning: {remark}"))?;
                 }
-                for trouble in scanned.troubles {
-                    match trouble {
-                        Trouble::Foreign(problem) if !named => {
-                            printer.talk(format_args!("note: passed over {problem}"))?;
-                        }
-                        Trouble::Foreign(problem) => problems.push(problem),
-                        Trouble::Broken(problem) => {
-                            broken = true;
-                            problems.push(problem);
-                        }
+                for Trouble { problem, is_foreign } in scanned.troubles {
+                    if is_foreign && !named {
+                        printer.talk(format_args!("note: passed over {problem}"))?;
+                    } else {
+                        broken |= !is_foreign;
+                        problems.push(problem);
                     }
                 }
                 all.kept.append(&mut scanned.kept);
@@ -271,10 +266,10 @@ impl Scanned {
             Err(bad) => Some(match template(text, bad.line) {
                 Some(line) => {
                     let line = line + start - 1;
-                    Trouble::Foreign(format!("{file}:{line}: document {number}: {TEMPLATE}"))
+                    Trouble::foreign(format!("{file}:{line}: document {number}: {TEMPLATE}"))
                 }
-                None if named || is_like_a_manifest(text) => Trouble::Broken(placed(&bad)),
-                None => Trouble::Foreign(placed(&bad)),
+                None if named || is_like_a_manifest(text) => Trouble::broken(placed(&bad)),
+                None => Trouble::foreign(placed(&bad)),
             }),
         };
         scanned.troubles.extend(trouble);
@@ -285,7 +280,7 @@ impl Scanned {
     fn expand(&mut self, origin: &Origin, mut tree: Tree) -> Result<(), Trouble> {
         let foreign = |what: &str| {
             let must = "a manifest has `apiVersion` and `kind`";
-            Err(Trouble::Foreign(format!("{origin}: it {what}; {must}")))
+            Err(Trouble::foreign(format!("{origin}: it {what}; {must}")))
         };
         if tree.value.is_null() {
             return Ok(());
@@ -296,7 +291,7 @@ impl Scanned {
             let items = tree.value.as_sequence();
             return if items.is_some_and(|items| items.iter().any(is_object)) {
                 let problem = "a list of manifests must stand in the `items` of a `kind: List`";
-                Err(Trouble::Broken(format!("{origin}: {problem}")))
+                Err(Trouble::broken(format!("{origin}: {problem}")))
             } else {
                 foreign("is no object")
             };
@@ -306,7 +301,7 @@ impl Scanned {
         };
         let (version, kind) = (text(map, "apiVersion"), text(map, "kind"));
         if kind.is_empty() && version.starts_with("batch/") {
-            return Err(Trouble::Broken(format!(
+            return Err(Trouble::broken(format!(
                 "{origin}: it has no `kind`, and is of {version}"
             )));
         }
@@ -315,8 +310,7 @@ impl Scanned {
         }
         // kubectl knows a list by its items, whatever its kind.
         if !map.get("items").is_some_and(|items| !items.is_null() || kind.ends_with("List")) {
-            let value = tree.whole().map_err(|bad| Trouble::Broken(format!("{origin}: {bad}")))?;
-            self.keep(origin.clone(), &kind, json(&value));
+            self.keep(origin.clone(), &kind, json(&tree.whole()));
             return Ok(());
         }
         let listed = kind.strip_suffix("List").unwrap_or(&kind);
@@ -326,7 +320,7 @@ impl Scanned {
             Some(Value::Sequence(items)) => items.iter().map(json).collect(),
             Some(_) => {
                 let problem = format!("{origin}: `items` of a {kind} must be a list");
-                return Err(Trouble::Broken(problem));
+                return Err(Trouble::broken(problem));
             }
         };
         for (index, item) in items.into_iter().enumerate() {
@@ -344,7 +338,7 @@ impl Scanned {
         version: &str,
         listed: &str,
     ) -> Result<(), Trouble> {
-        let broken = |problem: &str| Err(Trouble::Broken(format!("{origin}: {problem}")));
+        let broken = |problem: &str| Err(Trouble::broken(format!("{origin}: {problem}")));
         if !json.starts_with('{') {
             return broken("an item of a list must be an object");
         }
@@ -377,6 +371,18 @@ impl Scanned {
 
     fn keep(&mut self, origin: Origin, kind: &str, json: String) {
         self.kept.push(Kept { origin, kind: kind.into(), json: json.into() });
+    }
+}
+
+// === impl Trouble ===
+
+impl Trouble {
+    const fn broken(problem: String) -> Self {
+        Self { problem, is_foreign: false }
+    }
+
+    const fn foreign(problem: String) -> Self {
+        Self { problem, is_foreign: true }
     }
 }
 
@@ -462,10 +468,7 @@ pub fn parse(file: &str, text: &str) -> Result<Vec<Document>, Invalid> {
     if troubles.is_empty() {
         return Ok(kept.iter().map(Kept::document).collect());
     }
-    let problem = |trouble| match trouble {
-        Trouble::Broken(problem) | Trouble::Foreign(problem) => problem,
-    };
-    Err(Invalid::Problems(troubles.into_iter().map(problem).collect()))
+    Err(Invalid::Problems(troubles.into_iter().map(|trouble| trouble.problem).collect()))
 }
 
 /// Tells how many objects of other kinds there were than those that a command is about.
@@ -521,15 +524,17 @@ fn plain(name: &str) -> String {
 }
 
 /// The text of a file: in UTF-8, or in UTF-16 behind a byte order mark, as some shells write it.
-fn text(file: &Path) -> Result<String, String> {
+///
+/// # Errors
+/// Why it cannot be read.
+pub fn text(file: &Path) -> Result<String, String> {
     let read = if is_stdin(file) {
         let mut bytes = Vec::new();
         std::io::stdin().lock().read_to_end(&mut bytes).map(|_| bytes)
     } else {
         std::fs::read(file)
     };
-    let shown = if is_stdin(file) { Path::new(STDIN) } else { file };
-    let bytes = read.map_err(|error| unreadable(shown, &error))?;
+    let bytes = read.map_err(|error| unreadable(shown(file), &error))?;
     let wide = |rest: &[u8], unit: fn([u8; 2]) -> u16| {
         let (pairs, odd) = rest.as_chunks();
         let units: Vec<u16> = pairs.iter().copied().map(unit).collect();
@@ -541,7 +546,7 @@ fn text(file: &Path) -> Result<String, String> {
         [0xef, 0xbb, 0xbf, rest @ ..] => String::from_utf8(rest.to_vec()).ok(),
         _ => String::from_utf8(bytes).ok(),
     };
-    text.ok_or_else(|| unreadable(shown, &ErrorKind::InvalidData.into()))
+    text.ok_or_else(|| unreadable(shown(file), &ErrorKind::InvalidData.into()))
 }
 
 /// Says why a path cannot be read.
@@ -606,11 +611,15 @@ pub fn below(directory: &Path, wanted: impl Fn(&Path) -> bool) -> Result<Vec<Pat
     Ok(found)
 }
 
+/// What messages call a file.
+pub fn shown(file: &Path) -> &Path {
+    if is_stdin(file) { Path::new("<stdin>") } else { file }
+}
+
 fn is_stdin(path: &Path) -> bool {
     path.as_os_str() == "-"
 }
 
-const STDIN: &str = "<stdin>";
 const TEMPLATE: &str = "it is no YAML: a template? render it first";
 const EXTENSIONS: [&str; 3] = ["json", "yaml", "yml"];
 

@@ -3,7 +3,8 @@
 use std::fmt::{Display, Write as _};
 
 use clap::ValueEnum;
-use serde::Serialize;
+use jiff::SignedDuration;
+use serde::{Serialize, Serializer};
 
 use crate::cli::shared::yaml;
 use crate::policy::value::Seconds;
@@ -131,6 +132,15 @@ pub fn span(seconds: i64) -> String {
 pub fn counts<K: Display, C: Display>(each: impl IntoIterator<Item = (K, C)>) -> String {
     let each = each.into_iter().map(|(what, count)| format!("{count} {what}"));
     each.collect::<Vec<_>>().join(", ")
+}
+
+/// A span of time in JSON.
+///
+/// # Errors
+/// Those of the serializer.
+#[expect(clippy::ref_option, reason = "as serde wants it")]
+pub fn seconds<S: Serializer>(span: &Option<SignedDuration>, to: S) -> Result<S::Ok, S::Error> {
+    span.map(|span| span.as_secs()).serialize(to)
 }
 
 /// A value as indented JSON, with a line end.

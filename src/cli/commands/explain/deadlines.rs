@@ -4,7 +4,6 @@ use jiff::{SignedDuration, Timestamp};
 use serde::Serialize;
 
 use crate::batch::{Finish, Kind, Object, Outcome};
-use crate::cli::shared::judge::Question;
 use crate::cli::shared::output::span;
 use crate::policy::decide::{Decision, Operation, Origin, Settled};
 use crate::policy::record::HOLD_UNTIL;
@@ -25,24 +24,23 @@ pub(super) struct Deadline {
 }
 
 /// The deadlines of an object, once the decision is carried out.
-///
-/// # Errors
-/// As [`crate::cli::shared::judge::Judgeable::object`].
-pub(super) fn of(question: Question<'_>, decision: &Decision<'_>) -> Result<Vec<Deadline>, String> {
-    let object = question.object.object()?;
+pub(super) fn of(
+    object: &Object<'_>,
+    operation: Operation,
+    decision: &Decision<'_>,
+) -> Vec<Deadline> {
     let mut deadlines = Vec::new();
     match object.kind {
-        Kind::CronJob => cronjob(&object, decision, &mut deadlines),
+        Kind::CronJob => cronjob(object, decision, &mut deadlines),
         Kind::Job => {
-            let stored = question.operation != Operation::Create;
-            let finish = stored.then(|| Finish::of(&object)).flatten();
-            ttl(&object, decision, finish, &mut deadlines);
+            let stored = operation != Operation::Create;
+            let finish = stored.then(|| Finish::of(object)).flatten();
+            ttl(object, decision, finish, &mut deadlines);
             if finish.is_none() {
-                let started = question.object.filled().pointer("/status/startTime");
-                let started = started.and_then(serde_json::Value::as_str).filter(|_| stored);
-                active(&object, decision, started, &mut deadlines);
+                let started = object.status.start_time.as_deref().filter(|_| stored);
+                active(object, decision, started, &mut deadlines);
             }
-            hold(&object, &mut deadlines);
+            hold(object, &mut deadlines);
             if let Some(owner) = object.cronjob_owner() {
                 let name = &*owner.name;
                 deadlines.push(relative("history", format!(
@@ -51,7 +49,7 @@ pub(super) fn of(question: Question<'_>, decision: &Decision<'_>) -> Result<Vec<
             }
         }
     }
-    Ok(deadlines)
+    deadlines
 }
 
 /// The earliest moment at which the object is stopped or removed.
@@ -177,6 +175,6 @@ fn settled<'d>(decision: &'d Decision<'_>, setting: Setting) -> Option<&'d Settl
     decision.setting(setting).filter(|_| decision.mode == Mode::Enforce)
 }
 
-fn relative(what: &'static str, text: String) -> Deadline {
+pub(super) fn relative(what: &'static str, text: String) -> Deadline {
     Deadline { what, at: None, ends: false, text }
 }

@@ -6,9 +6,9 @@ use serde::Serialize;
 use super::deadlines::{self, Deadline};
 use super::supplied::{self, Given};
 use super::sweeps::Sweeps;
+use crate::batch::Object;
 use crate::cli::shared::advice;
-use crate::cli::shared::judge::{Judged, Question};
-use crate::cli::shared::manifests::Document;
+use crate::cli::shared::judge::Judged;
 use crate::policy::Policy;
 use crate::policy::decide::{Decision, GuardHit, Operation, Origin, Verdict};
 use crate::policy::lint::Lint;
@@ -53,6 +53,16 @@ pub(super) struct Explanation {
     pub(super) note: Option<String>,
 }
 
+/// What an explanation is about.
+pub(super) struct About<'a> {
+    /// What the object is called on the command line.
+    pub(super) title: String,
+    pub(super) namespace: &'a str,
+    pub(super) object: &'a Object<'a>,
+    pub(super) operation: Operation,
+    pub(super) now: Timestamp,
+}
+
 /// A rule, and what became of it.
 #[derive(Debug, Serialize)]
 pub(super) struct Traced {
@@ -83,28 +93,24 @@ pub(super) struct Decided {
 // === impl Explanation ===
 
 impl Explanation {
-    pub(super) fn new(
-        document: &Document,
-        question: Question<'_>,
-        judged: Judged<'_>,
-        policy: &Policy,
-    ) -> Result<Self, String> {
+    pub(super) fn new(about: About<'_>, judged: Judged<'_>, policy: &Policy) -> Self {
+        let About { title, namespace, object, operation, now } = about;
         let Judged { decision, trace, patch: _, note } = judged;
-        let deadlines = deadlines::of(question, &decision)?;
-        let lint = advice::about(&question.object.object()?, &decision, question.now);
+        let deadlines = deadlines::of(object, operation, &decision);
+        let lint = advice::about(object, &decision, now);
         let changes = decision.mode == Mode::Enforce && decision.changes();
         let note = note.or_else(|| decision.no_room.then(|| Reason::NoRoom.to_string()));
         let Decision { mode, verdict, guards, settings, resolved, warnings, withheld, .. } =
             decision;
-        Ok(Self {
-            object: document.title(),
-            namespace: question.object.namespace().to_owned(),
-            operation: match question.operation {
+        Self {
+            object: title,
+            namespace: namespace.to_owned(),
+            operation: match operation {
                 Operation::Create => "create",
                 Operation::Stored => "stored",
                 Operation::Update => "update",
             },
-            now: question.now,
+            now,
             policy: policy.name.clone(),
             revision: policy.revision.clone(),
             mode: mode.as_str(),
@@ -135,7 +141,7 @@ impl Explanation {
             lint,
             changes,
             note,
-        })
+        }
     }
 }
 

@@ -92,10 +92,8 @@ pub(super) fn render(explanation: &Explanation, wide: bool) -> String {
     if wide && !supplied.is_empty() {
         let mut table = Table::new(["SUPPLIED", "VALUE", "BY"]);
         for given in supplied {
-            let by = match &given.origin {
-                Some(origin) => format!("{} ({origin})", given.by),
-                None => given.by.clone(),
-            };
+            let at = given.origin.as_ref().map(|origin| format!(" ({origin})"));
+            let by = given.by.clone() + &at.unwrap_or_default();
             table.row([given.setting.to_owned(), given.value.clone(), by]);
         }
         let _ = write!(text, "\n{table}");

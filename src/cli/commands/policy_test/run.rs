@@ -12,7 +12,7 @@ use super::fixture::{Case, Expect, Fixture, Spec};
 use crate::batch::{Finish, Outcome};
 use crate::cli::shared::judge::{self, Judgeable, Judged, Question, World};
 use crate::cli::shared::manifests::{self, Document, Origin};
-use crate::cli::shared::policies::{Policies, Read};
+use crate::cli::shared::policies::Policies;
 use crate::cli::shared::{advice, invalid::Invalid, yaml};
 use crate::policy::Policy;
 use crate::policy::decide::{Operation, Verdict};
@@ -88,7 +88,7 @@ pub fn run(file: &Path, color: bool) -> Result<Suite, Invalid> {
         return Err(problem("spec.policy names no file".to_owned()));
     }
     let policies = Policies { policy: policy.iter().map(beside).collect() };
-    let Read { loaded, sources: _ } = policies.read(color).map_err(|error| match error {
+    let loaded = policies.read(color).map_err(|error| match error {
         Invalid::Problems(problems) => problem(problems.join("; ")),
         policy @ Invalid::Policy(_) => policy,
     })?;
