@@ -23,7 +23,7 @@ use crate::cli::shared::exit::Exit;
 use crate::cli::shared::live::listing::Scope;
 use crate::cli::shared::live::policy;
 use crate::cli::shared::live::{Live, block_on};
-use crate::cli::shared::manifests::{Dump, Inputs, tell_foreign};
+use crate::cli::shared::manifests::{Dump, tell_foreign};
 use crate::cli::shared::output;
 use crate::cli::shared::printer::Printer;
 use crate::policy::rule::Scheduler;
@@ -111,31 +111,14 @@ impl Cronjobs {
     /// # Errors
     /// [`crate::cli::shared::invalid::Invalid`] where the dump or an argument cannot be used; [`crate::cli::shared::live::OutOfReach`].
     pub fn run(self, printer: &mut Printer) -> Result<Exit, anyhow::Error> {
-        let Self {
-            dump: Dump { inputs },
-            connection,
-            scope,
-            time_zone,
-            grace,
-            as_of,
-            output: Output { format },
-        } = self;
-        let assumed = Clocks::assumed(time_zone.as_deref())?;
-        let read = if inputs.filename.is_empty() {
-            block_on(live(&connection, &scope, (assumed, grace), as_of, printer))?
+        let assumed = Clocks::assumed(self.time_zone.as_deref())?;
+        let read = if self.dump.inputs.filename.is_empty() {
+            block_on(self.read_cluster(assumed, printer))?
         } else {
-            let (families, lacking) = dump(&inputs, scope.of_dump(), printer)?;
-            if families.lack_jobs() {
-                printer.talk(
-                    "note: the dump has no Jobs of these CronJobs, from which lags, Jobs that wait \
-                     for their Pods and what a status is behind with are known; add them to it",
-                )?;
-            }
-            let grace = grace.unwrap_or(Scheduler::DEFAULT_GRACE);
-            Read { families, assumed, grace, now: as_of.here(), lacking }
+            self.read_dump(assumed, printer)?
         };
         let report = Report::new(&read);
-        printer.data(match format {
+        printer.data(match self.output {
             Format::Json => output::json(&report)?,
             Format::Name => report.items.iter().map(|row| row.title() + "\n").collect(),
             Format::Table => tables::render(&report.items, report.now, false),
@@ -145,43 +128,45 @@ impl Cronjobs {
         report.tell(&read.families, printer)?;
         Ok(Exit::of(read.lacking, report.items.iter().any(Row::needs_attention)))
     }
-}
 
-async fn live(
-    connection: &Connection,
-    scope: &Scope,
-    (assumed, grace): (Clocks, Option<Seconds>),
-    as_of: AsOf,
-    printer: &mut Printer,
-) -> Result<Read, anyhow::Error> {
-    let live = Live::connect(connection).await?;
-    let families = cluster::read(&live, scope, printer).await?;
-    let asks = grace.is_none() || assumed.from == ZoneFrom::Assumed && families.need_a_zone();
-    let said = if asks { policy::starts(&live, scope.namespace.as_deref()).await } else { None };
-    let (zone, says) = said.map_or((None, None), |(zone, grace)| (zone, Some(grace)));
-    let assumed = match zone.filter(|_| assumed.from == ZoneFrom::Assumed) {
-        Some(zone) => Clocks { zone, from: ZoneFrom::Policy },
-        None => assumed,
-    };
-    let grace = grace.or(says).unwrap_or(Scheduler::DEFAULT_GRACE);
-    let now = as_of.there(&live);
-    Ok(Read { families, assumed, grace, now, lacking: false })
-}
+    async fn read_cluster(
+        &self,
+        assumed: Clocks,
+        printer: &mut Printer,
+    ) -> Result<Read, anyhow::Error> {
+        let live = Live::connect(&self.connection).await?;
+        let families = cluster::read(&live, &self.scope, printer).await?;
+        let is_assumed = assumed.from == ZoneFrom::Assumed;
+        let asks = self.grace.is_none() || is_assumed && families.need_a_zone();
+        let namespace = self.scope.namespace.as_deref();
+        let said = if asks { policy::starts(&live, namespace).await } else { None };
+        let (zone, says) = said.map_or((None, None), |(zone, grace)| (zone, Some(grace)));
+        let assumed = match zone.filter(|_| is_assumed) {
+            Some(zone) => Clocks { zone, from: ZoneFrom::Policy },
+            None => assumed,
+        };
+        let grace = self.grace.or(says).unwrap_or(Scheduler::DEFAULT_GRACE);
+        Ok(Read { families, assumed, grace, now: self.as_of.there(&live), lacking: false })
+    }
 
-/// Reads everything, or says all that is wrong; with whether something is no `CronJob` or Job that
-/// was to be one.
-fn dump(
-    inputs: &Inputs,
-    namespace: &str,
-    printer: &mut Printer,
-) -> Result<(Families, bool), anyhow::Error> {
-    let mut families = Families::default();
-    let manifests = inputs.whole(printer)?;
-    manifests.each(|document| {
-        let added = families.add(document.json(), namespace);
-        added.map_err(|problem| format!("{}: {}: {problem}", document.origin, document.title()))
-    })?;
-    Ok((families, manifests.lacking))
+    /// Reads everything, or says all that is wrong.
+    fn read_dump(&self, assumed: Clocks, printer: &mut Printer) -> Result<Read, anyhow::Error> {
+        let mut families = Families::default();
+        let manifests = self.dump.inputs.whole(printer)?;
+        manifests.each(|document| {
+            let added = families.add(document.json(), self.scope.of_dump());
+            added.map_err(|problem| format!("{}: {}: {problem}", document.origin, document.title()))
+        })?;
+        if families.lack_jobs() {
+            printer.talk(
+                "note: the dump has no Jobs of these CronJobs, from which lags, Jobs that wait \
+                 for their Pods and what a status is behind with are known; add them to it",
+            )?;
+        }
+        let grace = self.grace.unwrap_or(Scheduler::DEFAULT_GRACE);
+        let (now, lacking) = (self.as_of.here(), manifests.lacking);
+        Ok(Read { families, assumed, grace, now, lacking })
+    }
 }
 
 // === impl Report ===

@@ -15,13 +15,13 @@ use std::io;
 use self::explanation::{About, Explanation};
 use crate::cli::shared::as_of::AsOf;
 use crate::cli::shared::connection::Connection;
-use crate::cli::shared::judge::{Context, Judgeable, Question, World};
+use crate::cli::shared::judge::{Judgeable, Question, World};
 use crate::cli::shared::live::name::{Named, Within};
 use crate::cli::shared::live::policy::{Otherwise, in_force};
 use crate::cli::shared::live::{Live, block_on};
 use crate::cli::shared::manifests::Inputs;
 use crate::cli::shared::output;
-use crate::cli::shared::policies::{ClusterPolicies, Policies};
+use crate::cli::shared::policies::ClusterPolicies;
 use crate::cli::shared::printer::Printer;
 use crate::cli::shared::{exit::Exit, invalid::Invalid, shares};
 use crate::policy::decide::Operation;
@@ -85,15 +85,6 @@ enum Format {
     Yaml,
 }
 
-/// Objects of a cluster, and what they are judged by.
-struct Asked {
-    objects: Vec<Named>,
-    policies: Policies,
-    within: Within,
-    as_of: AsOf,
-    lease_name: String,
-}
-
 /// Explanations, printed one after another as one document.
 struct Series {
     format: Format,
@@ -111,23 +102,9 @@ impl Explain {
     /// [`Invalid`] where the policy or an object cannot be used, or there is nothing to explain;
     /// [`crate::cli::shared::live::OutOfReach`].
     pub fn run(self, printer: &mut Printer) -> Result<Exit, anyhow::Error> {
-        let Self {
-            objects,
-            inputs,
-            connection,
-            policies: ClusterPolicies { policies },
-            within,
-            as_of,
-            lease_name,
-            operation,
-            output: Output { format },
-        } = self;
-        let mut series = Series { format, held: None, count: 0 };
-        if objects.is_empty() {
-            let namespace = within.of_manifests().to_owned();
-            let context = Context { policies, namespace, as_of };
-            let mut unexplained =
-                from_manifests(&inputs, &context, operation, &mut series, printer)?;
+        let mut series = Series { format: self.output, held: None, count: 0 };
+        if self.objects.is_empty() {
+            let mut unexplained = self.of_manifests(&mut series, printer)?;
             if series.count == 0 && unexplained.is_empty() {
                 let problem = "there is no Job or CronJob of batch/v1 among the manifests";
                 unexplained.push(problem.to_owned());
@@ -137,13 +114,75 @@ impl Explain {
                 return Err(Invalid::Problems(unexplained).into());
             }
         } else {
-            let named = Asked { objects, policies, within, as_of, lease_name };
-            for explanation in block_on(named.explain(&connection, printer))? {
-                series.add(format.text(&explanation)?, printer)?;
+            for explanation in block_on(self.of_cluster(printer))? {
+                series.add(series.format.text(&explanation)?, printer)?;
             }
             series.end(printer)?;
         }
         Ok(Exit::Fine)
+    }
+
+    /// Explains the objects of a cluster that are named.
+    async fn of_cluster(self, printer: &mut Printer) -> Result<Vec<Explanation>, anyhow::Error> {
+        let live = Live::connect(&self.connection).await?;
+        let places = self.objects.iter().map(|object| self.within.place(object, &live));
+        let places = places.collect::<Result<Vec<_>, _>>()?;
+        let namespace = places.first().map(|place| place.namespace.as_str());
+        let policies = &self.policies.policies;
+        let in_force = in_force(&live, policies, namespace, Otherwise::Fail, printer).await?;
+        let brake = live::brake(&live, &in_force, self.lease_name).await;
+        let mut explanations = Vec::new();
+        for place in places {
+            let explanation = live::explain(&live, place, &in_force, &brake, self.as_of, printer);
+            explanations.push(explanation.await?);
+        }
+        Ok(explanations)
+    }
+
+    /// Prints the explanations, and tells what cannot be explained.
+    fn of_manifests(
+        &self,
+        series: &mut Series,
+        printer: &mut Printer,
+    ) -> Result<Vec<String>, anyhow::Error> {
+        let policy = self.policies.policies.load(printer)?;
+        let manifests = self.inputs.read(printer)?;
+        let namespace = self.within.of_manifests();
+        let world = World::of(&manifests, namespace);
+        let now = self.as_of.here();
+        let mut problems = Vec::new();
+        if manifests.lacking {
+            problems.push("what was named is no manifest".to_owned());
+        }
+        let (format, operation) = (series.format, self.operation);
+        let explained = |number| -> Result<Option<String>, String> {
+            let document = manifests.document(number);
+            let Some(object) = Judgeable::new(&document, namespace) else {
+                return document.misplaced().map_or(Ok(None), Err);
+            };
+            let operation = match operation {
+                Some(As::Create) => Operation::Create,
+                None if document.metadata("uid").is_none() => Operation::Create,
+                None | Some(As::Stored) => Operation::Stored,
+            };
+            let question = Question { operation, object: &object, old: None, now };
+            let (origin, title) = (&document.origin, document.title());
+            let bad = |problem| format!("{origin}: {title} cannot be judged: {problem}");
+            let judged = world.judge(question, &policy).map_err(bad)?;
+            let (namespace, seen) = (object.namespace(), object.object().map_err(bad)?);
+            let about = About { title: document.title(), namespace, object: &seen, operation, now };
+            let explanation = Explanation::new(about, judged, &policy);
+            format.text(&explanation).map(Some).map_err(|error| error.to_string())
+        };
+        shares::batches(manifests.len(), explained, |one| {
+            match one {
+                Ok(Some(text)) => series.add(text, printer)?,
+                Ok(None) => {}
+                Err(problem) => problems.push(problem),
+            }
+            Ok::<(), io::Error>(())
+        })?;
+        Ok(problems)
     }
 }
 
@@ -193,75 +232,4 @@ impl Series {
 /// JSON of its own as an item of a list.
 fn item(json: &str) -> String {
     json.trim_end().replace('\n', "\n  ")
-}
-
-// === impl Asked ===
-
-impl Asked {
-    async fn explain(
-        self,
-        connection: &Connection,
-        printer: &mut Printer,
-    ) -> Result<Vec<Explanation>, anyhow::Error> {
-        let Self { objects, policies, within, as_of, lease_name } = self;
-        let live = Live::connect(connection).await?;
-        let places = objects.iter().map(|object| within.place(object, &live));
-        let places = places.collect::<Result<Vec<_>, _>>()?;
-        let namespace = places.first().map(|place| place.namespace.as_str());
-        let in_force = in_force(&live, &policies, namespace, Otherwise::Fail, printer).await?;
-        let brake = live::brake(&live, &in_force, lease_name).await;
-        let mut explanations = Vec::new();
-        for place in places {
-            explanations
-                .push(live::explain(&live, place, &in_force, &brake, as_of, printer).await?);
-        }
-        Ok(explanations)
-    }
-}
-
-/// Prints the explanations, and tells what cannot be explained.
-fn from_manifests(
-    inputs: &Inputs,
-    context: &Context,
-    operation: Option<As>,
-    series: &mut Series,
-    printer: &mut Printer,
-) -> Result<Vec<String>, anyhow::Error> {
-    let policy = context.policies.load(printer)?;
-    let manifests = inputs.read(printer)?;
-    let world = World::of(&manifests, &context.namespace);
-    let now = context.as_of.here();
-    let mut problems = Vec::new();
-    if manifests.lacking {
-        problems.push("what was named is no manifest".to_owned());
-    }
-    let format = series.format;
-    let explained = |number| -> Result<Option<String>, String> {
-        let document = manifests.document(number);
-        let Some(object) = Judgeable::new(&document, &context.namespace) else {
-            return document.misplaced().map_or(Ok(None), Err);
-        };
-        let operation = match operation {
-            Some(As::Create) => Operation::Create,
-            None if document.metadata("uid").is_none() => Operation::Create,
-            None | Some(As::Stored) => Operation::Stored,
-        };
-        let question = Question { operation, object: &object, old: None, now };
-        let (origin, title) = (&document.origin, document.title());
-        let bad = |problem| format!("{origin}: {title} cannot be judged: {problem}");
-        let judged = world.judge(question, &policy).map_err(bad)?;
-        let (namespace, seen) = (object.namespace(), object.object().map_err(bad)?);
-        let about = About { title: document.title(), namespace, object: &seen, operation, now };
-        let explanation = Explanation::new(about, judged, &policy);
-        format.text(&explanation).map(Some).map_err(|error| error.to_string())
-    };
-    shares::batches(manifests.len(), explained, |one| {
-        match one {
-            Ok(Some(text)) => series.add(text, printer)?,
-            Ok(None) => {}
-            Err(problem) => problems.push(problem),
-        }
-        Ok::<(), io::Error>(())
-    })?;
-    Ok(problems)
 }

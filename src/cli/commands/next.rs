@@ -82,22 +82,21 @@ impl Next {
     /// [`Invalid`] where a schedule, a time zone or a manifest cannot be used, or there is no
     /// `CronJob`; [`crate::cli::shared::live::OutOfReach`].
     pub fn run(self, printer: &mut Printer) -> Result<Exit, anyhow::Error> {
-        let Self { what, inputs, connection, within, time_zone, count, as_of, output } = self;
-        let format = output.format;
-        let assumed = Clocks::assumed(time_zone.as_deref())?;
+        let assumed = Clocks::assumed(self.time_zone.as_deref())?;
         let mut lacking = false;
-        let (subjects, now) = if what.is_empty() {
+        let (subjects, now) = if self.what.is_empty() {
+            let namespace = self.within.of_manifests();
             let subjects;
-            (subjects, lacking) = from_manifests(&inputs, within.of_manifests(), printer)?;
-            (subjects, as_of.here())
+            (subjects, lacking) = from_manifests(&self.inputs, namespace, printer)?;
+            (subjects, self.as_of.here())
         } else {
-            let asked = asked::read(&what).map_err(Invalid::Problems)?;
-            block_on(find(asked, &connection, &within, as_of))?
+            let asked = asked::read(&self.what).map_err(Invalid::Problems)?;
+            block_on(self.find(asked))?
         };
-        let count = usize::from(count);
+        let count = usize::from(self.count);
         let answers: Vec<Coming> =
             subjects.iter().map(|subject| Coming::of(subject, &assumed, now, count)).collect();
-        printer.data(match (format, &answers[..]) {
+        printer.data(match (self.output.format, &answers[..]) {
             (Format::Json, [one]) => output::json(one)?,
             (Format::Json, all) => output::json(&all)?,
             (Format::Yaml, all) => {
@@ -114,31 +113,26 @@ impl Next {
         }
         Ok(Exit::of(lacking, answers.iter().any(Coming::never_starts)))
     }
-}
 
-/// What is asked about, and what time it is there: the API server's where one is asked.
-async fn find(
-    asked: Vec<Asked>,
-    connection: &Connection,
-    within: &Within,
-    as_of: AsOf,
-) -> Result<(Vec<Subject>, Timestamp), anyhow::Error> {
-    let mut live = None;
-    let mut subjects = Vec::with_capacity(asked.len());
-    for asked in asked {
-        subjects.push(match asked {
-            Asked::Schedule(subject) => *subject,
-            Asked::Stored(named) => {
-                let live = match &mut live {
-                    Some(live) => live,
-                    none => none.insert(Live::connect(connection).await?),
-                };
-                stored(live, &within.place(&named, live)?).await?
-            }
-        });
+    /// What is asked about, and what time it is there: the API server's where one is asked.
+    async fn find(&self, asked: Vec<Asked>) -> Result<(Vec<Subject>, Timestamp), anyhow::Error> {
+        let mut live = None;
+        let mut subjects = Vec::with_capacity(asked.len());
+        for asked in asked {
+            subjects.push(match asked {
+                Asked::Schedule(subject) => *subject,
+                Asked::Stored(named) => {
+                    let live = match &mut live {
+                        Some(live) => live,
+                        none => none.insert(Live::connect(&self.connection).await?),
+                    };
+                    stored(live, &self.within.place(&named, live)?).await?
+                }
+            });
+        }
+        let now = live.map_or_else(|| self.as_of.here(), |live| self.as_of.there(&live));
+        Ok((subjects, now))
     }
-    let now = live.map_or_else(|| as_of.here(), |live| as_of.there(&live));
-    Ok((subjects, now))
 }
 
 async fn stored(live: &Live, place: &Place) -> Result<Subject, anyhow::Error> {

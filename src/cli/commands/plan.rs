@@ -11,7 +11,6 @@ use jiff::Timestamp;
 
 use crate::cli::shared::as_of::AsOf;
 use crate::cli::shared::connection::Connection;
-use crate::cli::shared::judge::Context;
 use crate::cli::shared::live::lease;
 use crate::cli::shared::live::listing::Scope;
 use crate::cli::shared::live::policy::{InForce, Otherwise, in_force};
@@ -107,37 +106,25 @@ impl Plan {
     /// # Errors
     /// [`Invalid`] where the policy or the dump cannot be used; [`crate::cli::shared::live::OutOfReach`].
     pub fn run(self, printer: &mut Printer) -> Result<Exit, anyhow::Error> {
-        let Self {
-            dump: Dump { inputs },
-            connection,
-            policies: ClusterPolicies { policies },
-            scope,
-            as_of,
-            against,
-            older_than,
-            include_cronjobs,
-            all,
-            output: Output { format },
-        } = self;
-        let by_age = by_age(&policies, older_than, include_cronjobs)?;
+        let by_age = self.by_age()?;
         let Read { policy, own_namespace, reach, snapshot, now, live } =
-            if inputs.filename.is_empty() {
-                block_on(live(&connection, &scope, &policies, by_age, as_of, printer))?
+            if self.dump.inputs.filename.is_empty() {
+                block_on(self.read_cluster(by_age, printer))?
             } else {
-                let context = Context { policies, namespace: scope.of_dump().to_owned(), as_of };
-                dump(&inputs, &context, by_age, printer)?
+                self.read_dump(by_age, printer)?
             };
+        let format = self.output;
         let options = Options {
             now,
             own_namespace: own_namespace.as_deref(),
             reach: &reach,
-            older_than,
-            everything: all || !against.is_empty(),
+            older_than: self.older_than,
+            everything: self.all || !self.against.is_empty(),
             dump: !live,
         };
         let planned = plan::Plan::new(&policy, &snapshot, &options);
-        if !against.is_empty() {
-            let old = Policies { policy: against }.load(printer)?;
+        if !self.against.is_empty() {
+            let old = Policies { policy: self.against }.load(printer)?;
             let before = plan::Plan::new(&old, &snapshot, &options);
             return differences(&before, &planned, format, printer);
         }
@@ -151,69 +138,56 @@ impl Plan {
         tell_sums(&planned, &reach, live, printer)?;
         Ok(if planned.is_empty() { Exit::Fine } else { Exit::Findings })
     }
-}
 
-/// The policy of `--older-than`, where that is given.
-fn by_age(
-    policies: &Policies,
-    older_than: Option<Seconds>,
-    cronjobs: bool,
-) -> Result<Option<Policy>, anyhow::Error> {
-    let Some(age) = older_than else { return Ok(None) };
-    if !policies.policy.is_empty() {
-        let problem = "--older-than cleans up without a policy; leave out --policy, and unset \
-                       CURFEW_POLICY";
-        return Err(Invalid::new(problem).into());
+    /// The policy of `--older-than`, where that is given.
+    fn by_age(&self) -> Result<Option<Policy>, anyhow::Error> {
+        let Some(age) = self.older_than else { return Ok(None) };
+        if !self.policies.policies.policy.is_empty() {
+            let problem = "--older-than cleans up without a policy; leave out --policy, and unset \
+                           CURFEW_POLICY";
+            return Err(Invalid::new(problem).into());
+        }
+        let policy = plan::older_than(age, self.include_cronjobs);
+        policy.map(Some).map_err(|found| anyhow::anyhow!("{found:?}"))
     }
-    plan::older_than(age, cronjobs).map(Some).map_err(|found| anyhow::anyhow!("{found:?}"))
-}
 
-async fn live(
-    connection: &Connection,
-    scope: &Scope,
-    policies: &Policies,
-    by_age: Option<Policy>,
-    as_of: AsOf,
-    printer: &mut Printer,
-) -> Result<Read, anyhow::Error> {
-    let live = Live::connect(connection).await?;
-    let InForce { policy, own_namespace } = match by_age {
-        Some(policy) => InForce { policy, own_namespace: None },
-        None => {
-            in_force(&live, policies, scope.namespace.as_deref(), Otherwise::Fail, printer).await?
-        }
-    };
-    let reach = lease::reach(&live, own_namespace.as_deref()).await;
-    let snapshot = cluster::read(&live, scope, printer).await?;
-    let now = as_of.there(&live);
-    Ok(Read { policy, own_namespace, reach, snapshot, now, live: true })
-}
+    async fn read_cluster(
+        &self,
+        by_age: Option<Policy>,
+        printer: &mut Printer,
+    ) -> Result<Read, anyhow::Error> {
+        let live = Live::connect(&self.connection).await?;
+        let InForce { policy, own_namespace } = if let Some(policy) = by_age {
+            InForce { policy, own_namespace: None }
+        } else {
+            let (policies, namespace) = (&self.policies.policies, self.scope.namespace.as_deref());
+            in_force(&live, policies, namespace, Otherwise::Fail, printer).await?
+        };
+        let reach = lease::reach(&live, own_namespace.as_deref()).await;
+        let snapshot = cluster::read(&live, &self.scope, printer).await?;
+        let now = self.as_of.there(&live);
+        Ok(Read { policy, own_namespace, reach, snapshot, now, live: true })
+    }
 
-fn dump(
-    inputs: &Inputs,
-    context: &Context,
-    by_age: Option<Policy>,
-    printer: &mut Printer,
-) -> Result<Read, anyhow::Error> {
-    let policy = if let Some(policy) = by_age {
-        policy
-    } else {
-        if context.policies.policy.is_empty() {
-            printer.talk("note: no --policy given; this is by the bundled policy")?;
-        }
-        context.policies.load(printer)?
-    };
-    let snapshot = read(inputs, &context.namespace, printer)?;
-    tell_foreign(snapshot.foreign(), printer)?;
-    let reach = Reach::EVERYWHERE;
-    Ok(Read {
-        policy,
-        own_namespace: None,
-        reach,
-        snapshot,
-        now: context.as_of.here(),
-        live: false,
-    })
+    fn read_dump(
+        &self,
+        by_age: Option<Policy>,
+        printer: &mut Printer,
+    ) -> Result<Read, anyhow::Error> {
+        let policy = if let Some(policy) = by_age {
+            policy
+        } else {
+            let ClusterPolicies { policies } = &self.policies;
+            if policies.policy.is_empty() {
+                printer.talk("note: no --policy given; this is by the bundled policy")?;
+            }
+            policies.load(printer)?
+        };
+        let snapshot = read(&self.dump.inputs, self.scope.of_dump(), printer)?;
+        tell_foreign(snapshot.foreign(), printer)?;
+        let (reach, now) = (Reach::EVERYWHERE, self.as_of.here());
+        Ok(Read { policy, own_namespace: None, reach, snapshot, now, live: false })
+    }
 }
 
 /// Reads everything, or says all that is wrong.

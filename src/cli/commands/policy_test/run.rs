@@ -200,9 +200,7 @@ impl Trial<'_> {
         };
         let mut all = Comparison(Vec::new());
         for (setting, wanted) in expect.settings() {
-            if let Some(wanted) = wanted {
-                all.equal(setting.as_str(), &wanted, &after(setting));
-            }
+            all.wanted(setting.as_str(), wanted, || after(setting));
         }
         for (outcome, what, wanted) in [
             (Outcome::Success, "onSuccess", expect.on_success),
@@ -228,13 +226,10 @@ impl Trial<'_> {
             let found = advice::about(&object, decision, question.now);
             all.codes("lint", &expected, found.iter().map(|advice| advice.code).collect());
         }
-        if let Some(expected) = expect.unchanged {
-            all.equal("unchanged", &expected, &judged.patch.0.is_empty());
-        }
-        if let Some(expected) = expect.exempt {
-            let got = matches!(decision.verdict, Verdict::Exempt(_) | Verdict::NeverConsidered(_));
-            all.equal("exempt", &expected, &got);
-        }
+        all.wanted("unchanged", expect.unchanged, || judged.patch.0.is_empty());
+        all.wanted("exempt", expect.exempt, || {
+            matches!(decision.verdict, Verdict::Exempt(_) | Verdict::NeverConsidered(_))
+        });
         if let Some(expected) = expect.guard {
             let hits: Vec<&str> = decision.guards.iter().map(|hit| hit.guard.as_str()).collect();
             if !hits.contains(&&*expected) {
@@ -242,11 +237,11 @@ impl Trial<'_> {
                 all.fail("guard", expected, got);
             }
         }
-        if let Some(expected) = expect.due {
+        all.wanted("due", expect.due, || {
             let ttl = decision.setting(Setting::Ttl).and_then(|settled| settled.target.number());
             let expiry = Finish::of(&object).zip(ttl).and_then(|(finish, ttl)| finish.expiry(ttl));
-            all.equal("due", &expected, &expiry.is_some_and(|expiry| expiry <= question.now));
-        }
+            expiry.is_some_and(|expiry| expiry <= question.now)
+        });
         Ok(all)
     }
 
@@ -286,6 +281,18 @@ impl Comparison {
     fn equal<T: PartialEq + ToString + ?Sized>(&mut self, what: &str, expected: &T, got: &T) {
         if expected != got {
             self.fail(what, expected.to_string(), got.to_string());
+        }
+    }
+
+    /// What is not mentioned is not compared.
+    fn wanted<T: PartialEq + ToString>(
+        &mut self,
+        what: &str,
+        expected: Option<T>,
+        got: impl FnOnce() -> T,
+    ) {
+        if let Some(expected) = expected {
+            self.equal(what, &expected, &got());
         }
     }
 
