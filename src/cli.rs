@@ -1,7 +1,7 @@
 //! The command line: what a user typed, which command that is, and what becomes of its result.
 //!
-//! [`Cli::run`] is the entry point. Each command has a file in [`commands`] with its arguments and a `run` that
-//! answers with an [`Exit`]; whatever fails is turned into an exit code in one place, here. Only
+//! [`Cli::run`] is the entry point. Each command has a file below [`commands`] with its arguments and a
+//! `run` that answers with an [`Exit`]; whatever fails is turned into an exit code in one place, here. Only
 //! [`Printer`] prints.
 
 pub mod commands;
@@ -11,12 +11,9 @@ use std::ffi::OsString;
 use std::io;
 use std::process::ExitCode;
 
-use clap::{CommandFactory as _, FromArgMatches as _, Parser, Subcommand};
+use clap::{CommandFactory as _, FromArgMatches as _, Parser};
 
-use self::commands::{
-    approve, certs, check, completion, cronjobs, diff, explain, export, hold, mutate, next, plan,
-    policy_test, schema, serve, status, sweep, version,
-};
+use self::commands::Command;
 use self::shared::exit::Exit;
 use self::shared::invalid::Invalid;
 use self::shared::kubectl::{self, Guise};
@@ -33,29 +30,6 @@ pub struct Cli {
 
     #[command(subcommand)]
     command: Command,
-}
-
-/// What curfew can be asked to do.
-#[derive(Debug, Subcommand)]
-enum Command {
-    Serve(Box<serve::Serve>),
-    Check(check::Check),
-    Mutate(mutate::Mutate),
-    Diff(diff::Diff),
-    Explain(explain::Explain),
-    Plan(plan::Plan),
-    Sweep(sweep::Sweep),
-    Hold(hold::Hold),
-    Approve(approve::Approve),
-    Next(next::Next),
-    Cronjobs(cronjobs::Cronjobs),
-    Status(status::Status),
-    Test(policy_test::Test),
-    Export(export::Export),
-    Schema(schema::Schema),
-    Certs(certs::Certs),
-    Completion(completion::Completion),
-    Version(version::Version),
 }
 
 // === impl Cli ===
@@ -93,26 +67,7 @@ impl Cli {
     pub fn run(self) -> Exit {
         let Self { quiet, command } = self;
         let mut printer = Printer::new(quiet);
-        let result = match command {
-            Command::Approve(command) => command.run(&mut printer),
-            Command::Certs(command) => command.run(&mut printer),
-            Command::Check(command) => command.run(&mut printer),
-            Command::Completion(command) => command.run(Self::command(), &mut printer),
-            Command::Cronjobs(command) => command.run(&mut printer),
-            Command::Diff(command) => command.run(&mut printer),
-            Command::Explain(command) => command.run(&mut printer),
-            Command::Export(command) => command.run(&mut printer),
-            Command::Hold(command) => command.run(&mut printer),
-            Command::Mutate(command) => command.run(&mut printer),
-            Command::Next(command) => command.run(&mut printer),
-            Command::Plan(command) => command.run(&mut printer),
-            Command::Schema(command) => command.run(&mut printer),
-            Command::Serve(command) => command.run(&mut printer),
-            Command::Status(command) => command.run(&mut printer),
-            Command::Sweep(command) => command.run(&mut printer),
-            Command::Test(command) => command.run(&mut printer),
-            Command::Version(command) => command.run(&mut printer),
-        };
+        let result = command.run(Self::command, &mut printer);
         result.unwrap_or_else(|error| failed(&error, &mut printer))
     }
 }

@@ -37,7 +37,6 @@ use tokio::net::TcpListener;
 use tokio::sync::{Semaphore, watch};
 use tokio_util::task::TaskTracker;
 
-use crate::admission::{Answer, BadReview};
 use crate::metrics::Metrics;
 use crate::telemetry::Sparse;
 
@@ -48,16 +47,13 @@ use self::tls::Tls;
 
 pub use self::phase::Phase;
 pub use self::settings::Settings;
+pub use self::shared::Judge;
 
 /// A server that has its port and does not answer yet.
 pub struct Server {
     listener: TcpListener,
     shared: Arc<Shared>,
 }
-
-/// Who judges a review: bytes in, bytes out, at once and without waiting for anything. Where the body
-/// is no admission review the caller gets HTTP 400 and the text.
-pub type Judge = dyn Fn(&[u8]) -> Result<Answer, BadReview> + Send + Sync;
 
 /// What a server serves with.
 pub struct Parts {

@@ -1,6 +1,7 @@
 //! What several commands need: what is read, asked and printed.
 
 pub mod advice;
+pub mod as_of;
 pub mod clocks;
 pub mod connection;
 pub mod exit;

@@ -5,11 +5,13 @@ use std::net::IpAddr;
 use jiff::Timestamp;
 use rustls::pki_types::CertificateDer;
 use rustls::pki_types::pem::PemObject;
+use serde::Serialize;
 use x509_parser::extensions::GeneralName;
 use x509_parser::prelude::{FromDer, X509Certificate};
 
 /// One certificate, described.
-#[derive(Clone, Debug, Eq, PartialEq)]
+#[derive(Clone, Debug, Eq, PartialEq, Serialize)]
+#[serde(rename_all = "camelCase")]
 pub struct CertificateInfo {
     /// The distinguished name, such as `CN=curfew`.
     pub subject: String,
@@ -17,10 +19,11 @@ pub struct CertificateInfo {
     pub issuer: String,
     /// The subject alternative names: host names and IP addresses as clients look for them.
     pub names: Vec<String>,
+    /// Whether it may sign others.
+    #[serde(rename = "authority")]
+    pub is_authority: bool,
     pub not_before: Timestamp,
     pub not_after: Timestamp,
-    /// Whether it may sign others.
-    pub is_authority: bool,
 }
 
 /// Why certificates could not be read.

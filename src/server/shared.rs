@@ -6,14 +6,18 @@ use std::sync::Arc;
 
 use tokio::sync::Semaphore;
 
-use super::Judge;
 use super::limits::Intake;
 use super::seats::Seats;
 use super::settings::Settings;
 use super::tls::Tls;
+use crate::admission::{Answer, BadReview};
 use crate::clock;
 use crate::metrics::Metrics;
 use crate::telemetry::Sparse;
+
+/// Who judges a review: bytes in, bytes out, at once and without waiting for anything. Where the body
+/// is no admission review the caller gets HTTP 400 and the text.
+pub type Judge = dyn Fn(&[u8]) -> Result<Answer, BadReview> + Send + Sync;
 
 /// What every connection shares.
 pub(super) struct Shared {

@@ -24,11 +24,13 @@ pub struct Tls {
 }
 
 /// A version of TLS that may be spoken.
-#[derive(Clone, Copy, Debug, Default, Eq, PartialEq)]
+#[derive(Clone, Copy, Debug, Default, Eq, PartialEq, clap::ValueEnum)]
 pub enum TlsVersion {
+    #[value(name = "1.2")]
     Tls12,
-    /// Every API server that is still maintained speaks it.
+    // Every API server that is still maintained speaks it.
     #[default]
+    #[value(name = "1.3")]
     Tls13,
 }
 

@@ -112,7 +112,7 @@ pub(crate) fn schedules(input: &[u8]) {
 pub(crate) fn documents(input: &[u8]) {
     let text = String::from_utf8_lossy(input);
     match manifests::parse("dump.yaml", &text) {
-        Err(bad) => assert!(!bad.0.is_empty()),
+        Err(bad) => assert!(!bad.to_string().is_empty()),
         Ok(documents) => {
             for document in documents {
                 let _ = (document.title(), document.misplaced(), document.metadata("name"));

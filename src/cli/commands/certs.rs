@@ -2,14 +2,15 @@
 
 use std::path::PathBuf;
 
-use anyhow::Context as _;
 use jiff::Timestamp;
 use serde::Serialize;
 
+use crate::cli::shared::as_of::AsOf;
 use crate::cli::shared::manifests::unreadable;
-use crate::cli::shared::output::{Format, Table};
+use crate::cli::shared::output::{Output, Table};
 use crate::cli::shared::printer::Printer;
-use crate::cli::shared::{exit::Exit, invalid::Invalid, output};
+use crate::cli::shared::{exit::Exit, invalid::Invalid};
+use crate::pki::CertificateInfo;
 use crate::{clock, pki};
 
 /// Make certificates for the webhook, or say what certificates hold
@@ -60,13 +61,11 @@ struct Inspect {
     #[arg(long, value_name = "FILE")]
     key: Option<PathBuf>,
 
-    /// Judge as of this time [default: the current time]
-    #[arg(long, value_name = "RFC3339")]
-    now: Option<Timestamp>,
+    #[command(flatten)]
+    as_of: AsOf,
 
-    /// Output format
-    #[arg(short, long, value_enum, default_value_t)]
-    output: Format,
+    #[command(flatten)]
+    output: Output,
 }
 
 /// A certificate, described.
@@ -74,12 +73,8 @@ struct Inspect {
 #[serde(rename_all = "camelCase")]
 struct Described {
     file: String,
-    subject: String,
-    issuer: String,
-    names: Vec<String>,
-    authority: bool,
-    not_before: Timestamp,
-    not_after: Timestamp,
+    #[serde(flatten)]
+    info: CertificateInfo,
     /// Whole days, negative once it has expired.
     days_left: i64,
     state: State,
@@ -149,8 +144,8 @@ impl Make {
 
 impl Inspect {
     fn run(self, printer: &mut Printer) -> Result<Exit, anyhow::Error> {
-        let Self { files, key, now, output: format } = self;
-        let now = now.unwrap_or_else(clock::now);
+        let Self { files, key, as_of, output: Output { format } } = self;
+        let now = as_of.here();
         let read = |path: &PathBuf| {
             std::fs::read(path).map_err(|error| Invalid::new(unreadable(path, &error)))
         };
@@ -167,11 +162,7 @@ impl Inspect {
                 described.push(Described::new(name.clone(), info, fits_key, now));
             }
         }
-        printer.data(match format {
-            Format::Json => output::json(&described)?,
-            Format::Table => table(&described),
-            Format::Yaml => output::yaml(&described).context("a list of certificates is YAML")?,
-        })?;
+        printer.data(format.text(&described, |all| table(all))?)?;
         let odd = |one: &Described| one.state != State::Valid || one.fits_key == Some(false);
         Ok(if described.iter().any(odd) { Exit::Findings } else { Exit::Fine })
     }
@@ -180,33 +171,16 @@ impl Inspect {
 // === impl Described ===
 
 impl Described {
-    fn new(
-        file: String,
-        info: pki::CertificateInfo,
-        fits_key: Option<bool>,
-        now: Timestamp,
-    ) -> Self {
-        let pki::CertificateInfo { subject, issuer, names, not_before, not_after, is_authority } =
-            info;
-        let seconds = not_after.as_second() - now.as_second();
-        Self {
-            file,
-            subject,
-            issuer,
-            names,
-            authority: is_authority,
-            not_before,
-            not_after,
-            days_left: seconds.div_euclid(SECONDS_PER_DAY),
-            state: if now >= not_after {
-                State::Expired
-            } else if now < not_before {
-                State::NotYet
-            } else {
-                State::Valid
-            },
-            fits_key,
-        }
+    fn new(file: String, info: CertificateInfo, fits_key: Option<bool>, now: Timestamp) -> Self {
+        let seconds = info.not_after.as_second() - now.as_second();
+        let state = if now >= info.not_after {
+            State::Expired
+        } else if now < info.not_before {
+            State::NotYet
+        } else {
+            State::Valid
+        };
+        Self { file, info, days_left: seconds.div_euclid(SECONDS_PER_DAY), state, fits_key }
     }
 }
 
@@ -230,14 +204,13 @@ fn table(described: &[Described]) -> String {
             Some(false) => state += ", does not fit the key",
             Some(true) => state += ", fits the key",
         }
-        let subject =
-            if one.authority { format!("{} (CA)", one.subject) } else { one.subject.clone() };
+        let CertificateInfo { subject, names, not_before, not_after, is_authority, .. } = &one.info;
         table.row([
             one.file.clone(),
-            subject,
-            one.names.join(","),
-            one.not_before.to_string(),
-            one.not_after.to_string(),
+            format!("{subject}{}", if *is_authority { " (CA)" } else { "" }),
+            names.join(","),
+            not_before.to_string(),
+            not_after.to_string(),
             one.days_left.to_string(),
             state,
         ]);

@@ -4,9 +4,10 @@ use std::path::PathBuf;
 
 use serde::Serialize;
 
+use crate::cli::shared::output;
 use crate::cli::shared::policies::Policies;
 use crate::cli::shared::printer::Printer;
-use crate::cli::shared::{exit::Exit, output, report};
+use crate::cli::shared::{exit::Exit, report};
 use crate::policy::diagnostic::{Diagnostic, Severity};
 use crate::policy::{Policy, Source};
 
@@ -44,20 +45,7 @@ struct Answer<'a> {
     rules: Option<usize>,
     errors: usize,
     warnings: usize,
-    findings: Vec<Finding<'a>>,
-}
-
-/// A diagnostic for machines.
-#[derive(Debug, Serialize)]
-struct Finding<'a> {
-    severity: &'static str,
-    code: &'static str,
-    file: &'a str,
-    line: usize,
-    column: usize,
-    message: &'a str,
-    #[serde(skip_serializing_if = "Option::is_none")]
-    mend: Option<&'a str>,
+    findings: &'a [Diagnostic],
 }
 
 // === impl Check ===
@@ -68,13 +56,13 @@ impl Check {
     /// # Errors
     /// [`crate::cli::shared::invalid::Invalid`] where a path cannot be read.
     pub fn run(self, printer: &mut Printer) -> Result<Exit, anyhow::Error> {
-        let Self { paths, strict, output } = self;
+        let Self { paths, strict, output: format } = self;
         let sources = Policies { policy: paths }.sources()?;
         let (policy, findings) = match Policy::load(&sources) {
             Ok(loaded) => (Some(loaded.policy), loaded.warnings),
             Err(found) => (None, found),
         };
-        match output {
+        match format {
             Format::Json => printer.data(output::json(&answer(policy.as_ref(), &findings))?)?,
             Format::Text => text(policy.as_ref(), &findings, &sources, printer)?,
         }
@@ -87,19 +75,13 @@ impl Check {
 }
 
 fn answer<'a>(policy: Option<&'a Policy>, findings: &'a [Diagnostic]) -> Answer<'a> {
-    let finding = |diagnostic: &'a Diagnostic| {
-        let Diagnostic { severity, code, file, line, column, span: _, message, mend } = diagnostic;
-        let (line, column) = (*line, *column);
-        let mend = mend.as_deref();
-        Finding { severity: severity.as_str(), code, file, line, column, message, mend }
-    };
     Answer {
         name: policy.map(|policy| policy.name.as_str()),
         revision: policy.map(|policy| policy.revision.as_str()),
         rules: policy.map(|policy| policy.rules.len()),
         errors: count(findings, Severity::Error),
         warnings: count(findings, Severity::Warning),
-        findings: findings.iter().map(finding).collect(),
+        findings,
     }
 }
 

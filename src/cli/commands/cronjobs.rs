@@ -16,16 +16,16 @@ use serde::Serialize;
 
 use self::families::Families;
 use self::row::Row;
-use crate::cli::shared::clocks::{self, Assumption, ZoneFrom};
+use crate::cli::shared::as_of::AsOf;
+use crate::cli::shared::clocks::{self, Clocks, ZoneFrom};
 use crate::cli::shared::connection::Connection;
-use crate::cli::shared::judge::to_json;
+use crate::cli::shared::exit::Exit;
 use crate::cli::shared::live::listing::Scope;
 use crate::cli::shared::live::policy;
 use crate::cli::shared::live::{Live, block_on};
-use crate::cli::shared::manifests::Inputs;
+use crate::cli::shared::manifests::{Dump, tell_foreign};
+use crate::cli::shared::output;
 use crate::cli::shared::printer::Printer;
-use crate::cli::shared::{exit::Exit, invalid::Invalid, output};
-use crate::clock;
 use crate::policy::rule::Scheduler;
 use crate::policy::value::Seconds;
 use crate::scheduler::observe::NOT_KNOWN;
@@ -38,27 +38,15 @@ use crate::scheduler::observe::NOT_KNOWN;
 /// that. Reads the cluster of the kubeconfig, or with -f a dump such as `kubectl get
 /// cronjobs,jobs,namespaces -A -o yaml --show-managed-fields`.
 #[derive(Debug, clap::Args)]
-#[command(mut_arg("filename", |arg| arg.required(false).help(
-    "Dump to read in place of the cluster: file, directory, or - for stdin; repeatable"
-)))]
 pub struct Cronjobs {
     #[command(flatten)]
-    inputs: Inputs,
+    dump: Dump,
 
     #[command(flatten)]
     connection: Connection,
 
-    /// Only this namespace; with -f, that of objects whose manifest names none
-    #[arg(short, long, value_name = "NAME")]
-    namespace: Option<String>,
-
-    /// Every namespace, which is the default
-    #[arg(short = 'A', long, conflicts_with = "namespace")]
-    all_namespaces: bool,
-
-    /// Only `CronJobs` with these labels, such as app=etl,tier!=prod
-    #[arg(short = 'l', long, value_name = "LABELS", conflicts_with = "filename")]
-    selector: Option<String>,
+    #[command(flatten)]
+    scope: Scope,
 
     /// Time zone of schedules that bring none, in which kube-controller-manager runs, such as
     /// Europe/Berlin [default: that of the policy in force, else UTC]
@@ -69,9 +57,8 @@ pub struct Cronjobs {
     #[arg(long, value_name = "DURATION")]
     grace: Option<Seconds>,
 
-    /// As of this time [default: the API server's; with -f, the current time]
-    #[arg(long, value_name = "RFC3339")]
-    now: Option<Timestamp>,
+    #[command(flatten)]
+    as_of: AsOf,
 
     /// Output format
     #[arg(short, long, value_enum, default_value_t)]
@@ -109,7 +96,7 @@ struct Report {
 /// Everything that an answer is made of.
 struct Read {
     families: Families,
-    assumed: Assumption,
+    assumed: Clocks,
     grace: Seconds,
     now: Timestamp,
     /// Whether something is not among them that was to be.
@@ -122,97 +109,63 @@ impl Cronjobs {
     /// Prints the table.
     ///
     /// # Errors
-    /// [`Invalid`] where the dump or an argument cannot be used; [`crate::cli::shared::live::OutOfReach`].
+    /// [`crate::cli::shared::invalid::Invalid`] where the dump or an argument cannot be used; [`crate::cli::shared::live::OutOfReach`].
     pub fn run(self, printer: &mut Printer) -> Result<Exit, anyhow::Error> {
-        let Self {
-            inputs,
-            connection,
-            namespace,
-            all_namespaces: _,
-            selector,
-            time_zone,
-            grace,
-            now,
-            output: format,
-        } = self;
-        let assumed = Assumption::typed(time_zone.as_deref())?;
-        let read = if inputs.filename.is_empty() {
-            let scope = Scope { namespace: namespace.as_deref(), selector: selector.as_deref() };
-            block_on(live(&connection, scope, (assumed, grace), now, printer))?
+        let assumed = Clocks::assumed(self.time_zone.as_deref())?;
+        let read = if self.dump.inputs.filename.is_empty() {
+            block_on(self.read_cluster(assumed, printer))?
         } else {
-            let (families, lacking) =
-                dump(&inputs, namespace.as_deref().unwrap_or("default"), printer)?;
-            if families.lack_jobs() {
-                printer.talk(
-                    "note: the dump has no Jobs of these CronJobs, from which lags, Jobs that wait \
-                     for their Pods and what a status is behind with are known; add them to it",
-                )?;
-            }
-            let grace = grace.unwrap_or(Scheduler::DEFAULT_GRACE);
-            Read { families, assumed, grace, now: now.unwrap_or_else(clock::now), lacking }
+            self.read_dump(assumed, printer)?
         };
         let report = Report::new(&read);
-        printer.data(match format {
+        printer.data(match self.output {
             Format::Json => output::json(&report)?,
             Format::Name => report.items.iter().map(|row| row.title() + "\n").collect(),
-            Format::Table => tables::short(&report.items, report.now),
-            Format::Wide => tables::wide(&report.items, report.now),
+            Format::Table => tables::render(&report.items, report.now, false),
+            Format::Wide => tables::render(&report.items, report.now, true),
             Format::Yaml => output::yaml(&report)?,
         })?;
         report.tell(&read.families, printer)?;
-        let attention = report.items.iter().any(Row::needs_attention);
-        Ok(match (read.lacking, attention) {
-            (true, _) => Exit::Usage,
-            (false, true) => Exit::Findings,
-            (false, false) => Exit::Fine,
-        })
+        Ok(Exit::of(read.lacking, report.items.iter().any(Row::needs_attention)))
     }
-}
 
-async fn live(
-    connection: &Connection,
-    scope: Scope<'_>,
-    (assumed, grace): (Assumption, Option<Seconds>),
-    now: Option<Timestamp>,
-    printer: &mut Printer,
-) -> Result<Read, anyhow::Error> {
-    let live = Live::connect(connection).await?;
-    let families = cluster::read(&live, scope, printer).await?;
-    let asks = grace.is_none() || matches!(assumed, Assumption::Nothing) && families.need_a_zone();
-    let said = if asks { policy::starts(&live, scope.namespace).await } else { None };
-    let (zone, says) = said.map_or((None, None), |(zone, grace)| (zone, Some(grace)));
-    let assumed = match (assumed, zone) {
-        (Assumption::Nothing, Some(zone)) => Assumption::Policy(zone),
-        (assumed, _) => assumed,
-    };
-    let grace = grace.or(says).unwrap_or(Scheduler::DEFAULT_GRACE);
-    // After reading, which is what tells the API server's clock.
-    let now = now.unwrap_or_else(|| live.now());
-    Ok(Read { families, assumed, grace, now, lacking: false })
-}
+    async fn read_cluster(
+        &self,
+        assumed: Clocks,
+        printer: &mut Printer,
+    ) -> Result<Read, anyhow::Error> {
+        let live = Live::connect(&self.connection).await?;
+        let families = cluster::read(&live, &self.scope, printer).await?;
+        let is_assumed = assumed.from == ZoneFrom::Assumed;
+        let asks = self.grace.is_none() || is_assumed && families.need_a_zone();
+        let namespace = self.scope.namespace.as_deref();
+        let said = if asks { policy::starts(&live, namespace).await } else { None };
+        let (zone, says) = said.map_or((None, None), |(zone, grace)| (zone, Some(grace)));
+        let assumed = match zone.filter(|_| is_assumed) {
+            Some(zone) => Clocks { zone, from: ZoneFrom::Policy },
+            None => assumed,
+        };
+        let grace = self.grace.or(says).unwrap_or(Scheduler::DEFAULT_GRACE);
+        Ok(Read { families, assumed, grace, now: self.as_of.there(&live), lacking: false })
+    }
 
-/// Reads everything, or says all that is wrong; with whether something is no `CronJob` or Job that
-/// was to be one.
-fn dump(
-    inputs: &Inputs,
-    namespace: &str,
-    printer: &mut Printer,
-) -> Result<(Families, bool), anyhow::Error> {
-    let mut families = Families::default();
-    let mut problems = Vec::new();
-    let manifests = inputs.whole(printer)?;
-    for document in manifests.documents() {
-        let added = to_json(&document.value)
-            .map_err(|error| error.to_string())
-            .and_then(|json| families.add(json, namespace));
-        if let Err(problem) = added {
-            problems.push(format!("{}: {}: {problem}", document.origin, document.title()));
+    /// Reads everything, or says all that is wrong.
+    fn read_dump(&self, assumed: Clocks, printer: &mut Printer) -> Result<Read, anyhow::Error> {
+        let mut families = Families::default();
+        let manifests = self.dump.inputs.whole(printer)?;
+        manifests.each(|document| {
+            let added = families.add(document.json(), self.scope.of_dump());
+            added.map_err(|problem| format!("{}: {}: {problem}", document.origin, document.title()))
+        })?;
+        if families.lack_jobs() {
+            printer.talk(
+                "note: the dump has no Jobs of these CronJobs, from which lags, Jobs that wait \
+                 for their Pods and what a status is behind with are known; add them to it",
+            )?;
         }
-    }
-    if problems.is_empty() {
-        Ok((families, manifests.lacking))
-    } else {
-        Err(Invalid::Problems(problems).into())
+        let grace = self.grace.unwrap_or(Scheduler::DEFAULT_GRACE);
+        let (now, lacking) = (self.as_of.here(), manifests.lacking);
+        Ok(Read { families, assumed, grace, now, lacking })
     }
 }
 
@@ -230,8 +183,8 @@ impl Report {
         }
         Self {
             now: *now,
-            cluster_time_zone: assumed.zone().name().to_owned(),
-            cluster_time_zone_from: assumed.from(),
+            cluster_time_zone: assumed.zone.name().to_owned(),
+            cluster_time_zone_from: assumed.from,
             grace_seconds: grace.get(),
             items,
             states,
@@ -240,13 +193,7 @@ impl Report {
 
     /// What a person should know beside the table.
     fn tell(&self, families: &Families, printer: &mut Printer) -> std::io::Result<()> {
-        let foreign = families.foreign();
-        if !foreign.is_empty() {
-            let kinds: Vec<String> =
-                foreign.iter().map(|(kind, count)| format!("{count} {kind}")).collect();
-            let count: usize = foreign.values().sum();
-            printer.talk(format!("note: skipped {count} of other kinds: {}", kinds.join(", ")))?;
-        }
+        tell_foreign(&families.foreign, printer)?;
         if self.items.is_empty() {
             return printer.talk("note: there is no CronJob");
         }
@@ -256,7 +203,7 @@ impl Report {
         if let Some(count) = self.states.get(NOT_KNOWN) {
             // Where the entries are there, they do not tell more.
             let lacks = |row: &Row| row.states.contains(&NOT_KNOWN) && row.tells_of_no_edit();
-            let mend = if families.is_complete() || !self.items.iter().any(lacks) {
+            let mend = if families.complete || !self.items.iter().any(lacks) {
                 String::new()
             } else {
                 format!("; a dump by {DUMP} tells more")
@@ -274,9 +221,7 @@ impl Report {
             for note in self.items.iter().flat_map(|row| &row.attention) {
                 *codes.entry(note.code).or_default() += 1;
             }
-            let codes: Vec<String> =
-                codes.iter().map(|(code, count)| format!("{count} {code}")).collect();
-            let codes = codes.join(", ");
+            let codes = output::counts(codes);
             printer
                 .talk(format!("note: {attention} of {count} CronJobs need attention: {codes}"))?;
         }

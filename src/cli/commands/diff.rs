@@ -5,7 +5,8 @@ use std::fmt::Write as _;
 use serde_yaml::Value;
 use similar::{ChangeTag, TextDiff};
 
-use crate::cli::commands::mutate::{Context, Outcome, Outcomes};
+use crate::cli::commands::mutate::{Outcome, Outcomes};
+use crate::cli::shared::judge::Context;
 use crate::cli::shared::manifests::Inputs;
 use crate::cli::shared::printer::Printer;
 use crate::cli::shared::{exit::Exit, yaml};
@@ -44,13 +45,13 @@ impl Diff {
     /// # Errors
     /// [`crate::cli::shared::invalid::Invalid`] where the policy or a manifest cannot be used.
     pub fn run(self, printer: &mut Printer) -> Result<Exit, anyhow::Error> {
-        let Self { inputs, context, output } = self;
+        let Self { inputs, context, output: format } = self;
         let policy = context.policies.load(printer)?;
         let mut outcomes = Outcomes::read(&inputs, &context, &policy, printer)?;
         let mut exit = Exit::Fine;
         let written = |outcome: &Outcome| {
             let changed = outcome.changed.as_ref().filter(|_| !outcome.patch.0.is_empty());
-            Ok(changed.map_or_else(String::new, |changed| match output {
+            Ok(changed.map_or_else(String::new, |changed| match format {
                 Format::Diff => unified(outcome, changed),
                 Format::Name => outcome.document.title() + "\n",
             }))

@@ -12,19 +12,18 @@ mod tables;
 
 use std::io;
 
-use jiff::Timestamp;
-
-use self::explanation::Explanation;
-use crate::cli::commands::mutate::Context;
+use self::explanation::{About, Explanation};
+use crate::cli::shared::as_of::AsOf;
 use crate::cli::shared::connection::Connection;
 use crate::cli::shared::judge::{Judgeable, Question, World};
-use crate::cli::shared::live::name::Named;
+use crate::cli::shared::live::name::{Named, Within};
 use crate::cli::shared::live::policy::{Otherwise, in_force};
 use crate::cli::shared::live::{Live, block_on};
 use crate::cli::shared::manifests::Inputs;
-use crate::cli::shared::policies::Policies;
+use crate::cli::shared::output;
+use crate::cli::shared::policies::ClusterPolicies;
 use crate::cli::shared::printer::Printer;
-use crate::cli::shared::{exit::Exit, invalid::Invalid, output, shares};
+use crate::cli::shared::{exit::Exit, invalid::Invalid, shares};
 use crate::policy::decide::Operation;
 
 /// Tell how the policy decides about objects, and why
@@ -34,13 +33,7 @@ use crate::policy::decide::Operation;
 /// given with -f, and the other manifests are the cluster: a `CronJob` among them is the family of
 /// its Jobs, and a `Namespace` gives its labels.
 #[derive(Debug, clap::Args)]
-#[command(
-    mut_arg("filename", |arg| arg.required(false).required_unless_present("objects")),
-    mut_arg("policy", |arg| arg.help(
-        "Policy file or directory; repeatable [default: the policy in force in the cluster, else \
-         the bundled one]"
-    )),
-)]
+#[command(mut_arg("filename", |arg| arg.required(false).required_unless_present("objects")))]
 pub struct Explain {
     /// Objects of the cluster: job/NAMESPACE/NAME or cronjob/NAMESPACE/NAME, or job/NAME in the
     /// namespace of -n
@@ -54,15 +47,13 @@ pub struct Explain {
     connection: Connection,
 
     #[command(flatten)]
-    policies: Policies,
+    policies: ClusterPolicies,
 
-    /// Namespace of objects that name none [default: the kubeconfig's; with -f, default]
-    #[arg(short, long, value_name = "NAME")]
-    namespace: Option<String>,
+    #[command(flatten)]
+    within: Within,
 
-    /// Judge as of this time [default: the API server's; with -f, the current time]
-    #[arg(long, value_name = "RFC3339")]
-    now: Option<Timestamp>,
+    #[command(flatten)]
+    as_of: AsOf,
 
     /// Lease of the installation whose brake may hold an object of the cluster
     #[arg(long, value_name = "NAME", default_value = "curfew")]
@@ -94,15 +85,6 @@ enum Format {
     Yaml,
 }
 
-/// Objects of a cluster, and what they are judged by.
-struct Asked {
-    objects: Vec<Named>,
-    policies: Policies,
-    namespace: Option<String>,
-    now: Option<Timestamp>,
-    lease_name: String,
-}
-
 /// Explanations, printed one after another as one document.
 struct Series {
     format: Format,
@@ -120,23 +102,9 @@ impl Explain {
     /// [`Invalid`] where the policy or an object cannot be used, or there is nothing to explain;
     /// [`crate::cli::shared::live::OutOfReach`].
     pub fn run(self, printer: &mut Printer) -> Result<Exit, anyhow::Error> {
-        let Self {
-            objects,
-            inputs,
-            connection,
-            policies,
-            namespace,
-            now,
-            lease_name,
-            operation,
-            output: format,
-        } = self;
-        let mut series = Series { format, held: None, count: 0 };
-        if objects.is_empty() {
-            let namespace = namespace.unwrap_or_else(|| "default".to_owned());
-            let context = Context { policies, namespace, now };
-            let mut unexplained =
-                from_manifests(&inputs, &context, operation, &mut series, printer)?;
+        let mut series = Series { format: self.output, held: None, count: 0 };
+        if self.objects.is_empty() {
+            let mut unexplained = self.of_manifests(&mut series, printer)?;
             if series.count == 0 && unexplained.is_empty() {
                 let problem = "there is no Job or CronJob of batch/v1 among the manifests";
                 unexplained.push(problem.to_owned());
@@ -146,13 +114,75 @@ impl Explain {
                 return Err(Invalid::Problems(unexplained).into());
             }
         } else {
-            let named = Asked { objects, policies, namespace, now, lease_name };
-            for explanation in block_on(named.explain(&connection, printer))? {
-                series.add(format.text(&explanation)?, printer)?;
+            for explanation in block_on(self.of_cluster(printer))? {
+                series.add(series.format.text(&explanation)?, printer)?;
             }
             series.end(printer)?;
         }
         Ok(Exit::Fine)
+    }
+
+    /// Explains the objects of a cluster that are named.
+    async fn of_cluster(self, printer: &mut Printer) -> Result<Vec<Explanation>, anyhow::Error> {
+        let live = Live::connect(&self.connection).await?;
+        let places = self.objects.iter().map(|object| self.within.place(object, &live));
+        let places = places.collect::<Result<Vec<_>, _>>()?;
+        let namespace = places.first().map(|place| place.namespace.as_str());
+        let policies = &self.policies.policies;
+        let in_force = in_force(&live, policies, namespace, Otherwise::Fail, printer).await?;
+        let brake = live::brake(&live, &in_force, self.lease_name).await;
+        let mut explanations = Vec::new();
+        for place in places {
+            let explanation = live::explain(&live, place, &in_force, &brake, self.as_of, printer);
+            explanations.push(explanation.await?);
+        }
+        Ok(explanations)
+    }
+
+    /// Prints the explanations, and tells what cannot be explained.
+    fn of_manifests(
+        &self,
+        series: &mut Series,
+        printer: &mut Printer,
+    ) -> Result<Vec<String>, anyhow::Error> {
+        let policy = self.policies.policies.load(printer)?;
+        let manifests = self.inputs.read(printer)?;
+        let namespace = self.within.of_manifests();
+        let world = World::of(&manifests, namespace);
+        let now = self.as_of.here();
+        let mut problems = Vec::new();
+        if manifests.lacking {
+            problems.push("what was named is no manifest".to_owned());
+        }
+        let (format, operation) = (series.format, self.operation);
+        let explained = |number| -> Result<Option<String>, String> {
+            let document = manifests.document(number);
+            let Some(object) = Judgeable::new(&document, namespace) else {
+                return document.misplaced().map_or(Ok(None), Err);
+            };
+            let operation = match operation {
+                Some(As::Create) => Operation::Create,
+                None if document.metadata("uid").is_none() => Operation::Create,
+                None | Some(As::Stored) => Operation::Stored,
+            };
+            let question = Question { operation, object: &object, old: None, now };
+            let (origin, title) = (&document.origin, document.title());
+            let bad = |problem| format!("{origin}: {title} cannot be judged: {problem}");
+            let judged = world.judge(question, &policy).map_err(bad)?;
+            let (namespace, seen) = (object.namespace(), object.object().map_err(bad)?);
+            let about = About { title: document.title(), namespace, object: &seen, operation, now };
+            let explanation = Explanation::new(about, judged, &policy);
+            format.text(&explanation).map(Some).map_err(|error| error.to_string())
+        };
+        shares::batches(manifests.len(), explained, |one| {
+            match one {
+                Ok(Some(text)) => series.add(text, printer)?,
+                Ok(None) => {}
+                Err(problem) => problems.push(problem),
+            }
+            Ok::<(), io::Error>(())
+        })?;
+        Ok(problems)
     }
 }
 
@@ -202,78 +232,4 @@ impl Series {
 /// JSON of its own as an item of a list.
 fn item(json: &str) -> String {
     json.trim_end().replace('\n', "\n  ")
-}
-
-// === impl Asked ===
-
-impl Asked {
-    async fn explain(
-        self,
-        connection: &Connection,
-        printer: &mut Printer,
-    ) -> Result<Vec<Explanation>, anyhow::Error> {
-        let Self { objects, policies, namespace, now, lease_name } = self;
-        let live = Live::connect(connection).await?;
-        let mut places = Vec::new();
-        for object in objects {
-            let place = object.place(namespace.as_deref(), &live.cluster.namespace);
-            places.push(place.map_err(Invalid::new)?);
-        }
-        let within = places.first().map(|place| place.namespace.clone());
-        let in_force =
-            in_force(&live, &policies, within.as_deref(), Otherwise::Fail, printer).await?;
-        let brake = live::brake(&live, &in_force, lease_name).await;
-        let mut explanations = Vec::new();
-        for place in places {
-            explanations.push(live::explain(&live, place, &in_force, &brake, now, printer).await?);
-        }
-        Ok(explanations)
-    }
-}
-
-/// Prints the explanations, and tells what cannot be explained.
-fn from_manifests(
-    inputs: &Inputs,
-    context: &Context,
-    operation: Option<As>,
-    series: &mut Series,
-    printer: &mut Printer,
-) -> Result<Vec<String>, anyhow::Error> {
-    let policy = context.policies.load(printer)?;
-    let manifests = inputs.read(printer)?;
-    let world = World::of(&manifests, &context.namespace);
-    let now = context.now();
-    let mut problems = Vec::new();
-    if manifests.lacking {
-        problems.push("what was named is no manifest".to_owned());
-    }
-    let format = series.format;
-    let explained = |number| -> Result<Option<String>, String> {
-        let document = manifests.document(number);
-        let Some(object) = Judgeable::new(&document, &context.namespace) else {
-            return document.misplaced().map_or(Ok(None), Err);
-        };
-        let operation = match operation {
-            Some(As::Create) => Operation::Create,
-            None if document.metadata("uid").is_none() => Operation::Create,
-            None | Some(As::Stored) => Operation::Stored,
-        };
-        let question = Question { operation, object: &object, old: None, now };
-        let judged = world.judge(question, &policy);
-        let explanation =
-            judged.and_then(|judged| Explanation::new(&document, question, judged, &policy));
-        let (origin, title) = (&document.origin, document.title());
-        let explanation = explanation
-            .map_err(|problem| format!("{origin}: {title} cannot be judged: {problem}"))?;
-        format.text(&explanation).map(Some).map_err(|error| error.to_string())
-    };
-    shares::batches(manifests.len(), explained, |one| {
-        match one {
-            Ok(Some(text)) => series.add(text, printer)?,
-            Ok(None) => {}
-            Err(problem) => problems.push(problem),
-        }
-        Ok::<(), io::Error>(())
-    })?;
-    Ok(problems)
 }

@@ -2,6 +2,7 @@
 
 use serde_json::Value as Json;
 
+use crate::batch::name::is_subdomain;
 use crate::cli::shared::connection::Connection;
 use crate::cli::shared::live::{self, Live, Unread};
 use crate::cli::shared::policies::Policies;
@@ -152,13 +153,7 @@ fn kube_version(text: &str) -> Result<Served, String> {
 
 /// A DNS subdomain, as the API server wants names to be.
 fn name(text: &str) -> Result<String, String> {
-    let part = |part: &str| {
-        let plain = |c: char| c.is_ascii_lowercase() || c.is_ascii_digit();
-        part.starts_with(plain)
-            && part.ends_with(plain)
-            && part.chars().all(|c| plain(c) || c == '-')
-    };
-    if text.len() <= 253 && text.split('.').all(part) {
+    if is_subdomain(text) {
         Ok(text.to_owned())
     } else {
         Err("a name holds lower case letters, digits, `-` and `.`, and begins and ends with a \

@@ -9,11 +9,12 @@ use tokio_util::sync::CancellationToken;
 
 use crate::batch::{Kind, Object};
 use crate::cli::shared::connection::Connection;
-use crate::cli::shared::live::name::{Named, Place};
+use crate::cli::shared::live::name::{Named, Place, Within};
 use crate::cli::shared::live::policy::{InForce, Otherwise, in_force};
 use crate::cli::shared::live::surroundings::Surrounded;
 use crate::cli::shared::live::{Live, OutOfReach, block_on};
-use crate::cli::shared::policies::Policies;
+use crate::cli::shared::output::span;
+use crate::cli::shared::policies::ClusterPolicies;
 use crate::cli::shared::printer::Printer;
 use crate::cli::shared::{exit::Exit, invalid::Invalid};
 use crate::cluster::pace::Rate;
@@ -31,15 +32,9 @@ use crate::sweeper::{Hold as Held, View};
 /// days after the end of the Job where no policy says otherwise. Exits with 1 where the Job is not
 /// kept for all that.
 #[derive(Debug, clap::Args)]
-#[command(
-    mut_arg("policy", |arg| arg.help(
-        "Policy file or directory; repeatable [default: the policy in force in the cluster, else \
-         the bundled one]"
-    )),
-    after_help = "Examples:\n  curfew hold job/team-a/import-17 3d\n  \
+#[command(after_help = "Examples:\n  curfew hold job/team-a/import-17 3d\n  \
                   curfew hold job/team-a/import-17 2026-12-01T08:00:00Z\n  \
-                  curfew hold --release job/team-a/import-17"
-)]
+                  curfew hold --release job/team-a/import-17")]
 pub struct Hold {
     /// The Job: job/NAMESPACE/NAME, or job/NAME in the namespace of -n
     #[arg(value_name = "JOB")]
@@ -57,11 +52,10 @@ pub struct Hold {
     connection: Connection,
 
     #[command(flatten)]
-    policies: Policies,
+    policies: ClusterPolicies,
 
-    /// Namespace of the Job [default: the kubeconfig's]
-    #[arg(short, long, value_name = "NAME")]
-    namespace: Option<String>,
+    #[command(flatten)]
+    within: Within,
 }
 
 /// What a user typed.
@@ -86,18 +80,17 @@ impl Hold {
     /// # Errors
     /// [`Invalid`] where there is no such Job, or the time has passed; [`OutOfReach`].
     pub fn run(self, printer: &mut Printer) -> Result<Exit, anyhow::Error> {
-        let Self { object, until, release: _, connection, policies, namespace } = self;
+        let Self { object, until, release: _, connection, policies, within } = self;
         block_on(async {
             let live = Live::connect(&connection).await?;
-            let place = object
-                .place(namespace.as_deref(), &live.cluster.namespace)
-                .map_err(Invalid::new)?;
+            let place = within.place(&object, &live)?;
             if place.kind != Kind::Job {
                 let problem = format!("{place} cannot be held: name one of its Jobs");
                 return Err(Invalid::new(problem).into());
             }
-            let within = Some(place.namespace.as_str());
-            let in_force = in_force(&live, &policies, within, Otherwise::Bundled, printer).await?;
+            let (policies, namespace) = (&policies.policies, Some(place.namespace.as_str()));
+            let in_force =
+                in_force(&live, policies, namespace, Otherwise::Bundled, printer).await?;
             for _ in 0..ATTEMPTS {
                 let job = Surrounded::read(&live, place.clone(), printer).await?;
                 let until = until.map(|until| until.at(live.now())).transpose()?;
@@ -228,13 +221,10 @@ fn told(place: &Place, until: Option<Timestamp>, held: &Held, now: Timestamp) ->
         }
         Held::Judged { change, ttl, until, expiry } => (*ttl, *until, *expiry, change.is_some()),
     };
-    let seconds = |ttl: i64| {
-        Seconds::new(ttl).map_or_else(|| format!("{ttl}s"), |seconds| seconds.to_string())
-    };
     let becomes = match (ttl, raised) {
         (None, _) => "it has no TTL".to_owned(),
-        (Some(ttl), true) => format!("its TTL is {} from now on", seconds(ttl)),
-        (Some(ttl), false) => format!("its TTL stays {}", seconds(ttl)),
+        (Some(ttl), true) => format!("its TTL is {} from now on", span(ttl)),
+        (Some(ttl), false) => format!("its TTL stays {}", span(ttl)),
     };
     let Some(until) = until else {
         let due = match expiry {

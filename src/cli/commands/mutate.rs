@@ -5,12 +5,11 @@ use json_patch::Patch;
 use serde::Serialize;
 use serde_yaml::Value;
 
-use crate::cli::shared::judge::{self, Judgeable, Question, World};
+use crate::cli::shared::judge::{self, Context, Judgeable, Question, World};
 use crate::cli::shared::manifests::{Document, Inputs, Manifests};
-use crate::cli::shared::policies::Policies;
+use crate::cli::shared::output;
 use crate::cli::shared::printer::Printer;
-use crate::cli::shared::{exit::Exit, output, shares, yaml};
-use crate::clock;
+use crate::cli::shared::{exit::Exit, shares, yaml};
 use crate::policy::Policy;
 use crate::policy::decide::Operation;
 use crate::policy::settings::Mode;
@@ -33,21 +32,6 @@ pub struct Mutate {
     output: Format,
 }
 
-/// What every command wants to know that judges manifests.
-#[derive(Clone, Debug, clap::Args)]
-pub struct Context {
-    #[command(flatten)]
-    pub policies: Policies,
-
-    /// Namespace of objects whose manifest names none
-    #[arg(short, long, value_name = "NAME", default_value = "default")]
-    pub namespace: String,
-
-    /// Judge as of this time [default: the current time]
-    #[arg(long, value_name = "RFC3339")]
-    pub now: Option<Timestamp>,
-}
-
 #[derive(Clone, Copy, Debug, Default, clap::ValueEnum)]
 enum Format {
     #[default]
@@ -64,6 +48,9 @@ pub struct Outcome {
     /// What the policy makes of it, where that is something else.
     pub changed: Option<Value>,
     pub patch: Patch,
+    /// What is to be said about it.
+    lines: Vec<String>,
+    exit: Exit,
 }
 
 /// Documents, judged one after another as if each were created now.
@@ -75,12 +62,6 @@ pub struct Outcomes<'p> {
     now: Timestamp,
     /// How the command ends by what has been judged so far, if there is nothing else to tell.
     pub exit: Exit,
-}
-
-/// What is to be said about a document.
-struct Told {
-    lines: Vec<String>,
-    exit: Exit,
 }
 
 /// A line of `-o patch`.
@@ -109,7 +90,7 @@ impl Mutate {
             printer.data(begin)?;
         }
         let written = |outcome: &Outcome| {
-            let Outcome { document, changed, patch } = outcome;
+            let Outcome { document, changed, patch, .. } = outcome;
             let value = changed.as_ref().unwrap_or(&document.value);
             Ok(match format {
                 Format::Json if single => output::json(value)?,
@@ -144,17 +125,6 @@ impl Mutate {
     }
 }
 
-// === impl Context ===
-
-impl Context {
-    /// The time to judge by.
-    pub fn now(&self) -> Timestamp {
-        // The API knows whole seconds only, and they read better.
-        let whole = |now: Timestamp| Timestamp::from_second(now.as_second()).unwrap_or(now);
-        self.now.unwrap_or_else(|| whole(clock::now()))
-    }
-}
-
 // === impl Outcomes ===
 
 impl<'p> Outcomes<'p> {
@@ -171,7 +141,7 @@ impl<'p> Outcomes<'p> {
         let manifests = inputs.read(printer)?;
         let world = World::of(&manifests, &context.namespace);
         let exit = if manifests.lacking { Exit::Usage } else { Exit::Fine };
-        let (namespace, now) = (context.namespace.clone(), context.now());
+        let (namespace, now) = (context.namespace.clone(), context.as_of.here());
         Ok(Self { manifests, world, policy, namespace, now, exit })
     }
 
@@ -189,14 +159,17 @@ impl<'p> Outcomes<'p> {
         mut print: impl FnMut(&str, &mut Printer) -> Result<(), anyhow::Error>,
     ) -> Result<(), anyhow::Error> {
         let mut exit = self.exit;
-        let one = |number| self.one(number, &write);
+        let one = |number| {
+            let outcome = self.judge(self.manifests.document(number))?;
+            Ok::<_, anyhow::Error>((write(&outcome)?, outcome))
+        };
         shares::batches(self.manifests.len(), one, |one| {
-            let (text, Told { lines, exit: found }) = one?;
-            for line in lines {
+            let (text, outcome) = one?;
+            for line in outcome.lines {
                 printer.talk(line)?;
             }
-            if found != Exit::Fine {
-                exit = found;
+            if outcome.exit != Exit::Fine {
+                exit = outcome.exit;
             }
             print(&text, printer)
         })?;
@@ -204,50 +177,44 @@ impl<'p> Outcomes<'p> {
         Ok(())
     }
 
-    fn one(
-        &self,
-        index: usize,
-        write: impl Fn(&Outcome) -> Result<String, anyhow::Error>,
-    ) -> Result<(String, Told), anyhow::Error> {
-        let document = self.manifests.document(index);
-        let mut outcome = Outcome { document, changed: None, patch: Patch(Vec::new()) };
-        let told = self.judge(&mut outcome)?;
-        Ok((write(&outcome)?, told))
-    }
-
-    fn judge(&self, outcome: &mut Outcome) -> Result<Told, anyhow::Error> {
-        let document = &outcome.document;
-        let Some(object) = Judgeable::new(document, &self.namespace) else {
-            let lines: Vec<String> = document
-                .misplaced()
-                .map(|problem| format!("Warning: {problem}"))
-                .into_iter()
-                .collect();
-            let exit = if lines.is_empty() { Exit::Fine } else { Exit::Usage };
-            return Ok(Told { lines, exit });
+    fn judge(&self, document: Document) -> Result<Outcome, anyhow::Error> {
+        let judgeable = Judgeable::new(&document, &self.namespace);
+        let (origin, title) = (document.origin.clone(), document.title());
+        let mut outcome = Outcome {
+            document,
+            changed: None,
+            patch: Patch(Vec::new()),
+            lines: Vec::new(),
+            exit: Exit::Fine,
         };
-        let (origin, title) = (&document.origin, document.title());
+        let Some(object) = judgeable else {
+            if let Some(problem) = outcome.document.misplaced() {
+                outcome.lines.push(format!("Warning: {problem}"));
+                outcome.exit = Exit::Usage;
+            }
+            return Ok(outcome);
+        };
         let who = format!("{origin}: {title} in namespace {}", object.namespace());
         let question =
             Question { operation: Operation::Create, object: &object, old: None, now: self.now };
         let judged = match self.world.judge(question, self.policy) {
             Err(problem) => {
-                let line = format!("Warning: {who} is not judged: {problem}");
-                return Ok(Told { lines: vec![line], exit: Exit::Usage });
+                outcome.lines.push(format!("Warning: {who} is not judged: {problem}"));
+                outcome.exit = Exit::Usage;
+                return Ok(outcome);
             }
             Ok(judged) => judged,
         };
-        let mut lines = Vec::new();
         if judged.decision.mode == Mode::Enforce {
             let warned = |warning: &String| format!("Warning: {who}: {warning}");
-            lines.extend(judged.decision.warnings.iter().map(warned));
+            outcome.lines.extend(judged.decision.warnings.iter().map(warned));
         }
-        lines.extend(judged.note.map(|note| format!("{who}: {note}")));
+        outcome.lines.extend(judged.note.map(|note| format!("{who}: {note}")));
         if !judged.patch.0.is_empty() {
-            let mut changed = document.value.clone();
+            let mut changed = outcome.document.value.clone();
             outcome.patch = judge::apply(&judged.patch, &mut changed)?;
             outcome.changed = Some(changed);
         }
-        Ok(Told { lines, exit: Exit::Fine })
+        Ok(outcome)
     }
 }

@@ -18,16 +18,15 @@ use self::asked::Asked;
 use self::coming::Coming;
 use self::subject::Subject;
 use crate::batch::namespace;
-use crate::cli::shared::clocks::{self, Assumption};
+use crate::cli::shared::as_of::AsOf;
+use crate::cli::shared::clocks::{self, Clocks};
 use crate::cli::shared::connection::Connection;
-use crate::cli::shared::judge::to_json;
-use crate::cli::shared::live::name::{Named, Place};
-use crate::cli::shared::live::{Live, NAMESPACES, Unread, block_on};
-use crate::cli::shared::manifests::{Document, Inputs};
-use crate::cli::shared::output::Format;
+use crate::cli::shared::live::name::{Place, Within};
+use crate::cli::shared::live::{Live, NAMESPACES, block_on};
+use crate::cli::shared::manifests::{Document, Inputs, tell_foreign};
+use crate::cli::shared::output::{self, Format, Output};
 use crate::cli::shared::printer::Printer;
-use crate::cli::shared::{exit::Exit, invalid::Invalid, output};
-use crate::clock;
+use crate::cli::shared::{exit::Exit, invalid::Invalid};
 
 /// Show the next starts of schedules, as the cluster would compute them
 ///
@@ -37,6 +36,7 @@ use crate::clock;
 #[derive(Debug, clap::Args)]
 #[command(
     mut_arg("filename", |arg| arg.required(false).required_unless_present("what")),
+    mut_arg("now", |arg| arg.visible_alias("after")),
     after_help = "Examples:\n  curfew next \"30 2 * * *\" --time-zone Europe/Berlin\n  \
                   curfew next cronjob/team-a/nightly -c 10\n  \
                   kubectl get cronjobs -A -o yaml | curfew next -f -"
@@ -53,9 +53,8 @@ pub struct Next {
     #[command(flatten)]
     connection: Connection,
 
-    /// Namespace of `CronJob`s that name none [default: the kubeconfig's; with -f, default]
-    #[arg(short, long, value_name = "NAME")]
-    namespace: Option<String>,
+    #[command(flatten)]
+    within: Within,
 
     /// Time zone of schedules that bring none, in which kube-controller-manager runs, such as
     /// Europe/Berlin [default: UTC]
@@ -67,14 +66,11 @@ pub struct Next {
           value_parser = clap::value_parser!(u16).range(1..=1000))]
     count: u16,
 
-    /// The starts after this time [default: the current time; of a stored `CronJob`, the API
-    /// server's]
-    #[arg(long, visible_alias = "after", value_name = "RFC3339")]
-    now: Option<Timestamp>,
+    #[command(flatten)]
+    as_of: AsOf,
 
-    /// Output format
-    #[arg(short, long, value_enum, default_value_t)]
-    output: Format,
+    #[command(flatten)]
+    output: Output,
 }
 
 // === impl Next ===
@@ -86,23 +82,21 @@ impl Next {
     /// [`Invalid`] where a schedule, a time zone or a manifest cannot be used, or there is no
     /// `CronJob`; [`crate::cli::shared::live::OutOfReach`].
     pub fn run(self, printer: &mut Printer) -> Result<Exit, anyhow::Error> {
-        let Self { what, inputs, connection, namespace, time_zone, count, now, output: format } =
-            self;
-        let assumed = Assumption::typed(time_zone.as_deref())?;
+        let assumed = Clocks::assumed(self.time_zone.as_deref())?;
         let mut lacking = false;
-        let (subjects, now) = if what.is_empty() {
-            let namespace = namespace.as_deref().unwrap_or("default");
+        let (subjects, now) = if self.what.is_empty() {
+            let namespace = self.within.of_manifests();
             let subjects;
-            (subjects, lacking) = from_manifests(&inputs, namespace, printer)?;
-            (subjects, now.unwrap_or_else(clock::now))
+            (subjects, lacking) = from_manifests(&self.inputs, namespace, printer)?;
+            (subjects, self.as_of.here())
         } else {
-            let asked = asked::read(&what).map_err(Invalid::Problems)?;
-            block_on(find(asked, &connection, namespace.as_deref(), now))?
+            let asked = asked::read(&self.what).map_err(Invalid::Problems)?;
+            block_on(self.find(asked))?
         };
-        let count = usize::from(count);
+        let count = usize::from(self.count);
         let answers: Vec<Coming> =
             subjects.iter().map(|subject| Coming::of(subject, &assumed, now, count)).collect();
-        printer.data(match (format, &answers[..]) {
+        printer.data(match (self.output.format, &answers[..]) {
             (Format::Json, [one]) => output::json(one)?,
             (Format::Json, all) => output::json(&all)?,
             (Format::Yaml, all) => {
@@ -117,52 +111,32 @@ impl Next {
         if answers.iter().any(Coming::assumes_a_zone) {
             printer.talk(clocks::ASSUMED)?;
         }
-        let never = answers.iter().any(Coming::never_starts);
-        Ok(match (lacking, never) {
-            (true, _) => Exit::Usage,
-            (false, true) => Exit::Findings,
-            (false, false) => Exit::Fine,
-        })
+        Ok(Exit::of(lacking, answers.iter().any(Coming::never_starts)))
+    }
+
+    /// What is asked about, and what time it is there: the API server's where one is asked.
+    async fn find(&self, asked: Vec<Asked>) -> Result<(Vec<Subject>, Timestamp), anyhow::Error> {
+        let mut live = None;
+        let mut subjects = Vec::with_capacity(asked.len());
+        for asked in asked {
+            subjects.push(match asked {
+                Asked::Schedule(subject) => *subject,
+                Asked::Stored(named) => {
+                    let live = match &mut live {
+                        Some(live) => live,
+                        none => none.insert(Live::connect(&self.connection).await?),
+                    };
+                    stored(live, &self.within.place(&named, live)?).await?
+                }
+            });
+        }
+        let now = live.map_or_else(|| self.as_of.here(), |live| self.as_of.there(&live));
+        Ok((subjects, now))
     }
 }
 
-/// What is asked about, and what time it is there: the API server's where one is asked.
-async fn find(
-    asked: Vec<Asked>,
-    connection: &Connection,
-    namespace: Option<&str>,
-    now: Option<Timestamp>,
-) -> Result<(Vec<Subject>, Timestamp), anyhow::Error> {
-    let mut live = None;
-    let mut subjects = Vec::with_capacity(asked.len());
-    for asked in asked {
-        subjects.push(match asked {
-            Asked::Schedule(subject) => *subject,
-            Asked::Stored(named) => {
-                let live = match &mut live {
-                    Some(live) => live,
-                    none => none.insert(Live::connect(connection).await?),
-                };
-                stored(live, &named, namespace).await?
-            }
-        });
-    }
-    // After reading, which is what tells the API server's clock.
-    let now = now.unwrap_or_else(|| live.as_ref().map_or_else(clock::now, Live::now));
-    Ok((subjects, now))
-}
-
-async fn stored(
-    live: &Live,
-    named: &Named,
-    namespace: Option<&str>,
-) -> Result<Subject, anyhow::Error> {
-    let place: Place = named.place(namespace, &live.cluster.namespace).map_err(Invalid::new)?;
-    let object = match live.get(&place.collection(), &place.name).await {
-        Ok(object) => object,
-        Err(Unread::Absent) => return Err(Invalid::new(format!("{place} is not there")).into()),
-        Err(error) => return Err(error.about(&format!("cannot read {place}")).into()),
-    };
+async fn stored(live: &Live, place: &Place) -> Result<Subject, anyhow::Error> {
+    let object = place.read(live).await?;
     // Who may not read its namespace goes without that.
     let namespace = live.get(NAMESPACES, &place.namespace).await;
     let namespace_terminating = namespace.is_ok_and(|found| namespace::is_terminating(&found));
@@ -180,21 +154,19 @@ fn from_manifests(
     printer: &mut Printer,
 ) -> Result<(Vec<Subject>, bool), anyhow::Error> {
     let mut subjects = Vec::new();
-    let mut problems = Vec::new();
     let mut terminating = Vec::<String>::new();
     let mut foreign = BTreeMap::<String, usize>::new();
     let manifests = inputs.whole(printer)?;
-    for document in manifests.documents() {
+    let read = manifests.each(|document| {
         match (document.api_version(), document.kind()) {
-            ("batch/v1", "CronJob") => match from_manifest(&document, namespace) {
-                Ok(subject) => subjects.push(subject),
-                Err(problem) => {
-                    let (origin, title) = (&document.origin, document.title());
-                    problems.push(format!("{origin}: {title}: {problem}"));
-                }
-            },
+            ("batch/v1", "CronJob") => {
+                let subject = from_manifest(&document, namespace);
+                let (origin, title) = (&document.origin, document.title());
+                let bad = |problem| format!("{origin}: {title}: {problem}");
+                subjects.push(subject.map_err(bad)?);
+            }
             ("v1", "Namespace") => {
-                let namespace = to_json(&document.value).unwrap_or_default();
+                let namespace = document.json();
                 let name = namespace["metadata"]["name"].as_str();
                 terminating.extend(
                     name.filter(|_| namespace::is_terminating(&namespace)).map(str::to_owned),
@@ -205,19 +177,13 @@ fn from_manifests(
             }
             (_, kind) => *foreign.entry(kind.to_owned()).or_default() += 1,
         }
-    }
+        Ok(())
+    });
     for subject in &mut subjects {
         subject.namespace_terminating = terminating.iter().any(|name| subject.is_in(name));
     }
-    if !foreign.is_empty() {
-        let kinds: Vec<String> =
-            foreign.iter().map(|(kind, count)| format!("{count} {kind}")).collect();
-        let count: usize = foreign.values().sum();
-        printer.talk(format!("note: skipped {count} of other kinds: {}", kinds.join(", ")))?;
-    }
-    if !problems.is_empty() {
-        return Err(Invalid::Problems(problems).into());
-    }
+    tell_foreign(&foreign, printer)?;
+    read?;
     if subjects.is_empty() {
         let problem = "there is no CronJob of batch/v1 among the manifests";
         return Err(Invalid::new(problem).into());
@@ -230,6 +196,5 @@ fn from_manifest(document: &Document, namespace: &str) -> Result<Subject, String
     let title = document.title();
     let name = title.split_once('/').map_or("*", |(_, name)| name);
     let object = format!("cronjob/{namespace}/{name}");
-    let json = to_json(&document.value).map_err(|error| error.to_string())?;
-    Subject::manifest(&object, &document.origin.to_string(), json)
+    Subject::manifest(&object, &document.origin.to_string(), document.json())
 }

@@ -9,17 +9,17 @@ mod tables;
 
 use jiff::Timestamp;
 
-use crate::cli::commands::mutate::Context;
+use crate::cli::shared::as_of::AsOf;
 use crate::cli::shared::connection::Connection;
-use crate::cli::shared::judge::to_json;
 use crate::cli::shared::live::lease;
 use crate::cli::shared::live::listing::Scope;
 use crate::cli::shared::live::policy::{InForce, Otherwise, in_force};
 use crate::cli::shared::live::{Live, block_on};
-use crate::cli::shared::manifests::Inputs;
-use crate::cli::shared::policies::Policies;
+use crate::cli::shared::manifests::{Dump, Inputs, tell_foreign};
+use crate::cli::shared::output;
+use crate::cli::shared::policies::{ClusterPolicies, Policies};
 use crate::cli::shared::printer::Printer;
-use crate::cli::shared::{exit::Exit, invalid::Invalid, output};
+use crate::cli::shared::{exit::Exit, invalid::Invalid};
 use crate::policy::Policy;
 use crate::policy::value::Seconds;
 use crate::sweeper::Reach;
@@ -32,40 +32,21 @@ use crate::sweeper::plan::{self, Does, Options, Snapshot};
 /// cluster of the kubeconfig, or with -f a dump such as
 /// `kubectl get jobs,cronjobs,namespaces -A -o yaml --show-managed-fields`.
 #[derive(Debug, clap::Args)]
-#[command(
-    mut_arg("filename", |arg| arg.required(false).help(
-        "Dump to read in place of the cluster: file, directory, or - for stdin; repeatable"
-    )),
-    mut_arg("policy", |arg| arg.help(
-        "Policy file or directory; repeatable [default: the policy in force in the cluster, else \
-         the bundled one]"
-    )),
-)]
 pub struct Plan {
     #[command(flatten)]
-    inputs: Inputs,
+    dump: Dump,
 
     #[command(flatten)]
     connection: Connection,
 
     #[command(flatten)]
-    policies: Policies,
+    policies: ClusterPolicies,
 
-    /// Only this namespace; with -f, that of objects whose manifest names none
-    #[arg(short, long, value_name = "NAME")]
-    namespace: Option<String>,
+    #[command(flatten)]
+    scope: Scope,
 
-    /// Every namespace, which is the default
-    #[arg(short = 'A', long, conflicts_with = "namespace")]
-    all_namespaces: bool,
-
-    /// Only objects with these labels, such as app=etl,tier!=prod
-    #[arg(short = 'l', long, value_name = "LABELS", conflicts_with = "filename")]
-    selector: Option<String>,
-
-    /// Judge as of this time [default: the API server's; with -f, the current time]
-    #[arg(long, value_name = "RFC3339")]
-    now: Option<Timestamp>,
+    #[command(flatten)]
+    as_of: AsOf,
 
     /// Show only what differs from this other policy, file or directory; repeatable
     #[arg(long, value_name = "PATH", conflicts_with = "older_than")]
@@ -125,45 +106,29 @@ impl Plan {
     /// # Errors
     /// [`Invalid`] where the policy or the dump cannot be used; [`crate::cli::shared::live::OutOfReach`].
     pub fn run(self, printer: &mut Printer) -> Result<Exit, anyhow::Error> {
-        let Self {
-            inputs,
-            connection,
-            policies,
-            namespace,
-            all_namespaces: _,
-            selector,
-            now,
-            against,
-            older_than,
-            include_cronjobs,
-            all,
-            output,
-        } = self;
-        let by_age = by_age(&policies, older_than, include_cronjobs)?;
+        let by_age = self.by_age()?;
         let Read { policy, own_namespace, reach, snapshot, now, live } =
-            if inputs.filename.is_empty() {
-                let scope =
-                    Scope { namespace: namespace.as_deref(), selector: selector.as_deref() };
-                block_on(live(&connection, scope, &policies, by_age, now, printer))?
+            if self.dump.inputs.filename.is_empty() {
+                block_on(self.read_cluster(by_age, printer))?
             } else {
-                let namespace = namespace.unwrap_or_else(|| "default".to_owned());
-                dump(&inputs, &Context { policies, namespace, now }, by_age, printer)?
+                self.read_dump(by_age, printer)?
             };
+        let format = self.output;
         let options = Options {
             now,
             own_namespace: own_namespace.as_deref(),
             reach: &reach,
-            older_than,
-            everything: all || !against.is_empty(),
+            older_than: self.older_than,
+            everything: self.all || !self.against.is_empty(),
             dump: !live,
         };
         let planned = plan::Plan::new(&policy, &snapshot, &options);
-        if !against.is_empty() {
-            let old = Policies { policy: against }.load(printer)?;
+        if !self.against.is_empty() {
+            let old = Policies { policy: self.against }.load(printer)?;
             let before = plan::Plan::new(&old, &snapshot, &options);
-            return differences(&before, &planned, output, printer);
+            return differences(&before, &planned, format, printer);
         }
-        printer.data(match output {
+        printer.data(match format {
             Format::Json => output::json(&planned)?,
             Format::Name => names(&planned),
             Format::Table => tables::plan(&planned, false),
@@ -173,61 +138,56 @@ impl Plan {
         tell_sums(&planned, &reach, live, printer)?;
         Ok(if planned.is_empty() { Exit::Fine } else { Exit::Findings })
     }
-}
 
-/// The policy of `--older-than`, where that is given.
-fn by_age(
-    policies: &Policies,
-    older_than: Option<Seconds>,
-    cronjobs: bool,
-) -> Result<Option<Policy>, anyhow::Error> {
-    let Some(age) = older_than else { return Ok(None) };
-    if !policies.policy.is_empty() {
-        let problem = "--older-than cleans up without a policy; leave out --policy, and unset \
-                       CURFEW_POLICY";
-        return Err(Invalid::new(problem).into());
-    }
-    plan::older_than(age, cronjobs).map(Some).map_err(|found| anyhow::anyhow!("{found:?}"))
-}
-
-async fn live(
-    connection: &Connection,
-    scope: Scope<'_>,
-    policies: &Policies,
-    by_age: Option<Policy>,
-    now: Option<Timestamp>,
-    printer: &mut Printer,
-) -> Result<Read, anyhow::Error> {
-    let live = Live::connect(connection).await?;
-    let InForce { policy, own_namespace } = match by_age {
-        Some(policy) => InForce { policy, own_namespace: None },
-        None => in_force(&live, policies, scope.namespace, Otherwise::Fail, printer).await?,
-    };
-    let reach = lease::reach(&live, own_namespace.as_deref()).await;
-    let snapshot = cluster::read(&live, scope, printer).await?;
-    // After reading, which is what tells the API server's clock.
-    let now = now.unwrap_or_else(|| live.now());
-    Ok(Read { policy, own_namespace, reach, snapshot, now, live: true })
-}
-
-fn dump(
-    inputs: &Inputs,
-    context: &Context,
-    by_age: Option<Policy>,
-    printer: &mut Printer,
-) -> Result<Read, anyhow::Error> {
-    let policy = if let Some(policy) = by_age {
-        policy
-    } else {
-        if context.policies.policy.is_empty() {
-            printer.talk("note: no --policy given; this is by the bundled policy")?;
+    /// The policy of `--older-than`, where that is given.
+    fn by_age(&self) -> Result<Option<Policy>, anyhow::Error> {
+        let Some(age) = self.older_than else { return Ok(None) };
+        if !self.policies.policies.policy.is_empty() {
+            let problem = "--older-than cleans up without a policy; leave out --policy, and unset \
+                           CURFEW_POLICY";
+            return Err(Invalid::new(problem).into());
         }
-        context.policies.load(printer)?
-    };
-    let snapshot = read(inputs, &context.namespace, printer)?;
-    tell_foreign(&snapshot, printer)?;
-    let reach = Reach::EVERYWHERE;
-    Ok(Read { policy, own_namespace: None, reach, snapshot, now: context.now(), live: false })
+        let policy = plan::older_than(age, self.include_cronjobs);
+        policy.map(Some).map_err(|found| anyhow::anyhow!("{found:?}"))
+    }
+
+    async fn read_cluster(
+        &self,
+        by_age: Option<Policy>,
+        printer: &mut Printer,
+    ) -> Result<Read, anyhow::Error> {
+        let live = Live::connect(&self.connection).await?;
+        let InForce { policy, own_namespace } = if let Some(policy) = by_age {
+            InForce { policy, own_namespace: None }
+        } else {
+            let (policies, namespace) = (&self.policies.policies, self.scope.namespace.as_deref());
+            in_force(&live, policies, namespace, Otherwise::Fail, printer).await?
+        };
+        let reach = lease::reach(&live, own_namespace.as_deref()).await;
+        let snapshot = cluster::read(&live, &self.scope, printer).await?;
+        let now = self.as_of.there(&live);
+        Ok(Read { policy, own_namespace, reach, snapshot, now, live: true })
+    }
+
+    fn read_dump(
+        &self,
+        by_age: Option<Policy>,
+        printer: &mut Printer,
+    ) -> Result<Read, anyhow::Error> {
+        let policy = if let Some(policy) = by_age {
+            policy
+        } else {
+            let ClusterPolicies { policies } = &self.policies;
+            if policies.policy.is_empty() {
+                printer.talk("note: no --policy given; this is by the bundled policy")?;
+            }
+            policies.load(printer)?
+        };
+        let snapshot = read(&self.dump.inputs, self.scope.of_dump(), printer)?;
+        tell_foreign(snapshot.foreign(), printer)?;
+        let (reach, now) = (Reach::EVERYWHERE, self.as_of.here());
+        Ok(Read { policy, own_namespace: None, reach, snapshot, now, live: false })
+    }
 }
 
 /// Reads everything, or says all that is wrong.
@@ -237,31 +197,15 @@ fn read(
     printer: &mut Printer,
 ) -> Result<Snapshot, anyhow::Error> {
     let mut snapshot = Snapshot::new();
-    let mut problems = Vec::new();
     let manifests = inputs.whole(printer)?;
     if manifests.lacking {
         return Err(Invalid::new("a part is not planned for as if it were the whole").into());
     }
-    for document in manifests.documents() {
-        let added = to_json(&document.value)
-            .map_err(|error| error.to_string())
-            .and_then(|json| snapshot.add(json, namespace).map_err(|error| error.to_string()));
-        if let Err(problem) = added {
-            problems.push(format!("{}: {problem}", document.origin));
-        }
-    }
-    if problems.is_empty() { Ok(snapshot) } else { Err(Invalid::Problems(problems).into()) }
-}
-
-fn tell_foreign(snapshot: &Snapshot, printer: &mut Printer) -> std::io::Result<()> {
-    let foreign = snapshot.foreign();
-    if foreign.is_empty() {
-        return Ok(());
-    }
-    let kinds: Vec<String> =
-        foreign.iter().map(|(kind, count)| format!("{count} {kind}")).collect();
-    let count: usize = foreign.values().sum();
-    printer.talk(format!("note: skipped {count} of other kinds: {}", kinds.join(", ")))
+    manifests.each(|document| {
+        let added = snapshot.add(document.json(), namespace);
+        added.map_err(|problem| format!("{}: {problem}", document.origin))
+    })?;
+    Ok(snapshot)
 }
 
 /// What a person should know beside the plan.
@@ -274,9 +218,8 @@ fn tell_sums(
     let totals = &plan.totals;
     let left: u64 = totals.left.values().sum();
     if left > 0 {
-        let reasons: Vec<String> =
-            totals.left.iter().map(|(reason, count)| format!("{count} {reason}")).collect();
-        printer.talk(format!("note: nothing to do about {left} more: {}", reasons.join(", ")))?;
+        let reasons = output::counts(&totals.left);
+        printer.talk(format!("note: nothing to do about {left} more: {reasons}"))?;
     }
     if totals.due_within_an_hour > u64::from(totals.brake_at_most) && plan.older_than.is_none() {
         let place = if reach.is_everywhere() { String::new() } else { format!(" {reach}") };

@@ -10,9 +10,10 @@ pub mod run;
 
 use std::path::{Path, PathBuf};
 
-use crate::cli::shared::manifests::unreadable;
+use crate::cli::shared::manifests::{below, unreadable};
+use crate::cli::shared::output;
 use crate::cli::shared::printer::Printer;
-use crate::cli::shared::{exit::Exit, invalid::Invalid, output};
+use crate::cli::shared::{exit::Exit, invalid::Invalid};
 
 /// Try a policy on the cases of `JobPolicyTest` fixtures
 ///
@@ -89,27 +90,13 @@ fn find(path: &Path) -> Result<Vec<PathBuf>, String> {
     if !std::fs::metadata(path).map_err(|error| unreadable(path, &error))?.is_dir() {
         return Ok(vec![path.to_owned()]);
     }
-    let mut found = Vec::new();
-    let mut open = vec![path.to_owned()];
-    while let Some(directory) = open.pop() {
-        for entry in
-            std::fs::read_dir(&directory).map_err(|error| unreadable(&directory, &error))?
-        {
-            let path = entry.map_err(|error| unreadable(&directory, &error))?.path();
-            let name = path.file_name().and_then(|name| name.to_str()).unwrap_or_default();
-            if name.starts_with('.') {
-                continue;
-            }
-            if path.is_dir() && !path.is_symlink() {
-                open.push(path);
-            } else if name.ends_with("-test.yaml") || name.ends_with("-test.yml") {
-                found.push(path);
-            }
-        }
-    }
+    let found = below(path, |path| {
+        let name = path.file_name().and_then(|name| name.to_str()).unwrap_or_default();
+        let is_fixture = name.ends_with("-test.yaml") || name.ends_with("-test.yml");
+        !name.starts_with('.') && (is_fixture || path.is_dir())
+    })?;
     if found.is_empty() {
         return Err(format!("{}: the folder holds no *-test.yaml", path.display()));
     }
-    found.sort();
     Ok(found)
 }

@@ -84,7 +84,7 @@ pub struct Serve {
         value_enum,
         default_value_t
     )]
-    tls_min_version: MinVersion,
+    tls_min_version: TlsVersion,
 
     /// Let in only clients with a certificate of these authorities, as PEM; read again when it
     /// changes
@@ -109,15 +109,6 @@ pub struct Serve {
     /// What to log; debug has a line for each review
     #[arg(long, value_name = "LEVEL", env = "CURFEW_LOG_LEVEL", value_enum, default_value_t)]
     log_level: LogLevel,
-}
-
-#[derive(Clone, Copy, Debug, Default, clap::ValueEnum)]
-enum MinVersion {
-    #[value(name = "1.2")]
-    Tls12,
-    #[default]
-    #[value(name = "1.3")]
-    Tls13,
 }
 
 // === impl Serve ===
@@ -180,7 +171,7 @@ impl Serve {
             admin_listen,
             policy,
             pair,
-            oldest: tls_min_version.into(),
+            oldest: tls_min_version,
             authorities,
             laptop,
             cluster,
@@ -214,17 +205,6 @@ fn pair_of_files(
     let place = certificate.display().to_string();
     let pair = watch_pair(certificate, key, now).map_err(|refusal| invalid(&refusal, &place))?;
     Ok((laptop, PairPlan::Files(pair)))
-}
-
-// === impl MinVersion ===
-
-impl From<MinVersion> for TlsVersion {
-    fn from(version: MinVersion) -> Self {
-        match version {
-            MinVersion::Tls12 => Self::Tls12,
-            MinVersion::Tls13 => Self::Tls13,
-        }
-    }
 }
 
 fn invalid(refusal: &Refusal<PairError>, place: &str) -> Invalid {

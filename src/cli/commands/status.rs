@@ -15,11 +15,11 @@ use std::time::Duration;
 use self::attention::{About, Attention};
 use self::report::{Part, Report};
 use crate::cli::shared::connection::Connection;
+use crate::cli::shared::exit::Exit;
 use crate::cli::shared::live::lease::Which;
 use crate::cli::shared::live::{Live, OutOfReach, block_on};
-use crate::cli::shared::output::Format;
+use crate::cli::shared::output::Output;
 use crate::cli::shared::printer::Printer;
-use crate::cli::shared::{exit::Exit, output};
 use crate::clock;
 
 /// Show how webhook, replicas, sweeper, scheduler and brake are doing in a cluster
@@ -46,9 +46,8 @@ pub struct Status {
     )]
     wait: u64,
 
-    /// Output format
-    #[arg(short, long, value_enum, default_value_t)]
-    output: Format,
+    #[command(flatten)]
+    output: Output,
 }
 
 // === impl Status ===
@@ -59,7 +58,7 @@ impl Status {
     /// # Errors
     /// [`OutOfReach`]; [`crate::cli::shared::invalid::Invalid`] where it is not clear which installation is meant.
     pub fn run(self, printer: &mut Printer) -> Result<Exit, anyhow::Error> {
-        let Self { connection, which, installation, wait, output: format } = self;
+        let Self { connection, which, installation, wait, output: Output { format } } = self;
         let counts =
             |attention: &Attention| !installation || attention.about == About::Installation;
         let report = block_on(async {
@@ -76,11 +75,7 @@ impl Status {
                 progress.advance(BETWEEN.as_secs());
             }
         })?;
-        printer.data(match format {
-            Format::Json => output::json(&report)?,
-            Format::Table => tables::render(&report),
-            Format::Yaml => output::yaml(&report)?,
-        })?;
+        printer.data(format.text(&report, tables::render)?)?;
         if let (Part::NotPermitted(why), Part::NotPermitted(_)) = (&report.leader, &report.webhooks)
         {
             return Err(OutOfReach(format!("nothing may be read here: {why}")).into());

@@ -16,10 +16,10 @@ use self::carry::{Carrier, Work};
 use self::tally::Tally;
 use crate::cli::shared::connection::Connection;
 use crate::cli::shared::live::{Live, NAMESPACES, OutOfReach, Unread, block_on};
-use crate::cli::shared::manifests::unreadable;
-use crate::cli::shared::output::Format;
+use crate::cli::shared::manifests::{shown, text};
+use crate::cli::shared::output::{Format, Output};
 use crate::cli::shared::printer::Printer;
-use crate::cli::shared::{exit::Exit, invalid::Invalid, output};
+use crate::cli::shared::{exit::Exit, invalid::Invalid};
 use crate::cluster::pace::Rate;
 use crate::sweeper::plan::Plan;
 
@@ -50,9 +50,8 @@ pub struct Sweep {
     #[arg(short, long)]
     yes: bool,
 
-    /// Output format
-    #[arg(short, long, value_enum, default_value_t)]
-    output: Format,
+    #[command(flatten)]
+    output: Output,
 }
 
 // === impl Sweep ===
@@ -63,7 +62,7 @@ impl Sweep {
     /// # Errors
     /// [`Invalid`] where the plan cannot be used, or nobody could be asked; [`OutOfReach`].
     pub fn run(self, printer: &mut Printer) -> Result<Exit, anyhow::Error> {
-        let Self { plan, connection, rate, yes, output } = self;
+        let Self { plan, connection, rate, yes, output: Output { format } } = self;
         let plan = read(&plan)?;
         plan.check().map_err(|error| Invalid::new(error.to_string()))?;
         let work = Work::of(&plan)?;
@@ -77,12 +76,11 @@ impl Sweep {
                     plan.created_at
                 ))?;
             }
-            if work.is_empty() {
-                printer.talk("note: the plan has nothing to do")?;
-                return Ok(Exit::Fine);
-            }
-            let (jobs, objects) = (work.deletions(), work.changes());
-            let question = match (jobs, objects) {
+            let question = match (work.deletions.len(), work.changes.len()) {
+                (0, 0) => {
+                    printer.talk("note: the plan has nothing to do")?;
+                    return Ok(Exit::Fine);
+                }
                 (jobs, 0) => format!("delete {}", counted(jobs, "Job")),
                 (0, objects) => format!("change {}", counted(objects, "object")),
                 (jobs, objects) => {
@@ -115,20 +113,13 @@ impl Sweep {
             });
             let carrier = Carrier::new(&live, Rate::new(rate), over);
             let tally = carrier.carry(work, printer).await;
-            tell(&tally, output, printer)
+            tell(&tally, format, printer)
         })
     }
 }
 
 fn read(path: &Path) -> Result<Plan, Invalid> {
-    let stdin = path.as_os_str() == "-";
-    let name = if stdin { "<stdin>".to_owned() } else { path.display().to_string() };
-    let text = if stdin {
-        std::io::read_to_string(std::io::stdin().lock())
-    } else {
-        std::fs::read_to_string(path)
-    };
-    let text = text.map_err(|error| Invalid::new(unreadable(Path::new(&name), &error)))?;
+    let (name, text) = (shown(path).display(), text(path).map_err(Invalid::new)?);
     let bad = |error: String| {
         Invalid::new(format!("{name}: it is no plan: {error}; make one with `curfew plan -o yaml`"))
     };
@@ -162,11 +153,7 @@ async fn check_cluster(
 }
 
 fn tell(tally: &Tally, format: Format, printer: &mut Printer) -> Result<Exit, anyhow::Error> {
-    printer.data(match format {
-        Format::Json => output::json(tally)?,
-        Format::Table => tally.to_string(),
-        Format::Yaml => output::yaml(tally)?,
-    })?;
+    printer.data(format.text(tally, Tally::to_string)?)?;
     if tally.untouched > 0 && tally.unanswered.is_none() {
         printer.talk("note: stopped; the same plan goes on where it was left")?;
     }
@@ -187,16 +174,8 @@ fn tell(tally: &Tally, format: Format, printer: &mut Printer) -> Result<Exit, an
 
 /// So many of something, for a person who is about to say yes.
 fn counted(number: usize, one: &str) -> String {
-    let digits = number.to_string();
-    let mut text = String::new();
-    for (position, digit) in digits.char_indices() {
-        if position > 0 && (digits.len() - position).is_multiple_of(3) {
-            text.push(',');
-        }
-        text.push(digit);
-    }
     let s = if number == 1 { "" } else { "s" };
-    format!("{text} {one}{s}")
+    format!("{} {one}{s}", indicatif::HumanCount(number as u64))
 }
 
 /// A plan that is older than this is told to be.

@@ -4,16 +4,15 @@ use std::env::consts;
 
 use serde::Serialize;
 
-use crate::cli::shared::output::Format;
+use crate::cli::shared::exit::Exit;
+use crate::cli::shared::output::Output;
 use crate::cli::shared::printer::Printer;
-use crate::cli::shared::{exit::Exit, output};
 
 /// Print the version and what this build reads
 #[derive(Debug, clap::Args)]
 pub struct Version {
-    /// Output format
-    #[arg(short, long, value_enum, default_value_t)]
-    output: Format,
+    #[command(flatten)]
+    output: Output,
 }
 
 /// What there is to say about a build.
@@ -37,7 +36,7 @@ impl Version {
     /// # Errors
     /// Where stdout cannot be written to.
     pub fn run(self, printer: &mut Printer) -> Result<Exit, anyhow::Error> {
-        let Self { output: format } = self;
+        let Self { output: Output { format } } = self;
         let build = Build {
             version: env!("CARGO_PKG_VERSION"),
             commit: option_env!("CURFEW_COMMIT"),
@@ -45,15 +44,12 @@ impl Version {
             platform: format!("{}/{}", consts::OS, consts::ARCH),
             policy_versions: ["curfew.dev/v1alpha1"],
         };
-        printer.data(match format {
-            Format::Json => output::json(&build)?,
-            Format::Table => {
-                let Build { version, commit, profile, platform, policy_versions: [reads] } = build;
-                let commit = commit.map_or_else(String::new, |commit| format!(" ({commit})"));
-                format!("curfew {version}{commit}, {profile}, {platform}, reads {reads}\n")
-            }
-            Format::Yaml => output::yaml(&build)?,
-        })?;
+        let line = |build: &Build| {
+            let Build { version, commit, profile, platform, policy_versions: [reads] } = build;
+            let commit = commit.map_or_else(String::new, |commit| format!(" ({commit})"));
+            format!("curfew {version}{commit}, {profile}, {platform}, reads {reads}\n")
+        };
+        printer.data(format.text(&build, line)?)?;
         Ok(Exit::Fine)
     }
 }

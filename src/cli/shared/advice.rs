@@ -2,6 +2,7 @@
 //! object is going to have, and what the clocks do to its schedule.
 
 use jiff::{SignedDuration, Timestamp};
+use serde::Serialize;
 
 use crate::batch::schedule::daylight::{self, Disturbance};
 use crate::batch::schedule::misread::{self, Misread};
@@ -12,6 +13,14 @@ use crate::policy::code;
 use crate::policy::decide::{Decision, Origin, Verdict};
 use crate::policy::lint::{self, Lint};
 use crate::policy::setting::{Setting, Value};
+
+/// Something to know about a schedule or a `CronJob`.
+#[derive(Debug, Serialize)]
+pub struct Note {
+    /// Stable, for scripts: a word, or the code of a lint.
+    pub code: &'static str,
+    pub message: String,
+}
 
 /// Everything that is odd about an object once the decision is carried out; nothing about objects
 /// that the policy leaves alone.
@@ -87,16 +96,16 @@ pub(in crate::cli) fn disturbed(disturbance: &Disturbance) -> Lint {
     }
 }
 
-/// What people misread about a schedule, in a sentence each, with a stable code.
-pub(in crate::cli) fn misread(text: &str) -> Vec<(&'static str, String)> {
+/// What people misread about a schedule, in a sentence each.
+pub(in crate::cli) fn misread(text: &str) -> Vec<Note> {
     let sentence = |found| match found {
-        Misread::EitherDay { month, week } => (
-            "either-day",
-            format!(
+        Misread::EitherDay { month, week } => Note {
+            code: "either-day",
+            message: format!(
                 "a day of the month that fits `{month}` starts, and so does a day of the week that \
                  fits `{week}`: where both are given, one of them suffices"
             ),
-        ),
+        },
         Misread::Step { field, member, step, numbers } => {
             let (each, every) = match field {
                 Field::Minute => ("hour", Some(("minutes", 'm', 1))),
@@ -117,7 +126,7 @@ pub(in crate::cli) fn misread(text: &str) -> Vec<(&'static str, String)> {
             let numbers = some(&numbers);
             let message =
                 format!("`{member}` in the {field} field is {numbers} of each {each}{otherwise}");
-            ("step", message)
+            Note { code: "step", message }
         }
     };
     misread::misread(text).into_iter().map(sentence).collect()
@@ -138,14 +147,14 @@ fn some(numbers: &[i64]) -> String {
 
 /// What a deadline below a minute comes to beside the built-in controller; nothing about 0, with
 /// which nothing starts at all.
-pub(in crate::cli) fn short_deadline(deadline: Option<i64>) -> Option<(&'static str, String)> {
+pub(in crate::cli) fn short_deadline(deadline: Option<i64>) -> Option<Note> {
     let seconds = deadline.filter(|seconds| (1..60).contains(seconds))?;
     let message = format!(
         "with startingDeadlineSeconds {seconds} a start is lost that is made later than that, as \
          the built-in controller makes it where many CronJobs start together, or after it was away; \
          give a minute or more"
     );
-    Some(("short-deadline", message))
+    Some(Note { code: "short-deadline", message })
 }
 
 /// Enough to meet the densest part of any schedule that people write for a day or a week.

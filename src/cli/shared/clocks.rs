@@ -4,99 +4,63 @@
 //! kube-controller-manager runs. That last one no object tells: the user can, or the policy in
 //! force, and else it is taken to be UTC, which a person is then told.
 
-use serde::{Serialize, Serializer};
+use serde::Serialize;
 
 use crate::batch::schedule::Schedule;
 use crate::batch::zone::Zone;
 use crate::cli::shared::{invalid::Invalid, schedules};
 
-/// The clocks of a schedule that brings no time zone.
+/// The clocks that the starts of a schedule follow.
 #[derive(Clone, Debug)]
-pub enum Assumption {
-    /// `--time-zone`.
-    Flag(Zone),
-    Nothing,
-    /// `spec.scheduler.clusterTimeZone`.
-    Policy(Zone),
+pub struct Clocks {
+    pub zone: Zone,
+    pub from: ZoneFrom,
 }
 
 /// Why the starts follow those clocks.
-#[derive(Clone, Copy, Debug, Eq, PartialEq)]
+#[derive(Clone, Copy, Debug, Eq, PartialEq, Serialize)]
+#[serde(rename_all = "lowercase")]
 pub enum ZoneFrom {
     Assumed,
+    #[serde(rename = "--time-zone")]
     Flag,
+    /// `spec.scheduler.clusterTimeZone`.
     Policy,
     Schedule,
+    #[serde(rename = "spec.timeZone")]
     Spec,
 }
 
-/// The zone that the controller would use, and why that one. `text` is the schedule as it is
-/// written, `spec` what `spec.timeZone` names.
-pub fn followed(
-    schedule: &Schedule,
-    text: &str,
-    spec: Option<&Zone>,
-    assumed: &Assumption,
-) -> (Zone, ZoneFrom) {
-    if let Some(zone) = schedule.own_zone() {
-        return (zone.clone(), ZoneFrom::Schedule);
-    }
-    // `TZ=Local` names the controller's own, and also puts spec.timeZone out of force.
-    match spec {
-        Some(zone) if !Schedule::mentions_zone(text) => (zone.clone(), ZoneFrom::Spec),
-        _ => (assumed.zone(), assumed.from()),
-    }
-}
+// === impl Clocks ===
 
-// === impl Assumption ===
-
-impl Assumption {
-    /// What `--time-zone` says, if anything.
+impl Clocks {
+    /// Those of kube-controller-manager: what `--time-zone` says, if anything.
     ///
     /// # Errors
     /// [`Invalid`] where that is no time zone.
-    pub fn typed(name: Option<&str>) -> Result<Self, Invalid> {
-        let Some(name) = name else { return Ok(Self::Nothing) };
+    pub fn assumed(name: Option<&str>) -> Result<Self, Invalid> {
+        let Some(name) = name else {
+            return Ok(Self { zone: Zone::UTC, from: ZoneFrom::Assumed });
+        };
         let zone = schedules::zone(name);
-        zone.map(Self::Flag).map_err(|why| Invalid::new(format!("--time-zone: {why}")))
+        let zone = zone.map_err(|why| Invalid::new(format!("--time-zone: {why}")))?;
+        Ok(Self { zone, from: ZoneFrom::Flag })
     }
 
-    /// The zone of kube-controller-manager.
-    pub fn zone(&self) -> Zone {
-        match self {
-            Self::Flag(zone) | Self::Policy(zone) => zone.clone(),
-            Self::Nothing => Zone::UTC,
+    /// Those that the controller would use, where its own are these. `text` is the schedule as it is
+    /// written, `spec` what `spec.timeZone` names.
+    #[must_use]
+    pub fn followed(&self, schedule: &Schedule, text: &str, spec: Option<&Zone>) -> Self {
+        if let Some(zone) = schedule.own_zone() {
+            return Self { zone: zone.clone(), from: ZoneFrom::Schedule };
         }
-    }
-
-    /// Who says so.
-    pub const fn from(&self) -> ZoneFrom {
-        match self {
-            Self::Flag(_) => ZoneFrom::Flag,
-            Self::Nothing => ZoneFrom::Assumed,
-            Self::Policy(_) => ZoneFrom::Policy,
+        // `TZ=Local` names the controller's own, and also puts spec.timeZone out of force.
+        match spec {
+            Some(zone) if !Schedule::mentions_zone(text) => {
+                Self { zone: zone.clone(), from: ZoneFrom::Spec }
+            }
+            _ => self.clone(),
         }
-    }
-}
-
-// === impl ZoneFrom ===
-
-impl ZoneFrom {
-    /// A stable word, for scripts.
-    pub const fn as_str(self) -> &'static str {
-        match self {
-            Self::Assumed => "assumed",
-            Self::Flag => "--time-zone",
-            Self::Policy => "policy",
-            Self::Schedule => "schedule",
-            Self::Spec => "spec.timeZone",
-        }
-    }
-}
-
-impl Serialize for ZoneFrom {
-    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
-        serializer.serialize_str(self.as_str())
     }
 }
 
@@ -109,7 +73,7 @@ pub const ASSUMED: &str = "note: without a time zone the clocks of kube-controll
 mod tests {
     use rstest::rstest;
 
-    use super::{Assumption, ZoneFrom, followed};
+    use super::{Clocks, ZoneFrom};
     use crate::batch::schedule::Schedule;
     use crate::cli::shared::schedules;
 
@@ -141,8 +105,8 @@ mod tests {
     ) {
         let schedule = Schedule::parse(text).unwrap();
         let spec = spec.map(|name| schedules::zone(name).unwrap());
-        let assumed = Assumption::typed(flag).unwrap();
-        let (zone, found) = followed(&schedule, text, spec.as_ref(), &assumed);
-        assert_eq!((zone.name(), found), (expected, from));
+        let assumed = Clocks::assumed(flag).unwrap();
+        let found = assumed.followed(&schedule, text, spec.as_ref());
+        assert_eq!((found.zone.name(), found.from), (expected, from));
     }
 }

@@ -24,8 +24,16 @@ impl Connection {
     /// # Errors
     /// Where there is none, or its configuration cannot be read.
     pub async fn connect(&self, habit: Habit) -> Result<Cluster, ConnectError> {
+        Cluster::connect(&self.choice(), habit).await
+    }
+
+    /// Whether there is one to find, before anybody has tried to reach it.
+    pub fn finds_one(&self, habit: Habit) -> bool {
+        self.choice().finds_one(habit)
+    }
+
+    fn choice(&self) -> Choice {
         let Self { kubeconfig, context } = self;
-        let choice = Choice { kubeconfig: kubeconfig.clone(), context: context.clone() };
-        Cluster::connect(&choice, habit).await
+        Choice { kubeconfig: kubeconfig.clone(), context: context.clone() }
     }
 }

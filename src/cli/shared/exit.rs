@@ -20,6 +20,17 @@ pub enum Exit {
 
 // === impl Exit ===
 
+impl Exit {
+    /// By whether something is not shown that was to be, and whether there is something to look at.
+    pub const fn of(lacking: bool, findings: bool) -> Self {
+        match (lacking, findings) {
+            (true, _) => Self::Usage,
+            (false, true) => Self::Findings,
+            (false, false) => Self::Fine,
+        }
+    }
+}
+
 impl From<Exit> for ExitCode {
     fn from(exit: Exit) -> Self {
         Self::from(exit as u8)

@@ -19,11 +19,27 @@ use crate::admission::patch;
 use crate::batch::decoding::decode;
 use crate::batch::namespace::{self as namespaces, Labels};
 use crate::batch::{Kind, Object, defaulting};
+use crate::cli::shared::as_of::AsOf;
 use crate::cli::shared::manifests::{Document, Manifests};
+use crate::cli::shared::policies::Policies;
 use crate::policy::Policy;
 use crate::policy::decide::{Decision, Input, Operation, RecordChange, Verdict};
 use crate::policy::matching::RuleTrace;
 use crate::policy::settings::Mode;
+
+/// What every command wants to know that judges manifests.
+#[derive(Clone, Debug, clap::Args)]
+pub struct Context {
+    #[command(flatten)]
+    pub policies: Policies,
+
+    /// Namespace of objects whose manifest names none
+    #[arg(short, long, value_name = "NAME", default_value = "default")]
+    pub namespace: String,
+
+    #[command(flatten)]
+    pub as_of: AsOf,
+}
 
 /// Everything that one run knows about the cluster: the manifests, and nothing else.
 #[derive(Debug)]
@@ -32,8 +48,6 @@ pub struct World {
     cronjobs: HashMap<String, HashMap<String, Vec<Judgeable>>>,
     /// The labels of the namespaces whose manifests are there, or why nobody knows them.
     namespaces: BTreeMap<String, Result<Labels, String>>,
-    /// That of an installation, which is left alone.
-    own_namespace: Option<String>,
 }
 
 /// A document that a policy has a say about.
@@ -73,8 +87,7 @@ impl World {
         documents: impl IntoIterator<Item = D>,
         namespace: &str,
     ) -> Self {
-        let mut world =
-            Self { cronjobs: HashMap::new(), namespaces: BTreeMap::new(), own_namespace: None };
+        let mut world = Self { cronjobs: HashMap::new(), namespaces: BTreeMap::new() };
         for document in documents {
             let document = document.borrow();
             if document.kind() == Kind::CronJob.as_str()
@@ -86,9 +99,7 @@ impl World {
             } else if let ("v1", "Namespace", Some(name)) =
                 (document.api_version(), document.kind(), document.metadata("name"))
             {
-                let labels = to_json(&document.value)
-                    .map_err(|error| error.to_string())
-                    .and_then(|json| namespaces::labels(&json));
+                let labels = namespaces::labels(&document.json());
                 let same = |before: &Result<Labels, String>| *before == labels;
                 let labels = match world.namespaces.get(name).map(same) {
                     Some(false) => Err("it stands there twice, with different labels".to_owned()),
@@ -98,12 +109,6 @@ impl World {
             }
         }
         world
-    }
-
-    /// The same with an installation in this namespace.
-    #[must_use]
-    pub fn within(self, own_namespace: Option<&str>) -> Self {
-        Self { own_namespace: own_namespace.map(str::to_owned), ..self }
     }
 
     /// Learns from what was read.
@@ -157,20 +162,12 @@ impl World {
             cronjob: cronjob.as_ref(),
             namespace: &judgeable.namespace,
             namespace_labels: labels.as_ref(),
-            own_namespace: self.own_namespace.as_deref(),
+            own_namespace: None,
             now,
         };
-        let mut decision = policy.decide(&input);
-        // Only the manifests do not tell the labels: a cluster knows its namespaces.
-        if decision.verdict == Verdict::UnknownNamespace {
-            decision.own_record = RecordChange::Keep;
-        }
-        let patch = match decision.mode {
-            Mode::Enforce => patch::operations(&decision, &object),
-            Mode::DryRun | Mode::Off => Patch(Vec::new()),
-        };
-        let note = note(&decision, &object, &judgeable.namespace);
-        Ok(Judged { decision, trace: policy.trace(&input), patch, note })
+        let judged = Judged::new(policy, &input);
+        let note = note(&judged.decision, &object, &judgeable.namespace);
+        Ok(Judged { note, ..judged })
     }
 
     /// The `CronJob` to whose family a Job belongs. A manifest that never was in a cluster has no
@@ -184,6 +181,24 @@ impl World {
     }
 }
 
+// === impl Judged ===
+
+impl<'p> Judged<'p> {
+    /// Judges by what is known, without a note.
+    pub fn new(policy: &'p Policy, input: &Input<'_>) -> Self {
+        let mut decision = policy.decide(input);
+        // Only the labels are not told here: a cluster knows its namespaces.
+        if decision.verdict == Verdict::UnknownNamespace {
+            decision.own_record = RecordChange::Keep;
+        }
+        let patch = match decision.mode {
+            Mode::Enforce => patch::operations(&decision, input.object),
+            Mode::DryRun | Mode::Off => Patch(Vec::new()),
+        };
+        Self { decision, trace: policy.trace(input), patch, note: None }
+    }
+}
+
 // === impl Judgeable ===
 
 impl Judgeable {
@@ -193,7 +208,7 @@ impl Judgeable {
             return None;
         }
         let kind = Kind::parse(document.kind())?;
-        let mut filled = to_json(&document.value).ok()?;
+        let mut filled = document.json();
         defaulting::fill(kind, &mut filled);
         let namespace = document.metadata("namespace").unwrap_or(namespace).to_owned();
         Some(Self { kind, namespace, filled })
@@ -277,14 +292,6 @@ pub fn apply(patch: &Patch, author: &mut Value) -> Result<Patch, anyhow::Error> 
         }
     }
     Ok(Patch(applied))
-}
-
-/// The JSON of a document.
-///
-/// # Errors
-/// Where YAML holds what JSON cannot; [`crate::cli::shared::yaml::parse`] lets no such document through.
-pub fn to_json(value: &Value) -> Result<serde_json::Value, serde_json::Error> {
-    serde_json::to_value(value)
 }
 
 /// What a manifest alone cannot answer, and how to help.

@@ -9,20 +9,22 @@
 
 mod pieces;
 
+use std::collections::BTreeMap;
 use std::fmt;
-use std::io::{ErrorKind, Read as _};
+use std::io::{self, ErrorKind, Read as _};
 use std::path::{Path, PathBuf};
 
 use serde::Deserialize;
+use serde_json::Value as Json;
 use serde_yaml::{Mapping, Value};
 
 use self::pieces::Piece;
 use crate::batch::Kind;
 use crate::cli::shared::invalid::Invalid;
 use crate::cli::shared::printer::Printer;
-use crate::cli::shared::shares;
 use crate::cli::shared::yaml::BadText;
 use crate::cli::shared::yaml::read::Tree;
+use crate::cli::shared::{output, shares};
 
 /// Where manifests come from, as the user said it.
 #[derive(Clone, Debug, Eq, PartialEq, clap::Args)]
@@ -37,6 +39,16 @@ pub struct Inputs {
     /// Read directories with everything below them
     #[arg(short = 'R', long)]
     pub recursive: bool,
+}
+
+/// A dump of a cluster, for a command that reads the cluster itself where none is given.
+#[derive(Clone, Debug, clap::Args)]
+#[command(mut_arg("filename", |arg| arg.required(false).help(
+    "Dump to read in place of the cluster: file, directory, or - for stdin; repeatable"
+)))]
+pub struct Dump {
+    #[command(flatten)]
+    pub inputs: Inputs,
 }
 
 /// Everything that was read. A cluster may hold a hundred thousand Jobs: objects are kept as
@@ -77,10 +89,6 @@ pub struct Origin {
     pub item: Option<usize>,
 }
 
-/// Everything that keeps the manifests from being used, in the order of reading.
-#[derive(Debug, thiserror::Error)]
-pub struct BadManifests(pub Vec<String>);
-
 /// What became of one text.
 #[derive(Debug, Default)]
 struct Scanned {
@@ -92,10 +100,10 @@ struct Scanned {
 
 /// Why a document cannot be used.
 #[derive(Debug)]
-enum Trouble {
-    Broken(String),
+struct Trouble {
+    problem: String,
     /// It is no manifest.
-    Foreign(String),
+    is_foreign: bool,
 }
 
 /// What a list is expanded by.
@@ -129,27 +137,22 @@ impl Inputs {
             };
             for file in files {
                 let named = file == *input;
-                let name =
-                    if is_stdin(&file) { STDIN.to_owned() } else { file.display().to_string() };
+                let name = shown(&file).display().to_string();
                 let mut scanned = match text(&file) {
                     Ok(text) => Scanned::new(&name, &text, named),
                     Err(problem) => {
-                        Scanned { troubles: vec![Trouble::Broken(problem)], ..Scanned::default() }
+                        Scanned { troubles: vec![Trouble::broken(problem)], ..Scanned::default() }
                     }
                 };
                 for remark in scanned.remarks {
                     printer.talk(format_args!("Warning: {remark}"))?;
                 }
-                for trouble in scanned.troubles {
-                    match trouble {
-                        Trouble::Foreign(problem) if !named => {
-                            printer.talk(format_args!("note: passed over {problem}"))?;
-                        }
-                        Trouble::Foreign(problem) => problems.push(problem),
-                        Trouble::Broken(problem) => {
-                            broken = true;
-                            problems.push(problem);
-                        }
+                for Trouble { problem, is_foreign } in scanned.troubles {
+                    if is_foreign && !named {
+                        printer.talk(format_args!("note: passed over {problem}"))?;
+                    } else {
+                        broken |= !is_foreign;
+                        problems.push(problem);
                     }
                 }
                 all.kept.append(&mut scanned.kept);
@@ -197,6 +200,15 @@ impl Manifests {
     /// Those of one kind.
     pub fn of_kind(&self, kind: &str) -> impl Iterator<Item = Document> {
         self.kept.iter().filter(move |kept| &*kept.kind == kind).map(Kept::document)
+    }
+
+    /// Hands on every document, or says all that is wrong with them.
+    ///
+    /// # Errors
+    /// [`Invalid`] with all that `take` says.
+    pub fn each(&self, take: impl FnMut(Document) -> Result<(), String>) -> Result<(), Invalid> {
+        let problems: Vec<String> = self.documents().map(take).filter_map(Result::err).collect();
+        if problems.is_empty() { Ok(()) } else { Err(Invalid::Problems(problems)) }
     }
 
     /// The document at an index.
@@ -254,10 +266,10 @@ impl Scanned {
             Err(bad) => Some(match template(text, bad.line) {
                 Some(line) => {
                     let line = line + start - 1;
-                    Trouble::Foreign(format!("{file}:{line}: document {number}: {TEMPLATE}"))
+                    Trouble::foreign(format!("{file}:{line}: document {number}: {TEMPLATE}"))
                 }
-                None if named || is_like_a_manifest(text) => Trouble::Broken(placed(&bad)),
-                None => Trouble::Foreign(placed(&bad)),
+                None if named || is_like_a_manifest(text) => Trouble::broken(placed(&bad)),
+                None => Trouble::foreign(placed(&bad)),
             }),
         };
         scanned.troubles.extend(trouble);
@@ -268,7 +280,7 @@ impl Scanned {
     fn expand(&mut self, origin: &Origin, mut tree: Tree) -> Result<(), Trouble> {
         let foreign = |what: &str| {
             let must = "a manifest has `apiVersion` and `kind`";
-            Err(Trouble::Foreign(format!("{origin}: it {what}; {must}")))
+            Err(Trouble::foreign(format!("{origin}: it {what}; {must}")))
         };
         if tree.value.is_null() {
             return Ok(());
@@ -279,7 +291,7 @@ impl Scanned {
             let items = tree.value.as_sequence();
             return if items.is_some_and(|items| items.iter().any(is_object)) {
                 let problem = "a list of manifests must stand in the `items` of a `kind: List`";
-                Err(Trouble::Broken(format!("{origin}: {problem}")))
+                Err(Trouble::broken(format!("{origin}: {problem}")))
             } else {
                 foreign("is no object")
             };
@@ -289,7 +301,7 @@ impl Scanned {
         };
         let (version, kind) = (text(map, "apiVersion"), text(map, "kind"));
         if kind.is_empty() && version.starts_with("batch/") {
-            return Err(Trouble::Broken(format!(
+            return Err(Trouble::broken(format!(
                 "{origin}: it has no `kind`, and is of {version}"
             )));
         }
@@ -298,8 +310,7 @@ impl Scanned {
         }
         // kubectl knows a list by its items, whatever its kind.
         if !map.get("items").is_some_and(|items| !items.is_null() || kind.ends_with("List")) {
-            let value = tree.whole().map_err(|bad| Trouble::Broken(format!("{origin}: {bad}")))?;
-            self.keep(origin.clone(), &kind, json(&value));
+            self.keep(origin.clone(), &kind, json(&tree.whole()));
             return Ok(());
         }
         let listed = kind.strip_suffix("List").unwrap_or(&kind);
@@ -309,7 +320,7 @@ impl Scanned {
             Some(Value::Sequence(items)) => items.iter().map(json).collect(),
             Some(_) => {
                 let problem = format!("{origin}: `items` of a {kind} must be a list");
-                return Err(Trouble::Broken(problem));
+                return Err(Trouble::broken(problem));
             }
         };
         for (index, item) in items.into_iter().enumerate() {
@@ -327,7 +338,7 @@ impl Scanned {
         version: &str,
         listed: &str,
     ) -> Result<(), Trouble> {
-        let broken = |problem: &str| Err(Trouble::Broken(format!("{origin}: {problem}")));
+        let broken = |problem: &str| Err(Trouble::broken(format!("{origin}: {problem}")));
         if !json.starts_with('{') {
             return broken("an item of a list must be an object");
         }
@@ -363,6 +374,18 @@ impl Scanned {
     }
 }
 
+// === impl Trouble ===
+
+impl Trouble {
+    const fn broken(problem: String) -> Self {
+        Self { problem, is_foreign: false }
+    }
+
+    const fn foreign(problem: String) -> Self {
+        Self { problem, is_foreign: true }
+    }
+}
+
 // === impl Document ===
 
 impl Document {
@@ -379,6 +402,11 @@ impl Document {
     /// A string of `metadata`.
     pub fn metadata(&self, field: &str) -> Option<&str> {
         self.value.get("metadata")?.get(field)?.as_str().filter(|text| !text.is_empty())
+    }
+
+    /// The same as JSON, which it was made to fit.
+    pub fn json(&self) -> Json {
+        serde_json::to_value(&self.value).expect("keys are strings and numbers are finite")
     }
 
     /// What the document is called on the command line: `job/backup`, with `generateName` as
@@ -430,34 +458,29 @@ impl fmt::Display for Origin {
     }
 }
 
-// === impl BadManifests ===
-
-impl fmt::Display for BadManifests {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str(&self.0.join("\n"))
-    }
-}
-
-impl From<BadManifests> for Invalid {
-    fn from(BadManifests(problems): BadManifests) -> Self {
-        Self::Problems(problems)
-    }
-}
-
 /// Reads the documents of one text.
 ///
 /// # Errors
-/// Every broken document, with file, line, column and number.
-pub fn parse(file: &str, text: &str) -> Result<Vec<Document>, BadManifests> {
+/// [`Invalid`] with every broken document: file, line, column and number.
+pub fn parse(file: &str, text: &str) -> Result<Vec<Document>, Invalid> {
     let text = text.strip_prefix('\u{feff}').unwrap_or(text);
     let Scanned { kept, troubles, remarks: _ } = Scanned::new(file, text, true);
     if troubles.is_empty() {
         return Ok(kept.iter().map(Kept::document).collect());
     }
-    let problem = |trouble| match trouble {
-        Trouble::Broken(problem) | Trouble::Foreign(problem) => problem,
-    };
-    Err(BadManifests(troubles.into_iter().map(problem).collect()))
+    Err(Invalid::Problems(troubles.into_iter().map(|trouble| trouble.problem).collect()))
+}
+
+/// Tells how many objects of other kinds there were than those that a command is about.
+///
+/// # Errors
+/// Where that cannot be printed.
+pub fn tell_foreign(foreign: &BTreeMap<String, usize>, printer: &mut Printer) -> io::Result<()> {
+    if foreign.is_empty() {
+        return Ok(());
+    }
+    let (count, kinds) = (foreign.values().sum::<usize>(), output::counts(foreign));
+    printer.talk(format!("note: skipped {count} of other kinds: {kinds}"))
 }
 
 fn json(value: &Value) -> String {
@@ -501,15 +524,17 @@ fn plain(name: &str) -> String {
 }
 
 /// The text of a file: in UTF-8, or in UTF-16 behind a byte order mark, as some shells write it.
-fn text(file: &Path) -> Result<String, String> {
+///
+/// # Errors
+/// Why it cannot be read.
+pub fn text(file: &Path) -> Result<String, String> {
     let read = if is_stdin(file) {
         let mut bytes = Vec::new();
         std::io::stdin().lock().read_to_end(&mut bytes).map(|_| bytes)
     } else {
         std::fs::read(file)
     };
-    let shown = if is_stdin(file) { Path::new(STDIN) } else { file };
-    let bytes = read.map_err(|error| unreadable(shown, &error))?;
+    let bytes = read.map_err(|error| unreadable(shown(file), &error))?;
     let wide = |rest: &[u8], unit: fn([u8; 2]) -> u16| {
         let (pairs, odd) = rest.as_chunks();
         let units: Vec<u16> = pairs.iter().copied().map(unit).collect();
@@ -521,7 +546,7 @@ fn text(file: &Path) -> Result<String, String> {
         [0xef, 0xbb, 0xbf, rest @ ..] => String::from_utf8(rest.to_vec()).ok(),
         _ => String::from_utf8(bytes).ok(),
     };
-    text.ok_or_else(|| unreadable(shown, &ErrorKind::InvalidData.into()))
+    text.ok_or_else(|| unreadable(shown(file), &ErrorKind::InvalidData.into()))
 }
 
 /// Says why a path cannot be read.
@@ -543,23 +568,12 @@ fn files(input: &Path, recursive: bool) -> Result<Vec<PathBuf>, String> {
     if !std::fs::metadata(input).map_err(|error| unreadable(input, &error))?.is_dir() {
         return Ok(vec![input.to_owned()]);
     }
-    let mut found = Vec::new();
-    let mut open = vec![input.to_owned()];
-    while let Some(directory) = open.pop() {
-        for entry in
-            std::fs::read_dir(&directory).map_err(|error| unreadable(&directory, &error))?
-        {
-            let path = entry.map_err(|error| unreadable(&directory, &error))?.path();
-            // Not through links: a link to a parent would never end.
-            if path.is_dir() {
-                if recursive && !path.is_symlink() {
-                    open.push(path);
-                }
-            } else if path.extension().is_some_and(|end| EXTENSIONS.iter().any(|e| end == *e)) {
-                found.push(path);
-            }
+    let found = below(input, |path| {
+        if path.is_dir() {
+            return recursive;
         }
-    }
+        path.extension().is_some_and(|end| EXTENSIONS.iter().any(|e| end == *e))
+    })?;
     if found.is_empty() {
         let mend = if recursive { "" } else { "; -R reads what is below it, too" };
         return Err(format!(
@@ -567,15 +581,45 @@ fn files(input: &Path, recursive: bool) -> Result<Vec<PathBuf>, String> {
             input.display()
         ));
     }
+    Ok(found)
+}
+
+/// The files in a directory, and in those below it, in byte order of their paths. `wanted` says
+/// which of both.
+///
+/// # Errors
+/// Why a directory cannot be read.
+pub fn below(directory: &Path, wanted: impl Fn(&Path) -> bool) -> Result<Vec<PathBuf>, String> {
+    let mut found = Vec::new();
+    let mut open = vec![directory.to_owned()];
+    while let Some(directory) = open.pop() {
+        let fail = |error| unreadable(&directory, &error);
+        for entry in std::fs::read_dir(&directory).map_err(fail)? {
+            let path = entry.map_err(fail)?.path();
+            if !wanted(&path) {
+                continue;
+            }
+            if !path.is_dir() {
+                found.push(path);
+            } else if !path.is_symlink() {
+                // Not through links: a link to a parent would never end.
+                open.push(path);
+            }
+        }
+    }
     found.sort();
     Ok(found)
+}
+
+/// What messages call a file.
+pub fn shown(file: &Path) -> &Path {
+    if is_stdin(file) { Path::new("<stdin>") } else { file }
 }
 
 fn is_stdin(path: &Path) -> bool {
     path.as_os_str() == "-"
 }
 
-const STDIN: &str = "<stdin>";
 const TEMPLATE: &str = "it is no YAML: a template? render it first";
 const EXTENSIONS: [&str; 3] = ["json", "yaml", "yml"];
 

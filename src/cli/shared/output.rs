@@ -1,14 +1,25 @@
 //! Shapes of output that several commands share: kubectl's tables, and JSON or YAML of a value.
 
-use std::fmt::Write as _;
+use std::fmt::{Display, Write as _};
 
-use serde::Serialize;
+use clap::ValueEnum;
+use jiff::SignedDuration;
+use serde::{Serialize, Serializer};
 
 use crate::cli::shared::yaml;
 use crate::policy::value::Seconds;
 
+/// How most commands print their answer. Not for any format: what clap derives keeps one default
+/// value for all of them.
+#[derive(Clone, Copy, Debug, clap::Args)]
+pub struct Output {
+    /// Output format
+    #[arg(short = 'o', long = "output", value_enum, default_value_t)]
+    pub format: Format,
+}
+
 /// What most commands can print.
-#[derive(Clone, Copy, Debug, Default, clap::ValueEnum)]
+#[derive(Clone, Copy, Debug, Default, ValueEnum)]
 pub enum Format {
     #[default]
     Table,
@@ -16,11 +27,34 @@ pub enum Format {
     Yaml,
 }
 
+// === impl Format ===
+
+impl Format {
+    /// An answer in this format; `table` is for people.
+    ///
+    /// # Errors
+    /// As [`json`].
+    pub fn text<T: Serialize>(
+        self,
+        answer: &T,
+        table: impl FnOnce(&T) -> String,
+    ) -> Result<String, anyhow::Error> {
+        Ok(match self {
+            Self::Json => json(answer)?,
+            Self::Table => table(answer),
+            Self::Yaml => yaml(answer)?,
+        })
+    }
+}
+
 /// A table as kubectl prints it: no lines, upper-case headings, three blanks between columns.
 #[derive(Debug)]
 pub struct Table {
     rows: Vec<Vec<String>>,
 }
+
+/// See [`Table::of`].
+pub type Column<'c, T> = (&'c str, bool, &'c dyn Fn(&T) -> String);
 
 // === impl Table ===
 
@@ -30,10 +64,25 @@ impl Table {
         Self { rows: vec![headings.map(str::to_owned).to_vec()] }
     }
 
+    /// A table of these things, by columns: the heading of each, whether it is shown only in a wide
+    /// table, and what it says of a thing.
+    pub fn of<'t, T: 't>(
+        things: impl IntoIterator<Item = &'t T>,
+        wide: bool,
+        columns: &[Column<'_, T>],
+    ) -> Self {
+        let shown: Vec<_> = columns.iter().filter(|(_, only_wide, _)| wide || !only_wide).collect();
+        let headings = shown.iter().map(|(heading, ..)| (*heading).to_owned()).collect();
+        let mut table = Self { rows: vec![headings] };
+        for thing in things {
+            table.rows.push(shown.iter().map(|(.., cell)| or_dash(cell(thing))).collect());
+        }
+        table
+    }
+
     /// Adds a row; an empty cell is shown as `-`.
     pub fn row<const N: usize>(&mut self, cells: [String; N]) {
-        let shown = |cell: String| if cell.is_empty() { "-".to_owned() } else { cell };
-        self.rows.push(cells.map(shown).to_vec());
+        self.rows.push(cells.map(or_dash).to_vec());
     }
 
     /// Whether there is nothing below the headings.
@@ -42,7 +91,7 @@ impl Table {
     }
 }
 
-impl std::fmt::Display for Table {
+impl Display for Table {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
         let mut table = comfy_table::Table::new();
         table.load_style(comfy_table::presets::NOTHING);
@@ -57,6 +106,10 @@ impl std::fmt::Display for Table {
     }
 }
 
+fn or_dash(cell: String) -> String {
+    if cell.is_empty() { "-".to_owned() } else { cell }
+}
+
 /// How long ago, for a table: two units are enough.
 pub fn short(seconds: i64) -> String {
     // More than 68 years: a certificate may be good for two thousand.
@@ -68,6 +121,25 @@ pub fn short(seconds: i64) -> String {
     };
     let rounded = Seconds::new(whole.get() / step * step).unwrap_or(whole);
     if seconds < 0 { format!("-{rounded}") } else { rounded.to_string() }
+}
+
+/// Seconds as a policy file writes them; what the API refuses is shown as it is.
+pub fn span(seconds: i64) -> String {
+    Seconds::new(seconds).map_or_else(|| format!("{seconds}s"), |seconds| seconds.to_string())
+}
+
+/// How many of each: `3 Pod, 1 Service`.
+pub fn counts<K: Display, C: Display>(each: impl IntoIterator<Item = (K, C)>) -> String {
+    let each = each.into_iter().map(|(what, count)| format!("{count} {what}"));
+    each.collect::<Vec<_>>().join(", ")
+}
+
+/// A span of time in JSON.
+///
+/// # Errors
+/// Those of the serializer.
+pub fn seconds<S: Serializer>(span: &Option<SignedDuration>, to: S) -> Result<S::Ok, S::Error> {
+    span.map(|span| span.as_secs()).serialize(to)
 }
 
 /// A value as indented JSON, with a line end.

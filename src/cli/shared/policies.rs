@@ -15,11 +15,15 @@ pub struct Policies {
     pub policy: Vec<PathBuf>,
 }
 
-/// The files of a policy, and what they say.
-#[derive(Debug)]
-pub struct Read {
-    pub sources: Vec<Source>,
-    pub loaded: Loaded,
+/// The same for a command at a cluster, where a policy is in force.
+#[derive(Clone, Debug, clap::Args)]
+#[command(mut_arg("policy", |arg| arg.help(
+    "Policy file or directory; repeatable [default: the policy in force in the cluster, else the \
+     bundled one]"
+)))]
+pub struct ClusterPolicies {
+    #[command(flatten)]
+    pub policies: Policies,
 }
 
 // === impl Policies ===
@@ -30,19 +34,15 @@ impl Policies {
     /// # Errors
     /// [`Invalid`] where a path cannot be read, or the policy has errors.
     pub fn load(&self, printer: &Printer) -> Result<Policy, Invalid> {
-        Ok(self.read(printer.colors_talk())?.loaded.policy)
+        Ok(self.read(printer.colors_talk())?.policy)
     }
 
-    /// As [`Policies::load`], with the sources and the warnings.
+    /// As [`Policies::load`], with the warnings.
     ///
     /// # Errors
     /// As [`Policies::load`].
-    pub fn read(&self, color: bool) -> Result<Read, Invalid> {
-        let sources = self.sources()?;
-        match Policy::load(&sources) {
-            Ok(loaded) => Ok(Read { sources, loaded }),
-            Err(found) => Err(Invalid::Policy(report::diagnostics(&found, &sources, color))),
-        }
+    pub fn read(&self, color: bool) -> Result<Loaded, Invalid> {
+        load(&self.sources()?, color)
     }
 
     /// The files of the policy, unread by any loader.
@@ -56,4 +56,13 @@ impl Policies {
         reload::policy::read(&self.policy, Accept::Pipes)
             .map_err(|error| Invalid::new(error.to_string()))
     }
+}
+
+/// Makes a policy of its files.
+///
+/// # Errors
+/// [`Invalid`] where it has errors.
+pub fn load(sources: &[Source], color: bool) -> Result<Loaded, Invalid> {
+    let bad = |found: Vec<_>| Invalid::Policy(report::diagnostics(&found, sources, color));
+    Policy::load(sources).map_err(bad)
 }

@@ -74,7 +74,7 @@ fn underlined<'t>(
 }
 
 /// The last boundary of a character at or before an offset.
-fn boundary(text: &str, offset: usize) -> usize {
+pub(in crate::cli) fn boundary(text: &str, offset: usize) -> usize {
     let mut at = offset.min(text.len());
     while !text.is_char_boundary(at) {
         at -= 1;

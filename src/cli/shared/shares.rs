@@ -3,6 +3,7 @@
 //! The entry points are [`each`] and [`batches`].
 
 use std::ops::Range;
+use std::panic::resume_unwind;
 use std::thread;
 
 /// Does the work for each number, and gives the results in their order.
@@ -18,10 +19,8 @@ pub fn each<T: Send>(numbers: Range<usize>, work: impl Fn(usize) -> T + Sync) ->
             scope.spawn(move || numbers.map(work).collect::<Vec<T>>())
         };
         let started: Vec<_> = numbers.clone().step_by(share).map(start).collect();
-        let ended = |worker: thread::ScopedJoinHandle<'_, _>| {
-            worker.join().unwrap_or_else(|panic| std::panic::resume_unwind(panic))
-        };
-        started.into_iter().flat_map(ended).collect()
+        let results = started.into_iter().map(thread::ScopedJoinHandle::join);
+        results.flat_map(|ended| ended.unwrap_or_else(|panic| resume_unwind(panic))).collect()
     })
 }
 

@@ -23,7 +23,7 @@ pub(in crate::cli) use self::bad_text::newlines;
 /// # Errors
 /// Where the text is no such document.
 pub fn parse(text: &str) -> Result<Value, BadText> {
-    read::yaml(text)?.whole()
+    Ok(read::yaml(text)?.whole())
 }
 
 /// Writes a document in block style, with a line end after the last line.

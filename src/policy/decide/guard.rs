@@ -1,5 +1,7 @@
 //! Guards: what shows that an object is somebody else's business (policy.md, point 4).
 
+use serde::Serialize;
+
 use super::resolve::Resolved;
 use crate::batch::text::cut;
 use crate::batch::{Kind, Object};
@@ -12,7 +14,7 @@ use crate::policy::reads;
 use super::input::Input;
 
 /// A guard that hit.
-#[derive(Clone, Debug, Eq, PartialEq)]
+#[derive(Clone, Debug, Eq, PartialEq, Serialize)]
 pub struct GuardHit {
     pub guard: GuardKind,
     /// What the policy says to do about it.

@@ -1,6 +1,7 @@
 //! What a decision is about.
 
 use jiff::Timestamp;
+use serde::Deserialize;
 
 use crate::batch::{Finish, Kind, Map, Object};
 use crate::policy::model::subject::Subject;
@@ -26,8 +27,10 @@ pub struct Input<'a> {
 }
 
 /// How the object came before us.
-#[derive(Clone, Copy, Debug, Eq, PartialEq)]
+#[derive(Clone, Copy, Debug, Default, Deserialize, Eq, PartialEq)]
+#[serde(rename_all = "camelCase")]
 pub enum Operation {
+    #[default]
     Create,
     /// Nobody asks for anything: the object lies in the cluster.
     Stored,

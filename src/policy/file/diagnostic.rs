@@ -1,14 +1,17 @@
 //! What is wrong with a policy, where, and how to mend it.
 
+use serde::Serialize;
+
 /// Whether a finding keeps a policy from being used.
-#[derive(Clone, Copy, Debug, Eq, Hash, Ord, PartialEq, PartialOrd)]
+#[derive(Clone, Copy, Debug, Eq, Hash, Ord, PartialEq, PartialOrd, Serialize)]
+#[serde(rename_all = "lowercase")]
 pub enum Severity {
     Error,
     Warning,
 }
 
 /// One finding in a policy file.
-#[derive(Clone, Debug, Eq, PartialEq)]
+#[derive(Clone, Debug, Eq, PartialEq, Serialize)]
 pub struct Diagnostic {
     pub severity: Severity,
     /// Stable, such as `E012` or `W107`: to be looked up and to be silenced by.
@@ -19,10 +22,12 @@ pub struct Diagnostic {
     pub line: usize,
     pub column: usize,
     /// What stands there, as bytes of the file, to be underlined.
+    #[serde(skip)]
     pub span: std::ops::Range<usize>,
     /// What is wrong.
     pub message: String,
     /// How to mend it.
+    #[serde(skip_serializing_if = "Option::is_none")]
     pub mend: Option<String>,
 }
 

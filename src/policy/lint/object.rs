@@ -1,13 +1,14 @@
 //! What is odd about one object, given what a policy makes of it.
 
 use jiff::SignedDuration;
+use serde::Serialize;
 
 use crate::batch::{Kind, Object};
 use crate::policy::code;
 use crate::policy::model::value::Seconds;
 
 /// A warning about an object at hand.
-#[derive(Clone, Debug, Eq, PartialEq)]
+#[derive(Clone, Debug, Eq, PartialEq, Serialize)]
 pub struct Lint {
     /// Stable, such as `W109`.
     pub code: &'static str,

@@ -6,6 +6,7 @@
 
 use std::fmt;
 
+use serde::Serialize;
 use serde_json::{Value as Json, json};
 
 use super::setting::Value;
@@ -105,7 +106,8 @@ pub enum Mode {
 }
 
 /// The three guards, in the order in which they are reported.
-#[derive(Clone, Copy, Debug, Eq, Hash, Ord, PartialEq, PartialOrd)]
+#[derive(Clone, Copy, Debug, Eq, Hash, Ord, PartialEq, PartialOrd, Serialize)]
+#[serde(rename_all = "camelCase")]
 pub enum GuardKind {
     OwnedByOther,
     DeployHooks,
@@ -113,7 +115,7 @@ pub enum GuardKind {
 }
 
 /// What a guard does where it hits; a later variant is stricter.
-#[derive(Clone, Copy, Debug, Default, Eq, Hash, Ord, PartialEq, PartialOrd)]
+#[derive(Clone, Copy, Debug, Default, Eq, Hash, Ord, PartialEq, PartialOrd, Serialize)]
 pub enum Guard {
     /// Ignore the guard.
     Apply,

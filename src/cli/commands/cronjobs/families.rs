@@ -18,11 +18,13 @@ pub(super) struct Families {
     jobs: BTreeMap<Key, Vec<Json>>,
     /// Every Job, whoever controls it, by namespace.
     there: HashMap<String, HashSet<String>>,
-    /// Whether there are no other Jobs than these.
-    complete: bool,
+    /// Whether they were read at a cluster, with everything that it tells: there are no other Jobs
+    /// than these.
+    pub(super) complete: bool,
     /// The namespaces that are being deleted.
     terminating: HashSet<String>,
-    foreign: BTreeMap<String, usize>,
+    /// How many objects of other kinds there were.
+    pub(super) foreign: BTreeMap<String, usize>,
 }
 
 /// A `CronJob` with its Jobs, and what is known beside them.
@@ -50,21 +52,17 @@ impl Families {
     /// Why the object has no place here.
     pub(super) fn add(&mut self, mut json: Json, namespace: &str) -> Result<(), String> {
         let field = |name: &str| json[name].as_str().unwrap_or_default();
-        let kind = match (field("apiVersion"), field("kind")) {
-            ("batch/v1", kind @ ("CronJob" | "Job")) => kind.to_owned(),
-            ("v1", "Namespace") => {
-                self.add_namespace(&json);
-                return Ok(());
-            }
-            (version, kind @ ("CronJob" | "Job")) => {
-                *self.foreign.entry(format!("{kind} of {version:?}")).or_default() += 1;
-                return Ok(());
-            }
-            (_, kind) => {
-                *self.foreign.entry(kind.to_owned()).or_default() += 1;
-                return Ok(());
-            }
-        };
+        let (version, kind) = (field("apiVersion"), field("kind").to_owned());
+        let is_known = kind == "CronJob" || kind == "Job";
+        if (version, &*kind) == ("v1", "Namespace") {
+            self.add_namespace(&json);
+            return Ok(());
+        }
+        if !is_known || version != "batch/v1" {
+            let kind = if is_known { format!("{kind} of {version:?}") } else { kind };
+            *self.foreign.entry(kind).or_default() += 1;
+            return Ok(());
+        }
         if json["metadata"]["namespace"].as_str().is_none_or(str::is_empty) {
             json["metadata"]["namespace"] = namespace.into();
         }
@@ -91,11 +89,6 @@ impl Families {
         Ok(())
     }
 
-    /// Whether they were read at a cluster, with everything that it tells.
-    pub(super) const fn is_complete(&self) -> bool {
-        self.complete
-    }
-
     /// Takes note of a namespace that is being deleted.
     pub(super) fn add_namespace(&mut self, namespace: &Json) {
         if let (Some(name), true) =
@@ -114,11 +107,6 @@ impl Families {
             namespace: &key.0,
             all: self,
         })
-    }
-
-    /// How many objects of other kinds there were.
-    pub(super) const fn foreign(&self) -> &BTreeMap<String, usize> {
-        &self.foreign
     }
 
     /// Whether the zone of the cluster matters to any of them.

@@ -7,8 +7,9 @@ use super::families::Family;
 use crate::batch::edits::InForce;
 use crate::batch::schedule::daylight::{self, Disturbance};
 use crate::batch::{Child, CronJob, Kind, Object};
-use crate::cli::shared::clocks::{self, Assumption, ZoneFrom};
-use crate::cli::shared::{advice, schedules};
+use crate::cli::shared::advice::{self, Note};
+use crate::cli::shared::clocks::{Clocks, ZoneFrom};
+use crate::cli::shared::{output, schedules};
 use crate::scheduler::observe::{
     Finding, MissedStarts, NOT_KNOWN, Observation, Stuck, Trouble, observe,
 };
@@ -55,9 +56,9 @@ pub(super) struct Known {
     pub(super) last_start: Option<Timestamp>,
     pub(super) last_success: Option<Timestamp>,
     /// Of the newest Job, behind its start.
-    #[serde(rename = "lagSeconds", serialize_with = "seconds")]
+    #[serde(rename = "lagSeconds", serialize_with = "output::seconds")]
     pub(super) lag: Option<SignedDuration>,
-    #[serde(rename = "intervalSeconds", serialize_with = "seconds")]
+    #[serde(rename = "intervalSeconds", serialize_with = "output::seconds")]
     pub(super) interval: Option<SignedDuration>,
     #[serde(serialize_with = "missed")]
     pub(super) missed: Option<MissedStarts>,
@@ -86,20 +87,12 @@ struct StuckJob {
     why: String,
 }
 
-/// Something to know about a `CronJob`.
-#[derive(Debug, Serialize)]
-pub(super) struct Note {
-    /// Stable, for scripts.
-    pub(super) code: &'static str,
-    pub(super) message: String,
-}
-
 // === impl Row ===
 
 impl Row {
     pub(super) fn new(
         family: Family<'_>,
-        assumed: &Assumption,
+        assumed: &Clocks,
         grace: SignedDuration,
         now: Timestamp,
     ) -> Self {
@@ -121,7 +114,7 @@ impl Row {
 
     fn read(
         family: Family<'_>,
-        assumed: &Assumption,
+        assumed: &Clocks,
         grace: SignedDuration,
         now: Timestamp,
     ) -> Result<Self, String> {
@@ -136,7 +129,7 @@ impl Row {
         let children = jobs.iter().map(|job| Child::of(job, &cronjob.uid));
         let children: Vec<Child<'_>> = children.collect::<Result<_, _>>()?;
         let is_there = |job: &str| family.is_there(job);
-        let seen = observe(&cronjob, &children, is_there, &assumed.zone(), grace, now);
+        let seen = observe(&cronjob, &children, is_there, &assumed.zone, grace, now);
         Ok(Self::known(&cronjob, &children, seen, assumed, now))
     }
 
@@ -144,14 +137,13 @@ impl Row {
         cronjob: &CronJob<'_>,
         children: &[Child<'_>],
         observation: Observation,
-        assumed: &Assumption,
+        assumed: &Clocks,
         now: Timestamp,
     ) -> Self {
-        let cluster = assumed.zone();
-        let timetable = Timetable::read(cronjob.schedule, cronjob.time_zone, &cluster).ok();
+        let timetable = Timetable::read(cronjob.schedule, cronjob.time_zone, &assumed.zone).ok();
         let followed = timetable.as_ref().map(|timetable| {
             let spec = cronjob.time_zone.map(|_| timetable.zone());
-            clocks::followed(timetable.schedule(), cronjob.schedule, spec, assumed)
+            assumed.followed(timetable.schedule(), cronjob.schedule, spec)
         });
         let starts = !cronjob.suspended && !cronjob.terminating && !cronjob.namespace_terminating;
         let daylight = timetable.as_ref().filter(|_| starts).and_then(|timetable| {
@@ -175,14 +167,10 @@ impl Row {
             note(DAYLIGHT, advice::disturbed(found).message);
         }
         if starts {
-            for (code, message) in advice::misread(cronjob.schedule) {
-                note(code, message);
-            }
+            notes.extend(advice::misread(cronjob.schedule));
             // Where nothing starts at all there is no start to lose.
             let deadline = cronjob.deadline.filter(|_| observation.trouble.is_none());
-            if let Some((code, message)) = advice::short_deadline(deadline) {
-                note(code, message);
-            }
+            notes.extend(advice::short_deadline(deadline));
         }
         let stuck = observation.stuck.iter().cloned();
         let stuck = stuck.map(|Stuck { job, since, why }| StuckJob { job, since, why }).collect();
@@ -194,8 +182,8 @@ impl Row {
             notes,
             known: Some(Known {
                 schedule: cronjob.schedule.to_owned(),
-                time_zone: followed.as_ref().map(|(zone, _)| zone.name().to_owned()),
-                time_zone_from: followed.map(|(_, from)| from),
+                time_zone: followed.as_ref().map(|clocks| clocks.zone.name().to_owned()),
+                time_zone_from: followed.map(|clocks| clocks.from),
                 by_the_clock: timetable
                     .is_some_and(|timetable| timetable.schedule().period().is_none()),
                 suspended: cronjob.suspended,
@@ -273,11 +261,6 @@ fn friendly(finding: &Finding<'_>, has_zone: bool) -> String {
         }
     };
     told.unwrap_or_else(|| error.to_string())
-}
-
-#[expect(clippy::ref_option, reason = "as serde wants it")]
-fn seconds<S: Serializer>(span: &Option<SignedDuration>, to: S) -> Result<S::Ok, S::Error> {
-    span.map(|span| span.as_secs()).serialize(to)
 }
 
 /// More than a hundred are not counted: then `count` is 101.

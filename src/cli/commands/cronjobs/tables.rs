@@ -2,97 +2,48 @@
 
 use jiff::{SignedDuration, Timestamp};
 
-use super::row::{DAYLIGHT, Known, Note, Row, is_for_reading};
+use super::row::{DAYLIGHT, Known, Row, is_for_reading};
 use crate::batch::schedule::daylight::{Disturbance, Kind};
-use crate::cli::shared::output::{self, Table};
+use crate::cli::shared::advice::Note;
+use crate::cli::shared::output::{self, Column, Table};
 use crate::scheduler::observe::{Finding, MOST, NOT_KNOWN, Trouble};
 
-/// What fits a terminal.
-pub(super) fn short(rows: &[Row], now: Timestamp) -> String {
-    let mut table = Table::new([
-        "NAMESPACE",
-        "NAME",
-        "SCHEDULE",
-        "ZONE",
-        "NEXT",
-        "LAST",
-        "LAST SUCCESS",
-        "LAG",
-        "MISSED",
-        "NOTES",
-    ]);
-    for row in rows {
-        let ago = |at: Timestamp| span(now.duration_since(at));
-        // A last start may lie ahead.
-        let since = |at: Timestamp| {
-            if at > now { format!("in {}", span(at.duration_since(now))) } else { ago(at) }
-        };
-        table.row([
-            row.namespace.clone(),
-            row.name.clone(),
-            cell(row, |known| Some(one_line(&known.schedule))),
-            cell(row, zone),
-            cell(row, |known| next(known, |at| span(at.duration_since(now)), None)),
-            cell(row, |known| known.last_start.map(since)),
-            cell(row, |known| known.last_success.map(ago)),
-            cell(row, |known| known.lag.map(span)),
-            cell(row, missed),
-            remarks(row, now),
-        ]);
+/// What fits a terminal, or everything. Without any row there is nothing to show, as with kubectl.
+pub(super) fn render(rows: &[Row], now: Timestamp, wide: bool) -> String {
+    if rows.is_empty() {
+        return String::new();
     }
-    shown(&table)
+    let full = |at: Timestamp, short: String| if wide { format!("{at} ({short})") } else { short };
+    let ago = |at: Timestamp| span(now.duration_since(at));
+    let ahead = |at: Timestamp| full(at, span(at.duration_since(now)));
+    let past = |at: Timestamp| {
+        full(at, if at > now { format!("in {}", span(at.duration_since(now))) } else { ago(at) })
+    };
+    let due = |known: &Known| known.pending_start.filter(|_| wide);
+    // Of a success that lies ahead the short table makes nothing.
+    let success = |at| if wide { past(at) } else { ago(at) };
+    let columns: [Column<'_, Row>; 13] = [
+        ("NAMESPACE", false, &|row| row.namespace.clone()),
+        ("NAME", false, &|row| row.name.clone()),
+        ("SCHEDULE", false, &|row| cell(row, |known| Some(one_line(&known.schedule)))),
+        ("ZONE", false, &|row| cell(row, zone)),
+        ("INTERVAL", true, &|row| cell(row, |known| known.interval.map(span))),
+        ("CONCURRENCY", true, &|row| cell(row, |known| Some(known.concurrency_policy.to_owned()))),
+        ("ACTIVE", true, &|row| cell(row, |known| Some(known.active.to_string()))),
+        ("NEXT", false, &|row| cell(row, |known| next(known, ahead, due(known)))),
+        ("LAST", false, &|row| cell(row, |known| known.last_start.map(past))),
+        ("LAST SUCCESS", false, &|row| cell(row, |known| known.last_success.map(success))),
+        ("LAG", false, &|row| cell(row, |known| known.lag.map(span))),
+        ("MISSED", false, &|row| cell(row, missed)),
+        ("NOTES", false, &|row| if wide { sentences(row) } else { remarks(row, now) }),
+    ];
+    Table::of(rows, wide, &columns).to_string()
 }
 
-/// Everything.
-pub(super) fn wide(rows: &[Row], now: Timestamp) -> String {
-    let mut table = Table::new([
-        "NAMESPACE",
-        "NAME",
-        "SCHEDULE",
-        "ZONE",
-        "INTERVAL",
-        "CONCURRENCY",
-        "ACTIVE",
-        "NEXT",
-        "LAST",
-        "LAST SUCCESS",
-        "LAG",
-        "MISSED",
-        "NOTES",
-    ]);
-    for row in rows {
-        let past = |at: Timestamp| {
-            let (ahead, passed) = (at.duration_since(now), now.duration_since(at));
-            if at > now {
-                format!("{at} (in {})", span(ahead))
-            } else {
-                format!("{at} ({})", span(passed))
-            }
-        };
-        let future = |at: Timestamp| format!("{at} ({})", span(at.duration_since(now)));
-        let told = row.attention.iter().chain(&row.notes).map(|note| note.message.as_str());
-        table.row([
-            row.namespace.clone(),
-            row.name.clone(),
-            cell(row, |known| Some(one_line(&known.schedule))),
-            cell(row, zone),
-            cell(row, |known| known.interval.map(span)),
-            cell(row, |known| Some(known.concurrency_policy.to_owned())),
-            cell(row, |known| Some(known.active.to_string())),
-            cell(row, |known| next(known, future, known.pending_start)),
-            cell(row, |known| known.last_start.map(past)),
-            cell(row, |known| known.last_success.map(past)),
-            cell(row, |known| known.lag.map(span)),
-            cell(row, missed),
-            meant(row).into_iter().chain(told).collect::<Vec<_>>().join("; "),
-        ]);
-    }
-    shown(&table)
-}
-
-/// Without anything below the headings there is nothing to show, as with kubectl.
-fn shown(table: &Table) -> String {
-    if table.is_empty() { String::new() } else { table.to_string() }
+/// All that there is to say.
+fn sentences(row: &Row) -> String {
+    let told = row.attention.iter().chain(&row.notes).map(|note| note.message.as_str());
+    meant(row).into_iter().chain(told).collect::<Vec<_>>().join("; ")
 }
 
 fn cell(row: &Row, read: impl Fn(&Known) -> Option<String>) -> String {

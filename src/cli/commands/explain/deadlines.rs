@@ -3,8 +3,8 @@
 use jiff::{SignedDuration, Timestamp};
 use serde::Serialize;
 
-use crate::batch::{Finish, Kind, Object, Outcome};
-use crate::cli::shared::judge::Question;
+use crate::batch::{Finish, Kind, Object, Outcome, Time};
+use crate::cli::shared::output::span;
 use crate::policy::decide::{Decision, Operation, Origin, Settled};
 use crate::policy::record::HOLD_UNTIL;
 use crate::policy::setting::Setting;
@@ -24,24 +24,23 @@ pub(super) struct Deadline {
 }
 
 /// The deadlines of an object, once the decision is carried out.
-///
-/// # Errors
-/// As [`crate::cli::shared::judge::Judgeable::object`].
-pub(super) fn of(question: Question<'_>, decision: &Decision<'_>) -> Result<Vec<Deadline>, String> {
-    let object = question.object.object()?;
+pub(super) fn of(
+    object: &Object<'_>,
+    operation: Operation,
+    decision: &Decision<'_>,
+) -> Vec<Deadline> {
     let mut deadlines = Vec::new();
     match object.kind {
-        Kind::CronJob => cronjob(&object, decision, &mut deadlines),
+        Kind::CronJob => cronjob(object, decision, &mut deadlines),
         Kind::Job => {
-            let stored = question.operation != Operation::Create;
-            let finish = stored.then(|| Finish::of(&object)).flatten();
-            ttl(&object, decision, finish, &mut deadlines);
+            let stored = operation != Operation::Create;
+            let finish = stored.then(|| Finish::of(object)).flatten();
+            ttl(object, decision, finish, &mut deadlines);
             if finish.is_none() {
-                let started = question.object.filled().pointer("/status/startTime");
-                let started = started.and_then(serde_json::Value::as_str).filter(|_| stored);
-                active(&object, decision, started, &mut deadlines);
+                let started = object.status.start_time.as_ref().filter(|_| stored);
+                active(object, decision, started, &mut deadlines);
             }
-            hold(&object, &mut deadlines);
+            hold(object, &mut deadlines);
             if let Some(owner) = object.cronjob_owner() {
                 let name = &*owner.name;
                 deadlines.push(relative("history", format!(
@@ -50,7 +49,7 @@ pub(super) fn of(question: Question<'_>, decision: &Decision<'_>) -> Result<Vec<
             }
         }
     }
-    Ok(deadlines)
+    deadlines
 }
 
 /// The earliest moment at which the object is stopped or removed.
@@ -79,7 +78,7 @@ fn ttl(
             "ttl",
             match (pair, target) {
                 (Some(pair), _) => format!("{pair}, once it has finished"),
-                (None, Some(seconds)) => format!("{} after it finishes", words(seconds)),
+                (None, Some(seconds)) => format!("{} after it finishes", span(seconds)),
                 (None, None) => "never: it has no TTL".to_owned(),
             },
         ));
@@ -95,7 +94,7 @@ fn ttl(
             return;
         };
         let text = match finish.at {
-            Some(at) => format!("{} after {how} at {at}{aside}", words(ttl)),
+            Some(at) => format!("{} after {how} at {at}{aside}", span(ttl)),
             None => format!("nobody can say: {how}, and its condition has no time"),
         };
         deadlines.push(Deadline { what, at: finish.expiry(ttl), ends, text });
@@ -115,16 +114,16 @@ fn ttl(
 fn active(
     object: &Object<'_>,
     decision: &Decision<'_>,
-    started: Option<&str>,
+    started: Option<&Time<'_>>,
     deadlines: &mut Vec<Deadline>,
 ) {
     let present = Setting::DeadlineActive.of(object).number();
     let settled = settled(decision, Setting::DeadlineActive);
     let Some(seconds) = settled.map_or(present, |settled| settled.target.number()) else { return };
-    let started = started.and_then(|time| time.parse::<Timestamp>().ok());
+    let started = started.and_then(Time::at);
     let text = match started {
-        Some(at) => format!("{} after it started at {at}: it fails", words(seconds)),
-        None => format!("{} after it starts: it fails", words(seconds)),
+        Some(at) => format!("{} after it started at {at}: it fails", span(seconds)),
+        None => format!("{} after it starts: it fails", span(seconds)),
     };
     let at = started.and_then(|at| at.saturating_add(SignedDuration::from_secs(seconds)).ok());
     deadlines.push(Deadline { what: "activeDeadline", at, ends: true, text });
@@ -148,7 +147,7 @@ fn cronjob(object: &Object<'_>, decision: &Decision<'_>, deadlines: &mut Vec<Dea
     deadlines.push(relative(
         "ttl",
         match target(Setting::Ttl) {
-            Some(seconds) => format!("{} after each of its Jobs finishes", words(seconds)),
+            Some(seconds) => format!("{} after each of its Jobs finishes", span(seconds)),
             None => "never: its Jobs have no TTL".to_owned(),
         },
     ));
@@ -162,11 +161,11 @@ fn cronjob(object: &Object<'_>, decision: &Decision<'_>, deadlines: &mut Vec<Dea
         ),
     ));
     if let Some(seconds) = target(Setting::DeadlineActive) {
-        let text = format!("{} after each of its Jobs starts: it fails", words(seconds));
+        let text = format!("{} after each of its Jobs starts: it fails", span(seconds));
         deadlines.push(relative("activeDeadline", text));
     }
     if let Some(seconds) = target(Setting::DeadlineStarting) {
-        let text = format!("a start that is more than {} late is skipped", words(seconds));
+        let text = format!("a start that is more than {} late is skipped", span(seconds));
         deadlines.push(relative("startingDeadline", text));
     }
 }
@@ -176,11 +175,6 @@ fn settled<'d>(decision: &'d Decision<'_>, setting: Setting) -> Option<&'d Settl
     decision.setting(setting).filter(|_| decision.mode == Mode::Enforce)
 }
 
-fn relative(what: &'static str, text: String) -> Deadline {
+pub(super) fn relative(what: &'static str, text: String) -> Deadline {
     Deadline { what, at: None, ends: false, text }
-}
-
-/// Seconds as a policy file writes them; what the API refuses is shown as it is.
-fn words(seconds: i64) -> String {
-    Seconds::new(seconds).map_or_else(|| format!("{seconds}s"), |seconds| seconds.to_string())
 }

@@ -6,9 +6,9 @@ use serde::Serialize;
 use super::deadlines::{self, Deadline};
 use super::supplied::{self, Given};
 use super::sweeps::Sweeps;
+use crate::batch::Object;
 use crate::cli::shared::advice;
-use crate::cli::shared::judge::{Judged, Question};
-use crate::cli::shared::manifests::Document;
+use crate::cli::shared::judge::Judged;
 use crate::policy::Policy;
 use crate::policy::decide::{Decision, GuardHit, Operation, Origin, Verdict};
 use crate::policy::lint::Lint;
@@ -32,7 +32,7 @@ pub(super) struct Explanation {
     pub(super) verdict: &'static str,
     #[serde(skip_serializing_if = "Option::is_none")]
     pub(super) why: Option<String>,
-    pub(super) guards: Vec<Hit>,
+    pub(super) guards: Vec<GuardHit>,
     /// What rules enforce, and a guard keeps from the object.
     pub(super) withheld: Vec<String>,
     pub(super) rules: Vec<Traced>,
@@ -47,26 +47,20 @@ pub(super) struct Explanation {
     /// What a client would be told.
     pub(super) warnings: Vec<String>,
     /// What is odd about the object under this policy.
-    pub(super) lint: Vec<Odd>,
+    pub(super) lint: Vec<Lint>,
     pub(super) changes: bool,
     #[serde(skip_serializing_if = "Option::is_none")]
     pub(super) note: Option<String>,
 }
 
-/// A guard that hit.
-#[derive(Debug, Serialize)]
-pub(super) struct Hit {
-    pub(super) guard: &'static str,
-    pub(super) setting: &'static str,
-    pub(super) evidence: String,
-}
-
-/// Something odd.
-#[derive(Debug, Serialize)]
-pub(super) struct Odd {
-    pub(super) code: &'static str,
-    pub(super) message: String,
-    pub(super) mend: String,
+/// What an explanation is about.
+pub(super) struct About<'a> {
+    /// What the object is called on the command line.
+    pub(super) title: String,
+    pub(super) namespace: &'a str,
+    pub(super) object: &'a Object<'a>,
+    pub(super) operation: Operation,
+    pub(super) now: Timestamp,
 }
 
 /// A rule, and what became of it.
@@ -99,35 +93,30 @@ pub(super) struct Decided {
 // === impl Explanation ===
 
 impl Explanation {
-    pub(super) fn new(
-        document: &Document,
-        question: Question<'_>,
-        judged: Judged<'_>,
-        policy: &Policy,
-    ) -> Result<Self, String> {
+    pub(super) fn new(about: About<'_>, judged: Judged<'_>, policy: &Policy) -> Self {
+        let About { title, namespace, object, operation, now } = about;
         let Judged { decision, trace, patch: _, note } = judged;
-        let deadlines = deadlines::of(question, &decision)?;
-        let lint = advice::about(&question.object.object()?, &decision, question.now);
-        let odd = |Lint { code, message, mend }| Odd { code, message, mend };
+        let deadlines = deadlines::of(object, operation, &decision);
+        let lint = advice::about(object, &decision, now);
         let changes = decision.mode == Mode::Enforce && decision.changes();
         let note = note.or_else(|| decision.no_room.then(|| Reason::NoRoom.to_string()));
         let Decision { mode, verdict, guards, settings, resolved, warnings, withheld, .. } =
             decision;
-        Ok(Self {
-            object: document.title(),
-            namespace: question.object.namespace().to_owned(),
-            operation: match question.operation {
+        Self {
+            object: title,
+            namespace: namespace.to_owned(),
+            operation: match operation {
                 Operation::Create => "create",
                 Operation::Stored => "stored",
                 Operation::Update => "update",
             },
-            now: question.now,
+            now,
             policy: policy.name.clone(),
             revision: policy.revision.clone(),
             mode: mode.as_str(),
             why: why(&verdict),
             verdict: verdict.as_str(),
-            guards: guards.iter().map(Hit::new).collect(),
+            guards,
             withheld: withheld.iter().map(ToString::to_string).collect(),
             rules: trace.iter().map(|trace| Traced::new(trace, &resolved)).collect(),
             settings: settings
@@ -149,19 +138,10 @@ impl Explanation {
             earliest: deadlines::earliest(&deadlines),
             deadlines,
             warnings,
-            lint: lint.into_iter().map(odd).collect(),
+            lint,
             changes,
             note,
-        })
-    }
-}
-
-// === impl Hit ===
-
-impl Hit {
-    fn new(hit: &GuardHit) -> Self {
-        let GuardHit { guard, setting, evidence } = hit;
-        Self { guard: guard.as_str(), setting: setting.as_str(), evidence: evidence.clone() }
+        }
     }
 }
 

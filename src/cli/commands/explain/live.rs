@@ -1,21 +1,18 @@
 //! Objects of a cluster, explained as they are stored there: what the sweeper does about each, and
 //! what else may end it.
 
-use jiff::Timestamp;
-use serde_json::Value as Json;
-
-use super::deadlines::Deadline;
-use super::explanation::Explanation;
+use super::deadlines::relative;
+use super::explanation::{About, Explanation};
 use super::sweeps::Sweeps;
 use crate::batch::{Finish, Kind, Object, Time};
+use crate::cli::shared::as_of::AsOf;
 use crate::cli::shared::invalid::Invalid;
-use crate::cli::shared::judge::{Judgeable, Question, World};
+use crate::cli::shared::judge::Judged;
 use crate::cli::shared::live::Live;
 use crate::cli::shared::live::lease::Which;
 use crate::cli::shared::live::name::Place;
 use crate::cli::shared::live::policy::InForce;
 use crate::cli::shared::live::surroundings::Surrounded;
-use crate::cli::shared::manifests::{Document, Origin};
 use crate::cli::shared::printer::Printer;
 use crate::policy::decide::Operation;
 use crate::sweeper::brake::Memory;
@@ -31,33 +28,33 @@ pub(super) async fn explain(
     place: Place,
     in_force: &InForce,
     brake: &Memory,
-    now: Option<Timestamp>,
+    as_of: AsOf,
     printer: &mut Printer,
 ) -> Result<Explanation, anyhow::Error> {
     let InForce { policy, own_namespace } = in_force;
     let mut found = Surrounded::read(live, place, printer).await?;
     found.read_family(live).await?;
-    let now = now.unwrap_or_else(|| live.now());
+    let now = as_of.there(live);
     let place = &found.place;
     let bad = |problem: String| Invalid::new(format!("{place} cannot be judged: {problem}"));
 
-    let documents = documents(&found).map_err(|error| bad(error.to_string()))?;
-    let world = World::new(&documents, &place.namespace).within(own_namespace.as_deref());
-    let object = Judgeable::new(&documents[0], &place.namespace)
-        .ok_or_else(|| bad("it is no Job or CronJob of batch/v1".to_owned()))?;
-    let question = Question { operation: Operation::Stored, object: &object, old: None, now };
-    let mut judged = world.judge(question, policy).map_err(bad)?;
-    // It speaks of manifests, and what could not be read here has been told.
-    judged.note = None;
-    let mut explanation = Explanation::new(&documents[0], question, judged, policy).map_err(bad)?;
-
     let look = |view: &View<'_>| {
+        // What could not be read here has been told.
+        let judged = Judged::new(policy, &view.input());
+        let about = About {
+            title: format!("{}/{}", place.kind.as_str().to_ascii_lowercase(), place.name),
+            namespace: &place.namespace,
+            object: view.object,
+            operation: Operation::Stored,
+            now,
+        };
         let judgement = decide(policy, view);
         let held = held(&judgement, brake, &policy.revision, &place.namespace);
-        (Sweeps::new(&judgement, held), rank(view, &found))
+        let explanation = Explanation::new(about, judged, policy);
+        (explanation, Sweeps::new(&judgement, held), rank(view, &found))
     };
     let looked = found.look(&found.object, own_namespace.as_deref(), now, look);
-    let (sweeps, rank) = looked.map_err(bad)?;
+    let (mut explanation, sweeps, rank) = looked.map_err(bad)?;
     if let Some(rank) = rank {
         explanation.deadlines.retain(|deadline| deadline.what != "history");
         explanation.deadlines.push(relative("history", rank));
@@ -75,26 +72,6 @@ pub(super) async fn explain(
 pub(super) async fn brake(live: &Live, in_force: &InForce, lease_name: String) -> Memory {
     let which = Which { namespace: in_force.own_namespace.clone(), lease_name };
     which.find(live).await.map(|lease| lease.brake()).unwrap_or_default()
-}
-
-/// The object first, then what it is judged by.
-fn documents(found: &Surrounded) -> Result<Vec<Document>, serde_yaml::Error> {
-    let Surrounded { place, object, cronjob, namespace, family: _ } = found;
-    let document = |json: &Json, version: &str, kind: &str| {
-        let mut json = json.clone();
-        json["apiVersion"] = version.into();
-        json["kind"] = kind.into();
-        let origin = Origin { file: place.to_string(), document: 1, line: 1, item: None };
-        Ok::<_, serde_yaml::Error>(Document { origin, value: serde_yaml::to_value(json)? })
-    };
-    let mut documents = vec![document(object, "batch/v1", place.kind.as_str())?];
-    if let Some(cronjob) = cronjob {
-        documents.push(document(cronjob, "batch/v1", "CronJob")?);
-    }
-    if let Some(namespace) = namespace {
-        documents.push(document(namespace, "v1", "Namespace")?);
-    }
-    Ok(documents)
 }
 
 /// The hold of the brake that keeps the sweeper from ending it.
@@ -141,8 +118,4 @@ fn rank(view: &View<'_>, found: &Surrounded) -> Option<String> {
         "CronJob {name} keeps {limit} {how} Jobs, and of {} there are {younger} newer ones",
         found.place.name
     ))
-}
-
-fn relative(what: &'static str, text: String) -> Deadline {
-    Deadline { what, at: None, ends: false, text }
 }

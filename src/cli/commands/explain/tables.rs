@@ -5,6 +5,7 @@ use std::fmt::Write as _;
 use super::explanation::Explanation;
 use super::sweeps::{Step, Sweeps};
 use crate::cli::shared::output::Table;
+use crate::policy::decide::GuardHit;
 use crate::policy::record::AUTHOR;
 use crate::policy::setting::Value;
 use crate::policy::value::Seconds;
@@ -41,8 +42,8 @@ pub(super) fn render(explanation: &Explanation, wide: bool) -> String {
     }
     if !guards.is_empty() {
         let mut table = Table::new(["GUARD", "SETTING", "EVIDENCE"]);
-        for hit in guards {
-            table.row([hit.guard.to_owned(), hit.setting.to_owned(), hit.evidence.clone()]);
+        for GuardHit { guard, setting, evidence } in guards {
+            table.row([guard.as_str().into(), setting.as_str().into(), evidence.clone()]);
         }
         let _ = write!(text, "\n{table}");
     }
@@ -91,10 +92,8 @@ pub(super) fn render(explanation: &Explanation, wide: bool) -> String {
     if wide && !supplied.is_empty() {
         let mut table = Table::new(["SUPPLIED", "VALUE", "BY"]);
         for given in supplied {
-            let by = match &given.origin {
-                Some(origin) => format!("{} ({origin})", given.by),
-                None => given.by.clone(),
-            };
+            let at = given.origin.as_ref().map(|origin| format!(" ({origin})"));
+            let by = given.by.clone() + &at.unwrap_or_default();
             table.row([given.setting.to_owned(), given.value.clone(), by]);
         }
         let _ = write!(text, "\n{table}");

@@ -10,14 +10,16 @@ use jiff::tz::{Offset, TimeZone};
 use jiff::{SignedDuration, Timestamp, Zoned};
 use serde::{Serialize, Serializer};
 
-use super::notes::{self, Note};
+use super::notes;
 use super::subject::Subject;
 use crate::batch::name::is_subdomain;
 use crate::batch::schedule::Schedule;
 use crate::batch::schedule::daylight::{self, Disturbance, Kind};
 use crate::batch::zone::Zone;
 use crate::batch::{Concurrency, CronJob, Object};
-use crate::cli::shared::clocks::{self, Assumption, ZoneFrom};
+use crate::cli::shared::advice::Note;
+use crate::cli::shared::clocks::{Clocks, ZoneFrom};
+use crate::cli::shared::output;
 use crate::scheduler::missed::Since;
 use crate::scheduler::{Timetable, observe};
 
@@ -54,7 +56,7 @@ pub(super) struct Start {
     pub(super) local: Zoned,
     pub(super) utc: Timestamp,
     /// Since the start before; `None` of the first.
-    #[serde(rename = "gapSeconds", serialize_with = "seconds")]
+    #[serde(rename = "gapSeconds", serialize_with = "output::seconds")]
     pub(super) gap: Option<SignedDuration>,
     /// `pending`; or what a change of the clocks does: `twice`, `extra` or `shifted`.
     #[serde(skip_serializing_if = "Option::is_none")]
@@ -83,14 +85,9 @@ pub(super) struct Skipped {
 
 impl Coming {
     /// What starts of a subject come next.
-    pub(super) fn of(
-        subject: &Subject,
-        assumed: &Assumption,
-        now: Timestamp,
-        count: usize,
-    ) -> Self {
+    pub(super) fn of(subject: &Subject, assumed: &Clocks, now: Timestamp, count: usize) -> Self {
         let Subject { schedule, text, time_zone, .. } = subject;
-        let (zone, from) = clocks::followed(schedule, text, time_zone.as_ref(), assumed);
+        let Clocks { zone, from } = assumed.followed(schedule, text, time_zone.as_ref());
         Self::new(subject, &zone, from, now, count)
     }
 
@@ -325,11 +322,6 @@ fn sides(at: Timestamp, zone: &Zone) -> (DateTime, DateTime) {
     let earlier = at.saturating_sub(second).expect("a duration without units");
     let offset: Offset = zone.time_zone().to_offset(earlier);
     (offset.to_datetime(at), zone.time_zone().to_datetime(at))
-}
-
-#[expect(clippy::ref_option, reason = "as serde wants it")]
-fn seconds<S: Serializer>(gap: &Option<SignedDuration>, serializer: S) -> Result<S::Ok, S::Error> {
-    gap.map(|gap| gap.as_secs()).serialize(serializer)
 }
 
 fn with_offset<S: Serializer>(local: &Zoned, serializer: S) -> Result<S::Ok, S::Error> {

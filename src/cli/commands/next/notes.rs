@@ -2,26 +2,17 @@
 //! what is odd.
 
 use jiff::Timestamp;
-use serde::Serialize;
 
 use super::subject::Subject;
 use crate::batch::schedule::Schedule;
 use crate::batch::zone::Zone;
 use crate::batch::{Kind, Object};
-use crate::cli::shared::advice;
+use crate::cli::shared::advice::{self, Note};
 use crate::cli::shared::clocks::ZoneFrom;
+use crate::cli::shared::output::span;
 use crate::policy::code;
 use crate::policy::lint::{self, Lint};
 use crate::policy::setting::Setting;
-use crate::policy::value::Seconds;
-
-/// Something to know about a schedule.
-#[derive(Debug, Serialize)]
-pub(super) struct Note {
-    /// Stable, for scripts: a word, or the code of a lint.
-    pub(super) code: &'static str,
-    pub(super) message: String,
-}
 
 /// The code of what says that nothing ever starts.
 pub(super) const NEVER: &str = "never";
@@ -36,7 +27,7 @@ pub(super) fn about(
     ahead: Option<String>,
 ) -> Vec<Note> {
     let mut notes = Vec::new();
-    let mut note = |code: &'static str, message: String| notes.push(Note { code, message });
+    let mut note = |code, message: String| notes.push(Note { code, message });
     if subject.suspended {
         let deadline = match subject.deadline {
             Some(deadline) => format!(", if that was due less than {} before", span(deadline)),
@@ -74,9 +65,8 @@ pub(super) fn about(
     for message in every(subject) {
         note("every", message);
     }
-    for (code, message) in advice::misread(&subject.text) {
-        note(code, message);
-    }
+    notes.extend(advice::misread(&subject.text));
+    let mut note = |code, message: String| notes.push(Note { code, message });
     if !times.is_empty() && times.len() < count {
         note("last", "there is no further start within five calendar years".to_owned());
     }
@@ -85,12 +75,12 @@ pub(super) fn about(
     }
     let odd = odd(subject, zone, now);
     let said = odd.iter().any(|lint| lint.code == code::SHORT_STARTING_DEADLINE);
-    if let Some((code, message)) = advice::short_deadline(subject.deadline).filter(|_| !said) {
-        note(code, message);
-    }
-    for Lint { code, message, mend } in odd {
-        note(code, format!("{message}; {mend}"));
-    }
+    notes.extend(advice::short_deadline(subject.deadline).filter(|_| !said));
+    let whole = |Lint { code, message, mend }| {
+        let message = format!("{message}; {mend}");
+        Note { code, message }
+    };
+    notes.extend(odd.into_iter().map(whole));
     notes
 }
 
@@ -135,15 +125,13 @@ pub(super) fn pending(slot: Timestamp, held: Option<&str>) -> (String, Note) {
 
 /// What a time zone in the schedule means.
 fn prefix(subject: &Subject, zone: &Zone, from: ZoneFrom) -> String {
-    let ignored = match (&subject.time_zone, from) {
-        (Some(other), _) => format!(", the controller ignores spec.timeZone, {other}, beside it"),
-        (None, _) => String::new(),
-    };
-    let mend = match from {
-        ZoneFrom::Schedule => format!("write spec.timeZone: {zone}"),
-        ZoneFrom::Assumed | ZoneFrom::Flag | ZoneFrom::Policy | ZoneFrom::Spec => {
-            "name a time zone in spec.timeZone".to_owned()
-        }
+    let ignored = subject.time_zone.as_ref().map_or_else(String::new, |other| {
+        format!(", the controller ignores spec.timeZone, {other}, beside it")
+    });
+    let mend = if from == ZoneFrom::Schedule {
+        format!("write spec.timeZone: {zone}")
+    } else {
+        "name a time zone in spec.timeZone".to_owned()
     };
     format!(
         "a time zone in the schedule is not supported: the API server refuses it in a new \
@@ -186,9 +174,4 @@ fn odd(subject: &Subject, zone: &Zone, now: Timestamp) -> Vec<Lint> {
     // That is said already.
     found.retain(|lint| lint.code != code::SHORT_STARTING_DEADLINE || subject.deadline != Some(0));
     found
-}
-
-/// Seconds for people.
-pub(super) fn span(seconds: i64) -> String {
-    Seconds::new(seconds).map_or_else(|| format!("{seconds}s"), |seconds| seconds.to_string())
 }

@@ -3,9 +3,8 @@
 use std::fmt::Write as _;
 
 use super::coming::{Coming, Skipped, Start};
-use super::notes::{Note, span};
-use crate::cli::shared::clocks::ZoneFrom;
-use crate::cli::shared::output::Table;
+use crate::cli::shared::advice::Note;
+use crate::cli::shared::output::{Table, span};
 
 /// One schedule.
 pub(super) fn render(coming: &Coming) -> String {
@@ -14,8 +13,8 @@ pub(super) fn render(coming: &Coming) -> String {
         origin,
         schedule,
         time_zone,
-        time_zone_from,
-        by_the_clock,
+        time_zone_from: _,
+        by_the_clock: _,
         now,
         suspended: _,
         pending,
@@ -31,14 +30,7 @@ pub(super) fn render(coming: &Coming) -> String {
             None => writeln!(text),
         };
     }
-    let from = match time_zone_from {
-        ZoneFrom::Assumed if *by_the_clock => ", assumed",
-        ZoneFrom::Assumed
-        | ZoneFrom::Flag
-        | ZoneFrom::Policy
-        | ZoneFrom::Schedule
-        | ZoneFrom::Spec => "",
-    };
+    let from = if coming.assumes_a_zone() { ", assumed" } else { "" };
     let _ = write!(text, "{schedule:?} in {time_zone}{from}, as of {now}");
     if let Some(first) = starts.first() {
         let _ = write!(text, ": next in {}", span(first.utc.duration_since(*now).as_secs()));

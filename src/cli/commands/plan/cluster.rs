@@ -6,8 +6,7 @@ use kube::api::ListParams;
 use serde_json::Value as Json;
 
 use crate::batch::Kind;
-use crate::cli::shared::invalid::Invalid;
-use crate::cli::shared::live::listing::{Scope, list, whole};
+use crate::cli::shared::live::listing::{self, Scope, list, whole};
 use crate::cli::shared::live::{Live, NAMESPACES, OutOfReach, Unread};
 use crate::cli::shared::printer::Printer;
 use crate::sweeper::plan::{BadObject, Snapshot};
@@ -15,15 +14,15 @@ use crate::sweeper::plan::{BadObject, Snapshot};
 /// Reads it.
 ///
 /// # Errors
-/// [`OutOfReach`] where anything that belongs to it cannot be read; [`Invalid`] where the scope
-/// makes no sense.
+/// [`OutOfReach`] where anything that belongs to it cannot be read;
+/// [`crate::cli::shared::invalid::Invalid`] where the scope makes no sense.
 pub(super) async fn read(
     live: &Live,
-    scope: Scope<'_>,
+    scope: &Scope,
     printer: &mut Printer,
 ) -> Result<Snapshot, anyhow::Error> {
     let mut snapshot = Snapshot::new();
-    namespaces(live, scope.namespace, &mut snapshot, printer).await?;
+    namespaces(live, scope, &mut snapshot, printer).await?;
     let everything = ListParams::default();
     let narrowed = scope.labelled();
     let mut cronjobs = Vec::new();
@@ -64,25 +63,18 @@ pub(super) async fn read(
 /// Their labels, and the uid of kube-system, which tells clusters apart.
 async fn namespaces(
     live: &Live,
-    only: Option<&str>,
+    scope: &Scope,
     snapshot: &mut Snapshot,
     printer: &mut Printer,
 ) -> Result<(), anyhow::Error> {
-    let mut found = Vec::new();
-    let read = match only {
-        Some(name) => live.get(NAMESPACES, name).await.map(|namespace| found.push(namespace)),
-        None => live.all(NAMESPACES, &ListParams::default()).await.map(|all| found = all),
-    };
-    match (read, only) {
-        (Ok(()), _) => {}
-        (Err(Unread::NotPermitted(_)), _) => printer.talk(
+    let mut found = if let Some(found) = listing::namespaces(live, scope).await? {
+        found
+    } else {
+        printer.talk(
             "note: namespaces may not be read; what a rule says by their labels is unknown here",
-        )?,
-        (Err(Unread::Absent), Some(name)) => {
-            return Err(Invalid::new(format!("there is no namespace {name}")).into());
-        }
-        (Err(error), _) => return Err(error.about("cannot read the namespaces").into()),
-    }
+        )?;
+        Vec::new()
+    };
     let names = |namespace: &Json| namespace["metadata"]["name"] == KUBE_SYSTEM;
     if !found.iter().any(names) {
         match live.get(NAMESPACES, KUBE_SYSTEM).await {

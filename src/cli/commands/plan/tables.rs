@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 
 use jiff::Timestamp;
 
-use crate::cli::shared::output::{Table, short};
+use crate::cli::shared::output::{Column, Table, short};
 use crate::policy::value::Seconds;
 use crate::sweeper::plan::{Changed, Does, Item, Plan, Side, Tally};
 
@@ -14,7 +14,7 @@ pub(super) fn plan(plan: &Plan, wide: bool) -> String {
         return String::new();
     }
     let totals = &plan.totals;
-    let objects = if wide { wide_objects(plan) } else { objects(plan) };
+    let objects = objects(plan, wide);
     let freed = totals.freed;
     let estimate = if freed.jobs > 0 {
         format!(
@@ -55,49 +55,24 @@ pub(super) fn title(kind: &str, namespace: &str, name: &str) -> String {
     format!("{}/{namespace}/{name}", kind.to_ascii_lowercase())
 }
 
-fn objects(plan: &Plan) -> Table {
-    let headings = ["ACTION", "OBJECT", "FINISHED", "AGE", "RULE", "TTL", "DUE", "WHY"];
-    let mut table = Table::new(headings);
-    for item in &plan.items {
-        let Item { action, rule, why, finish, due, .. } = item;
-        table.row([
-            action.as_str().to_owned(),
-            title(&item.kind, &item.namespace, &item.name),
-            time(*finish),
-            item.age.map(short).unwrap_or_default(),
-            rule.clone(),
-            ttl(item.ttl),
-            time(*due),
-            why.clone(),
-        ]);
-    }
-    table
-}
-
-fn wide_objects(plan: &Plan) -> Table {
-    let mut table = Table::new([
-        "ACTION", "OBJECT", "OUTCOME", "FINISHED", "AGE", "RULE", "TTL", "DUE", "UID", "PODS",
-        "BYTES", "WHY",
-    ]);
-    for item in &plan.items {
-        let Item { action, rule, why, finish, due, outcome, uid, .. } = item;
-        let frees = item.bytes > 0;
-        table.row([
-            action.as_str().to_owned(),
-            title(&item.kind, &item.namespace, &item.name),
-            outcome.clone().unwrap_or_default(),
-            time(*finish),
-            item.age.map(short).unwrap_or_default(),
-            rule.clone(),
-            ttl(item.ttl),
-            time(*due),
-            uid.clone(),
-            if frees { item.pods.to_string() } else { String::new() },
-            if frees { item.bytes.to_string() } else { String::new() },
-            why.clone(),
-        ]);
-    }
-    table
+fn objects(plan: &Plan, wide: bool) -> Table {
+    let freed =
+        |item: &Item, count: u64| if item.bytes > 0 { count.to_string() } else { String::new() };
+    let columns: [Column<'_, Item>; 12] = [
+        ("ACTION", false, &|item| item.action.as_str().to_owned()),
+        ("OBJECT", false, &|item| title(&item.kind, &item.namespace, &item.name)),
+        ("OUTCOME", true, &|item| item.outcome.clone().unwrap_or_default()),
+        ("FINISHED", false, &|item| time(item.finish)),
+        ("AGE", false, &|item| item.age.map(short).unwrap_or_default()),
+        ("RULE", false, &|item| item.rule.clone()),
+        ("TTL", false, &|item| ttl(item.ttl)),
+        ("DUE", false, &|item| time(item.due)),
+        ("UID", true, &|item| item.uid.clone()),
+        ("PODS", true, &|item| freed(item, item.pods)),
+        ("BYTES", true, &|item| freed(item, item.bytes)),
+        ("WHY", false, &|item| item.why.clone()),
+    ];
+    Table::of(&plan.items, wide, &columns)
 }
 
 fn sums(heading: &'static str, tallies: &BTreeMap<String, Tally>) -> Table {

@@ -5,9 +5,10 @@ use std::fmt;
 use std::path::PathBuf;
 
 use jiff::Timestamp;
-use serde::{Deserialize, Deserializer, Serialize};
+use serde::{Deserialize, Deserializer};
 use serde_yaml::Value;
 
+use crate::policy::decide::Operation;
 use crate::policy::setting::{self, Setting};
 use crate::policy::value::Seconds;
 
@@ -48,7 +49,7 @@ pub struct Spec {
 pub struct Case {
     pub name: String,
     #[serde(default)]
-    pub operation: As,
+    pub operation: Operation,
     /// A manifest, or `kind/name` of one of the objects; `apiVersion` and an empty `spec` may be
     /// left out.
     pub object: Value,
@@ -62,18 +63,8 @@ pub struct Case {
     pub expect: Expect,
 }
 
-/// How the object comes before the policy.
-#[derive(Clone, Copy, Debug, Default, Deserialize, Eq, PartialEq, Serialize)]
-#[serde(rename_all = "camelCase")]
-pub enum As {
-    #[default]
-    Create,
-    Stored,
-    Update,
-}
-
 /// What must come of it; what is not mentioned is not compared.
-#[derive(Debug, Default, Deserialize)]
+#[derive(Debug, Default, Deserialize, PartialEq)]
 #[serde(deny_unknown_fields, default, rename_all = "camelCase")]
 pub struct Expect {
     #[serde(deserialize_with = "mentioned")]
@@ -108,7 +99,7 @@ pub struct Expect {
 pub type Wanted<T> = Option<Option<T>>;
 
 /// History limits of a `CronJob`.
-#[derive(Debug, Default, Deserialize)]
+#[derive(Debug, Default, Deserialize, PartialEq)]
 #[serde(deny_unknown_fields, default)]
 pub struct History {
     pub successful: Option<i64>,
@@ -116,7 +107,7 @@ pub struct History {
 }
 
 /// Deadlines of a Job or a `CronJob`.
-#[derive(Debug, Default, Deserialize)]
+#[derive(Debug, Default, Deserialize, PartialEq)]
 #[serde(deny_unknown_fields, default)]
 pub struct Deadlines {
     #[serde(deserialize_with = "mentioned")]
@@ -126,7 +117,7 @@ pub struct Deadlines {
 }
 
 /// Who decided, by setting.
-#[derive(Debug, Default)]
+#[derive(Debug, Default, PartialEq)]
 pub struct DecidedBy(pub BTreeMap<String, String>);
 
 /// A number of seconds, or a duration as a policy writes it.
@@ -154,37 +145,6 @@ impl Expect {
             (Setting::HistoryFailed, count(failed)),
             (Setting::TimeZone, time_zone.as_ref().map(text)),
         ]
-    }
-
-    /// Whether nothing is compared, which is a slip of the pen and no test. A field that is new here
-    /// is one to compare, too.
-    pub fn is_empty(&self) -> bool {
-        let Self {
-            // See [`Expect::settings`].
-            ttl: _,
-            history: _,
-            deadlines: _,
-            time_zone: _,
-            on_success,
-            on_failure,
-            decided_by: DecidedBy(decided_by),
-            warnings,
-            lint,
-            unchanged,
-            exempt,
-            guard,
-            due,
-        } = self;
-        self.settings().iter().all(|(_, wanted)| wanted.is_none())
-            && on_success.is_none()
-            && on_failure.is_none()
-            && decided_by.is_empty()
-            && warnings.is_none()
-            && lint.is_none()
-            && unchanged.is_none()
-            && exempt.is_none()
-            && guard.is_none()
-            && due.is_none()
     }
 }
 

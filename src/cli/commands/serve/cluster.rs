@@ -11,8 +11,10 @@ use tokio::task::JoinHandle;
 use tokio_util::sync::CancellationToken;
 
 use crate::admission::neighbours::Neighbours;
+use crate::batch::name::is_subdomain;
+use crate::cli::shared::connection::Connection;
 use crate::cli::shared::invalid::Invalid;
-use crate::cluster::connect::{Choice, Cluster, ConnectError, Habit};
+use crate::cluster::connect::{Cluster, ConnectError, Habit};
 use crate::cluster::events::{About, Event, Recorder};
 use crate::cluster::neighbours::StoredNeighbours;
 use crate::controllers::certificates::{Certificates, WebhookObject};
@@ -28,15 +30,16 @@ use crate::telemetry;
 
 /// What the command line says about a cluster.
 #[derive(Clone, Debug, clap::Args)]
+#[command(
+    mut_arg("kubeconfig", |arg| arg.env("CURFEW_KUBECONFIG").help(
+        "Kubeconfig file of the cluster to look after [default: the cluster around this pod, if it \
+         is one]"
+    )),
+    mut_arg("context", |arg| arg.env("CURFEW_CONTEXT")),
+)]
 pub(super) struct ClusterArgs {
-    /// Kubeconfig file of the cluster to look after [default: the cluster around this pod, if it is
-    /// one]
-    #[arg(long, value_name = "FILE", env = "CURFEW_KUBECONFIG")]
-    kubeconfig: Option<std::path::PathBuf>,
-
-    /// Context of the kubeconfig
-    #[arg(long, value_name = "NAME", env = "CURFEW_CONTEXT")]
-    context: Option<String>,
+    #[command(flatten)]
+    connection: Connection,
 
     /// Do without a cluster, even in a pod: only the webhook runs
     #[arg(
@@ -104,11 +107,7 @@ pub(super) struct Running {
 impl ClusterArgs {
     /// Whether there is a cluster to look after, before anybody has tried to reach it.
     pub(super) fn names_one(&self) -> bool {
-        !self.no_cluster && self.choice().finds_one(Habit::Server)
-    }
-
-    fn choice(&self) -> Choice {
-        Choice { kubeconfig: self.kubeconfig.clone(), context: self.context.clone() }
+        !self.no_cluster && self.connection.finds_one(Habit::Server)
     }
 
     /// Finds the cluster; `None` where there is none to look after.
@@ -119,7 +118,7 @@ impl ClusterArgs {
         if self.no_cluster {
             return Ok(None);
         }
-        match Cluster::connect(&self.choice(), Habit::Server).await {
+        match self.connection.connect(Habit::Server).await {
             Ok(cluster) => Ok(Some(cluster)),
             Err(ConnectError::NotInCluster) => Ok(None),
             Err(error) => {
@@ -313,15 +312,10 @@ fn certificate(pair: &Pair) -> Shown {
 /// A namespace by its name. One that cannot exist is a mistake, and would confine all writing to
 /// nothing.
 fn namespace(text: &str) -> Result<String, String> {
-    let plain = |c: char| c.is_ascii_lowercase() || c.is_ascii_digit();
     if text.is_empty() {
         return Err("a namespace has a name; leave the flag out to write everywhere".to_owned());
     }
-    let is_label = text.len() <= 63
-        && text.chars().all(|c| plain(c) || c == '-')
-        && text.starts_with(plain)
-        && text.ends_with(plain);
-    if is_label {
+    if text.len() <= 63 && is_subdomain(text) && !text.contains('.') {
         Ok(text.to_owned())
     } else {
         Err("the name of a namespace holds lower case letters, digits and `-`, 63 at most, and \

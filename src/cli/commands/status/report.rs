@@ -110,37 +110,29 @@ impl Report {
                 return Err(error.about("cannot read the webhook's registration").into());
             }
         };
-        let sweeper =
-            lease.as_ref().and_then(|lease| Said::parse(lease.annotation(Said::ANNOTATION)));
-        let scheduler = lease
-            .as_ref()
-            .and_then(|lease| Scheduled::parse(lease.annotation(Scheduled::ANNOTATION)));
+        let lease = lease.as_ref();
+        let annotation = |key| lease.and_then(|lease| lease.annotation(key));
+        let sweeper = Said::parse(annotation(Said::ANNOTATION));
+        let scheduler = Scheduled::parse(annotation(Scheduled::ANNOTATION));
         let waiting = sweeper.as_ref().map(|said| &*said.brake).unwrap_or_default();
-        let brake = lease.as_ref().map(|lease| Held::all(lease, waiting)).unwrap_or_default();
+        let brake = lease.map(|lease| Held::all(lease, waiting)).unwrap_or_default();
         let cluster = live.cluster.url.clone();
-        let known = webhooks.known().map(Vec::as_slice).unwrap_or_default();
-        let replicas =
-            lease.as_ref().map(|lease| Present::all(lease, known, now)).unwrap_or_default();
-        let webhooks = match webhooks {
-            Part::Known(all) => Part::Known(Present::webhooks_of(&replicas, all)),
-            unknown => unknown,
+        let present = |known: &[Webhook]| {
+            lease.map(|lease| Present::all(lease, known, now)).unwrap_or_default()
+        };
+        let (replicas, webhooks) = match webhooks {
+            Part::Known(all) => {
+                let replicas = present(&all);
+                let webhooks = Part::Known(Present::webhooks_of(&replicas, all));
+                (replicas, webhooks)
+            }
+            unknown => (present(&[]), unknown),
         };
         let attention = Vec::new();
         let mut report =
             Self { cluster, now, leader, replicas, sweeper, scheduler, brake, webhooks, attention };
         report.attention = needs_looking_at(&report);
         Ok(report)
-    }
-}
-
-// === impl Part ===
-
-impl<T> Part<T> {
-    const fn known(&self) -> Option<&T> {
-        match self {
-            Self::Known(known) => Some(known),
-            Self::Absent(_) | Self::NotPermitted(_) => None,
-        }
     }
 }
 

@@ -8,7 +8,7 @@ use super::attention::Attention;
 use super::replicas::Present;
 use super::report::{Held, Leader, Part, Report};
 use super::webhook::{Authority, Webhook};
-use crate::cli::shared::output::{Table, short};
+use crate::cli::shared::output::{self, Table, short};
 use crate::scheduler::Takeover;
 use crate::scheduler::status::Status as Scheduled;
 use crate::sweeper::Status as Said;
@@ -137,9 +137,7 @@ fn sweeps(said: &Said, fact: &mut impl FnMut(&str, String)) {
     fact("policy", format!("revision {revision}"));
     let swept = swept.map_or_else(|| "not yet".to_owned(), |at| format!("last at {}", whole(at)));
     fact("sweep", stopped.as_ref().map_or(swept.clone(), |why| format!("{swept}; stopped: {why}")));
-    let states: Vec<String> =
-        jobs.iter().map(|(state, count)| format!("{count} {state}")).collect();
-    fact("stored Jobs", states.join(", "));
+    fact("stored Jobs", output::counts(jobs));
     let lag = builtin_ttl_lag.map(|lag| format!(", {} late", short(lag))).unwrap_or_default();
     fact("built-in TTL controller", format!("{}{lag}", builtin_ttl.as_str()));
     fact(
@@ -168,9 +166,8 @@ fn schedules(said: &Scheduled, fact: &mut impl FnMut(&str, String)) {
         }
     };
     fact("scheduler", format!("{mode}{state}"));
-    let states: Vec<String> =
-        cron_jobs.iter().map(|(state, count)| format!("{count} {state}")).collect();
-    fact("CronJobs", if states.is_empty() { "none".to_owned() } else { states.join(", ") });
+    let states = output::counts(cron_jobs);
+    fact("CronJobs", if states.is_empty() { "none".to_owned() } else { states });
 }
 
 fn whole(time: Timestamp) -> impl std::fmt::Display {

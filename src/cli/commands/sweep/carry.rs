@@ -20,13 +20,13 @@ use crate::sweeper::plan::{Does, Family, Item, Plan};
 /// What there is to do: what saves Jobs comes before what ends them.
 #[derive(Debug, Default)]
 pub(super) struct Work {
-    changes: Vec<Task>,
-    deletions: Vec<Task>,
+    pub(super) changes: Vec<Task>,
+    pub(super) deletions: Vec<Task>,
 }
 
 /// One call.
 #[derive(Clone, Debug)]
-struct Task {
+pub(super) struct Task {
     target: Target,
     change: Change,
     /// Whom else to tell.
@@ -79,18 +79,6 @@ impl Work {
             }
         }
         Ok(work)
-    }
-
-    pub(super) fn is_empty(&self) -> bool {
-        self.changes.is_empty() && self.deletions.is_empty()
-    }
-
-    pub(super) fn changes(&self) -> usize {
-        self.changes.len()
-    }
-
-    pub(super) fn deletions(&self) -> usize {
-        self.deletions.len()
     }
 }
 

@@ -3,7 +3,19 @@
 use std::fmt;
 use std::str::FromStr;
 
+use serde_json::Value as Json;
+
+use super::{Live, Unread};
 use crate::batch::Kind;
+use crate::cli::shared::invalid::Invalid;
+
+/// Where objects are that are named without their namespace.
+#[derive(Clone, Debug, clap::Args)]
+pub struct Within {
+    /// Namespace of objects that name none [default: the kubeconfig's; of manifests, default]
+    #[arg(short, long, value_name = "NAME")]
+    namespace: Option<String>,
+}
 
 /// What a user typed.
 #[derive(Clone, Debug, Eq, PartialEq)]
@@ -27,6 +39,23 @@ pub struct Place {
 #[error("expected job/NAMESPACE/NAME or cronjob/NAMESPACE/NAME, or job/NAME with -n NAMESPACE")]
 pub struct BadName;
 
+// === impl Within ===
+
+impl Within {
+    /// Where an object of a cluster is.
+    ///
+    /// # Errors
+    /// [`Invalid`] where name and `-n` contradict each other.
+    pub fn place(&self, named: &Named, live: &Live) -> Result<Place, Invalid> {
+        named.place(self.namespace.as_deref(), &live.cluster.namespace).map_err(Invalid::new)
+    }
+
+    /// The namespace of manifests.
+    pub fn of_manifests(&self) -> &str {
+        self.namespace.as_deref().unwrap_or("default")
+    }
+}
+
 // === impl Named ===
 
 impl Named {
@@ -40,7 +69,7 @@ impl Named {
     ///
     /// # Errors
     /// Where name and `-n` contradict each other.
-    pub fn place(&self, flag: Option<&str>, default: &str) -> Result<Place, String> {
+    fn place(&self, flag: Option<&str>, default: &str) -> Result<Place, String> {
         let Self { kind, namespace, name } = self;
         if let (Some(typed), Some(flag)) = (namespace, flag)
             && typed != flag
@@ -83,9 +112,17 @@ impl FromStr for Named {
 // === impl Place ===
 
 impl Place {
-    /// The path of the collection that holds it.
-    pub fn collection(&self) -> String {
-        collection(self.kind, Some(&self.namespace))
+    /// Reads the object.
+    ///
+    /// # Errors
+    /// [`Invalid`] where there is none, [`super::OutOfReach`] where it cannot be read.
+    pub async fn read(&self, live: &Live) -> Result<Json, anyhow::Error> {
+        let collection = collection(self.kind, Some(&self.namespace));
+        match live.get(&collection, &self.name).await {
+            Ok(object) => Ok(object),
+            Err(Unread::Absent) => Err(Invalid::new(format!("{self} is not there")).into()),
+            Err(error) => Err(error.about(&format!("cannot read {self}")).into()),
+        }
     }
 }
 

@@ -9,9 +9,9 @@ use serde_json::Value as Json;
 
 use super::{Live, Unread};
 use crate::batch::zone::{self, Zone};
-use crate::cli::shared::policies::Policies;
+use crate::cli::shared::invalid::Invalid;
+use crate::cli::shared::policies::{self, Policies};
 use crate::cli::shared::printer::Printer;
-use crate::cli::shared::{invalid::Invalid, report};
 use crate::policy::value::Seconds;
 use crate::policy::{Policy, Source, is_policy};
 
@@ -60,38 +60,25 @@ pub async fn in_force(
             return Err(error.about(what).into());
         }
     };
-    let title = |map: &Json| {
-        let field = |name: &str| map["metadata"][name].as_str().unwrap_or_default().to_owned();
-        (field("namespace"), field("name"))
-    };
+    let field = |map: &Json, name| map["metadata"][name].as_str().unwrap_or_default().to_owned();
+    let title = |map: &Json| format!("{}/{}", field(map, "namespace"), field(map, "name"));
     match &found[..] {
         [] => {
             printer.talk("note: no policy is in force here; this is by the bundled policy")?;
             Ok(InForce { policy: policies.load(printer)?, own_namespace: None })
         }
         [map] => {
-            let (namespace, name) = title(map);
-            let sources = sources(map);
+            let (title, sources) = (title(map), sources(map));
             if sources.is_empty() {
-                let problem =
-                    format!("ConfigMap {namespace}/{name} holds no policy: a key ends in .yaml");
+                let problem = format!("ConfigMap {title} holds no policy: a key ends in .yaml");
                 return Err(Invalid::new(problem).into());
             }
-            let loaded = Policy::load(&sources).map_err(|found| {
-                Invalid::Policy(report::diagnostics(&found, &sources, printer.colors_talk()))
-            })?;
-            printer.talk(format!("note: by the policy in ConfigMap {namespace}/{name}"))?;
-            Ok(InForce { policy: loaded.policy, own_namespace: Some(namespace) })
+            let policy = policies::load(&sources, printer.colors_talk())?.policy;
+            printer.talk(format!("note: by the policy in ConfigMap {title}"))?;
+            Ok(InForce { policy, own_namespace: Some(field(map, "namespace")) })
         }
         several => {
-            let names: Vec<String> = several
-                .iter()
-                .map(|map| {
-                    let (namespace, name) = title(map);
-                    format!("{namespace}/{name}")
-                })
-                .collect();
-            let names = names.join(", ");
+            let names = several.iter().map(title).collect::<Vec<_>>().join(", ");
             let problem =
                 format!("several policies are in force: {names}; say which with --policy");
             Err(Invalid::new(problem).into())

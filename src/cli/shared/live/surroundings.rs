@@ -8,7 +8,6 @@ use serde_json::Value as Json;
 use super::name::{Place, collection};
 use super::{Live, NAMESPACES, OutOfReach, Unread};
 use crate::batch::{Kind, Object, namespace};
-use crate::cli::shared::invalid::Invalid;
 use crate::cli::shared::printer::Printer;
 use crate::sweeper::View;
 
@@ -31,19 +30,13 @@ impl Surrounded {
     /// Reads an object, its `CronJob` and its namespace.
     ///
     /// # Errors
-    /// [`Invalid`] where there is no such object, [`OutOfReach`] where it cannot be read.
+    /// As [`Place::read`], and [`OutOfReach`] where the others cannot be read.
     pub async fn read(
         live: &Live,
         place: Place,
         printer: &mut Printer,
     ) -> Result<Self, anyhow::Error> {
-        let object = match live.get(&place.collection(), &place.name).await {
-            Ok(object) => object,
-            Err(Unread::Absent) => {
-                return Err(Invalid::new(format!("{place} is not there")).into());
-            }
-            Err(error) => return Err(error.about(&format!("cannot read {place}")).into()),
-        };
+        let object = place.read(live).await?;
         let cronjob = match owner(&object) {
             Some((name, uid)) => cronjob(live, &place, name, uid, printer).await?,
             None => None,

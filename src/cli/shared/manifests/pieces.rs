@@ -6,6 +6,7 @@
 
 use serde_json::value::RawValue;
 
+use crate::cli::shared::report::boundary;
 use crate::cli::shared::yaml::read::{self, Tree};
 use crate::cli::shared::yaml::{BadText, newlines};
 
@@ -37,11 +38,7 @@ struct Cutter<'t> {
 /// Cuts a text, whose lines end without carriage returns.
 pub(super) fn cut(text: &str) -> Vec<Piece<'_>> {
     let mut cutter = Cutter { pieces: Vec::new() };
-    let mut beginning = text.len().min(LOOKS_AT);
-    while !text.is_char_boundary(beginning) {
-        beginning -= 1;
-    }
-    if text[..beginning].trim_start().starts_with('{') {
+    if text[..boundary(text, LOOKS_AT)].trim_start().starts_with('{') {
         cutter.json(text);
     } else {
         cutter.yaml(text, 1, None);

@@ -13,7 +13,6 @@ use granit_parser::{
     Event, Marker, Parser, ScalarStyle, ScanError, Span, StrInput, StructureStyle,
 };
 use serde::de::{DeserializeSeed, Deserializer, Error as _, MapAccess, SeqAccess, Visitor};
-use serde_yaml::mapping::Entry;
 use serde_yaml::{Mapping, Value};
 
 use super::bad_text::{BadText, newlines};
@@ -134,21 +133,13 @@ enum Node {
 
 impl Tree {
     /// The value with its items where they stood.
-    ///
-    /// # Errors
-    /// Never, as far as we know: the items were written by us.
-    pub fn whole(self) -> Result<Value, BadText> {
+    pub fn whole(self) -> Value {
         let Self { mut value, items, remarks: _ } = self;
         if let Some(list) = value.get_mut(ITEMS).and_then(Value::as_sequence_mut) {
-            for item in items {
-                list.push(serde_json::from_str(&item).map_err(|error| BadText {
-                    line: 1,
-                    column: 1,
-                    message: error.to_string(),
-                })?);
-            }
+            let item = |json: &String| serde_json::from_str(json).expect("it was written by us");
+            list.extend(items.iter().map(item));
         }
-        Ok(value)
+        value
     }
 }
 
@@ -228,21 +219,19 @@ impl<'t> Reader<'t> {
                 };
                 (anchor, Node::Leaf(scalar, text.into_owned()))
             }
-            Event::SequenceStart(style, anchor, _) => {
-                self.open(anchor);
+            ref open @ (Event::SequenceStart(style, anchor, _)
+            | Event::MappingStart(style, anchor, _)) => {
+                if anchor > 0 {
+                    self.anchors.insert(anchor, None);
+                }
                 let flows = usize::from(style == StructureStyle::Flow);
                 self.flows += flows;
-                let list = self.list()?;
+                let node = match open {
+                    Event::SequenceStart(..) => Node::List(self.list()?),
+                    _ => Node::Map(self.map(top)?),
+                };
                 self.close(flows, &span);
-                (anchor, Node::List(list))
-            }
-            Event::MappingStart(style, anchor, _) => {
-                self.open(anchor);
-                let flows = usize::from(style == StructureStyle::Flow);
-                self.flows += flows;
-                let map = self.map(top)?;
-                self.close(flows, &span);
-                (anchor, Node::Map(map))
+                (anchor, node)
             }
             other => return Err(bad(span.start, format!("this is no place for {other:?}"))),
         };
@@ -313,12 +302,6 @@ impl<'t> Reader<'t> {
             }
         }
         Ok(())
-    }
-
-    fn open(&mut self, anchor: usize) {
-        if anchor > 0 {
-            self.anchors.insert(anchor, None);
-        }
     }
 
     fn alias(&mut self, anchor: usize, at: Marker) -> Result<Node, BadText> {
@@ -395,19 +378,10 @@ impl<'t> Reader<'t> {
             } else {
                 self.value(event, span)?
             };
-            match map.entry(Value::String(key)) {
-                Entry::Occupied(mut entry) => {
-                    let key = entry.key().as_str().unwrap_or_default();
-                    if !merged.remove(key) {
-                        let message = twice(key);
-                        self.remarks.push(bad(at, message));
-                    }
-                    entry.insert(value);
-                }
-                Entry::Vacant(entry) => {
-                    entry.insert(value);
-                }
+            if map.contains_key(&key) && !merged.remove(&key) {
+                self.remarks.push(bad(at, twice(&key)));
             }
+            map.insert(Value::String(key), value);
         }
     }
 
@@ -635,15 +609,10 @@ impl<'de> Visitor<'de> for Json<'_> {
                 _ => Place::Inner,
             };
             let value = access.next_value_seed(Json { place, twice })?;
-            match map.entry(Value::String(key)) {
-                Entry::Occupied(mut entry) => {
-                    twice.borrow_mut().extend(entry.key().as_str().map(str::to_owned));
-                    entry.insert(value);
-                }
-                Entry::Vacant(entry) => {
-                    entry.insert(value);
-                }
+            if map.contains_key(&key) {
+                twice.borrow_mut().push(key.clone());
             }
+            map.insert(Value::String(key), value);
         }
         Ok(Value::Mapping(map))
     }

@@ -11,12 +11,12 @@ use crate::batch::schedule::Schedule;
 use crate::batch::zone::Zone;
 use crate::cli::commands::next::subject::Subject;
 use crate::cli::commands::next::tables;
-use crate::cli::shared::clocks::Assumption;
+use crate::cli::shared::clocks::{Clocks, ZoneFrom};
 use crate::cli::shared::schedules;
 
 fn coming(subject: &Subject, zone: &str, now: &str, count: usize) -> Coming {
     let zone = schedules::zone(zone).unwrap();
-    Coming::of(subject, &Assumption::Flag(zone), now.parse().unwrap(), count)
+    Coming::of(subject, &Clocks { zone, from: ZoneFrom::Flag }, now.parse().unwrap(), count)
 }
 
 /// The rows of the table without what every row has.
@@ -244,7 +244,7 @@ proptest! {
         let mut subject = Subject::typed(text).unwrap();
         for base in [None, Some(now - SignedDuration::from_secs(age))] {
             subject.base = base;
-            let coming = Coming::new(&subject, &zone, super::ZoneFrom::Flag, now, 4);
+            let coming = Coming::new(&subject, &zone, ZoneFrom::Flag, now, 4);
             let found: Vec<Timestamp> = coming.starts.iter().map(|start| start.utc).collect();
             prop_assert_eq!(&found, &expected);
             prop_assert!(coming.skipped.is_empty());
