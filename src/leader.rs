@@ -13,6 +13,6 @@ pub mod lease;
 pub mod replica;
 pub mod task;
 
-pub use decide::{Observed, Record, Situation, Step, Timing};
+pub use decide::{LeaderElectionRecord, ObservedRecord, Situation, Step, Timing};
 pub use replica::Replica;
-pub use task::{Candidate, Standing, Term};
+pub use task::{Candidate, LeaderStatus, Term};

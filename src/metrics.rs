@@ -26,16 +26,16 @@ use prometheus_client::registry::Registry;
 
 use self::registry::{Labels, registered};
 use crate::admission::Report;
-use crate::policy_review::Decision;
+use crate::policy_review::PolicyReviewDecision;
 
 /// Holds the families and the registry that prints them.
 #[derive(Debug)]
 pub struct Metrics {
     registry: Registry,
     /// What is counted about stored objects.
-    pub stored: stored::Stored,
+    pub stored: stored::StoredMetrics,
     /// What is counted about the starts of `CronJob`s.
-    pub scheduling: scheduling::Scheduling,
+    pub scheduling: scheduling::SchedulingMetrics,
     requests: Family<Labels<3>, Counter>,
     duration: Family<Labels<1>, Histogram, fn() -> Histogram>,
     rejected_bodies: Family<Labels<1>, Counter>,
@@ -75,8 +75,8 @@ impl Metrics {
             Info::new([("version", env!("CARGO_PKG_VERSION"))]),
         );
         Self {
-            stored: stored::Stored::register(registry),
-            scheduling: scheduling::Scheduling::register(registry),
+            stored: stored::StoredMetrics::register(registry),
+            scheduling: scheduling::SchedulingMetrics::register(registry),
             requests: registered(
                 registry,
                 "admission_requests",
@@ -153,7 +153,7 @@ impl Metrics {
     }
 
     /// An edit of the policy was judged.
-    pub fn policy_reviewed(&self, decision: Decision) {
+    pub fn policy_reviewed(&self, decision: PolicyReviewDecision) {
         self.policy_reviews.get_or_create(&[("decision", decision.as_str())]).inc();
     }
 

@@ -27,7 +27,7 @@ pub use provider::provider;
 
 /// What a pair is wanted for.
 #[derive(Clone, Debug)]
-pub struct Request {
+pub struct CertificateRequest {
     /// Host names and IP addresses; clients in Go look at nothing else, the common name included.
     pub names: Vec<String>,
     /// When the certificates begin, less [`BACKDATE`].
@@ -64,7 +64,7 @@ pub enum IssueError {
 ///
 /// # Errors
 /// Where a name is neither a host name nor an IP address, or where there is none.
-pub fn issue(request: &Request) -> Result<Issued, IssueError> {
+pub fn issue(request: &CertificateRequest) -> Result<Issued, IssueError> {
     let authority = authority(request.now)?;
     let (certificate, key) = signed_leaf(request, &authority)?;
     Ok(Issued { ca: authority.pem(), certificate, key })
@@ -72,7 +72,7 @@ pub fn issue(request: &Request) -> Result<Issued, IssueError> {
 
 /// A leaf and its key, as PEM.
 fn signed_leaf(
-    Request { names, now }: &Request,
+    CertificateRequest { names, now }: &CertificateRequest,
     authority: &Issuer<'_, KeyPair>,
 ) -> Result<(String, String), IssueError> {
     if names.is_empty() {
@@ -143,7 +143,7 @@ mod tests {
     #[test]
     fn a_leaf_is_good_for_thirty_days_and_the_authority_for_a_year() {
         let now: Timestamp = "2026-11-21T12:00:00Z".parse().unwrap();
-        let issued = issue(&Request { names: vec!["localhost".into()], now }).unwrap();
+        let issued = issue(&CertificateRequest { names: vec!["localhost".into()], now }).unwrap();
 
         let leaf = &inspect(issued.certificate.as_bytes()).unwrap()[0];
         assert_eq!(leaf.not_before.to_string(), "2026-11-21T11:00:00Z");
@@ -164,7 +164,7 @@ mod tests {
     )]
     fn names_that_cannot_be(#[case] names: &[&str], #[case] message: &str) {
         let names = names.iter().map(ToString::to_string).collect();
-        let error = issue(&Request { names, now: Timestamp::UNIX_EPOCH }).unwrap_err();
+        let error = issue(&CertificateRequest { names, now: Timestamp::UNIX_EPOCH }).unwrap_err();
         assert_eq!(error.to_string(), message);
     }
 }

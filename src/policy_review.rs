@@ -16,11 +16,11 @@ use crate::admission::BadReview;
 use crate::admission::review::{Reading, Request};
 use crate::policy::{Loaded, Policy};
 
-use self::answer::Verdict;
+use self::answer::EditVerdict;
 use self::map::ConfigMap;
 use self::problem::Problem;
 
-pub use self::answer::{Answer, Decision, Report};
+pub use self::answer::{Answer, PolicyReviewDecision, Report};
 
 /// Answers a review; `version` is that of this curfew.
 ///
@@ -35,9 +35,14 @@ pub fn review(version: &str, body: &[u8]) -> Result<Answer, BadReview> {
         }
         Reading::Unreadable(request, _) if is_edit(&request) => {
             let warnings = vec!["curfew did not check this policy: it cannot be read".to_owned()];
-            Ok(answer::of(&request, Verdict { warnings, ..Decision::Unjudged.into() }))
+            Ok(answer::of(
+                &request,
+                EditVerdict { warnings, ..PolicyReviewDecision::Unjudged.into() },
+            ))
         }
-        Reading::Unreadable(request, _) => Ok(answer::of(&request, Decision::NotConsidered.into())),
+        Reading::Unreadable(request, _) => {
+            Ok(answer::of(&request, PolicyReviewDecision::NotConsidered.into()))
+        }
     }
 }
 
@@ -46,14 +51,14 @@ fn judge<O>(
     request: &Request<'_, O>,
     object: Option<&ConfigMap<'_>>,
     old: Option<&ConfigMap<'_>>,
-) -> Verdict {
+) -> EditVerdict {
     if !is_edit(request) {
-        return Decision::NotConsidered.into();
+        return PolicyReviewDecision::NotConsidered.into();
     }
-    let Some(object) = object else { return Decision::Unjudged.into() };
+    let Some(object) = object else { return PolicyReviewDecision::Unjudged.into() };
     // Whatever stands in it, it must be able to go: finalizers are taken off by an update.
     if object.is_being_deleted() {
-        return Decision::NotConsidered.into();
+        return PolicyReviewDecision::NotConsidered.into();
     }
     if object.version() != Some(version) {
         return other_version(version, object, old);
@@ -64,39 +69,50 @@ fn judge<O>(
         return unchanged(object);
     }
     match load(object) {
-        Err(problems) => Verdict { problems, ..Decision::Refused.into() },
+        Err(problems) => EditVerdict { problems, ..PolicyReviewDecision::Refused.into() },
         Ok(loaded) => accepted(loaded, old),
     }
 }
 
 /// Says so where the label is lost in an edit: nobody would look at the map from then on.
-fn other_version(version: &str, object: &ConfigMap<'_>, old: Option<&ConfigMap<'_>>) -> Verdict {
+fn other_version(
+    version: &str,
+    object: &ConfigMap<'_>,
+    old: Option<&ConfigMap<'_>>,
+) -> EditVerdict {
     let was_ours = old.is_some_and(|old| old.version() == Some(version));
     let lost = was_ours && object.version().is_none();
     let warning = || format!("curfew checks a policy only if it has the label {}", map::VERSION);
     let warnings = lost.then(warning).into_iter().collect();
-    Verdict { warnings, ..Decision::OtherVersion.into() }
+    EditVerdict { warnings, ..PolicyReviewDecision::OtherVersion.into() }
 }
 
-fn unchanged(object: &ConfigMap<'_>) -> Verdict {
+fn unchanged(object: &ConfigMap<'_>) -> EditVerdict {
     match load(object) {
-        Ok(loaded) => Verdict { revision: loaded.policy.revision, ..Decision::Unchanged.into() },
+        Ok(loaded) => EditVerdict {
+            revision: loaded.policy.revision,
+            ..PolicyReviewDecision::Unchanged.into()
+        },
         Err(problems) => {
             let first = problems.first().map(Problem::line);
             let warning = first.map(|line| format!("this policy cannot be used: {line}"));
             let warnings = warning.iter().map(|line| warnings::fit(line)).collect();
-            Verdict { warnings, ..Decision::Unchanged.into() }
+            EditVerdict { warnings, ..PolicyReviewDecision::Unchanged.into() }
         }
     }
 }
 
-fn accepted(loaded: Loaded, old: Option<&ConfigMap<'_>>) -> Verdict {
+fn accepted(loaded: Loaded, old: Option<&ConfigMap<'_>>) -> EditVerdict {
     let Loaded { policy, warnings } = loaded;
     // What was broken was not in use, and says nothing about what is.
     let old = old.and_then(|old| load(old).ok());
     let drastic = old.map(|old| policy.drastic_changes(&old.policy)).unwrap_or_default();
-    let decision = if drastic.is_empty() { Decision::Accepted } else { Decision::Drastic };
-    Verdict {
+    let decision = if drastic.is_empty() {
+        PolicyReviewDecision::Accepted
+    } else {
+        PolicyReviewDecision::Drastic
+    };
+    EditVerdict {
         decision,
         revision: policy.revision,
         warnings: warnings::of(drastic, &warnings),

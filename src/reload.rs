@@ -1,6 +1,6 @@
 //! Values made of files, replaced when the files change and the new content is good.
 //!
-//! [`Watched`] is the rule, a step at a time and without a clock; [`run`] is the loop around it,
+//! [`FileWatcher`] is the rule, a step at a time and without a clock; [`run`] is the loop around it,
 //! which polls once a second, off the threads that answer requests. Polling by content, because
 //! the kubelet publishes a `ConfigMap` or a Secret by swapping a symlink: whoever watches the file
 //! itself watches an inode that is never written, and its time of modification says nothing.
@@ -25,7 +25,7 @@ use tokio_util::sync::CancellationToken;
 use crate::clock;
 
 /// Holds what was last seen of some files, and how to read them and make a value of them.
-pub struct Watched<I, T, E> {
+pub struct FileWatcher<I, T, E> {
     read: Box<Read<I>>,
     build: Box<Build<I, T, E>>,
     /// What the value in use was made of.
@@ -37,7 +37,7 @@ pub struct Watched<I, T, E> {
 /// What a first look gives: the value, and how to go on looking.
 pub struct Started<I, T, E> {
     pub value: T,
-    pub watched: Watched<I, T, E>,
+    pub watched: FileWatcher<I, T, E>,
 }
 
 /// Content that can be told from other content.
@@ -51,7 +51,7 @@ pub struct Digest([u8; 32]);
 
 /// What a look at the files led to.
 #[derive(Debug, Eq, PartialEq)]
-pub enum Step<T, E> {
+pub enum LookResult<T, E> {
     /// What is in use came back after something that was refused.
     Recovered,
     /// Told once for each content: the value in use stays.
@@ -107,12 +107,12 @@ enum Bad {
 }
 
 /// Looks at the files again and again until the token is cancelled, and hands on what a look led
-/// to, except [`Step::Unchanged`].
+/// to, except [`LookResult::Unchanged`].
 pub async fn run<I, T, E>(
-    watched: Watched<I, T, E>,
+    watched: FileWatcher<I, T, E>,
     every: Duration,
     stop: CancellationToken,
-    mut act: impl FnMut(Step<T, E>),
+    mut act: impl FnMut(LookResult<T, E>),
 ) where
     I: Content + 'static,
     T: Send + 'static,
@@ -142,7 +142,7 @@ pub async fn run<I, T, E>(
         };
         // A panic was already reported by the hook; the next content is looked at all the same.
         if let Ok(step) = looked
-            && !matches!(step, Step::Unchanged)
+            && !matches!(step, LookResult::Unchanged)
         {
             act(step);
         }
@@ -170,9 +170,9 @@ pub fn read_file(path: &Path, limit: u64, accept: Accept) -> Result<Vec<u8>, Rea
     Ok(content)
 }
 
-// === impl Watched ===
+// === impl FileWatcher ===
 
-impl<I: Content, T, E> Watched<I, T, E> {
+impl<I: Content, T, E> FileWatcher<I, T, E> {
     /// Reads the files for the first time.
     ///
     /// # Errors
@@ -190,22 +190,26 @@ impl<I: Content, T, E> Watched<I, T, E> {
     }
 
     /// Looks at the files once.
-    pub fn look(&mut self, now: Timestamp) -> Step<T, E> {
+    pub fn look(&mut self, now: Timestamp) -> LookResult<T, E> {
         let input = match (self.read)() {
             Ok(input) => input,
             Err(error) => return self.unreadable(error),
         };
         let digest = input.digest();
         if digest == self.good {
-            return if self.bad.take().is_some() { Step::Recovered } else { Step::Unchanged };
+            return if self.bad.take().is_some() {
+                LookResult::Recovered
+            } else {
+                LookResult::Unchanged
+            };
         }
         if self.bad == Some(Bad::Content(digest)) {
-            return Step::Unchanged;
+            return LookResult::Unchanged;
         }
         // Several files are not read at one instant: a swap in between gives old files with new
         // ones, which may even load. Such a mix is not there a second time.
         if !(self.read)().is_ok_and(|again| again.digest() == digest) {
-            return Step::Unchanged;
+            return LookResult::Unchanged;
         }
         // Counts as refused until it is built, so that a panic in `build` is not repeated.
         self.bad = Some(Bad::Content(digest));
@@ -213,19 +217,19 @@ impl<I: Content, T, E> Watched<I, T, E> {
             Ok(value) => {
                 self.good = digest;
                 self.bad = None;
-                Step::Replaced(value)
+                LookResult::Replaced(value)
             }
-            Err(error) => Step::Refused(Refusal::Content(error)),
+            Err(error) => LookResult::Refused(Refusal::Content(error)),
         }
     }
 
-    fn unreadable(&mut self, error: ReadError) -> Step<T, E> {
+    fn unreadable(&mut self, error: ReadError) -> LookResult<T, E> {
         let bad = Some(Bad::Read(error.clone()));
         if self.bad == bad {
-            return Step::Unchanged;
+            return LookResult::Unchanged;
         }
         self.bad = bad;
-        Step::Refused(Refusal::Read(error))
+        LookResult::Refused(Refusal::Read(error))
     }
 }
 
@@ -276,7 +280,7 @@ mod tests {
     }
 
     /// Answers reads from a list, and goes on with its last entry for ever.
-    fn watched(reads: &[&str]) -> Watched<String, i32, String> {
+    fn watched(reads: &[&str]) -> FileWatcher<String, i32, String> {
         let parse =
             |text: &String, _| text.parse::<i32>().map_err(|_| format!("no number: {text}"));
         let reads: VecDeque<String> = reads.iter().map(ToString::to_string).collect();
@@ -290,23 +294,29 @@ mod tests {
             }
         };
         let Started { value, watched } =
-            Watched::start(read, parse, Timestamp::UNIX_EPOCH).unwrap();
+            FileWatcher::start(read, parse, Timestamp::UNIX_EPOCH).unwrap();
         assert_eq!(value, 1);
         watched
     }
 
-    fn looks(watched: &mut Watched<String, i32, String>, count: usize) -> Vec<Step<i32, String>> {
+    fn looks(
+        watched: &mut FileWatcher<String, i32, String>,
+        count: usize,
+    ) -> Vec<LookResult<i32, String>> {
         (0..count).map(|_| watched.look(Timestamp::UNIX_EPOCH)).collect()
     }
 
-    fn refused(text: &str) -> Step<i32, String> {
-        Step::Refused(Refusal::Content(format!("no number: {text}")))
+    fn refused(text: &str) -> LookResult<i32, String> {
+        LookResult::Refused(Refusal::Content(format!("no number: {text}")))
     }
 
     #[test]
     fn new_content_replaces_once() {
         let mut watched = watched(&["1", "1", "2"]);
-        assert_eq!(looks(&mut watched, 3), [Step::Unchanged, Step::Replaced(2), Step::Unchanged]);
+        assert_eq!(
+            looks(&mut watched, 3),
+            [LookResult::Unchanged, LookResult::Replaced(2), LookResult::Unchanged]
+        );
     }
 
     #[test]
@@ -316,11 +326,11 @@ mod tests {
             looks(&mut watched, 6),
             [
                 refused("x"),
-                Step::Unchanged,
+                LookResult::Unchanged,
                 refused("y"),
                 refused("x"),
-                Step::Recovered,
-                Step::Unchanged
+                LookResult::Recovered,
+                LookResult::Unchanged
             ]
         );
     }
@@ -328,7 +338,10 @@ mod tests {
     #[test]
     fn good_content_after_bad_replaces() {
         let mut watched = watched(&["1", "x", "x", "2"]);
-        assert_eq!(looks(&mut watched, 3), [refused("x"), Step::Replaced(2), Step::Unchanged]);
+        assert_eq!(
+            looks(&mut watched, 3),
+            [refused("x"), LookResult::Replaced(2), LookResult::Unchanged]
+        );
     }
 
     #[test]
@@ -338,10 +351,10 @@ mod tests {
         assert_eq!(
             looks(&mut watched, 4),
             [
-                Step::Refused(Refusal::Read(missing)),
-                Step::Unchanged,
-                Step::Recovered,
-                Step::Unchanged
+                LookResult::Refused(Refusal::Read(missing)),
+                LookResult::Unchanged,
+                LookResult::Recovered,
+                LookResult::Unchanged
             ]
         );
     }
@@ -350,7 +363,7 @@ mod tests {
     fn a_mix_of_old_and_new_files_is_never_used() {
         // 7 stands for a mix: it would load, and it is gone when looked at again.
         let mut watched = watched(&["1", "7", "2", "2"]);
-        assert_eq!(looks(&mut watched, 2), [Step::Unchanged, Step::Replaced(2)]);
+        assert_eq!(looks(&mut watched, 2), [LookResult::Unchanged, LookResult::Replaced(2)]);
     }
 
     #[test]
@@ -364,10 +377,10 @@ mod tests {
             assert_eq!(text, "1", "the loader has a bug");
             Ok::<i32, String>(1)
         };
-        let mut watched = Watched::start(read, build, Timestamp::UNIX_EPOCH).unwrap().watched;
+        let mut watched = FileWatcher::start(read, build, Timestamp::UNIX_EPOCH).unwrap().watched;
         let look = std::panic::AssertUnwindSafe(|| watched.look(Timestamp::UNIX_EPOCH));
         std::panic::catch_unwind(look).unwrap_err();
-        assert_eq!(watched.look(Timestamp::UNIX_EPOCH), Step::Unchanged);
+        assert_eq!(watched.look(Timestamp::UNIX_EPOCH), LookResult::Unchanged);
     }
 
     /// A network file system that is gone answers nobody, and must not keep the process from ending.
@@ -382,7 +395,7 @@ mod tests {
             Ok("1".to_owned())
         };
         let build = |_: &String, _| Ok::<i32, String>(1);
-        let watched = Watched::start(read, build, Timestamp::UNIX_EPOCH).unwrap().watched;
+        let watched = FileWatcher::start(read, build, Timestamp::UNIX_EPOCH).unwrap().watched;
         let stop = CancellationToken::new();
         let running = tokio::spawn(run(watched, Duration::from_millis(1), stop.clone(), |_| {}));
         tokio::time::sleep(Duration::from_millis(50)).await;

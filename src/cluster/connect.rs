@@ -65,7 +65,7 @@ pub enum Habit {
 
 /// What the process was given.
 #[derive(Clone, Debug, Default)]
-pub struct Surroundings {
+pub struct Environment {
     /// `$KUBECONFIG`: a list of files.
     pub kubeconfig: Option<OsString>,
     pub home: Option<PathBuf>,
@@ -75,7 +75,7 @@ pub struct Surroundings {
 
 /// Where the configuration is.
 #[derive(Clone, Debug, Eq, PartialEq)]
-pub enum Source {
+pub enum ConfigSource {
     /// Files, merged in this order, and a context of theirs.
     Files(Vec<PathBuf>, Option<String>),
     InCluster,
@@ -108,11 +108,11 @@ impl Cluster {
     /// # Errors
     /// Where no cluster is chosen, or its configuration cannot be read.
     pub async fn connect(choice: &Choice, habit: Habit) -> Result<Self, ConnectError> {
-        match Source::find(choice, habit, &Surroundings::of_process())? {
-            Source::InCluster => {
+        match ConfigSource::find(choice, habit, &Environment::of_process())? {
+            ConfigSource::InCluster => {
                 Self::new(Config::incluster().map_err(ConnectError::ServiceAccount)?, None)
             }
-            Source::Files(files, context) => {
+            ConfigSource::Files(files, context) => {
                 let merged = files.iter().try_fold(Kubeconfig::default(), |merged, file| {
                     merged.merge(Kubeconfig::read_from(file)?)
                 });
@@ -218,13 +218,13 @@ fn proxy_url<'a>(kubeconfig: &'a Kubeconfig, context: Option<&'a str>) -> Option
 impl Choice {
     /// Whether there is a configuration, be it good or bad: nothing is read.
     pub fn finds_one(&self, habit: Habit) -> bool {
-        Source::find(self, habit, &Surroundings::of_process()).is_ok()
+        ConfigSource::find(self, habit, &Environment::of_process()).is_ok()
     }
 }
 
-// === impl Source ===
+// === impl ConfigSource ===
 
-impl Source {
+impl ConfigSource {
     /// Finds the configuration, without reading it.
     ///
     /// # Errors
@@ -232,7 +232,7 @@ impl Source {
     pub fn find(
         choice: &Choice,
         habit: Habit,
-        surroundings: &Surroundings,
+        surroundings: &Environment,
     ) -> Result<Self, ConnectError> {
         let Choice { kubeconfig, context } = choice;
         if let Some(file) = kubeconfig {
@@ -254,9 +254,9 @@ impl Source {
     }
 }
 
-// === impl Surroundings ===
+// === impl Environment ===
 
-impl Surroundings {
+impl Environment {
     fn of_process() -> Self {
         Self {
             kubeconfig: std::env::var_os("KUBECONFIG"),
@@ -305,7 +305,7 @@ mod tests {
 
     use rstest::rstest;
 
-    use super::{Choice, Habit, Source, Surroundings};
+    use super::{Choice, ConfigSource, Environment, Habit};
 
     /// `file`, `context`, `$KUBECONFIG` set, a home with a kubeconfig, in a cluster.
     #[rstest]
@@ -341,7 +341,7 @@ mod tests {
         if home {
             make(".kube/config");
         }
-        let surroundings = Surroundings {
+        let surroundings = Environment {
             kubeconfig: environment.then(|| std::env::join_paths(&listed).unwrap()),
             home: Some(scratch.path().to_owned()),
             in_cluster,
@@ -349,17 +349,17 @@ mod tests {
         let named = |context: &Option<String>| {
             assert_eq!(context, &choice.context);
         };
-        let found = match Source::find(&choice, habit, &surroundings) {
-            Ok(Source::InCluster) => "pod".to_owned(),
-            Ok(Source::Files(files, context)) if files == [PathBuf::from("given")] => {
+        let found = match ConfigSource::find(&choice, habit, &surroundings) {
+            Ok(ConfigSource::InCluster) => "pod".to_owned(),
+            Ok(ConfigSource::Files(files, context)) if files == [PathBuf::from("given")] => {
                 named(&context);
                 "given".to_owned()
             }
-            Ok(Source::Files(files, context)) if files == listed[1..] => {
+            Ok(ConfigSource::Files(files, context)) if files == listed[1..] => {
                 named(&context);
                 "listed".to_owned()
             }
-            Ok(Source::Files(files, context)) => {
+            Ok(ConfigSource::Files(files, context)) => {
                 named(&context);
                 assert_eq!(files, [scratch.path().join(".kube/config")]);
                 "home".to_owned()

@@ -22,7 +22,7 @@ use tokio::sync::mpsc;
 use tokio::time::{Instant, sleep, timeout};
 use tokio_util::sync::CancellationToken;
 
-pub use self::correlate::{Correlator, Verdict};
+pub use self::correlate::{Correlation, Correlator};
 pub use self::event::{About, Event};
 use crate::batch::text::cut;
 use crate::clock;
@@ -35,7 +35,7 @@ pub struct Recorder {
 }
 
 /// The task behind a recorder.
-struct Writer {
+struct EventWriter {
     client: Client,
     /// `reportingInstance`: which replica.
     instance: String,
@@ -57,7 +57,7 @@ impl Recorder {
     ) -> (Self, tokio::task::JoinHandle<()>) {
         let (queue, events) = mpsc::channel(QUEUE);
         let dropped = Arc::new(AtomicU64::new(0));
-        let writer = Writer {
+        let writer = EventWriter {
             client,
             instance: instance.chars().take(LONGEST_INSTANCE).collect(),
             correlator: Correlator::default(),
@@ -81,9 +81,9 @@ impl Recorder {
     }
 }
 
-// === impl Writer ===
+// === impl EventWriter ===
 
-impl Writer {
+impl EventWriter {
     async fn run(mut self, mut events: mpsc::Receiver<(Event, Timestamp)>) {
         let stop = self.stop.clone();
         loop {
@@ -116,9 +116,9 @@ impl Writer {
     async fn write(&mut self, event: Event, at: Timestamp) {
         let now = clock::ticks().duration_since(self.start);
         let done = match self.correlator.judge(&event, at, now) {
-            Verdict::Drop => false,
-            Verdict::Create { name, note } => self.create(&event, &name, &note, at).await,
-            Verdict::Again { name, note, count } => {
+            Correlation::Drop => false,
+            Correlation::Create { name, note } => self.create(&event, &name, &note, at).await,
+            Correlation::Again { name, note, count } => {
                 match self.again(&event, &name, count, at).await {
                     Some(done) => done,
                     // It has expired in the meantime: it lives an hour.

@@ -34,7 +34,7 @@ pub struct Rate(u32);
 
 /// What to do about the next write.
 #[derive(Clone, Copy, Debug, Eq, PartialEq)]
-pub enum Turn {
+pub enum NextWrite {
     /// It has started.
     Now,
     /// Not before this moment.
@@ -92,21 +92,21 @@ impl Pace {
     }
 
     /// Asks to start a write.
-    pub fn turn(&mut self, now: Duration) -> Turn {
+    pub fn turn(&mut self, now: Duration) -> NextWrite {
         self.fill(now);
         if self.in_flight >= self.concurrency() {
-            return Turn::AfterAnother;
+            return NextWrite::AfterAnother;
         }
         if now < self.not_before {
-            return Turn::At(self.not_before);
+            return NextWrite::At(self.not_before);
         }
         if self.tokens < 1.0 {
             let missing = (1.0 - self.tokens) / self.rate.per_second();
-            return Turn::At(now + Duration::from_secs_f64(missing).max(SMALLEST_WAIT));
+            return NextWrite::At(now + Duration::from_secs_f64(missing).max(SMALLEST_WAIT));
         }
         self.tokens -= 1.0;
         self.in_flight += 1;
-        Turn::Now
+        NextWrite::Now
     }
 
     /// Tells how a write ended that started at `started`.

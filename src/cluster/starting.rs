@@ -11,7 +11,7 @@ use kube::client::Body;
 use serde_json::Value as Json;
 
 use super::slim::{CronJob, Decoder, Job, Keep, MANAGER, Slim, Wire};
-use super::write::{Change, Outcome, Rejection, Target, call, change};
+use super::write::{CallError, Change, Target, WriteOutcome, call, change};
 use crate::batch::Kind;
 use crate::policy::rule::Propagation;
 
@@ -28,7 +28,7 @@ pub enum NotCreated {
     Exists,
     /// Nothing can be created in a namespace that is being deleted.
     Terminating(String),
-    Failed(Outcome),
+    Failed(WriteOutcome),
 }
 
 // === impl Starter ===
@@ -48,7 +48,7 @@ impl Starter {
         namespace: &str,
         name: &str,
         keep: &Keep,
-    ) -> Result<Option<CronJob>, Outcome> {
+    ) -> Result<Option<CronJob>, WriteOutcome> {
         let path = format!("/apis/batch/v1/namespaces/{namespace}/cronjobs/{name}");
         found(self.send(Method::GET, &path, None).await, &keep.with_template())
     }
@@ -57,7 +57,7 @@ impl Starter {
     ///
     /// # Errors
     /// Where it cannot be read.
-    pub async fn job(&self, namespace: &str, name: &str) -> Result<Option<Job>, Outcome> {
+    pub async fn job(&self, namespace: &str, name: &str) -> Result<Option<Job>, WriteOutcome> {
         let path = format!("/apis/batch/v1/namespaces/{namespace}/jobs/{name}");
         found(self.send(Method::GET, &path, None).await, &Keep::default())
     }
@@ -81,14 +81,14 @@ impl Starter {
         cronjob: &CronJob,
         members: Json,
         keep: &Keep,
-    ) -> Result<CronJob, Outcome> {
+    ) -> Result<CronJob, WriteOutcome> {
         let target = Target::new(Kind::CronJob, &cronjob.meta);
-        let request = target.request(&Change::Status(members)).map_err(Outcome::Failed)?;
+        let request = target.request(&Change::Status(members)).map_err(WriteOutcome::Failed)?;
         decoded(&call(&self.client, request).await?, keep)
     }
 
     /// Deletes the very Job that was judged. Its Pods go with it, in the background.
-    pub async fn delete(&self, target: &Target) -> Outcome {
+    pub async fn delete(&self, target: &Target) -> WriteOutcome {
         change(&self.client, target, &Change::Delete(Propagation::Background)).await
     }
 
@@ -97,7 +97,7 @@ impl Starter {
         method: Method,
         path: &str,
         body: Option<&Json>,
-    ) -> Result<Bytes, Rejection> {
+    ) -> Result<Bytes, CallError> {
         let body = body.map(|body| body.to_string().into_bytes()).unwrap_or_default();
         let request = Request::builder()
             .method(method)
@@ -113,7 +113,7 @@ impl Starter {
 // === impl NotCreated ===
 
 impl NotCreated {
-    fn of(rejection: Rejection) -> Self {
+    fn of(rejection: CallError) -> Self {
         // A quota that was changed meanwhile is a 409, too.
         if rejection.said.reason == "AlreadyExists" {
             return Self::Exists;
@@ -126,17 +126,20 @@ impl NotCreated {
     }
 }
 
-fn found<K: Slim>(answer: Result<Bytes, Rejection>, keep: &Keep) -> Result<Option<K>, Outcome> {
-    match answer.map_err(Outcome::from) {
+fn found<K: Slim>(
+    answer: Result<Bytes, CallError>,
+    keep: &Keep,
+) -> Result<Option<K>, WriteOutcome> {
+    match answer.map_err(WriteOutcome::from) {
         Ok(body) => decoded(&body, keep).map(Some),
-        Err(Outcome::Gone) => Ok(None),
+        Err(WriteOutcome::Gone) => Ok(None),
         Err(outcome) => Err(outcome),
     }
 }
 
-fn decoded<K: Slim>(body: &[u8], keep: &Keep) -> Result<K, Outcome> {
+fn decoded<K: Slim>(body: &[u8], keep: &Keep) -> Result<K, WriteOutcome> {
     let wire: Wire<K> = serde_json::from_slice(body)
-        .map_err(|error| Outcome::Retry { after: None, why: error.to_string() })?;
+        .map_err(|error| WriteOutcome::Retry { after: None, why: error.to_string() })?;
     let mut decoder = Decoder { keep: keep.clone().into(), ..Decoder::default() };
-    wire.decode(&mut decoder).map_err(Outcome::Failed)
+    wire.decode(&mut decoder).map_err(WriteOutcome::Failed)
 }

@@ -2,7 +2,7 @@
 //!
 //! A [`Writer`] deletes or patches the object that was judged, or nothing: every call names its
 //! uid and its resource version. It waits for its turn ([`Gate`]), gives up after a time, and says
-//! what happened in an [`Outcome`] that leaves the caller one thing to do. It must not know why.
+//! what happened in an [`WriteOutcome`] that leaves the caller one thing to do. It must not know why.
 
 mod gate;
 
@@ -19,7 +19,7 @@ use kube::{Client, core::Status};
 use serde_json::{Value, json};
 use tokio_util::sync::CancellationToken;
 
-pub use self::gate::{Gate, Taken};
+pub use self::gate::{Gate, WritePermit};
 use super::clock_offset;
 use super::pace::Signal;
 use super::slim::{MANAGER, Meta};
@@ -60,7 +60,7 @@ pub enum Change {
 
 /// What became of a call.
 #[derive(Clone, Debug, Eq, PartialEq)]
-pub enum Outcome {
+pub enum WriteOutcome {
     /// The API server did it.
     Done,
     /// The object is not there any more (404): as good as done, for a deletion.
@@ -79,7 +79,7 @@ pub enum Outcome {
 
 /// Why a call was not done, or that nobody knows whether it was.
 #[derive(Clone, Debug)]
-pub struct Rejection {
+pub struct CallError {
     /// `None` where there was no answer.
     status: Option<StatusCode>,
     /// What the API server said.
@@ -94,32 +94,34 @@ pub struct Rejection {
 ///
 /// # Errors
 /// Where the API server did not do it, or did not answer.
-pub(super) async fn call(client: &Client, request: Request<Body>) -> Result<Bytes, Rejection> {
+pub(super) async fn call(client: &Client, request: Request<Body>) -> Result<Bytes, CallError> {
     let answered = async {
-        let answer = client.send(request).await.map_err(|e| Rejection::unanswered(chain(&e)))?;
+        let answer = client.send(request).await.map_err(|e| CallError::unanswered(chain(&e)))?;
         let (head, body) = answer.into_parts();
         let after = retry_after(&head.headers);
         let body = match body.collect_bytes().await {
             Ok(body) => body,
             // It was done all the same.
             Err(_) if head.status.is_success() => Bytes::new(),
-            Err(error) => return Err(Rejection::unanswered(chain(&error))),
+            Err(error) => return Err(CallError::unanswered(chain(&error))),
         };
         if head.status.is_success() {
             Ok(body)
         } else {
-            Err(Rejection::new(head.status, after, &body))
+            Err(CallError::new(head.status, after, &body))
         }
     };
     let answer = tokio::time::timeout(LIMIT, answered).await;
-    answer.unwrap_or_else(|_| Err(Rejection::unanswered(format!("no answer within {LIMIT:?}"))))
+    answer.unwrap_or_else(|_| Err(CallError::unanswered(format!("no answer within {LIMIT:?}"))))
 }
 
 /// Makes one change to one object, without waiting for a turn.
-pub(super) async fn change(client: &Client, target: &Target, change: &Change) -> Outcome {
+pub(super) async fn change(client: &Client, target: &Target, change: &Change) -> WriteOutcome {
     match target.request(change) {
-        Ok(request) => call(client, request).await.map_or_else(Outcome::from, |_| Outcome::Done),
-        Err(error) => Outcome::Failed(error),
+        Ok(request) => {
+            call(client, request).await.map_or_else(WriteOutcome::from, |_| WriteOutcome::Done)
+        }
+        Err(error) => WriteOutcome::Failed(error),
     }
 }
 
@@ -132,10 +134,10 @@ impl Writer {
     }
 
     /// Makes one change to one object, when it is its turn.
-    pub async fn write(&self, target: &Target, change: &Change) -> Outcome {
+    pub async fn write(&self, target: &Target, change: &Change) -> WriteOutcome {
         let taken = tokio::select! {
             biased;
-            () = self.over.cancelled() => return Outcome::Stopped,
+            () = self.over.cancelled() => return WriteOutcome::Stopped,
             // Cancel-safe: a turn that nobody took is given back.
             taken = self.turn() => taken,
         };
@@ -144,14 +146,19 @@ impl Writer {
 
     /// Waits for a turn: for whoever wants to decide what to write only when it may be written.
     /// Cancel-safe.
-    pub async fn turn(&self) -> Taken {
+    pub async fn turn(&self) -> WritePermit {
         self.gate.turn().await
     }
 
     /// Makes one change to one object, in a turn that was waited for.
-    pub async fn write_now(&self, taken: Taken, target: &Target, change: &Change) -> Outcome {
+    pub async fn write_now(
+        &self,
+        taken: WritePermit,
+        target: &Target,
+        change: &Change,
+    ) -> WriteOutcome {
         if self.over.is_cancelled() {
-            return Outcome::Stopped;
+            return WriteOutcome::Stopped;
         }
         // Not cancelled any more: it would be done or not, and nobody would know.
         let outcome = self::change(&self.client, target, change).await;
@@ -234,9 +241,9 @@ impl fmt::Display for Target {
     }
 }
 
-// === impl Outcome ===
+// === impl WriteOutcome ===
 
-impl Outcome {
+impl WriteOutcome {
     /// One word, for metrics.
     pub const fn as_str(&self) -> &'static str {
         match self {
@@ -259,9 +266,9 @@ impl Outcome {
     }
 }
 
-// === impl Rejection ===
+// === impl CallError ===
 
-impl Rejection {
+impl CallError {
     fn new(status: StatusCode, after: Option<Duration>, body: &[u8]) -> Self {
         let said: Status = serde_json::from_slice(body).unwrap_or_default();
         let why = match said.message.as_str() {
@@ -280,9 +287,9 @@ impl Rejection {
     }
 }
 
-impl From<Rejection> for Outcome {
-    fn from(rejection: Rejection) -> Self {
-        let Rejection { status, after, why, said: _ } = rejection;
+impl From<CallError> for WriteOutcome {
+    fn from(rejection: CallError) -> Self {
+        let CallError { status, after, why, said: _ } = rejection;
         match status {
             None => Self::Retry { after, why },
             Some(StatusCode::NOT_FOUND) => Self::Gone,

@@ -23,9 +23,9 @@ use tokio::time::{sleep, timeout};
 use tokio_util::sync::CancellationToken;
 
 use crate::cluster::clock_offset::ServerClock;
-use crate::leader::Standing;
-use crate::pki::rotation::{Kept, Step, next};
-use crate::pki::{Pair, Request};
+use crate::leader::LeaderStatus;
+use crate::pki::rotation::{CertificateSecret, RotationStep, next};
+use crate::pki::{CertificateRequest, Pair};
 use crate::telemetry::chain;
 
 /// Where the pair is kept, and what it is for.
@@ -64,8 +64,8 @@ pub enum CertificatesError {
 }
 
 /// The Secret as it was read.
-struct Stored {
-    kept: Kept,
+struct LeaseLock {
+    kept: CertificateSecret,
     /// `None` where there is no Secret.
     version: Option<String>,
 }
@@ -95,7 +95,7 @@ impl Certificates {
     /// until `stop`.
     pub async fn run(
         self,
-        standing: watch::Receiver<Standing>,
+        standing: watch::Receiver<LeaderStatus>,
         show: impl Fn(Pair) + Send,
         stop: CancellationToken,
     ) {
@@ -128,17 +128,17 @@ impl Certificates {
     }
 
     /// What is kept now; takes the steps that are due, where it may.
-    async fn step(&self, may_write: bool) -> Result<Kept, CertificatesError> {
-        let Stored { mut kept, mut version } = self.read().await?;
+    async fn step(&self, may_write: bool) -> Result<CertificateSecret, CertificatesError> {
+        let LeaseLock { mut kept, mut version } = self.read().await?;
         if !may_write {
             return Ok(kept);
         }
         for _ in 0..STEPS {
-            let request = Request { names: self.names.clone(), now: self.clock.now() };
-            let Step::Keep(fresh, what) = next(&kept, &request)? else { break };
+            let request = CertificateRequest { names: self.names.clone(), now: self.clock.now() };
+            let RotationStep::Keep(fresh, what) = next(&kept, &request)? else { break };
             let Some(written) = self.write(&fresh, version.as_deref()).await? else {
                 // Somebody was quicker.
-                Stored { kept, version } = self.read().await?;
+                LeaseLock { kept, version } = self.read().await?;
                 continue;
             };
             tracing::info!(secret = self.secret, "{what} is kept");
@@ -148,30 +148,31 @@ impl Certificates {
     }
 
     /// The pair, if it can be shown: a bad one never replaces a good one.
-    fn pair(&self, kept: &Kept) -> Option<Pair> {
+    fn pair(&self, kept: &CertificateSecret) -> Option<Pair> {
         let now: Timestamp = self.clock.now();
         let pair = Pair::from_pem(kept.certificate.as_bytes(), kept.key.as_bytes(), now);
         pair.inspect_err(|error| tracing::warn!(%error, "the Secret's pair is not shown")).ok()
     }
 
-    async fn read(&self) -> Result<Stored, CertificatesError> {
+    async fn read(&self) -> Result<LeaseLock, CertificatesError> {
         let found = within(self.secrets().get_opt(&self.secret)).await?;
         let failed = |source: kube::Error| CertificatesError::Read {
             secret: self.secret.clone(),
             source: Box::new(source),
         };
         let Some(found) = found.map_err(failed)? else {
-            return Ok(Stored { kept: Kept::default(), version: None });
+            return Ok(LeaseLock { kept: CertificateSecret::default(), version: None });
         };
         let data = found.data.unwrap_or_default();
-        let kept = Kept::from_data(|key| data.get(key).map(|value| value.0.as_slice()));
-        Ok(Stored { kept, version: found.metadata.resource_version })
+        let kept =
+            CertificateSecret::from_data(|key| data.get(key).map(|value| value.0.as_slice()));
+        Ok(LeaseLock { kept, version: found.metadata.resource_version })
     }
 
     /// Writes the Secret as it was read; gives its new version, or `None` where it was changed.
     async fn write(
         &self,
-        kept: &Kept,
+        kept: &CertificateSecret,
         version: Option<&str>,
     ) -> Result<Option<String>, CertificatesError> {
         let data: BTreeMap<String, ByteString> =

@@ -8,7 +8,7 @@ use std::sync::{Arc, Mutex, MutexGuard};
 
 use tokio::sync::Notify;
 
-use super::sweeper::Subject;
+use super::sweeper::ObjectRef;
 use crate::clock::HashSet;
 use crate::cluster::slim::{Job, Keep, Key, Namespace};
 use crate::cluster::store::{Namespaces, Objects, Stored};
@@ -29,7 +29,7 @@ struct Inner {
 #[derive(Debug, Default)]
 pub struct News {
     /// Objects that appeared or changed.
-    pub changed: HashSet<Subject>,
+    pub changed: HashSet<ObjectRef>,
     /// Jobs that were not there before.
     pub appeared: Vec<Arc<Job>>,
     /// Jobs as they were when they went.
@@ -115,7 +115,7 @@ impl Feeds {
 
 impl<T: Stored> Index<T> for Fed<Arc<Objects<T>>>
 where
-    Subject: From<Arc<T>>,
+    ObjectRef: From<Arc<T>>,
 {
     fn apply(&mut self, object: &Arc<T>) {
         let meta = object.meta();
@@ -123,8 +123,8 @@ where
         let appeared = known.is_none_or(|known| known.meta().uid != meta.uid);
         self.index.apply(object);
         self.feeds.tell(|news| {
-            let subject = Subject::from(Arc::clone(object));
-            if let (Subject::Job(job), true) = (&subject, appeared) {
+            let subject = ObjectRef::from(Arc::clone(object));
+            if let (ObjectRef::Job(job), true) = (&subject, appeared) {
                 news.appeared.push(Arc::clone(job));
             }
             news.changed.insert(subject);
@@ -136,8 +136,8 @@ where
         self.index.delete(key);
         let Some(gone) = gone else { return };
         self.feeds.tell(|news| {
-            let subject = Subject::from(Arc::clone(&gone));
-            if let Subject::Job(job) = &subject {
+            let subject = ObjectRef::from(Arc::clone(&gone));
+            if let ObjectRef::Job(job) = &subject {
                 news.gone.push(Arc::clone(job));
             }
             news.changed.insert(subject);

@@ -12,7 +12,7 @@ use std::time::Duration;
 use tokio::sync::{Notify, watch};
 use tokio_util::sync::CancellationToken;
 
-use super::Footing;
+use super::ControllerContext;
 use crate::cluster::access::{Grant, Right, missing};
 use crate::policy::rule::SchedulerMode;
 use crate::policy::{Action, Mode, Policy};
@@ -82,10 +82,10 @@ impl Rights {
 
 impl Keeper {
     /// Asks until `stop`, about what is `needed` by each policy that comes along.
-    pub fn start(footing: &Footing, needed: Needed, stop: CancellationToken) -> Self {
+    pub fn start(context: &ControllerContext, needed: Needed, stop: CancellationToken) -> Self {
         let (known, rights) = watch::channel(Rights::default());
         let doubt = Arc::new(Notify::new());
-        tokio::spawn(ask(footing.clone(), needed, known, Arc::clone(&doubt), stop));
+        tokio::spawn(ask(context.clone(), needed, known, Arc::clone(&doubt), stop));
         Self { rights, doubt }
     }
 
@@ -109,16 +109,16 @@ impl Keeper {
 }
 
 async fn ask(
-    footing: Footing,
+    context: ControllerContext,
     needed: Needed,
     known: watch::Sender<Rights>,
     doubt: Arc<Notify>,
     stop: CancellationToken,
 ) {
-    let mut policies = footing.policies.clone();
+    let mut policies = context.policies.clone();
     loop {
-        let needed = needed(&policies.borrow_and_update(), &footing.reach);
-        let pause = match missing(&footing.cluster.client, &needed).await {
+        let needed = needed(&policies.borrow_and_update(), &context.reach);
+        let pause = match missing(&context.cluster.client, &needed).await {
             Ok(found) => {
                 let fresh = Rights {
                     asked: needed.into_iter().collect(),

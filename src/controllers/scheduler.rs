@@ -1,36 +1,36 @@
 //! The scheduler at work: what the leader does about `CronJob`s for as long as it leads.
 //!
-//! [`Scheduler::work`] is one term. One task (`duty`) takes the news, keeps the timers, and decides
-//! whose turn it is (`line`): starts that are due before everything else, the one that has waited
-//! longest first. A turn is one pass over one `CronJob` (`pass`), and passes run beside each other,
+//! [`Scheduler::work`] is one term. One task (`control_loop`) takes the news, keeps the timers, and decides
+//! whose turn it is (`work_queue`): starts that are due before everything else, the one that has waited
+//! longest first. A turn is one pass over one `CronJob` (`reconcile`), and passes run beside each other,
 //! never two over the same one. What was started and is not written down yet is remembered
-//! (`memory`), so that the writing can wait until nothing is due.
+//! (`expectations`), so that the writing can wait until nothing is due.
 //!
-//! In every mode but `Off`, all `CronJob`s are looked at now and then (`look_around`), for metrics
+//! In every mode but `Off`, all `CronJob`s are looked at now and then (`survey`), for metrics
 //! and for the status on the Lease (`report`).
 
-mod duty;
+mod control_loop;
 mod errand;
-mod line;
-mod look_around;
-mod memory;
+mod event_handler;
+mod expectations;
 mod name;
-mod news;
-mod pass;
+mod reconcile;
 mod report;
 mod round;
+mod survey;
 mod turns;
 mod views;
+mod work_queue;
 
 use std::sync::Arc;
 
-use self::duty::Duty;
-use super::Footing;
+use self::control_loop::ControlLoop;
+use super::ControllerContext;
 use crate::leader::Term;
 
 /// What the work of a leader needs.
 pub struct Scheduler {
-    pub footing: Footing,
+    pub context: ControllerContext,
     /// `Own` begins without looking first whether somebody else starts `CronJob`s.
     pub force_own: bool,
 }
@@ -44,7 +44,7 @@ impl Scheduler {
     /// Schedules until the term is over, and until what was under way then has ended.
     pub async fn work(self: Arc<Self>, term: Term) {
         let _listening = Listening::begin(&self);
-        Duty::new(&self.footing, self.force_own, term).run().await;
+        ControlLoop::new(&self.context, self.force_own, term).run().await;
     }
 }
 
@@ -52,14 +52,14 @@ impl Scheduler {
 
 impl<'s> Listening<'s> {
     fn begin(scheduler: &'s Scheduler) -> Self {
-        scheduler.footing.watches.feeds.scheduler.listen();
+        scheduler.context.watches.feeds.scheduler.listen();
         Self(scheduler)
     }
 }
 
 impl Drop for Listening<'_> {
     fn drop(&mut self) {
-        self.0.footing.metrics.scheduling.forget();
-        self.0.footing.watches.feeds.scheduler.leave();
+        self.0.context.metrics.scheduling.forget();
+        self.0.context.watches.feeds.scheduler.leave();
     }
 }

@@ -1,35 +1,35 @@
 //! The sweeper at work: what the leader does for as long as it leads.
 //!
 //! [`Sweeper`] is what every term needs, and [`Sweeper::work`] is one term: it reads the news
-//! ([`super::feed`]), judges what they are about (`world`), puts the answers on an `agenda` or on
-//! a timer, and writes in the order of the agenda (`act`). Now and then it looks at everything
-//! (`pass`), which is also when the brake counts.
+//! ([`super::feed`]), judges what they are about (`cluster_view`), puts the answers on an `work_queue` or on
+//! a timer, and writes in the order of the work queue (`act`). Now and then it looks at everything
+//! (`resync`), which is also when the brake counts.
 //!
 //! One task decides and starts every write, so that no write is older than the news it was decided
 //! by. The state of a term ends with it: whatever must outlive it stands on the Lease.
 
 mod act;
 mod acted;
-mod agenda;
 mod braking;
-mod news;
-mod pass;
+mod cluster_view;
+mod control_loop;
+mod event_handler;
+mod freshness;
 mod registration;
-mod shift;
+mod resync;
 mod subject;
-mod surroundings;
-mod world;
+mod work_queue;
 
 use std::sync::Arc;
 
-use self::shift::Shift;
-pub use self::subject::Subject;
-use super::Footing;
+use self::control_loop::ControlLoop;
+pub use self::subject::ObjectRef;
+use super::ControllerContext;
 use crate::leader::Term;
 
 /// What the work of a leader needs.
 pub struct Sweeper {
-    pub footing: Footing,
+    pub context: ControllerContext,
     /// Namespace and name of the Lease, for Events about it.
     pub lease_name: (String, String),
     /// The `MutatingWebhookConfiguration` that registers us: whoever wants to know which Jobs it
@@ -46,7 +46,7 @@ impl Sweeper {
     /// Sweeps until the term is over, and until what was under way then has ended.
     pub async fn work(self: Arc<Self>, term: Term) {
         let _leading = Leading::begin(&self);
-        Shift::new(&self.footing, &self.lease_name, &self.registration, term).run().await;
+        ControlLoop::new(&self.context, &self.lease_name, &self.registration, term).run().await;
     }
 }
 
@@ -54,15 +54,15 @@ impl Sweeper {
 
 impl<'s> Leading<'s> {
     fn begin(sweeper: &'s Sweeper) -> Self {
-        sweeper.footing.watches.feeds.sweeper.listen();
-        sweeper.footing.metrics.stored.leading(true);
+        sweeper.context.watches.feeds.sweeper.listen();
+        sweeper.context.metrics.stored.leading(true);
         Self(sweeper)
     }
 }
 
 impl Drop for Leading<'_> {
     fn drop(&mut self) {
-        self.0.footing.metrics.stored.leading(false);
-        self.0.footing.watches.feeds.sweeper.leave();
+        self.0.context.metrics.stored.leading(false);
+        self.0.context.watches.feeds.sweeper.leave();
     }
 }

@@ -17,7 +17,7 @@ pub struct Timing {
 
 /// What a Lease says.
 #[derive(Clone, Debug, Default, Eq, PartialEq)]
-pub struct Record {
+pub struct LeaderElectionRecord {
     /// Empty where the last one gave it back.
     pub holder: String,
     /// `None` where it is missing or makes no sense.
@@ -29,9 +29,9 @@ pub struct Record {
 
 /// What was last seen of the Lease.
 #[derive(Clone, Debug, Default, Eq, PartialEq)]
-pub struct Observed {
+pub struct ObservedRecord {
     /// `None` where there is no Lease.
-    pub record: Option<Record>,
+    pub record: Option<LeaderElectionRecord>,
     /// When it was seen to say something else than before, on the local monotonic clock.
     pub changed: Duration,
     /// Of a Lease that was held and has been deleted: how long its holder had at least, when we
@@ -46,7 +46,7 @@ pub struct Situation<'a> {
     pub identity: &'a str,
     pub timing: Timing,
     /// `None` until the Lease, or that there is none, has been read once.
-    pub observed: Option<&'a Observed>,
+    pub observed: Option<&'a ObservedRecord>,
     /// While we lead: when the last successful write of ours was *sent*.
     pub renewed: Option<Duration>,
     /// We are asked to stop.
@@ -121,11 +121,11 @@ impl Default for Timing {
     }
 }
 
-// === impl Observed ===
+// === impl ObservedRecord ===
 
-impl Observed {
+impl ObservedRecord {
     /// Takes note of what was read. The same record again is no sign of life.
-    pub fn see(&mut self, record: Option<Record>, now: Duration, timing: Timing) {
+    pub fn see(&mut self, record: Option<LeaderElectionRecord>, now: Duration, timing: Timing) {
         if self.record == record {
             return;
         }
@@ -138,9 +138,9 @@ impl Observed {
     }
 }
 
-// === impl Record ===
+// === impl LeaderElectionRecord ===
 
-impl Record {
+impl LeaderElectionRecord {
     /// What to write; `None` for a step that writes nothing.
     ///
     /// `wall` is for people to read: nobody decides by it.
@@ -185,15 +185,15 @@ mod tests {
     use proptest::prelude::*;
     use rstest::rstest;
 
-    use super::{Observed, Record, Situation, Step, Timing, decide};
+    use super::{LeaderElectionRecord, ObservedRecord, Situation, Step, Timing, decide};
 
     const fn s(seconds: u64) -> Duration {
         Duration::from_secs(seconds)
     }
 
     #[expect(clippy::unnecessary_wraps, reason = "as the rows of the table want it")]
-    fn held(holder: &str, changed: u64) -> Option<Observed> {
-        let record = Record {
+    fn held(holder: &str, changed: u64) -> Option<ObservedRecord> {
+        let record = LeaderElectionRecord {
             holder: holder.to_owned(),
             duration: Some(s(15)),
             // Times that would mislead whoever looks at them.
@@ -201,10 +201,13 @@ mod tests {
             renewed: Some(Timestamp::MIN),
             transitions: 4,
         };
-        Some(Observed { record: Some(record), changed: s(changed), vacated: None })
+        Some(ObservedRecord { record: Some(record), changed: s(changed), vacated: None })
     }
 
-    fn with_duration(observed: Option<Observed>, duration: Option<Duration>) -> Option<Observed> {
+    fn with_duration(
+        observed: Option<ObservedRecord>,
+        duration: Option<Duration>,
+    ) -> Option<ObservedRecord> {
         observed.map(|mut observed| {
             observed.record.as_mut().unwrap().duration = duration;
             observed
@@ -212,18 +215,18 @@ mod tests {
     }
 
     #[expect(clippy::unnecessary_wraps, reason = "as the rows of the table want it")]
-    fn absent() -> Option<Observed> {
-        Some(Observed::default())
+    fn absent() -> Option<ObservedRecord> {
+        Some(ObservedRecord::default())
     }
 
     /// Held by another, and then gone.
-    fn vanished(changed: u64) -> Option<Observed> {
+    fn vanished(changed: u64) -> Option<ObservedRecord> {
         let mut observed = held("other", 0);
         observed.as_mut().unwrap().see(None, s(changed), Timing::default());
         observed
     }
 
-    fn released_and_vanished() -> Option<Observed> {
+    fn released_and_vanished() -> Option<ObservedRecord> {
         let mut observed = held("", 0);
         observed.as_mut().unwrap().see(None, s(99), Timing::default());
         observed
@@ -268,7 +271,7 @@ mod tests {
     #[case::leaving_what_was_taken(held("other", 98), Some(s(98)), true, Step::StepDown)]
     #[case::leaving_too_late(held("us", 90), Some(s(90)), true, Step::StepDown)]
     fn the_rule(
-        #[case] observed: Option<Observed>,
+        #[case] observed: Option<ObservedRecord>,
         #[case] renewed: Option<Duration>,
         #[case] leaving: bool,
         #[case] step: Step,
@@ -303,7 +306,9 @@ mod tests {
     fn what_is_written(#[case] step: Step, #[case] holder: &str, #[case] transitions: i32) {
         let before = held("other", 0).unwrap().record;
         let wall = Timestamp::UNIX_EPOCH;
-        let after = Record::after(step, before.as_ref(), "us", Timing::default(), wall).unwrap();
+        let after =
+            LeaderElectionRecord::after(step, before.as_ref(), "us", Timing::default(), wall)
+                .unwrap();
         assert_eq!((after.holder.as_str(), after.transitions), (holder, transitions));
         assert_eq!(after.renewed, Some(wall));
         let kept = step == Step::Renew;
@@ -335,7 +340,7 @@ mod tests {
             later in 0_u64..60_000,
         ) {
             let ms = |ms| s(1_000_000) + Duration::from_millis(ms);
-            let observed = Observed { changed: ms(sent + delay), ..held("us", 0).unwrap() };
+            let observed = ObservedRecord { changed: ms(sent + delay), ..held("us", 0).unwrap() };
             let now = ms(sent + later);
             let look = |identity, renewed| decide(
                 Situation {

@@ -11,7 +11,7 @@ use kube::api::{Patch, PatchParams, PostParams};
 use serde_json::json;
 use tokio::time::timeout;
 
-use super::Record;
+use super::LeaderElectionRecord;
 use crate::telemetry::chain;
 
 /// A Lease as it was read: its record, and all the rest, which is written back as it was.
@@ -29,24 +29,27 @@ pub enum LeaseError {
 }
 
 /// Where the Lease lies.
-pub trait Leases: Send + Sync {
+pub trait ResourceLock: Send + Sync {
     /// Reads it; `None` where there is none.
     fn read(&self) -> impl Future<Output = Result<Option<Lease>, LeaseError>> + Send;
 
     /// Makes it, if there is none.
-    fn create(&self, record: &Record) -> impl Future<Output = Result<Lease, LeaseError>> + Send;
+    fn create(
+        &self,
+        record: &LeaderElectionRecord,
+    ) -> impl Future<Output = Result<Lease, LeaseError>> + Send;
 
     /// Writes another record, if it is still as it was read.
     fn replace(
         &self,
         lease: &Lease,
-        record: &Record,
+        record: &LeaderElectionRecord,
     ) -> impl Future<Output = Result<Lease, LeaseError>> + Send;
 }
 
 /// A Lease in a cluster. Needs get, create and update of `leases`.
 #[derive(Clone, Debug)]
-pub struct Stored {
+pub struct LeaseLock {
     api: Api<Object>,
     name: String,
 }
@@ -55,16 +58,16 @@ pub struct Stored {
 
 impl Lease {
     /// A Lease of this name that says this.
-    pub fn new(name: &str, record: &Record) -> Self {
+    pub fn new(name: &str, record: &LeaderElectionRecord) -> Self {
         let metadata = ObjectMeta { name: Some(name.to_owned()), ..ObjectMeta::default() };
         Self(Object { metadata, spec: None }).with(record)
     }
 
     /// What it says.
-    pub fn record(&self) -> Record {
-        let Some(spec) = &self.0.spec else { return Record::default() };
+    pub fn record(&self) -> LeaderElectionRecord {
+        let Some(spec) = &self.0.spec else { return LeaderElectionRecord::default() };
         let seconds = spec.lease_duration_seconds.and_then(|s| u64::try_from(s).ok());
-        Record {
+        LeaderElectionRecord {
             holder: spec.holder_identity.clone().unwrap_or_default(),
             duration: seconds.filter(|s| *s > 0).map(Duration::from_secs),
             acquired: spec.acquire_time.as_ref().map(|time| time.0),
@@ -81,8 +84,8 @@ impl Lease {
 
     /// The same with another record.
     #[must_use]
-    pub fn with(&self, record: &Record) -> Self {
-        let Record { holder, duration, acquired, renewed, transitions } = record;
+    pub fn with(&self, record: &LeaderElectionRecord) -> Self {
+        let LeaderElectionRecord { holder, duration, acquired, renewed, transitions } = record;
         let seconds = duration.map_or(1, |duration| duration.as_secs());
         let mut object = self.0.clone();
         object.spec = Some(LeaseSpec {
@@ -97,9 +100,9 @@ impl Lease {
     }
 }
 
-// === impl Stored ===
+// === impl LeaseLock ===
 
-impl Stored {
+impl LeaseLock {
     /// The Lease `name` in a namespace, which is our own.
     pub fn new(client: kube::Client, namespace: &str, name: &str) -> Self {
         Self { api: Api::namespaced(client, namespace), name: name.to_owned() }
@@ -143,7 +146,7 @@ impl Stored {
     /// Writes annotations, or takes them away, whoever leads; needs patch of `leases`.
     ///
     /// # Errors
-    /// [`LeaseError::Conflict`] where there is no Lease; else as [`Stored::annotate`].
+    /// [`LeaseError::Conflict`] where there is no Lease; else as [`LeaseLock::annotate`].
     pub async fn tell(
         &self,
         annotations: &BTreeMap<String, Option<String>>,
@@ -155,18 +158,22 @@ impl Stored {
     }
 }
 
-impl Leases for Stored {
+impl ResourceLock for LeaseLock {
     async fn read(&self) -> Result<Option<Lease>, LeaseError> {
         let found = self.api.get_opt(&self.name).await.map_err(LeaseError::from)?;
         Ok(found.map(Lease))
     }
 
-    async fn create(&self, record: &Record) -> Result<Lease, LeaseError> {
+    async fn create(&self, record: &LeaderElectionRecord) -> Result<Lease, LeaseError> {
         let Lease(object) = Lease::new(&self.name, record);
         Ok(Lease(self.api.create(&PostParams::default(), &object).await?))
     }
 
-    async fn replace(&self, lease: &Lease, record: &Record) -> Result<Lease, LeaseError> {
+    async fn replace(
+        &self,
+        lease: &Lease,
+        record: &LeaderElectionRecord,
+    ) -> Result<Lease, LeaseError> {
         let Lease(object) = lease.with(record);
         Ok(Lease(self.api.replace(&self.name, &PostParams::default(), &object).await?))
     }

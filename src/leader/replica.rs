@@ -26,7 +26,7 @@ pub struct Replica {
     /// none.
     #[serde(rename = "guard", skip_serializing_if = "Option::is_none")]
     pub policy_webhook: Option<String>,
-    pub certificate: Option<Shown>,
+    pub certificate: Option<ServedCertificate>,
     /// When this was said.
     pub said: Option<Timestamp>,
 }
@@ -34,7 +34,7 @@ pub struct Replica {
 /// The certificate that a replica shows: nothing of it is secret.
 #[derive(Clone, Debug, Deserialize, Eq, PartialEq, Serialize)]
 #[serde(rename_all = "camelCase")]
-pub struct Shown {
+pub struct ServedCertificate {
     pub not_before: Timestamp,
     pub not_after: Timestamp,
     /// In base64 of DER, the leaf first; empty where it is too long for a Lease.
@@ -84,9 +84,9 @@ fn allowed(c: char) -> char {
     if c.is_ascii_alphanumeric() || matches!(c, '-' | '_' | '.') { c } else { '-' }
 }
 
-// === impl Shown ===
+// === impl ServedCertificate ===
 
-impl Shown {
+impl ServedCertificate {
     /// A chain of certificates in DER, the leaf first.
     pub fn new<'c>(
         (not_before, not_after): (Timestamp, Timestamp),
@@ -116,7 +116,7 @@ const LONGEST_CHAIN: usize = 8 << 10;
 mod tests {
     use rstest::rstest;
 
-    use super::{Replica, Shown};
+    use super::{Replica, ServedCertificate};
 
     #[rstest]
     #[case::of_a_pod(
@@ -144,8 +144,8 @@ mod tests {
     fn a_chain_is_told_unless_it_is_too_long() {
         let times = (jiff::Timestamp::UNIX_EPOCH, jiff::Timestamp::MAX);
         let chain = [&b"leaf"[..], b"middle"];
-        assert_eq!(Shown::new(times, chain.into_iter()).der().unwrap(), chain);
+        assert_eq!(ServedCertificate::new(times, chain.into_iter()).der().unwrap(), chain);
         let long = vec![0; 7000];
-        assert_eq!(Shown::new(times, std::iter::once(&long[..])).der(), None);
+        assert_eq!(ServedCertificate::new(times, std::iter::once(&long[..])).der(), None);
     }
 }

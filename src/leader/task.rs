@@ -15,8 +15,10 @@ use tokio::task::JoinHandle;
 use tokio::time::{Instant, sleep, timeout};
 use tokio_util::sync::CancellationToken;
 
-use super::decide::{JITTER, Observed, Record, Situation, Step, Timing, decide};
-use super::lease::{Lease, LeaseError, Leases, within};
+use super::decide::{
+    JITTER, LeaderElectionRecord, ObservedRecord, Situation, Step, Timing, decide,
+};
+use super::lease::{Lease, LeaseError, ResourceLock, within};
 use crate::clock;
 
 /// Who stands for election.
@@ -38,7 +40,7 @@ pub struct Term {
 
 /// How the election stands, for whoever watches.
 #[derive(Clone, Debug, Default, Eq, PartialEq)]
-pub struct Standing {
+pub struct LeaderStatus {
     /// Whether we lead.
     pub leading: bool,
     /// Who does, by the Lease; empty where nobody does or nobody knows.
@@ -53,10 +55,10 @@ pub struct Standing {
 struct Election<L> {
     leases: L,
     candidate: Candidate,
-    standing: watch::Sender<Standing>,
+    standing: watch::Sender<LeaderStatus>,
     start: Instant,
     /// `None` until the Lease has been read once.
-    observed: Option<Observed>,
+    observed: Option<ObservedRecord>,
     lease: Option<Lease>,
     /// While we lead: when the last write that worked was sent.
     renewed: Option<Duration>,
@@ -76,11 +78,11 @@ pub fn identity(host: &str) -> String {
 pub async fn run<L, F, W>(
     leases: L,
     candidate: Candidate,
-    standing: watch::Sender<Standing>,
+    standing: watch::Sender<LeaderStatus>,
     stop: CancellationToken,
     mut work: F,
 ) where
-    L: Leases,
+    L: ResourceLock,
     F: FnMut(Term) -> W,
     W: Future<Output = ()> + Send + 'static,
 {
@@ -115,7 +117,7 @@ pub async fn run<L, F, W>(
 
 // === impl Election ===
 
-impl<L: Leases> Election<L> {
+impl<L: ResourceLock> Election<L> {
     /// One attempt to win the Lease.
     async fn stand(&mut self) -> bool {
         if !self.read().await {
@@ -223,7 +225,7 @@ impl<L: Leases> Election<L> {
     async fn write(&mut self, step: Step) -> bool {
         let Candidate { identity, timing } = &self.candidate;
         let before = self.observed.as_ref().and_then(|observed| observed.record.as_ref());
-        let record = Record::after(step, before, identity, *timing, clock::now());
+        let record = LeaderElectionRecord::after(step, before, identity, *timing, clock::now());
         let Some(record) = record else { return false };
         let sent = self.now();
         let answer = match &self.lease {
@@ -263,7 +265,7 @@ impl<L: Leases> Election<L> {
         let annotations = lease.as_ref().map(Lease::annotations).cloned().unwrap_or_default();
         match &mut self.observed {
             Some(observed) => observed.see(record, now, self.candidate.timing),
-            None => self.observed = Some(Observed { record, changed: now, vacated: None }),
+            None => self.observed = Some(ObservedRecord { record, changed: now, vacated: None }),
         }
         self.lease = lease;
         self.tell(|standing| {
@@ -306,7 +308,7 @@ impl<L: Leases> Election<L> {
         clock::ticks().duration_since(self.start)
     }
 
-    fn tell(&self, change: impl FnOnce(&mut Standing)) {
+    fn tell(&self, change: impl FnOnce(&mut LeaderStatus)) {
         self.standing.send_if_modified(|standing| {
             let before = standing.clone();
             change(standing);

@@ -12,7 +12,7 @@ use super::registry::{Count, Labels, registered, set_states};
 
 /// Families about `CronJob`s; told by the leader.
 #[derive(Debug)]
-pub struct Scheduling {
+pub struct SchedulingMetrics {
     start_lag: Histogram,
     starts: Family<Labels<1>, Counter>,
     missed: Family<Labels<1>, Counter>,
@@ -20,9 +20,9 @@ pub struct Scheduling {
     owning: Gauge,
 }
 
-// === impl Scheduling ===
+// === impl SchedulingMetrics ===
 
-impl Scheduling {
+impl SchedulingMetrics {
     /// Families at zero, registered.
     pub(super) fn register(registry: &mut Registry) -> Self {
         let start_lag = Histogram::new(LAGS);

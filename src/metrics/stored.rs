@@ -14,7 +14,7 @@ use crate::sweeper::brake::{Share, Waiting};
 
 /// Families about stored objects.
 #[derive(Debug)]
-pub struct Stored {
+pub struct StoredMetrics {
     jobs: Family<Labels<1>, Count>,
     actions: Family<Labels<3>, Counter>,
     lag: Histogram,
@@ -29,9 +29,9 @@ pub struct Stored {
     undecodable: Family<Labels<1>, Count>,
 }
 
-// === impl Stored ===
+// === impl StoredMetrics ===
 
-impl Stored {
+impl StoredMetrics {
     /// Families at zero, registered.
     pub(super) fn register(registry: &mut Registry) -> Self {
         let lag = Histogram::new(LAGS);

@@ -99,13 +99,15 @@ fn address(bytes: &[u8]) -> Option<IpAddr> {
 
 #[cfg(test)]
 mod tests {
-    use super::super::{Request, issue};
+    use super::super::{CertificateRequest, issue};
     use super::*;
 
     #[test]
     fn names_and_addresses_are_told() {
         let names = ["curfew.curfew.svc", "127.0.0.1", "::1"].map(String::from).to_vec();
-        let issued = issue(&Request { names: names.clone(), now: Timestamp::UNIX_EPOCH }).unwrap();
+        let issued =
+            issue(&CertificateRequest { names: names.clone(), now: Timestamp::UNIX_EPOCH })
+                .unwrap();
         let infos = inspect(issued.certificate.as_bytes()).unwrap();
         assert_eq!(infos.len(), 1);
         assert_eq!(infos[0].names, names);
@@ -125,7 +127,9 @@ mod tests {
     #[test]
     fn a_broken_second_certificate_is_told_by_its_position() {
         let now = Timestamp::UNIX_EPOCH;
-        let good = issue(&Request { names: vec!["localhost".into()], now }).unwrap().certificate;
+        let good = issue(&CertificateRequest { names: vec!["localhost".into()], now })
+            .unwrap()
+            .certificate;
         let pem = format!("{good}-----BEGIN CERTIFICATE-----\nAAAA\n-----END CERTIFICATE-----\n");
         let error = inspect(pem.as_bytes()).unwrap_err();
         assert!(error.to_string().starts_with("certificate 2 is broken: "), "{error}");

@@ -10,7 +10,7 @@ use std::path::{Path, PathBuf};
 
 use jiff::{SignedDuration, Timestamp};
 
-use super::{IssueError, Issued, Pair, Request, inspect, issue};
+use super::{CertificateRequest, IssueError, Issued, Pair, inspect, issue};
 
 /// Where the pair lies, and whether it was there already.
 #[derive(Clone, Debug, Eq, PartialEq)]
@@ -54,7 +54,7 @@ pub fn ensure(folder: &Path, names: &[String], now: Timestamp) -> Result<Laptop,
         (false, false) => Written::New,
     };
     if written != Written::Reused {
-        let issued = issue(&Request { names: names.to_vec(), now })
+        let issued = issue(&CertificateRequest { names: names.to_vec(), now })
             .map_err(|source| LaptopError::Issue { source })?;
         write(folder, &issued)?;
     }

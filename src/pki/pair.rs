@@ -117,11 +117,11 @@ fn certificates(pem: &[u8]) -> Result<Vec<CertificateDer<'static>>, PairError> {
 mod tests {
     use rstest::rstest;
 
-    use super::super::{Issued, Request, issue};
+    use super::super::{CertificateRequest, Issued, issue};
     use super::*;
 
     fn issued(now: Timestamp) -> Issued {
-        issue(&Request { names: vec!["localhost".into()], now }).unwrap()
+        issue(&CertificateRequest { names: vec!["localhost".into()], now }).unwrap()
     }
 
     #[test]

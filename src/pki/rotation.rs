@@ -14,12 +14,13 @@ use rcgen::{Issuer, KeyPair};
 
 use super::inspect::{CertificateInfo, inspect};
 use super::{
-    BACKDATE, IssueError, Pair, Request, authority, authority_name, authority_params, signed_leaf,
+    BACKDATE, CertificateRequest, IssueError, Pair, authority, authority_name, authority_params,
+    signed_leaf,
 };
 
 /// What is kept, as PEM; empty where it is missing.
 #[derive(Clone, Default, Eq, PartialEq)]
-pub struct Kept {
+pub struct CertificateSecret {
     /// The bundle that clients trust, the newest authority first.
     pub ca: String,
     /// The key of the newest authority.
@@ -31,19 +32,22 @@ pub struct Kept {
 
 /// What to do.
 #[derive(Clone, Debug, Eq, PartialEq)]
-pub enum Step {
+pub enum RotationStep {
     /// Nothing, until then at least.
     Wait(Timestamp),
     /// Keep this instead; the text says what is new.
-    Keep(Box<Kept>, &'static str),
+    Keep(Box<CertificateSecret>, &'static str),
 }
 
 /// The next step towards a pair for `names`, and authorities, that are good for long.
 ///
 /// # Errors
 /// Where a name is none, or nothing can be signed.
-pub fn next(kept: &Kept, request: &Request) -> Result<Step, IssueError> {
-    let Request { names, now } = request;
+pub fn next(
+    kept: &CertificateSecret,
+    request: &CertificateRequest,
+) -> Result<RotationStep, IssueError> {
+    let CertificateRequest { names, now } = request;
     let now = *now;
     let authorities = inspect(kept.ca.as_bytes()).unwrap_or_default();
     let leaf = usable_leaf(kept, names, &authorities, now);
@@ -57,12 +61,12 @@ pub fn next(kept: &Kept, request: &Request) -> Result<Step, IssueError> {
         {
             (fresh.certificate, fresh.key) = signed_leaf(request, &signer)?;
         }
-        return Ok(Step::Keep(Box::new(fresh), "a new authority"));
+        return Ok(RotationStep::Keep(Box::new(fresh), "a new authority"));
     };
     let issue = |what| {
         let mut fresh = kept.clone();
         (fresh.certificate, fresh.key) = signed_leaf(request, &signer)?;
-        Ok(Step::Keep(Box::new(fresh), what))
+        Ok(RotationStep::Keep(Box::new(fresh), what))
     };
     let Some(leaf) = leaf else { return issue("a new certificate") };
     let settled = since(newest) + SETTLE;
@@ -70,7 +74,7 @@ pub fn next(kept: &Kept, request: &Request) -> Result<Step, IssueError> {
         return if now >= settled {
             issue("a certificate of the new authority")
         } else {
-            Ok(Step::Wait(settled))
+            Ok(RotationStep::Wait(settled))
         };
     }
     if is_aging(&leaf, now) {
@@ -78,19 +82,19 @@ pub fn next(kept: &Kept, request: &Request) -> Result<Step, IssueError> {
     }
     let settled = since(&leaf) + SETTLE;
     if authorities.len() > 1 && now >= settled {
-        let fresh = Kept { ca: first_certificate(&kept.ca), ..kept.clone() };
-        return Ok(Step::Keep(Box::new(fresh), "no old authority any more"));
+        let fresh = CertificateSecret { ca: first_certificate(&kept.ca), ..kept.clone() };
+        return Ok(RotationStep::Keep(Box::new(fresh), "no old authority any more"));
     }
     let mut until = renewal(&leaf).min(renewal(newest));
     if authorities.len() > 1 {
         until = until.min(settled);
     }
-    Ok(Step::Wait(until))
+    Ok(RotationStep::Wait(until))
 }
 
 /// The leaf, if clients that trust the bundle take it.
 fn usable_leaf(
-    kept: &Kept,
+    kept: &CertificateSecret,
     names: &[String],
     authorities: &[CertificateInfo],
     now: Timestamp,
@@ -102,7 +106,10 @@ fn usable_leaf(
 }
 
 /// Puts a new authority before those that are good for a while.
-fn with_authority(kept: &Kept, now: Timestamp) -> Result<Kept, IssueError> {
+fn with_authority(
+    kept: &CertificateSecret,
+    now: Timestamp,
+) -> Result<CertificateSecret, IssueError> {
     let authority = authority(now)?;
     let mut ca = authority.pem();
     for old in certificates(&kept.ca) {
@@ -112,7 +119,7 @@ fn with_authority(kept: &Kept, now: Timestamp) -> Result<Kept, IssueError> {
         }
     }
     let ca_key = authority.key().serialize_pem();
-    Ok(Kept { ca, ca_key, ..kept.clone() })
+    Ok(CertificateSecret { ca, ca_key, ..kept.clone() })
 }
 
 /// The newest authority as a signer, if its key is the one that is kept.
@@ -148,9 +155,9 @@ fn first_certificate(bundle: &str) -> String {
     certificates(bundle).next().unwrap_or_default()
 }
 
-// === impl Kept ===
+// === impl CertificateSecret ===
 
-impl Kept {
+impl CertificateSecret {
     /// Reads the members of a Secret.
     pub fn from_data<'d>(mut member: impl FnMut(&str) -> Option<&'d [u8]>) -> Self {
         let mut text = |key| {
@@ -169,10 +176,10 @@ impl Kept {
     }
 }
 
-impl std::fmt::Debug for Kept {
+impl std::fmt::Debug for CertificateSecret {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
         // Never the keys.
-        f.debug_struct("Kept")
+        f.debug_struct("CertificateSecret")
             .field("ca", &self.ca)
             .field("certificate", &self.certificate)
             .finish_non_exhaustive()

@@ -97,11 +97,11 @@ mod tests {
     use rstest::rstest;
 
     use super::*;
-    use crate::pki::{Issued, Request, issue};
+    use crate::pki::{CertificateRequest, Issued, issue};
 
     fn issued() -> Issued {
         let now = "2026-11-21T12:00:00Z".parse().unwrap();
-        issue(&Request { names: vec!["curfew.curfew.svc".to_owned()], now }).unwrap()
+        issue(&CertificateRequest { names: vec!["curfew.curfew.svc".to_owned()], now }).unwrap()
     }
 
     #[rstest]

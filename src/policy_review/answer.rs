@@ -19,7 +19,7 @@ pub struct Report {
     pub uid: String,
     pub namespace: String,
     pub name: String,
-    pub decision: Decision,
+    pub decision: PolicyReviewDecision,
     /// The revision of the policy that was let in; empty where none was.
     pub revision: String,
     pub dry_run: bool,
@@ -29,7 +29,7 @@ pub struct Report {
 
 /// What becomes of an edit.
 #[derive(Clone, Copy, Debug, Eq, Hash, PartialEq)]
-pub enum Decision {
+pub enum PolicyReviewDecision {
     Accepted,
     /// Let in with a word about what it does to many objects at once.
     Drastic,
@@ -45,16 +45,16 @@ pub enum Decision {
 }
 
 /// What becomes of an edit, with what is said about it.
-pub(super) struct Verdict {
-    pub(super) decision: Decision,
+pub(super) struct EditVerdict {
+    pub(super) decision: PolicyReviewDecision,
     pub(super) revision: String,
     pub(super) warnings: Vec<String>,
     pub(super) problems: Vec<Problem>,
 }
 
 /// The answer that says what becomes of an edit.
-pub(super) fn of<O>(request: &Request<'_, O>, verdict: Verdict) -> Answer {
-    let Verdict { decision, revision, warnings, problems } = verdict;
+pub(super) fn of<O>(request: &Request<'_, O>, verdict: EditVerdict) -> Answer {
+    let EditVerdict { decision, revision, warnings, problems } = verdict;
     let name = cut(request.name.as_deref().unwrap_or_default(), LONGEST_NAME);
     let status = (!problems.is_empty()).then(|| refusal::status(&name, &problems));
     let reply = Reply::new(Response {
@@ -84,9 +84,9 @@ pub(super) fn of<O>(request: &Request<'_, O>, verdict: Verdict) -> Answer {
     Answer { body, report }
 }
 
-// === impl Decision ===
+// === impl PolicyReviewDecision ===
 
-impl Decision {
+impl PolicyReviewDecision {
     /// As metrics, logs and the audit log name it.
     pub const fn as_str(self) -> &'static str {
         match self {
@@ -101,10 +101,10 @@ impl Decision {
     }
 }
 
-// === impl Verdict ===
+// === impl EditVerdict ===
 
-impl From<Decision> for Verdict {
-    fn from(decision: Decision) -> Self {
+impl From<PolicyReviewDecision> for EditVerdict {
+    fn from(decision: PolicyReviewDecision) -> Self {
         Self { decision, revision: String::new(), warnings: Vec::new(), problems: Vec::new() }
     }
 }

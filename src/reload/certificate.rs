@@ -5,7 +5,7 @@ use std::path::{Path, PathBuf};
 use jiff::Timestamp;
 use rustls::RootCertStore;
 
-use super::{Accept, Content, Digest, ReadError, Refusal, Started, Watched, read_file};
+use super::{Accept, Content, Digest, FileWatcher, ReadError, Refusal, Started, read_file};
 use crate::pki::{Pair, PairError, roots};
 
 /// Certificate and key as they lie on disk.
@@ -25,7 +25,7 @@ pub fn watch_pair(
 ) -> Result<Started<PairFiles, Pair, PairError>, Refusal<PairError>> {
     let read = move || Ok([read_pem(&certificate)?, read_pem(&key)?]);
     let build = |[certificate, key]: &PairFiles, now| Pair::from_pem(certificate, key, now);
-    Watched::start(read, build, now)
+    FileWatcher::start(read, build, now)
 }
 
 /// Starts to watch the authorities of clients.
@@ -36,7 +36,7 @@ pub fn watch_authorities(
     path: PathBuf,
     now: Timestamp,
 ) -> Result<Started<Bundle, RootCertStore, PairError>, Refusal<PairError>> {
-    Watched::start(move || Ok([read_pem(&path)?]), |[bundle]: &Bundle, _| roots(bundle), now)
+    FileWatcher::start(move || Ok([read_pem(&path)?]), |[bundle]: &Bundle, _| roots(bundle), now)
 }
 
 fn read_pem(path: &Path) -> Result<Vec<u8>, ReadError> {
@@ -60,14 +60,15 @@ mod tests {
 
     use rstest::rstest;
 
-    use super::super::Step;
+    use super::super::LookResult;
     use super::*;
-    use crate::pki::{Issued, Request, issue};
+    use crate::pki::{CertificateRequest, Issued, issue};
 
     const NOW: &str = "2026-11-21T12:00:00Z";
 
     fn issued(now: &str) -> Issued {
-        issue(&Request { names: vec!["localhost".into()], now: now.parse().unwrap() }).unwrap()
+        issue(&CertificateRequest { names: vec!["localhost".into()], now: now.parse().unwrap() })
+            .unwrap()
     }
 
     #[rstest]
@@ -101,11 +102,11 @@ mod tests {
         fs::write(&cert_path, text(cert)).unwrap();
         fs::write(&key_path, text(key)).unwrap();
         let told = match watched.look(now) {
-            Step::Replaced(_) => "replaced".to_owned(),
-            Step::Refused(refusal) => refusal.to_string(),
+            LookResult::Replaced(_) => "replaced".to_owned(),
+            LookResult::Refused(refusal) => refusal.to_string(),
             other => format!("{other:?}"),
         };
         assert_eq!(told, outcome);
-        assert!(matches!(watched.look(now), Step::Unchanged), "told once");
+        assert!(matches!(watched.look(now), LookResult::Unchanged), "told once");
     }
 }

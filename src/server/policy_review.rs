@@ -9,7 +9,7 @@ use super::request::{Rejection, admitted, apart, json, waited};
 use super::shared::Shared;
 use crate::admission::shown;
 use crate::clock;
-use crate::policy_review::{self, Decision, Report};
+use crate::policy_review::{self, PolicyReviewDecision, Report};
 use crate::telemetry::Sparse;
 
 /// Answers a review of the policy.
@@ -32,13 +32,16 @@ pub(super) async fn review(shared: &Shared, request: Request) -> Result<Response
 fn log(sparse: &Sparse, report: &Report) {
     let Report { uid, namespace, name, decision, revision, dry_run, told } = report;
     let (ns, word) = (namespace, decision.as_str());
-    if let Decision::NotConsidered | Decision::OtherVersion | Decision::Unchanged = decision {
+    if let PolicyReviewDecision::NotConsidered
+    | PolicyReviewDecision::OtherVersion
+    | PolicyReviewDecision::Unchanged = decision
+    {
         tracing::debug!(uid, ns, name, decision = word, dry_run, "policy review");
         return;
     }
     let Some(held_back) = sparse.admit(word, clock::instant()) else { return };
     let told = told.iter().take(SHOWN).map(shown).collect::<Vec<_>>().join("; ");
-    if let Decision::Accepted | Decision::Drastic = decision {
+    if let PolicyReviewDecision::Accepted | PolicyReviewDecision::Drastic = decision {
         tracing::info!(
             uid,
             ns,

@@ -49,7 +49,7 @@ pub struct Brake {
 
 /// What came of counting.
 #[derive(Clone, Copy, Debug, Eq, PartialEq)]
-pub enum Outcome {
+pub enum BrakeOutcome {
     /// The revision was accepted by itself: few enough are due.
     Accepted,
     /// A hold ended by itself: nothing is left of what it held.
@@ -176,7 +176,7 @@ impl Brake {
     }
 
     /// Draws the conclusion from a count of everything that is stored.
-    pub fn settle(&mut self, census: &Census) -> Outcome {
+    pub fn settle(&mut self, census: &Census) -> BrakeOutcome {
         if let Some(loaded) = self.undecided {
             return self.decide(loaded, census);
         }
@@ -195,7 +195,7 @@ impl Brake {
         if moot_policy {
             self.accept_unless_held();
         }
-        if self.memory.holds.len() < before { Outcome::Moot } else { Outcome::Unchanged }
+        if self.memory.holds.len() < before { BrakeOutcome::Moot } else { BrakeOutcome::Unchanged }
     }
 
     /// The labels of a namespace have changed; `risks` are those of its Jobs, with the ones under
@@ -205,10 +205,10 @@ impl Brake {
         namespace: &str,
         risks: impl IntoIterator<Item = AtRisk<'r>>,
         now: Timestamp,
-    ) -> Outcome {
+    ) -> BrakeOutcome {
         if self.undecided.is_some() {
             // The count that is still to come sees the new labels.
-            return Outcome::Undecided;
+            return BrakeOutcome::Undecided;
         }
         let now = whole_second(now);
         let window = Window::at(now);
@@ -223,7 +223,7 @@ impl Brake {
         let lately: usize = self.relabelled.iter().map(|(_, count)| count).sum();
         if due.made == 0 || lately + due.made <= self.at_most {
             self.relabelled.push((now, due.made));
-            return Outcome::Unchanged;
+            return BrakeOutcome::Unchanged;
         }
         let hold = Hold {
             revision: self.revision.clone(),
@@ -233,7 +233,7 @@ impl Brake {
             count: due.made,
         };
         self.memory.add(hold);
-        Outcome::Tripped
+        BrakeOutcome::Tripped
     }
 
     /// A person agrees to a plan; `census` counts what is held now.
@@ -330,11 +330,11 @@ impl Brake {
             && self.memory.within.covers(namespace)
     }
 
-    fn decide(&mut self, loaded: Timestamp, census: &Census) -> Outcome {
+    fn decide(&mut self, loaded: Timestamp, census: &Census) -> BrakeOutcome {
         let total = census.made_due().saturating_add(census.unknown(None));
         if total <= self.at_most {
             self.accept_counted();
-            return Outcome::Accepted;
+            return BrakeOutcome::Accepted;
         }
         let is_alone = |count: &Count| count.open() > self.at_most;
         let alone: Vec<(&str, &Count)> =
@@ -356,7 +356,7 @@ impl Brake {
         } else if census.made_due() > self.at_most {
             vec![hold(Cause::Policy, census.due(), census.unknown(None), census.latest())]
         } else {
-            return Outcome::Undecided;
+            return BrakeOutcome::Undecided;
         };
         self.undecided = None;
         // Holds under the accepted policy are in force again when it comes back.
@@ -370,7 +370,7 @@ impl Brake {
         for hold in holds {
             self.memory.add(hold);
         }
-        Outcome::Tripped
+        BrakeOutcome::Tripped
     }
 
     /// The revision is accepted, with everything that was counted.

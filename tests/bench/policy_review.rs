@@ -12,7 +12,7 @@ use std::hint::black_box;
 
 use curfew::clock;
 use curfew::policy::{Policy, Source};
-use curfew::policy_review::{Decision, review};
+use curfew::policy_review::{PolicyReviewDecision, review};
 
 use common::{Called, Effort, report, statistics::median};
 use support::{VERSION, body, file, one, repeated};
@@ -32,7 +32,7 @@ fn main() {
         let (old, new) = (file(&was), file(&is));
         let judged = milliseconds(effort, || {
             let answer = review(VERSION, black_box(&body)).expect("it is a review");
-            assert_eq!(answer.report.decision, Decision::Drastic);
+            assert_eq!(answer.report.decision, PolicyReviewDecision::Drastic);
         });
         let loaded = milliseconds(effort, || {
             load(black_box(&old));

@@ -9,7 +9,7 @@ use std::{env, fs, io};
 
 use curfew::admission::Report;
 use curfew::metrics::Metrics;
-use curfew::policy_review::Decision;
+use curfew::policy_review::PolicyReviewDecision;
 use jiff::Timestamp;
 use serde_json::{Value, json};
 
@@ -262,7 +262,7 @@ fn everything() -> String {
         ..Report::default()
     };
     metrics.reviewed(&report, Duration::ZERO);
-    metrics.policy_reviewed(Decision::Accepted);
+    metrics.policy_reviewed(PolicyReviewDecision::Accepted);
     metrics.rejected("busy");
     metrics.handshake_failed("eof");
     metrics.policy_loaded("revision", now);

@@ -59,7 +59,7 @@ pub(crate) fn policy_review(input: &[u8]) {
         Ok(policy_review::Answer { body, report }) => {
             assert!(body.len() <= LONGEST, "an answer of {} bytes", body.len());
             let answer: Json = serde_json::from_slice(&body).expect("an answer is JSON");
-            let allowed = report.decision != policy_review::Decision::Refused;
+            let allowed = report.decision != policy_review::PolicyReviewDecision::Refused;
             assert_eq!(answer["response"]["allowed"], allowed, "{answer}");
             warnings(&answer["response"]);
         }

@@ -3,7 +3,7 @@
 use std::collections::BTreeMap;
 
 use curfew::policy::{Policy, Source};
-use curfew::sweeper::brake::{AtRisk, Brake, Cause, Census, Held, Memory, Outcome, Refused};
+use curfew::sweeper::brake::{AtRisk, Brake, BrakeOutcome, Cause, Census, Held, Memory, Refused};
 use curfew::sweeper::decide::Risk;
 use curfew::sweeper::{Deadlines, PlanId, Reach};
 use jiff::{SignedDuration, Timestamp};
@@ -30,7 +30,7 @@ fn at_risk(risk: Risk) -> AtRisk<'static> {
 }
 
 /// Counts and settles.
-fn settle(brake: &mut Brake, risks: &[Risk]) -> (Outcome, Census) {
+fn settle(brake: &mut Brake, risks: &[Risk]) -> (BrakeOutcome, Census) {
     let census = brake.count(risks.iter().copied().map(at_risk), []);
     (brake.settle(&census), brake.count(risks.iter().copied().map(at_risk), []))
 }
@@ -51,17 +51,17 @@ fn confined(memory: &Memory, namespaces: &[&str], revision: &str, at_most: usize
 }
 
 #[rstest::rstest]
-#[case::none(0, Outcome::Accepted)]
-#[case::as_many_as_may_be(2, Outcome::Accepted)]
-#[case::one_more(3, Outcome::Tripped)]
-fn the_first_activation_is_counted(#[case] due: usize, #[case] expected: Outcome) {
+#[case::none(0, BrakeOutcome::Accepted)]
+#[case::as_many_as_may_be(2, BrakeOutcome::Accepted)]
+#[case::one_more(3, BrakeOutcome::Tripped)]
+fn the_first_activation_is_counted(#[case] due: usize, #[case] expected: BrakeOutcome) {
     let mut brake = unconfined(Memory::default(), "r1", 2, now());
     let risks = vec![risk(-100, -50); due];
     // Until it is counted, nothing that was due goes on.
     assert_eq!(brake.holds("apps", &risk(-100, -50)), Some(Held::Undecided));
     assert_eq!(settle(&mut brake, &risks).0, expected);
-    assert_eq!(brake.is_accepted(), expected == Outcome::Accepted);
-    assert_eq!(brake.holds("apps", &risk(-100, -50)).is_some(), expected == Outcome::Tripped);
+    assert_eq!(brake.is_accepted(), expected == BrakeOutcome::Accepted);
+    assert_eq!(brake.holds("apps", &risk(-100, -50)).is_some(), expected == BrakeOutcome::Tripped);
 }
 
 #[rstest::rstest]
@@ -76,14 +76,14 @@ fn exactly_what_had_finished_and_is_due_within_the_hour_is_held(
     #[case] held: bool,
 ) {
     let mut brake = unconfined(Memory::default(), "r1", 0, now());
-    assert_eq!(settle(&mut brake, &[risk(-500, 0)]).0, Outcome::Tripped);
+    assert_eq!(settle(&mut brake, &[risk(-500, 0)]).0, BrakeOutcome::Tripped);
     assert_eq!(brake.holds("apps", &other).is_some(), held);
 }
 
 #[test]
 fn a_stamp_a_little_ahead_of_our_clock_is_held_like_the_others() {
     let mut brake = unconfined(Memory::default(), "r1", 0, now());
-    assert_eq!(settle(&mut brake, &[risk(5, 12), risk(31, 38)]).0, Outcome::Tripped);
+    assert_eq!(settle(&mut brake, &[risk(5, 12), risk(31, 38)]).0, BrakeOutcome::Tripped);
     assert!(brake.holds("apps", &risk(5, 12)).is_some());
     assert!(brake.holds("apps", &risk(31, 38)).is_none());
 }
@@ -92,11 +92,11 @@ fn a_stamp_a_little_ahead_of_our_clock_is_held_like_the_others() {
 fn a_restart_neither_trips_nor_forgets() {
     let mut brake = unconfined(accepted("r1"), "r1", 2, now());
     let many = vec![risk(-100, -50); 9];
-    assert_eq!(settle(&mut brake, &many).0, Outcome::Unchanged);
+    assert_eq!(settle(&mut brake, &many).0, BrakeOutcome::Unchanged);
     assert!(brake.holds("apps", &many[0]).is_none());
 
     brake.load("r2", 2, after(10));
-    assert_eq!(settle(&mut brake, &many).0, Outcome::Tripped);
+    assert_eq!(settle(&mut brake, &many).0, BrakeOutcome::Tripped);
     let text = brake.memory().to_text();
     let restarted = unconfined(Memory::parse(Some(&text)), "r2", 2, after(5000));
     assert_eq!(restarted.memory(), brake.memory());
@@ -130,16 +130,16 @@ fn what_was_due_before_is_not_the_new_policys_doing() {
     let ordinary = AtRisk { namespace: "apps", risk: risk(-100, 10), before: Some(risk(-100, 20)) };
     let later = AtRisk { before: Some(risk(-100, 9000)), ..ordinary };
     let census = brake.count([vec![ordinary; 50], vec![later; 2]].concat(), []);
-    assert_eq!(brake.clone().settle(&census), Outcome::Accepted);
+    assert_eq!(brake.clone().settle(&census), BrakeOutcome::Accepted);
     let census = brake.count([vec![ordinary; 50], vec![later; 3]].concat(), []);
-    assert_eq!(brake.settle(&census), Outcome::Tripped);
+    assert_eq!(brake.settle(&census), BrakeOutcome::Tripped);
 }
 
 #[test]
 fn the_accepted_policy_comes_back_without_a_question() {
     let mut brake = unconfined(accepted("r1"), "r1", 0, now());
     brake.load("typo", 0, now());
-    assert_eq!(settle(&mut brake, &[risk(-100, -93)]).0, Outcome::Tripped);
+    assert_eq!(settle(&mut brake, &[risk(-100, -93)]).0, BrakeOutcome::Tripped);
     brake.load("r1", 0, after(60));
     assert!(brake.is_accepted());
     assert!(brake.holds("apps", &risk(-100, -93)).is_none());
@@ -153,21 +153,21 @@ fn who_cannot_be_judged_yet_may_be_due() {
     let mut brake = unconfined(Memory::default(), "r1", 2, now());
     let due = [at_risk(risk(-100, 0))];
     let census = brake.count(due, [("a", 1), ("b", 1)]);
-    assert_eq!(brake.settle(&census), Outcome::Undecided);
+    assert_eq!(brake.settle(&census), BrakeOutcome::Undecided);
     assert!(brake.holds("apps", &risk(-100, 0)).is_some());
     let census = brake.count(due, [("a", 1)]);
-    assert_eq!(brake.settle(&census), Outcome::Accepted);
+    assert_eq!(brake.settle(&census), BrakeOutcome::Accepted);
 }
 
 #[test]
 fn a_hold_is_moot_when_nothing_is_left_of_it() {
     let mut brake = unconfined(accepted("r1"), "r2", 0, now());
     settle(&mut brake, &[risk(-100, 0)]);
-    assert_eq!(settle(&mut brake, &[risk(-100, 0), risk(-5, 9000)]).0, Outcome::Unchanged);
+    assert_eq!(settle(&mut brake, &[risk(-100, 0), risk(-5, 9000)]).0, BrakeOutcome::Unchanged);
     // Not while there is much of which nobody knows.
     let census = brake.count([], [("apps", 1)]);
-    assert_eq!(brake.settle(&census), Outcome::Unchanged);
-    assert_eq!(settle(&mut brake, &[risk(-5, 9000)]).0, Outcome::Moot);
+    assert_eq!(brake.settle(&census), BrakeOutcome::Unchanged);
+    assert_eq!(settle(&mut brake, &[risk(-5, 9000)]).0, BrakeOutcome::Moot);
     assert!(brake.is_accepted());
     assert_eq!(brake.memory(), &accepted("r2"));
 }
@@ -228,13 +228,16 @@ fn a_change_of_namespace_labels_holds_what_it_makes_due() {
     let mut brake = unconfined(accepted("r1"), "r1", 1, now());
     let made = AtRisk { namespace: "apps", risk: risk(-100, 0), before: None };
     let ordinary = AtRisk { before: Some(risk(-100, 0)), ..made };
-    assert_eq!(brake.relabelled("apps", [made, ordinary, ordinary], now()), Outcome::Unchanged);
-    assert_eq!(brake.relabelled("apps", [made, made], now()), Outcome::Tripped);
+    assert_eq!(
+        brake.relabelled("apps", [made, ordinary, ordinary], now()),
+        BrakeOutcome::Unchanged
+    );
+    assert_eq!(brake.relabelled("apps", [made, made], now()), BrakeOutcome::Tripped);
     assert!(brake.holds("apps", &made.risk).is_some());
     assert!(brake.holds("other", &made.risk).is_none());
     assert!(brake.holds("apps", &risk(-100, 9000)).is_none());
     // A second namespace in the same second has an id of its own.
-    assert_eq!(brake.relabelled("other", [made, made], now()), Outcome::Tripped);
+    assert_eq!(brake.relabelled("other", [made, made], now()), BrakeOutcome::Tripped);
     let ids: Vec<_> = brake.in_force().map(PlanId::of).collect();
     assert_ne!(ids[0], ids[1]);
     assert!(!ids[0].is_same_plan(&ids[1]));
@@ -245,7 +248,7 @@ fn a_change_of_namespace_labels_holds_what_it_makes_due() {
     next.load("r2", 1, after(60));
     let held = AtRisk { before: Some(made.risk), ..made };
     let census = next.count([held, held], []);
-    assert_eq!(next.settle(&census), Outcome::Tripped);
+    assert_eq!(next.settle(&census), BrakeOutcome::Tripped);
     // And they are in force again when the accepted policy comes back.
     next.load("r1", 1, after(120));
     assert!(next.holds("apps", &made.risk).is_some());
@@ -263,13 +266,13 @@ fn a_change_of_namespace_labels_holds_what_it_makes_due() {
 fn many_namespaces_count_as_one_change_for_an_hour() {
     let made = AtRisk { namespace: "a", risk: risk(-100, 0), before: None };
     let mut brake = unconfined(accepted("r1"), "r1", 3, now());
-    assert_eq!(brake.relabelled("a", [made, made], now()), Outcome::Unchanged);
-    assert_eq!(brake.relabelled("none", [], after(60)), Outcome::Unchanged);
-    assert_eq!(brake.relabelled("b", [made, made], after(120)), Outcome::Tripped);
+    assert_eq!(brake.relabelled("a", [made, made], now()), BrakeOutcome::Unchanged);
+    assert_eq!(brake.relabelled("none", [], after(60)), BrakeOutcome::Unchanged);
+    assert_eq!(brake.relabelled("b", [made, made], after(120)), BrakeOutcome::Tripped);
     assert!(brake.holds("b", &made.risk).is_some() && brake.holds("a", &made.risk).is_none());
     let mut later = unconfined(accepted("r1"), "r1", 3, now());
-    assert_eq!(later.relabelled("a", [made, made], now()), Outcome::Unchanged);
-    assert_eq!(later.relabelled("b", [made, made], after(3700)), Outcome::Unchanged);
+    assert_eq!(later.relabelled("a", [made, made], now()), BrakeOutcome::Unchanged);
+    assert_eq!(later.relabelled("b", [made, made], after(3700)), BrakeOutcome::Unchanged);
 }
 
 #[test]
@@ -277,11 +280,11 @@ fn an_approval_counts_its_own_hold_when_another_has_become_moot() {
     let mut brake = unconfined(accepted("r1"), "r1", 1, now());
     let [a, b] =
         ["a", "b"].map(|namespace| AtRisk { namespace, risk: risk(-100, 0), before: None });
-    assert_eq!(brake.relabelled("a", [a, a], now()), Outcome::Tripped);
-    assert_eq!(brake.relabelled("b", [b, b], now()), Outcome::Tripped);
+    assert_eq!(brake.relabelled("a", [a, a], now()), BrakeOutcome::Tripped);
+    assert_eq!(brake.relabelled("b", [b, b], now()), BrakeOutcome::Tripped);
     // Nothing is left in the first namespace, and one more has come in the second.
     let census = brake.count([b, b, b], []);
-    assert_eq!(brake.settle(&census), Outcome::Moot);
+    assert_eq!(brake.settle(&census), BrakeOutcome::Moot);
     let hold = brake.in_force().next().unwrap().clone();
     assert_eq!(hold.cause, Cause::Namespace("b".to_owned()));
     assert_eq!((brake.plan_id(&hold, &census).count, brake.held(&census)), (3, 3));
@@ -298,7 +301,7 @@ fn due_in(namespaces: &[&'static str]) -> Vec<AtRisk<'static>> {
 #[test]
 fn what_is_confined_less_is_counted_again() {
     let mut brake = confined(&Memory::default(), &["a"], "r1", 1);
-    assert_eq!(settle(&mut brake, &[]).0, Outcome::Accepted);
+    assert_eq!(settle(&mut brake, &[]).0, BrakeOutcome::Accepted);
     let memory = Memory::parse(Some(&brake.memory().to_text()));
     insta::assert_snapshot!(memory.to_text(), @r#"{"accepted":"r1","within":["a"]}"#);
     // By the same policy, and nothing is new where it was accepted.
@@ -306,9 +309,9 @@ fn what_is_confined_less_is_counted_again() {
     let mut wider = confined(&memory, &["a", "b"], "r1", 1);
     assert_eq!(wider.holds("b", &risk(-100, 0)), Some(Held::Undecided));
     let few = wider.count(due_in(&["a", "a", "a", "b"]), []);
-    assert_eq!(wider.clone().settle(&few), Outcome::Accepted);
+    assert_eq!(wider.clone().settle(&few), BrakeOutcome::Accepted);
     let many = wider.count(due_in(&["a", "b", "b"]), []);
-    assert_eq!(wider.settle(&many), Outcome::Tripped);
+    assert_eq!(wider.settle(&many), BrakeOutcome::Tripped);
     assert!(wider.holds("b", &risk(-100, 0)).is_some() && !wider.is_accepted());
     // A restart does not forget it, and the approval is for all of it.
     let mut restarted = confined(wider.memory(), &["a", "b"], "r1", 1);
@@ -332,10 +335,10 @@ fn what_is_confined_more_and_then_less_is_counted_again() {
 #[test]
 fn a_policy_that_comes_back_was_not_accepted_where_nobody_counted() {
     let mut brake = confined(&accepted("r1"), &["a"], "r1", 1);
-    assert_eq!(settle(&mut brake, &[]).0, Outcome::Unchanged);
+    assert_eq!(settle(&mut brake, &[]).0, BrakeOutcome::Unchanged);
     let mut wider = confined(brake.memory(), &["a", "b"], "r2", 1);
     let census = wider.count(due_in(&["b", "b"]), []);
-    assert_eq!(wider.settle(&census), Outcome::Tripped);
+    assert_eq!(wider.settle(&census), BrakeOutcome::Tripped);
     wider.load("r1", 1, after(60));
     assert!(!wider.is_accepted());
     assert_eq!(wider.holds("b", &risk(-100, 0)), Some(Held::Undecided));
@@ -348,7 +351,7 @@ fn a_namespace_that_alone_makes_the_number_is_held_alone() {
         brake.count(due_in(&[&["a", "a", "a", "b", "c"][..], more].concat()), [])
     };
     let census = counted(&brake, &[]);
-    assert_eq!(brake.settle(&census), Outcome::Tripped);
+    assert_eq!(brake.settle(&census), BrakeOutcome::Tripped);
     let due = risk(-100, 0);
     assert!(brake.holds("a", &due).is_some());
     assert!(brake.holds("b", &due).is_none() && brake.holds("c", &due).is_none());
@@ -362,7 +365,7 @@ fn a_namespace_that_alone_makes_the_number_is_held_alone() {
     let mut next = unconfined(Memory::parse(Some(&brake.memory().to_text())), "r2", 2, after(5000));
     assert_eq!(next.waiting(&counted(&next, &[])), waiting);
     let many = counted(&next, &["b"; 50]);
-    assert_eq!(next.settle(&many), Outcome::Unchanged);
+    assert_eq!(next.settle(&many), BrakeOutcome::Unchanged);
     assert!(next.holds("a", &due).is_some() && next.holds("b", &due).is_none());
     // Nobody else's Jobs are among what is approved.
     assert_eq!(next.approve(&waiting[0].plan, &many), Ok(()));
@@ -374,7 +377,7 @@ fn holds_of_several_namespaces_end_one_by_one() {
     let mut brake = unconfined(accepted("r1"), "r2", 1, now());
     let both = due_in(&["a", "a", "b", "b", "b", "c"]);
     let census = brake.count(both.clone(), []);
-    assert_eq!(brake.settle(&census), Outcome::Tripped);
+    assert_eq!(brake.settle(&census), BrakeOutcome::Tripped);
     let due = risk(-100, 0);
     let census = brake.count(both, []);
     let ids: Vec<PlanId> = brake.waiting(&census).into_iter().map(|one| one.plan).collect();
@@ -389,7 +392,7 @@ fn holds_of_several_namespaces_end_one_by_one() {
     assert!(!brake.is_accepted());
     assert_eq!(brake.memory().accepted.as_deref(), Some("r1"));
     let census = brake.count(due_in(&["a", "a"]), []);
-    assert_eq!(brake.settle(&census), Outcome::Moot);
+    assert_eq!(brake.settle(&census), BrakeOutcome::Moot);
     assert!(brake.is_accepted());
 }
 
@@ -397,7 +400,7 @@ fn holds_of_several_namespaces_end_one_by_one() {
 fn spread_over_namespaces_it_is_as_many() {
     let mut brake = unconfined(accepted("r1"), "r2", 2, now());
     let census = brake.count(due_in(&["a", "a", "a", "b", "b", "c"]), []);
-    assert_eq!(brake.settle(&census), Outcome::Tripped);
+    assert_eq!(brake.settle(&census), BrakeOutcome::Tripped);
     for namespace in ["a", "b", "c", "elsewhere"] {
         assert!(brake.holds(namespace, &risk(-100, 0)).is_some(), "{namespace}");
     }
@@ -415,7 +418,7 @@ fn above_sixty_four_namespaces_one_hold_is_for_all() {
         let names: Vec<String> = (0..count).map(|number| format!("team-{number}")).collect();
         let due = names.iter().map(|name| AtRisk { namespace: name, ..at_risk(risk(-100, 0)) });
         let census = brake.count(due, []);
-        assert_eq!(brake.settle(&census), Outcome::Tripped);
+        assert_eq!(brake.settle(&census), BrakeOutcome::Tripped);
         assert_eq!(brake.in_force().count(), holds);
         assert!(names.iter().all(|name| brake.holds(name, &risk(-100, 0)).is_some()));
     }
@@ -426,7 +429,7 @@ fn an_undecided_brake_shows_itself_and_can_be_approved() {
     let mut brake = unconfined(accepted("r1"), "r2", 2, now());
     let unknown = [("a", 1), ("b", 2)];
     let census = brake.count(due_in(&["c"]), unknown);
-    assert_eq!(brake.settle(&census), Outcome::Undecided);
+    assert_eq!(brake.settle(&census), BrakeOutcome::Undecided);
     let waiting = brake.waiting(&census);
     assert_eq!(waiting.len(), 1);
     assert_eq!((waiting[0].unknown, waiting[0].who()), (Some(3), "b 2, a 1, c 1".to_owned()));
@@ -448,13 +451,13 @@ fn an_undecided_brake_shows_itself_and_can_be_approved() {
 fn who_cannot_be_judged_in_one_namespace_holds_that_one() {
     let mut brake = unconfined(accepted("r1"), "r2", 2, now());
     let census = brake.count(due_in(&["b"]), [("a", 3)]);
-    assert_eq!(brake.settle(&census), Outcome::Tripped);
+    assert_eq!(brake.settle(&census), BrakeOutcome::Tripped);
     assert!(brake.holds("a", &risk(-100, 0)).is_some());
     assert!(brake.holds("b", &risk(-100, 0)).is_none());
     let census = brake.count([], [("a", 3)]);
     assert_eq!(brake.waiting(&census)[0].plan.count, 3);
-    assert_eq!(brake.settle(&census), Outcome::Unchanged);
-    assert_eq!(brake.settle(&brake.count([], [])), Outcome::Moot);
+    assert_eq!(brake.settle(&census), BrakeOutcome::Unchanged);
+    assert_eq!(brake.settle(&brake.count([], [])), BrakeOutcome::Moot);
     assert!(brake.is_accepted());
 }
 
@@ -463,16 +466,16 @@ fn who_cannot_be_judged_in_one_namespace_holds_that_one() {
 fn holds_by_namespace_stay_while_too_many_cannot_be_judged_in_all() {
     let mut brake = unconfined(accepted("r1"), "r2", 2, now());
     let census = brake.count(due_in(&["a", "a", "a", "b", "b", "b", "c", "c", "c"]), []);
-    assert_eq!(brake.settle(&census), Outcome::Tripped);
+    assert_eq!(brake.settle(&census), BrakeOutcome::Tripped);
     let due = risk(-100, 0);
     let held = |brake: &Brake| ["a", "b", "c"].map(|name| brake.holds(name, &due).is_some());
     let census = brake.count([], [("a", 2), ("b", 1)]);
     // Of the third one everything is known, and nothing is left.
-    assert_eq!(brake.settle(&census), Outcome::Moot);
+    assert_eq!(brake.settle(&census), BrakeOutcome::Moot);
     assert_eq!((held(&brake), brake.is_accepted()), ([true, true, false], false));
-    assert_eq!(brake.settle(&census), Outcome::Unchanged);
+    assert_eq!(brake.settle(&census), BrakeOutcome::Unchanged);
     let census = brake.count([], [("a", 2)]);
-    assert_eq!(brake.settle(&census), Outcome::Moot);
+    assert_eq!(brake.settle(&census), BrakeOutcome::Moot);
     assert!(brake.is_accepted());
 }
 
@@ -539,7 +542,7 @@ proptest! {
         brake.load(&typo.revision, 2, now());
         let found = risks(&typo, &ages, now());
         prop_assert_eq!(found.len(), ages.len());
-        prop_assert_eq!(settle(&mut brake, &found).0, Outcome::Tripped);
+        prop_assert_eq!(settle(&mut brake, &found).0, BrakeOutcome::Tripped);
         let brake = unconfined(
             Memory::parse(Some(&brake.memory().to_text())), &typo.revision, 2, after(later),
         );
@@ -577,7 +580,7 @@ proptest! {
         let free: usize =
             unknown().filter(|(name, _)| !is_held(&brake, name)).map(open).sum();
         prop_assert!(free <= at_most);
-        prop_assert_eq!(outcome == Outcome::Accepted, total <= at_most);
+        prop_assert_eq!(outcome == BrakeOutcome::Accepted, total <= at_most);
         let alone = |one: &(&str, usize)| open(*one) > at_most;
         let rest: usize = unknown().filter(|one| !alone(one)).map(open).sum();
         if rest <= at_most {
@@ -587,7 +590,7 @@ proptest! {
         } else {
             prop_assert!(names.iter().all(|name| is_held(&brake, name)));
         }
-        if outcome != Outcome::Accepted {
+        if outcome != BrakeOutcome::Accepted {
             let shown = brake.waiting(&brake.count(jobs(), unknown()));
             prop_assert!(!shown.is_empty() && shown.iter().all(|one| !one.who.is_empty()));
         }

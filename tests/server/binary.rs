@@ -7,7 +7,7 @@ use std::process::Stdio;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 
-use curfew::pki::{Issued, Request, issue};
+use curfew::pki::{CertificateRequest, Issued, issue};
 use rstest::rstest;
 use serde_json::Value;
 use tempfile::TempDir;
@@ -385,7 +385,7 @@ async fn what_cannot_be_used_is_told_and_the_exit_code_is_2(
     fs::write(folder.path().join("selector.yaml"), policy("1h") + selector).unwrap();
     let now = "2020-11-21T00:00:00Z".parse().unwrap();
     for name in ["old", "other"] {
-        let request = Request { names: vec!["localhost".to_owned()], now };
+        let request = CertificateRequest { names: vec!["localhost".to_owned()], now };
         let Issued { certificate, key, .. } = issue(&request).unwrap();
         fs::write(folder.path().join(format!("{name}.pem")), certificate).unwrap();
         fs::write(folder.path().join(format!("{name}.key")), key).unwrap();

@@ -5,7 +5,7 @@ use std::time::Duration;
 
 use curfew::admission::{Answer, BadReview, Report};
 use curfew::metrics::Metrics;
-use curfew::pki::{Issued, Pair, Request, issue};
+use curfew::pki::{CertificateRequest, Issued, Pair, issue};
 use curfew::server::tls::{Tls, TlsVersion};
 use curfew::server::{Judge, Parts, Phase, Server, Settings};
 use jiff::Timestamp;
@@ -98,7 +98,7 @@ pub(crate) fn echo(body: &[u8]) -> Result<Answer, BadReview> {
 
 pub(crate) fn issued() -> Issued {
     let names = vec!["localhost".to_owned(), "127.0.0.1".to_owned()];
-    issue(&Request { names, now: curfew::clock::now() }).unwrap()
+    issue(&CertificateRequest { names, now: curfew::clock::now() }).unwrap()
 }
 
 pub(crate) fn pair(issued: &Issued) -> Pair {

@@ -6,9 +6,9 @@ use std::path::Path;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 
-use curfew::pki::{Issued, Request, issue, roots};
+use curfew::pki::{CertificateRequest, Issued, issue, roots};
 use curfew::reload::certificate::watch_pair;
-use curfew::reload::{self, Started, Step};
+use curfew::reload::{self, LookResult, Started};
 use curfew::server::Settings;
 use jiff::{SignedDuration, Timestamp};
 use rstest::rstest;
@@ -27,9 +27,9 @@ async fn serve(folder: &Path) -> (Harness, Arc<AtomicUsize>) {
     let (tls, count) = (Arc::clone(&harness.tls), Arc::clone(&refused));
     // Ends with the runtime of the test.
     tokio::spawn(reload::run(watched, ms(5), CancellationToken::new(), move |step| match step {
-        Step::Replaced(pair) => tls.replace_pair(pair),
-        Step::Refused(_) => drop(count.fetch_add(1, Ordering::Relaxed)),
-        Step::Recovered | Step::Unchanged => {}
+        LookResult::Replaced(pair) => tls.replace_pair(pair),
+        LookResult::Refused(_) => drop(count.fetch_add(1, Ordering::Relaxed)),
+        LookResult::Recovered | LookResult::Unchanged => {}
     }));
     (harness, refused)
 }
@@ -100,7 +100,7 @@ async fn a_hundred_new_certificates_cost_no_call() {
 #[case::mismatched(|old: &Issued, new: &Issued| Issued { key: old.key.clone(), ..new.clone() })]
 #[case::expired(|_: &Issued, _: &Issued| {
     let now: Timestamp = now() - SignedDuration::from_hours(31 * 24);
-    issue(&Request { names: vec!["localhost".to_owned()], now }).unwrap()
+    issue(&CertificateRequest { names: vec!["localhost".to_owned()], now }).unwrap()
 })]
 #[case::empty(|_: &Issued, new: &Issued| Issued { key: String::new(), ..new.clone() })]
 #[tokio::test]

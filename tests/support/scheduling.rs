@@ -14,9 +14,9 @@ use curfew::clock;
 use curfew::cluster::clock_offset::ServerClock;
 use curfew::cluster::connect::Cluster;
 use curfew::cluster::events::Recorder;
-use curfew::controllers::{Footing, Scheduler, Watches};
-use curfew::leader::lease::Stored;
-use curfew::leader::{Candidate, Standing, Timing, task};
+use curfew::controllers::{ControllerContext, Scheduler, Watches};
+use curfew::leader::lease::LeaseLock;
+use curfew::leader::{Candidate, LeaderStatus, Timing, task};
 use curfew::metrics::Metrics;
 use curfew::policy::{Policy, Source};
 use jiff::{SignedDuration, Timestamp, ToSpan};
@@ -149,9 +149,9 @@ impl Scheduling {
         });
         let timing = Timing { retry: Duration::from_millis(300), ..Timing::default() };
         let candidate = Candidate { identity: task::identity("test"), timing };
-        let (told, standing) = watch::channel(Standing::default());
-        let lease = Stored::new(cluster.client.clone(), LEASES, &self.lease);
-        let footing = Footing {
+        let (told, standing) = watch::channel(LeaderStatus::default());
+        let lease = LeaseLock::new(cluster.client.clone(), LEASES, &self.lease);
+        let context = ControllerContext {
             cluster,
             watches,
             policies: self.policies.subscribe(),
@@ -163,7 +163,7 @@ impl Scheduling {
             own_namespace: None,
             reach: Arc::default(),
         };
-        let scheduler = Arc::new(Scheduler { footing, force_own: self.force_own });
+        let scheduler = Arc::new(Scheduler { context, force_own: self.force_own });
         let election = tokio::spawn(task::run(lease, candidate, told, stop.clone(), move |term| {
             Arc::clone(&scheduler).work(term)
         }));

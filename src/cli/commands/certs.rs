@@ -120,7 +120,7 @@ impl Make {
         if names.is_empty() {
             return Err(Invalid::new("a certificate needs a name: give --host or --service").into());
         }
-        let request = pki::Request { names, now: clock::now() };
+        let request = pki::CertificateRequest { names, now: clock::now() };
         let issued = pki::issue(&request).map_err(|error| match error {
             pki::IssueError::Names { .. } | pki::IssueError::NoNames => {
                 anyhow::Error::from(Invalid::new(error.to_string()))

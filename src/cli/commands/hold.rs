@@ -18,7 +18,7 @@ use crate::cli::shared::policies::ClusterPolicies;
 use crate::cli::shared::printer::Printer;
 use crate::cli::shared::{exit::Exit, invalid::Invalid};
 use crate::cluster::pace::Rate;
-use crate::cluster::write::{Change, Gate, Outcome, Target, Writer};
+use crate::cluster::write::{Change, Gate, Target, WriteOutcome, Writer};
 use crate::policy::Policy;
 use crate::policy::decide::{Input, Operation};
 use crate::policy::record::HOLD_UNTIL;
@@ -181,13 +181,15 @@ async fn write(
     let writer =
         Writer::new(live.cluster.client.clone(), Gate::new(Rate::new(1)), CancellationToken::new());
     match writer.write(&target, &Change::Merge(whole)).await {
-        Outcome::Done => {}
+        WriteOutcome::Done => {}
         // Nobody knows whether it was done: what is there now will tell.
-        Outcome::Changed | Outcome::Retry { after: _, why: _ } => return Ok(Attempt::Again),
-        Outcome::Gone | Outcome::Stopped => {
+        WriteOutcome::Changed | WriteOutcome::Retry { after: _, why: _ } => {
+            return Ok(Attempt::Again);
+        }
+        WriteOutcome::Gone | WriteOutcome::Stopped => {
             return Err(Invalid::new(format!("{place} is not there any more")).into());
         }
-        Outcome::Refused(why) | Outcome::Failed(why) => {
+        WriteOutcome::Refused(why) | WriteOutcome::Failed(why) => {
             return Err(OutOfReach(format!("cannot write to {place}: {why}")).into());
         }
     }

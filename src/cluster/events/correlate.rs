@@ -21,7 +21,7 @@ pub struct Correlator {
 
 /// What to do with an event.
 #[derive(Clone, Debug, Eq, PartialEq)]
-pub enum Verdict {
+pub enum Correlation {
     /// Write it, under this name and with this note.
     Create { name: String, note: String },
     /// The event of this name has now been seen so often; `note` is for where it has expired.
@@ -62,13 +62,13 @@ struct Allowance {
 
 impl Correlator {
     /// Takes an event that happened `at`, seen at `now` on a monotonic clock.
-    pub fn judge(&mut self, event: &Event, at: Timestamp, now: Duration) -> Verdict {
+    pub fn judge(&mut self, event: &Event, at: Timestamp, now: Duration) -> Correlation {
         self.forget(now);
         let Event { about, warning, reason, action, note } = event;
         let topic = Topic { about: about.clone(), warning: *warning, reason, action };
         let combined = self.is_one_of_many(&topic, note, now);
         if !self.is_allowed(about, *warning, now) {
-            return Verdict::Drop;
+            return Correlation::Drop;
         }
         let note =
             if combined { format!("(combined from similar events): {note}") } else { note.clone() };
@@ -76,11 +76,11 @@ impl Correlator {
         if let Some(series) = self.series.get_mut(&key) {
             series.count = series.count.saturating_add(1);
             series.last = now;
-            return Verdict::Again { name: series.name.clone(), note, count: series.count };
+            return Correlation::Again { name: series.name.clone(), note, count: series.count };
         }
         let name = format!("{}.{:x}", about.name, at.as_nanosecond());
         self.series.insert(key, Series { name: name.clone(), count: 1, last: now });
-        Verdict::Create { name, note }
+        Correlation::Create { name, note }
     }
 
     fn is_one_of_many(&mut self, topic: &Topic, note: &str, now: Duration) -> bool {
@@ -143,7 +143,7 @@ mod tests {
 
     use jiff::Timestamp;
 
-    use super::{Correlator, REMEMBERED, Verdict};
+    use super::{Correlation, Correlator, REMEMBERED};
     use crate::cluster::events::{About, Event};
 
     fn event(name: &str, note: &str) -> Event {
@@ -158,7 +158,7 @@ mod tests {
         Event { about, warning: false, reason: "Deleted", action: "Delete", note: text(note) }
     }
 
-    fn judge(correlator: &mut Correlator, event: &Event, second: u64) -> Verdict {
+    fn judge(correlator: &mut Correlator, event: &Event, second: u64) -> Correlation {
         let at = Timestamp::from_second(1_800_000_000 + i64::try_from(second).unwrap()).unwrap();
         correlator.judge(event, at, Duration::from_secs(second))
     }
@@ -167,14 +167,14 @@ mod tests {
     fn the_same_event_again_raises_the_count() {
         let mut correlator = Correlator::default();
         let one = event("one", "gone");
-        let Verdict::Create { name, note } = judge(&mut correlator, &one, 0) else { panic!() };
+        let Correlation::Create { name, note } = judge(&mut correlator, &one, 0) else { panic!() };
         assert_eq!((name.as_str(), note.as_str()), ("one.18fae27693b40000", "gone"));
         for count in 2..5 {
-            let again = Verdict::Again { name: name.clone(), note: "gone".to_owned(), count };
+            let again = Correlation::Again { name: name.clone(), note: "gone".to_owned(), count };
             assert_eq!(judge(&mut correlator, &one, 1), again);
         }
         let other = judge(&mut correlator, &event("two", "gone"), 1);
-        assert!(matches!(other, Verdict::Create { .. }), "{other:?}");
+        assert!(matches!(other, Correlation::Create { .. }), "{other:?}");
     }
 
     #[test]
@@ -182,13 +182,14 @@ mod tests {
         let mut correlator = Correlator::default();
         for number in 1..10 {
             let verdict = judge(&mut correlator, &event("one", &number.to_string()), 0);
-            assert!(matches!(verdict, Verdict::Create { .. }), "{number}: {verdict:?}");
+            assert!(matches!(verdict, Correlation::Create { .. }), "{number}: {verdict:?}");
         }
-        let Verdict::Create { name, note } = judge(&mut correlator, &event("one", "10"), 0) else {
+        let Correlation::Create { name, note } = judge(&mut correlator, &event("one", "10"), 0)
+        else {
             panic!()
         };
         assert_eq!(note, "(combined from similar events): 10");
-        let Verdict::Again { name: again, count, .. } =
+        let Correlation::Again { name: again, count, .. } =
             judge(&mut correlator, &event("one", "11"), 0)
         else {
             panic!()
@@ -196,14 +197,14 @@ mod tests {
         assert_eq!((again, count), (name, 2));
         // Ten minutes of silence, and every note stands for itself again.
         let later = judge(&mut correlator, &event("one", "12"), 601);
-        assert!(matches!(later, Verdict::Create { note, .. } if note == "12"));
+        assert!(matches!(later, Correlation::Create { note, .. } if note == "12"));
     }
 
     #[test]
     fn an_object_gets_25_at_once_and_then_one_in_five_minutes() {
         let mut correlator = Correlator::default();
         let written = |correlator: &mut Correlator, second| {
-            judge(correlator, &event("one", "gone"), second) != Verdict::Drop
+            judge(correlator, &event("one", "gone"), second) != Correlation::Drop
         };
         let at_once = (0..100).filter(|_| written(&mut correlator, 0)).count();
         assert_eq!(at_once, 25);
@@ -212,8 +213,8 @@ mod tests {
         assert!(!written(&mut correlator, 302));
         // Warnings have an allowance of their own, and so have other objects.
         let warning = Event { warning: true, ..event("one", "gone") };
-        assert_ne!(judge(&mut correlator, &warning, 302), Verdict::Drop);
-        assert_ne!(judge(&mut correlator, &event("two", "gone"), 302), Verdict::Drop);
+        assert_ne!(judge(&mut correlator, &warning, 302), Correlation::Drop);
+        assert_ne!(judge(&mut correlator, &event("two", "gone"), 302), Correlation::Drop);
     }
 
     #[test]

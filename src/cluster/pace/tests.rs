@@ -3,7 +3,7 @@ use std::time::Duration;
 
 use rstest::rstest;
 
-use super::{Pace, Rate, Signal, Turn};
+use super::{NextWrite, Pace, Rate, Signal};
 
 /// What a simulated API server does with a write: how long it takes, and how it ends.
 type Server = fn(in_flight: usize, now: Duration) -> (Duration, Signal);
@@ -18,7 +18,7 @@ fn run(pace: &mut Pace, server: Server, span: Duration) -> Vec<Duration> {
     let mut starts = Vec::new();
     while now < span {
         let next = match pace.turn(now) {
-            Turn::Now => {
+            NextWrite::Now => {
                 starts.push(now);
                 let (took, signal) = server(ends.len() + 1, now);
                 let (overloaded, pause) = match signal {
@@ -28,11 +28,11 @@ fn run(pace: &mut Pace, server: Server, span: Duration) -> Vec<Duration> {
                 ends.push(std::cmp::Reverse((now + took, now, overloaded, pause)));
                 continue;
             }
-            Turn::At(at) => {
+            NextWrite::At(at) => {
                 assert!(at > now, "a turn that never comes");
                 Some(at)
             }
-            Turn::AfterAnother => {
+            NextWrite::AfterAnother => {
                 assert!(!ends.is_empty(), "waits for a write that is not under way");
                 None
             }
@@ -132,27 +132,27 @@ fn one_cut_for_all_that_were_under_way() {
 fn retry_after_stops_everything() {
     let mut pace = Pace::new(Rate::new(10_000));
     let second = Duration::from_secs(1);
-    assert_eq!(pace.turn(second), Turn::Now);
+    assert_eq!(pace.turn(second), NextWrite::Now);
     let signal = Signal::Overloaded { retry_after: Some(Duration::from_secs(7)) };
     pace.ended(signal, second, 2 * second);
-    assert_eq!(pace.turn(3 * second), Turn::At(9 * second));
-    assert_eq!(pace.turn(9 * second), Turn::Now);
+    assert_eq!(pace.turn(3 * second), NextWrite::At(9 * second));
+    assert_eq!(pace.turn(9 * second), NextWrite::Now);
 }
 
 #[test]
 fn a_retry_after_of_a_day_is_a_mistake() {
     let mut pace = Pace::new(Rate::new(10));
-    assert_eq!(pace.turn(Duration::ZERO), Turn::Now);
+    assert_eq!(pace.turn(Duration::ZERO), NextWrite::Now);
     let signal = Signal::Overloaded { retry_after: Some(Duration::from_secs(86_400)) };
     pace.ended(signal, Duration::ZERO, Duration::ZERO);
-    assert_eq!(pace.turn(Duration::from_secs(1)), Turn::At(Duration::from_secs(60)));
+    assert_eq!(pace.turn(Duration::from_secs(1)), NextWrite::At(Duration::from_secs(60)));
 }
 
 #[test]
 fn another_rate_counts_at_once() {
     let mut pace = Pace::new(Rate::new(10_000));
     pace.set_rate(Rate::new(1), Duration::from_secs(1));
-    assert_eq!(pace.turn(Duration::from_secs(1)), Turn::Now);
+    assert_eq!(pace.turn(Duration::from_secs(1)), NextWrite::Now);
     pace.ended(Signal::Answered, Duration::from_secs(1), Duration::from_secs(1));
-    assert_eq!(pace.turn(Duration::from_secs(1)), Turn::At(Duration::from_secs(2)));
+    assert_eq!(pace.turn(Duration::from_secs(1)), NextWrite::At(Duration::from_secs(2)));
 }

@@ -8,7 +8,7 @@ use tokio::sync::Notify;
 use tokio::time::{Instant, sleep_until};
 
 use crate::clock;
-use crate::cluster::pace::{Pace, Rate, Signal, Turn};
+use crate::cluster::pace::{NextWrite, Pace, Rate, Signal};
 
 /// Lets writes through at their pace. Clones are the same gate.
 #[derive(Clone, Debug)]
@@ -24,7 +24,7 @@ struct Inner {
 
 /// A turn to write; given back when it is dropped.
 #[derive(Debug)]
-pub struct Taken {
+pub struct WritePermit {
     gate: Gate,
     started: Duration,
     signal: Signal,
@@ -51,23 +51,27 @@ impl Gate {
     }
 
     /// Waits for a turn. Who drops this future has not taken one.
-    pub(super) async fn turn(&self) -> Taken {
+    pub(super) async fn turn(&self) -> WritePermit {
         loop {
             // Made before asking, so that what ends in between is not missed.
             let changed = self.0.changed.notified();
             let now = self.now();
             let turn = self.0.pace.lock().turn(now);
             match turn {
-                Turn::Now => {
-                    return Taken { gate: self.clone(), started: now, signal: Signal::Answered };
+                NextWrite::Now => {
+                    return WritePermit {
+                        gate: self.clone(),
+                        started: now,
+                        signal: Signal::Answered,
+                    };
                 }
-                Turn::At(at) => {
+                NextWrite::At(at) => {
                     tokio::select! {
                         () = changed => {}
                         () = sleep_until(self.0.start + at) => {}
                     }
                 }
-                Turn::AfterAnother => changed.await,
+                NextWrite::AfterAnother => changed.await,
             }
         }
     }
@@ -77,15 +81,15 @@ impl Gate {
     }
 }
 
-// === impl Taken ===
+// === impl WritePermit ===
 
-impl Taken {
+impl WritePermit {
     pub(super) fn ended(mut self, signal: Signal) {
         self.signal = signal;
     }
 }
 
-impl Drop for Taken {
+impl Drop for WritePermit {
     fn drop(&mut self) {
         let gate = &self.gate;
         gate.0.pace.lock().ended(self.signal, self.started, gate.now());

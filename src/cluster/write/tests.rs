@@ -8,7 +8,7 @@ use rstest::rstest;
 use serde_json::{Value, json};
 use tokio_util::sync::CancellationToken;
 
-use super::{Change, Gate, Outcome, Rejection, Target, Writer, retry_after};
+use super::{CallError, Change, Gate, Target, WriteOutcome, Writer, retry_after};
 use crate::batch::Kind;
 use crate::cluster::pace::Rate;
 use crate::policy::rule::Propagation;
@@ -95,7 +95,7 @@ async fn every_call_names_the_object_that_was_judged(
     #[case] body: Value,
 ) {
     let (writer, asked) = writer(Some((200, json!({}))), CancellationToken::new());
-    assert_eq!(writer.write(&target(), &change).await, Outcome::Done);
+    assert_eq!(writer.write(&target(), &change).await, WriteOutcome::Done);
     let path = format!("/apis/batch/v1/namespaces/team-a/jobs/one{query}");
     let asked = asked.lock().unwrap();
     assert_eq!(*asked, [(method.to_owned(), path, content.to_owned(), body)]);
@@ -138,15 +138,15 @@ async fn nothing_starts_once_the_term_is_over() {
     let change = Change::Delete(Propagation::Background);
     // Slow enough that the second one waits for its turn.
     writer.gate.set_rate(Rate::new(1));
-    assert_eq!(writer.write(&target(), &change).await, Outcome::Done);
+    assert_eq!(writer.write(&target(), &change).await, WriteOutcome::Done);
     let waiting = tokio::spawn({
         let writer = writer.clone();
         async move { writer.write(&target(), &Change::Delete(Propagation::Background)).await }
     });
     tokio::time::sleep(Duration::from_millis(10)).await;
     over.cancel();
-    assert_eq!(waiting.await.unwrap(), Outcome::Stopped);
-    assert_eq!(writer.write(&target(), &change).await, Outcome::Stopped);
+    assert_eq!(waiting.await.unwrap(), WriteOutcome::Stopped);
+    assert_eq!(writer.write(&target(), &change).await, WriteOutcome::Stopped);
     assert_eq!(asked.lock().unwrap().len(), 1);
 }
 
@@ -168,6 +168,8 @@ fn retry_after_is_seconds_or_a_date(#[case] text: &str, #[case] seconds: Option<
 fn the_status_may_say_when_to_come_again() {
     let body = json!({"details": {"retryAfterSeconds": 3}}).to_string();
     let outcome =
-        Outcome::from(Rejection::new(StatusCode::TOO_MANY_REQUESTS, None, body.as_bytes()));
-    assert!(matches!(outcome, Outcome::Retry { after: Some(after), .. } if after.as_secs() == 3));
+        WriteOutcome::from(CallError::new(StatusCode::TOO_MANY_REQUESTS, None, body.as_bytes()));
+    assert!(
+        matches!(outcome, WriteOutcome::Retry { after: Some(after), .. } if after.as_secs() == 3)
+    );
 }

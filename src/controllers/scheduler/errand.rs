@@ -5,8 +5,8 @@ use std::sync::Arc;
 
 use jiff::Timestamp;
 
-use super::duty::Duty;
-use super::pass::{Help, Manner};
+use super::control_loop::ControlLoop;
+use super::reconcile::{Help, Manner};
 use crate::batch::Map;
 use crate::clock::HashSet;
 use crate::cluster::slim::{CronJob, Job, Uid};
@@ -17,16 +17,16 @@ use crate::policy::rule::SchedulerMode;
 use crate::policy::settings::Ttl;
 use crate::policy::value::Seconds;
 
-// === impl Duty ===
+// === impl ControlLoop ===
 
-impl Duty<'_> {
+impl ControlLoop<'_> {
     /// In which capacity a pass is made; `None` where there is nothing to do here.
     pub(super) fn manner(&self, cronjob: &CronJob, since: Timestamp) -> Option<Manner> {
         if self.mode() == SchedulerMode::Own {
             return Some(Manner::Own);
         }
         let selector = self.policy.scheduler.selector.as_ref()?;
-        let own_namespace = self.footing.own_namespace.as_deref();
+        let own_namespace = self.context.own_namespace.as_deref();
         selector.matches(|key| cronjob.meta.labels.get(key)).then(|| {
             Manner::Backstop(Help {
                 protected: protects(&cronjob.meta.namespace, own_namespace),
@@ -58,7 +58,7 @@ impl Duty<'_> {
     /// The Jobs whose owner has the name of a `CronJob`.
     pub(super) fn jobs_of(&self, cronjob: &CronJob) -> Vec<Arc<Job>> {
         let meta = &cronjob.meta;
-        self.footing.watches.store.jobs.owned_by(&meta.namespace, &meta.name)
+        self.context.watches.store.jobs.owned_by(&meta.namespace, &meta.name)
     }
 
     /// Those that somebody wants to keep, and may.
@@ -83,7 +83,7 @@ impl Duty<'_> {
         ask: impl FnOnce(&Input<'_>) -> T,
     ) -> T {
         let namespace = &*cronjob.meta.namespace;
-        let found = self.footing.watches.store.namespaces.find(namespace);
+        let found = self.context.watches.store.namespaces.find(namespace);
         let labels: Option<Map<'_>> = found.as_ref().and_then(|found| found.labels.view());
         ask(&Input {
             operation: Operation::Stored,
@@ -92,7 +92,7 @@ impl Duty<'_> {
             cronjob: family,
             namespace,
             namespace_labels: labels.as_ref(),
-            own_namespace: self.footing.own_namespace.as_deref(),
+            own_namespace: self.context.own_namespace.as_deref(),
             now: self.now(),
         })
     }

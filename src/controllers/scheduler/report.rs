@@ -2,13 +2,13 @@
 
 use std::time::Duration;
 
-use super::duty::Duty;
+use super::control_loop::ControlLoop;
 use crate::policy::rule::SchedulerMode;
 use crate::scheduler::status::Status;
 
-// === impl Duty ===
+// === impl ControlLoop ===
 
-impl Duty<'_> {
+impl ControlLoop<'_> {
     /// Puts the status on the Lease, unless it was told a moment ago.
     ///
     /// It is on its way beside everything else: a start does not wait for it.
@@ -29,7 +29,7 @@ impl Duty<'_> {
             stopped,
         };
         let annotations = [(Status::ANNOTATION, Some(status.to_text()))].into();
-        let (lease, identity) = (self.footing.lease.clone(), self.footing.identity.clone());
+        let (lease, identity) = (self.context.lease.clone(), self.context.identity.clone());
         self.reports.spawn(async move {
             if let Err(error) = lease.annotate(&identity, &annotations).await {
                 tracing::debug!(%error, "the scheduler's status could not be written to the Lease");

@@ -6,32 +6,32 @@ use std::time::Duration;
 use jiff::{SignedDuration, Timestamp};
 use tokio::task::JoinError;
 
-use super::duty::{Duty, UnderWay};
-use super::memory::Known;
+use super::control_loop::{ControlLoop, UnderWay};
+use super::expectations::Known;
 use super::name::Name;
-use super::pass::{self, Ended, Errand, Manner, Next};
+use super::reconcile::{self, Ended, Manner, Next, ReconcileRequest};
 use super::views;
-use crate::cluster::pace::Turn;
+use crate::cluster::pace::NextWrite;
 use crate::policy::rule::SchedulerMode;
 use crate::scheduler::Timetable;
 use crate::scheduler::missed::{self, AFTER_SLOT};
 
-// === impl Duty ===
+// === impl ControlLoop ===
 
-impl Duty<'_> {
+impl ControlLoop<'_> {
     /// Gives a `CronJob` a turn, unless it had one a moment ago: its Jobs change by the hundred.
     pub(super) fn look_soon(&mut self, name: Name, now: Timestamp) {
         if let Some(under_way) = self.under_way.get_mut(&name) {
             under_way.news = true;
             return;
         }
-        if self.line.contains(&name) {
+        if self.queue.contains(&name) {
             return;
         }
-        let Some(known) = self.memory.known(&name) else { return };
+        let Some(known) = self.expectations.known(&name) else { return };
         let next = known.passed.map(|at| at.saturating_add(BETWEEN).unwrap_or(Timestamp::MAX));
         match next.filter(|next| *next > now) {
-            None => self.line.chore(name, now),
+            None => self.queue.chore(name, now),
             Some(next) => self.set_timer(&name, next),
         }
     }
@@ -45,7 +45,7 @@ impl Duty<'_> {
 
     /// Remembers when a start is due.
     pub(super) fn set_wake(&mut self, name: &Name, wake: Option<Timestamp>) {
-        let Some(known) = self.memory.known(name) else { return };
+        let Some(known) = self.expectations.known(name) else { return };
         known.wake = wake;
         match wake {
             Some(at) => self.timers.set(name.clone(), at),
@@ -61,11 +61,11 @@ impl Duty<'_> {
             tracing::info!("nobody else starts CronJobs: from now on this does");
             self.next_report = Timestamp::MIN;
             self.say_mode();
-            self.memory.begin_anew(now, false);
+            self.expectations.begin_anew(now, false);
             self.everything();
         }
         while let Some((_, name)) = self.timers.pop_due(now) {
-            let Some(known) = self.memory.known(&name) else { continue };
+            let Some(known) = self.expectations.known(&name) else { continue };
             let wake = known.wake.filter(|wake| *wake <= now);
             if let Some(wake) = wake {
                 known.wake = None;
@@ -77,12 +77,12 @@ impl Duty<'_> {
                 {
                     self.takeover.due(slot, self.grace().max(SLOWEST));
                 }
-                self.line.start(name, slot);
+                self.queue.start(name, slot);
             } else {
                 if let Some(wake) = known.wake {
                     self.timers.set(name.clone(), wake);
                 }
-                self.line.chore(name, now);
+                self.queue.chore(name, now);
             }
         }
     }
@@ -91,8 +91,8 @@ impl Duty<'_> {
     pub(super) fn everything(&mut self) {
         let now = self.now();
         self.healed = now;
-        for name in self.memory.unedited() {
-            self.line.chore(name, now);
+        for name in self.expectations.unedited() {
+            self.queue.chore(name, now);
         }
     }
 
@@ -114,23 +114,23 @@ impl Duty<'_> {
     pub(super) fn turn_at(&self) -> Option<Duration> {
         let now = self.start.elapsed();
         match self.pace.clone().turn(now) {
-            Turn::Now => Some(Duration::ZERO),
-            Turn::At(at) => Some(at.saturating_sub(now)),
-            Turn::AfterAnother => None,
+            NextWrite::Now => Some(Duration::ZERO),
+            NextWrite::At(at) => Some(at.saturating_sub(now)),
+            NextWrite::AfterAnother => None,
         }
     }
 
     pub(super) fn take_turns(&mut self) {
         let now = self.now();
         while self.may_turn() {
-            let Some((name, urgent)) = self.line.pop(now) else { return };
+            let Some((name, urgent)) = self.queue.pop(now) else { return };
             if let Some(under_way) = self.under_way.get_mut(&name) {
                 under_way.news = true;
             } else if self.acts(name.parts().0) {
                 self.begin(name, urgent, now);
             } else {
                 // What was started when we might is still to be written down.
-                if self.memory.known(&name).is_some_and(|known| known.unwritten.is_some()) {
+                if self.expectations.known(&name).is_some_and(|known| known.unwritten.is_some()) {
                     self.begin(name.clone(), false, now);
                 }
                 self.retime(&name, now);
@@ -140,7 +140,7 @@ impl Duty<'_> {
 
     /// Where nothing is started, only the time of the next start is of interest.
     pub(super) fn retime(&mut self, name: &Name, now: Timestamp) {
-        let Some(known) = self.memory.known(name) else { return };
+        let Some(known) = self.expectations.known(name) else { return };
         known.passed = Some(now);
         let seen = Arc::clone(&known.seen);
         let view = views::cronjob(&seen, None);
@@ -158,7 +158,7 @@ impl Duty<'_> {
 
     /// Begins a pass.
     pub(super) fn begin(&mut self, name: Name, urgent: bool, now: Timestamp) {
-        let Some(known) = self.memory.known(&name) else { return };
+        let Some(known) = self.expectations.known(&name) else { return };
         known.passed = Some(now);
         known.edited = false;
         let Known { unwritten, verified, doubt, since, failures, .. } = known.clone();
@@ -172,7 +172,7 @@ impl Duty<'_> {
         let uid = cronjob.meta.uid.clone();
         let children = self.jobs_of(&cronjob);
         let held = self.held(&cronjob, &children);
-        let errand = Errand {
+        let errand = ReconcileRequest {
             name: name.clone(),
             cronjob,
             unwritten,
@@ -187,7 +187,8 @@ impl Duty<'_> {
         let began = self.start.elapsed();
         let _taken = self.pace.turn(began);
         let hands = self.hands.clone();
-        let task = self.passes.spawn(async move { (began, pass::make(hands, errand).await) }).id();
+        let task =
+            self.passes.spawn(async move { (began, reconcile::make(hands, errand).await) }).id();
         self.under_way.insert(name, UnderWay { uid, task, news: false, rescheduled: false });
     }
 
@@ -200,7 +201,7 @@ impl Duty<'_> {
                 tracing::error!(%error, "a pass broke off");
                 let broken = self.under_way.iter().find(|(_, one)| one.task == error.id());
                 let Some(name) = broken.map(|(name, _)| name.clone()) else { return };
-                let unwritten = self.memory.known(&name).and_then(|k| k.unwritten.clone());
+                let unwritten = self.expectations.known(&name).and_then(|k| k.unwritten.clone());
                 (self.start.elapsed(), Ended::broken_off(name, unwritten))
             }
         };
@@ -212,7 +213,7 @@ impl Duty<'_> {
         let under_way = self.under_way.remove(&name);
         let heard = |what: fn(&UnderWay) -> bool| under_way.as_ref().is_some_and(what);
         let (news, rescheduled) = (heard(|one| one.news), heard(|one| one.rescheduled));
-        let Some(known) = self.memory.known(&name) else { return };
+        let Some(known) = self.expectations.known(&name) else { return };
         if under_way.is_some_and(|one| one.uid != known.seen.meta.uid) {
             // Nothing of it is about the one that is there now.
             self.look_soon(name, now);
@@ -240,11 +241,11 @@ impl Duty<'_> {
             Next::At(at) => self.set_wake(&name, Some(at)),
             Next::Soon => {
                 self.set_wake(&name, wake);
-                self.line.chore(name.clone(), now);
+                self.queue.chore(name.clone(), now);
             }
             Next::Sleep => self.set_wake(&name, None),
         }
-        if rescheduled && let Some(known) = self.memory.known(&name) {
+        if rescheduled && let Some(known) = self.expectations.known(&name) {
             let seen = Arc::clone(&known.seen);
             self.reschedule(&name, &seen, now);
         }

@@ -5,29 +5,29 @@ use std::time::Duration;
 
 use jiff::Timestamp;
 
-use super::Subject;
+use super::ObjectRef;
 use super::acted::{Acted, Ended, Purpose};
-use super::agenda::{Step, What};
-use super::shift::Shift;
-use super::surroundings::{AGAIN, Needed, Standing};
+use super::control_loop::ControlLoop;
+use super::freshness::{AGAIN, Freshness, Needed};
+use super::work_queue::{Step, What};
 use crate::cluster::events::{About, Event};
 use crate::cluster::slim::Version;
-use crate::cluster::write::{Change, Outcome, Taken, Target};
-use crate::controllers::Footing;
+use crate::cluster::write::{Change, Target, WriteOutcome, WritePermit};
+use crate::controllers::ControllerContext;
 use crate::sweeper::change::Identity;
 use crate::sweeper::{Deletion, Judgement};
 
-// === impl Shift ===
+// === impl ControlLoop ===
 
-impl Shift<'_> {
-    /// Starts the next write of the agenda that may still be made.
-    pub(super) fn write_next(&mut self, taken: Taken) {
-        while let Some((subject, step)) = self.agenda.pop() {
+impl ControlLoop<'_> {
+    /// Starts the next write of the work queue that may still be made.
+    pub(super) fn write_next(&mut self, taken: WritePermit) {
+        while let Some((subject, step)) = self.queue.pop() {
             if !self.term.holds() {
                 return;
             }
             let Some(step) = step.or_else(|| self.next_step(&subject)) else { continue };
-            let Some(target) = self.world.target(step.identity()) else { continue };
+            let Some(target) = self.cluster_view.target(step.identity()) else { continue };
             if self.obstacle(&step).is_some() {
                 continue;
             }
@@ -73,23 +73,23 @@ impl Shift<'_> {
 
     /// Whether what an object is judged by, beside itself, is known to be as it was a moment ago. If not,
     /// `subject` is looked at again when that is known.
-    fn knows_surroundings(&mut self, subject: &Subject, target: &Subject) -> bool {
+    fn knows_surroundings(&mut self, subject: &ObjectRef, target: &ObjectRef) -> bool {
         let cronjob = match (subject, target) {
-            (Subject::CronJob(cronjob), Subject::Job(_)) => Some(Arc::clone(cronjob)),
-            (_, Subject::Job(job)) => self.world.cronjob_of(job),
+            (ObjectRef::CronJob(cronjob), ObjectRef::Job(_)) => Some(Arc::clone(cronjob)),
+            (_, ObjectRef::Job(job)) => self.cluster_view.cronjob_of(job),
             // Its version is named in the write.
-            (_, Subject::CronJob(_)) => None,
+            (_, ObjectRef::CronJob(_)) => None,
         };
-        let namespace = self.world.namespace(&target.meta().namespace);
+        let namespace = self.cluster_view.namespace(&target.meta().namespace);
         let needed = Needed {
             cronjob: cronjob.as_deref(),
             namespace: namespace.filter(|_| self.policy.needs_namespace_labels()),
         };
-        let client = &self.footing.cluster.client;
-        match self.surroundings.look(client, subject, needed) {
-            Standing::Known => true,
-            Standing::Asking => false,
-            Standing::Behind => {
+        let client = &self.context.cluster.client;
+        match self.freshness.look(client, subject, needed) {
+            Freshness::Known => true,
+            Freshness::Asking => false,
+            Freshness::Behind => {
                 let again = self.now().saturating_add(AGAIN).unwrap_or(Timestamp::MAX);
                 self.timers.set(subject.clone(), again);
                 false
@@ -99,7 +99,7 @@ impl Shift<'_> {
 
     /// Looks at a family again when one of its Jobs may be written to again; a Job has a timer of
     /// its own for that.
-    fn wait_for(&mut self, target: &Subject, subject: Subject) {
+    fn wait_for(&mut self, target: &ObjectRef, subject: ObjectRef) {
         let until = self.acted.get(target).map(|acted| acted.until);
         if let Some(until) = until.filter(|_| subject != *target)
             && self.timers.deadline_of(&subject).is_none_or(|at| at > until)
@@ -109,8 +109,8 @@ impl Shift<'_> {
     }
 
     /// What a Job's judgement asks for at this moment.
-    fn next_step(&mut self, subject: &Subject) -> Option<Step> {
-        let subject = self.world.fresh(subject)?;
+    fn next_step(&mut self, subject: &ObjectRef) -> Option<Step> {
+        let subject = self.cluster_view.fresh(subject)?;
         let policy = Arc::clone(&self.policy);
         let Judgement { actions, risks, .. } = self.judge(&policy, &subject);
         actions.into_iter().find_map(|action| Step::of(action, &risks))
@@ -129,24 +129,24 @@ impl Shift<'_> {
             What::Delete(deletion) => ("delete", deletion.outcome.condition()),
             What::Patch(_) => ("patch", ""),
         };
-        self.footing.metrics.stored.acted(action, end, outcome.as_str());
+        self.context.metrics.stored.acted(action, end, outcome.as_str());
         if let Some(acted) = self.acted.get_mut(&target) {
             acted.under_way = false;
         }
         match outcome {
-            Outcome::Done => self.done(&target, &step),
+            WriteOutcome::Done => self.done(&target, &step),
             // The watch will tell, or has already.
-            Outcome::Gone => {}
-            Outcome::Changed => self.again(&target, AFTER_CHANGE),
-            Outcome::Stopped => {
+            WriteOutcome::Gone => {}
+            WriteOutcome::Changed => self.again(&target, AFTER_CHANGE),
+            WriteOutcome::Stopped => {
                 self.acted.remove(&target);
             }
-            Outcome::Retry { after, why } => {
+            WriteOutcome::Retry { after, why } => {
                 tracing::debug!(%target, why, "to be tried again");
                 let pause = self.failed(&target).max(after.unwrap_or_default());
                 self.again(&target, pause);
             }
-            Outcome::Refused(why) => {
+            WriteOutcome::Refused(why) => {
                 self.keeper.doubt();
                 self.refused(action, &why);
                 self.again(&target, AFTER_REFUSAL);
@@ -154,7 +154,7 @@ impl Shift<'_> {
                     acted.refused = true;
                 }
             }
-            Outcome::Failed(why) => {
+            WriteOutcome::Failed(why) => {
                 tracing::warn!(%target, action, why, "the API server does not take it");
                 self.again(&target, AFTER_REFUSAL);
             }
@@ -165,7 +165,7 @@ impl Shift<'_> {
         }
     }
 
-    fn done(&mut self, target: &Subject, step: &Step) {
+    fn done(&mut self, target: &ObjectRef, step: &Step) {
         let now = self.now();
         match &step.what {
             What::Delete(deletion) => self.deleted(target, deletion, &step.reason, now),
@@ -191,7 +191,7 @@ impl Shift<'_> {
     /// Tells about a deletion: one log line, and an Event for the Job and its `CronJob`.
     fn deleted(
         &self,
-        target: &Subject,
+        target: &ObjectRef,
         deletion: &Deletion,
         reason: &crate::sweeper::Reason,
         now: Timestamp,
@@ -199,7 +199,7 @@ impl Shift<'_> {
         let Deletion { identity, finish, outcome, due, ttl, rule, propagation: _ } = deletion;
         let lag = now.duration_since(*due);
         let age = now.duration_since(*finish).as_secs();
-        self.footing.metrics.stored.deleted_after(Duration::try_from(lag).unwrap_or_default());
+        self.context.metrics.stored.deleted_after(Duration::try_from(lag).unwrap_or_default());
         let Identity { namespace: ns, name, uid, .. } = identity;
         let outcome = outcome.condition();
         let lag_seconds = lag.as_secs_f64();
@@ -218,8 +218,8 @@ impl Shift<'_> {
             note: note.clone(),
         };
         self.record(event(About::new(target.kind(), target.meta())));
-        if let Subject::Job(job) = target
-            && let Some(cronjob) = self.world.cronjob_of(job)
+        if let ObjectRef::Job(job) = target
+            && let Some(cronjob) = self.cluster_view.cronjob_of(job)
         {
             self.record(event(About::new(crate::batch::Kind::CronJob, &cronjob.meta)));
         }
@@ -228,7 +228,7 @@ impl Shift<'_> {
     /// Records an Event, unless it is known that none may be written there: hundreds would be
     /// refused.
     fn record(&self, event: Event) {
-        let Footing { recorder, reach, .. } = &self.footing;
+        let ControllerContext { recorder, reach, .. } = &self.context;
         let namespace = &event.about.namespace;
         if reach.covers(namespace) && !self.rights.lack("create", "events", namespace) {
             recorder.record(event);
@@ -236,7 +236,7 @@ impl Shift<'_> {
     }
 
     /// Says once of an object that something is wrong with it.
-    pub(super) fn warn(&mut self, subject: &Subject, reason: &'static str, note: &str) {
+    pub(super) fn warn(&mut self, subject: &ObjectRef, reason: &'static str, note: &str) {
         let meta = subject.meta();
         let told = self.told.entry(meta.uid.clone()).or_default();
         if told.contains(&reason) {
@@ -265,7 +265,7 @@ impl Shift<'_> {
     }
 
     /// Counts a failure, and says how long to wait for it.
-    fn failed(&mut self, target: &Subject) -> Duration {
+    fn failed(&mut self, target: &ObjectRef) -> Duration {
         let Some(acted) = self.acted.get_mut(target) else { return FIRST_PAUSE };
         let pause = FIRST_PAUSE.saturating_mul(1 << acted.failures.min(DOUBLINGS));
         acted.failures += 1;
@@ -273,7 +273,7 @@ impl Shift<'_> {
     }
 
     /// Looks at an object again after a while, or as soon as it changes.
-    fn again(&mut self, target: &Subject, pause: Duration) {
+    fn again(&mut self, target: &ObjectRef, pause: Duration) {
         let until = self.after(pause);
         if let Some(acted) = self.acted.get_mut(target) {
             acted.until = until;
@@ -284,7 +284,7 @@ impl Shift<'_> {
 
     /// The moment after a pause, by the API server's clock.
     pub(super) fn after(&self, pause: Duration) -> Timestamp {
-        self.footing.after(pause)
+        self.context.after(pause)
     }
 }
 
@@ -305,7 +305,7 @@ impl Step {
 }
 
 /// Whether an object is still as it was judged.
-fn is_same(target: &Subject, identity: &Identity) -> bool {
+fn is_same(target: &ObjectRef, identity: &Identity) -> bool {
     let meta = target.meta();
     meta.version == Version::from(identity.resource_version.as_str())
         && meta.uid.to_string() == identity.uid

@@ -2,10 +2,10 @@
 
 use jiff::Timestamp;
 
-use super::agenda::Step;
-use super::subject::Subject;
+use super::subject::ObjectRef;
+use super::work_queue::Step;
 use crate::cluster::slim::Version;
-use crate::cluster::write::Outcome;
+use crate::cluster::write::WriteOutcome;
 
 /// A write of ours to an object, until the watch shows what came of it.
 #[derive(Clone, Debug)]
@@ -40,11 +40,11 @@ pub(super) enum Purpose {
 #[derive(Debug)]
 pub(super) struct Ended {
     /// The object in whose judgement it was.
-    pub(super) subject: Subject,
+    pub(super) subject: ObjectRef,
     /// The object that it was about.
-    pub(super) target: Subject,
+    pub(super) target: ObjectRef,
     pub(super) step: Step,
-    pub(super) outcome: Outcome,
+    pub(super) outcome: WriteOutcome,
 }
 
 // === impl Acted ===

@@ -5,18 +5,18 @@ use std::collections::BTreeMap;
 use std::sync::Arc;
 use std::time::Duration;
 
-use super::pass::{Counted, counted};
-use super::shift::Shift;
-use super::world::Labels;
+use super::cluster_view::Labels;
+use super::control_loop::ControlLoop;
+use super::resync::{Counted, counted};
 use crate::cluster::events::{About, Event};
 use crate::cluster::slim::Namespace;
-use crate::sweeper::brake::{Approval, Memory, Outcome};
+use crate::sweeper::brake::{Approval, BrakeOutcome, Memory};
 use crate::sweeper::decide::Risk;
 use crate::sweeper::{PlanId, brake::BadPlanId};
 
-// === impl Shift ===
+// === impl ControlLoop ===
 
-impl Shift<'_> {
+impl ControlLoop<'_> {
     /// Puts the brake's memory on the Lease, if it is not there yet. Says whether it was written.
     /// Until it is, nothing is done that the brake is about.
     pub(super) async fn save(&mut self) -> bool {
@@ -25,7 +25,7 @@ impl Shift<'_> {
             return false;
         }
         let annotations = [(Memory::ANNOTATION, Some(memory.to_text()))].into();
-        match self.footing.lease.annotate(&self.footing.identity, &annotations).await {
+        match self.context.lease.annotate(&self.context.identity, &annotations).await {
             Ok(()) => {
                 self.saved = memory;
                 true
@@ -42,19 +42,20 @@ impl Shift<'_> {
     /// The labels of a namespace have changed.
     pub(super) fn relabelled(&mut self, namespace: &Namespace, before: &Arc<Namespace>) {
         if !self.brake.is_accepted() {
-            self.world.relabelled_unaccepted(before);
+            self.cluster_view.relabelled_unaccepted(before);
         }
         if !self.keep.needs_namespaces() {
             return;
         }
-        if !self.footing.reach.covers(&namespace.name) {
+        if !self.context.reach.covers(&namespace.name) {
             return self.judge_again(&namespace.name);
         }
-        let subjects = self.world.within(&namespace.name);
+        let subjects = self.cluster_view.within(&namespace.name);
         let now = self.now();
         let mut risks: Vec<Counted> = Vec::new();
         for subject in &subjects {
-            let judge = |labels| self.world.judge(&self.policy, subject, labels, false, now).risks;
+            let judge =
+                |labels| self.cluster_view.judge(&self.policy, subject, labels, false, now).risks;
             let concerned = |risks: Vec<Risk>| -> Vec<Risk> {
                 risks.into_iter().filter(|risk| self.brake.concerns(risk, now)).collect()
             };
@@ -67,7 +68,7 @@ impl Shift<'_> {
         let at_risk = risks.iter().map(Counted::at_risk);
         let outcome = self.brake.relabelled(&namespace.name, at_risk, now);
         self.tell_brake(outcome);
-        if outcome == Outcome::Tripped {
+        if outcome == BrakeOutcome::Tripped {
             // Counts what is held, and saves the hold.
             self.pass_now();
         }
@@ -119,7 +120,7 @@ impl Shift<'_> {
         }
         let memory = self.brake.memory().clone();
         annotations.insert(Memory::ANNOTATION, Some(memory.to_text()));
-        match self.footing.lease.annotate(&self.footing.identity, &annotations).await {
+        match self.context.lease.annotate(&self.context.identity, &annotations).await {
             Ok(()) => {
                 self.saved = memory;
                 self.answered = Some(request);
@@ -136,12 +137,16 @@ impl Shift<'_> {
     }
 
     /// Says what the brake has decided.
-    pub(super) fn tell_brake(&self, outcome: Outcome) {
+    pub(super) fn tell_brake(&self, outcome: BrakeOutcome) {
         let revision = &self.policy.revision;
         match outcome {
-            Outcome::Accepted => tracing::info!(revision, "the policy is accepted: few are due"),
-            Outcome::Moot => tracing::info!(revision, "the brake is off: nothing is left to hold"),
-            Outcome::Undecided => {
+            BrakeOutcome::Accepted => {
+                tracing::info!(revision, "the policy is accepted: few are due");
+            }
+            BrakeOutcome::Moot => {
+                tracing::info!(revision, "the brake is off: nothing is left to hold");
+            }
+            BrakeOutcome::Undecided => {
                 for waiting in self.brake.waiting(&self.census) {
                     let (plan, who) = (&waiting.plan, waiting.who());
                     tracing::warn!(
@@ -153,8 +158,8 @@ impl Shift<'_> {
                     );
                 }
             }
-            Outcome::Unchanged => {}
-            Outcome::Tripped => {
+            BrakeOutcome::Unchanged => {}
+            BrakeOutcome::Tripped => {
                 for (hold, waiting) in self.brake.in_force().zip(self.brake.waiting(&self.census)) {
                     let (plan, who) = (&waiting.plan, waiting.who());
                     let cause = hold.cause.text(&hold.revision);
@@ -165,7 +170,7 @@ impl Shift<'_> {
                     );
                     tracing::error!(revision, %plan, %who, count = plan.count, "{note}");
                     let (namespace, name) = self.lease_name;
-                    self.footing.recorder.record(Event {
+                    self.context.recorder.record(Event {
                         about: About::lease(namespace, name),
                         warning: true,
                         reason: "BrakeOn",

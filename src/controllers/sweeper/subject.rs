@@ -11,14 +11,14 @@ use crate::cluster::slim::{CronJob, Job, Meta};
 /// A stored object as it was when somebody mentioned it. Equal to every other state of it: which
 /// one counts is looked up in the store. Two words wide, as there is one for each timer.
 #[derive(Clone, Debug)]
-pub enum Subject {
+pub enum ObjectRef {
     CronJob(Arc<CronJob>),
     Job(Arc<Job>),
 }
 
-// === impl Subject ===
+// === impl ObjectRef ===
 
-impl Subject {
+impl ObjectRef {
     /// Which of the two.
     pub fn kind(&self) -> Kind {
         match self {
@@ -41,45 +41,45 @@ impl Subject {
     }
 }
 
-impl From<Arc<CronJob>> for Subject {
+impl From<Arc<CronJob>> for ObjectRef {
     fn from(cronjob: Arc<CronJob>) -> Self {
         Self::CronJob(cronjob)
     }
 }
 
-impl From<Arc<Job>> for Subject {
+impl From<Arc<Job>> for ObjectRef {
     fn from(job: Arc<Job>) -> Self {
         Self::Job(job)
     }
 }
 
-impl PartialEq for Subject {
+impl PartialEq for ObjectRef {
     fn eq(&self, other: &Self) -> bool {
         self.key() == other.key()
     }
 }
 
-impl Eq for Subject {}
+impl Eq for ObjectRef {}
 
-impl Hash for Subject {
+impl Hash for ObjectRef {
     fn hash<H: Hasher>(&self, state: &mut H) {
         self.key().hash(state);
     }
 }
 
-impl Ord for Subject {
+impl Ord for ObjectRef {
     fn cmp(&self, other: &Self) -> Ordering {
         self.key().cmp(&other.key())
     }
 }
 
-impl PartialOrd for Subject {
+impl PartialOrd for ObjectRef {
     fn partial_cmp(&self, other: &Self) -> Option<Ordering> {
         Some(self.cmp(other))
     }
 }
 
-impl fmt::Display for Subject {
+impl fmt::Display for ObjectRef {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let (kind, namespace, name) = self.key();
         write!(f, "{kind} {namespace}/{name}")

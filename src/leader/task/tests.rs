@@ -7,10 +7,10 @@ use tokio::task::JoinHandle;
 use tokio::time::{Instant, sleep};
 use tokio_util::sync::CancellationToken;
 
-use super::{Candidate, JITTER, Standing, Term, run};
+use super::{Candidate, JITTER, LeaderStatus, Term, run};
 use crate::clock;
-use crate::leader::lease::{Lease, LeaseError, Leases};
-use crate::leader::{Record, Timing};
+use crate::leader::lease::{Lease, LeaseError, ResourceLock};
+use crate::leader::{LeaderElectionRecord, Timing};
 
 /// The Lease, and what the replicas did, in the order in which they did it.
 #[derive(Clone)]
@@ -29,7 +29,7 @@ struct Road {
 struct Replica {
     stop: CancellationToken,
     open: Arc<AtomicBool>,
-    standing: watch::Receiver<Standing>,
+    standing: watch::Receiver<LeaderStatus>,
     task: JoinHandle<()>,
 }
 
@@ -64,7 +64,7 @@ impl World {
     fn join(&self, name: &'static str, slow: Duration) -> Replica {
         let (stop, open) = (CancellationToken::new(), Arc::new(AtomicBool::new(true)));
         let road = Road { lease: Arc::clone(&self.lease), open: Arc::clone(&open) };
-        let (standing, told) = watch::channel(Standing::default());
+        let (standing, told) = watch::channel(LeaderStatus::default());
         let candidate = Candidate { identity: name.to_owned(), timing: Timing::default() };
         let world = self.clone();
         let work = move |term: Term| {
@@ -109,13 +109,13 @@ impl Road {
     }
 }
 
-impl Leases for Road {
+impl ResourceLock for Road {
     async fn read(&self) -> Result<Option<Lease>, LeaseError> {
         self.way().await?;
         Ok(self.lease.lock().unwrap().clone())
     }
 
-    async fn create(&self, record: &Record) -> Result<Lease, LeaseError> {
+    async fn create(&self, record: &LeaderElectionRecord) -> Result<Lease, LeaseError> {
         self.way().await?;
         let mut lease = self.lease.lock().unwrap();
         if lease.is_some() {
@@ -124,7 +124,11 @@ impl Leases for Road {
         Ok(lease.insert(Lease::new("curfew", record)).clone())
     }
 
-    async fn replace(&self, old: &Lease, record: &Record) -> Result<Lease, LeaseError> {
+    async fn replace(
+        &self,
+        old: &Lease,
+        record: &LeaderElectionRecord,
+    ) -> Result<Lease, LeaseError> {
         self.way().await?;
         let mut lease = self.lease.lock().unwrap();
         if lease.as_ref() != Some(old) {
@@ -254,7 +258,11 @@ async fn who_reads_another_name_stops_at_once() {
     let world = World::new();
     let _one = world.join("one", s(0));
     sleep(s(5)).await;
-    let thief = Record { holder: "thief".to_owned(), duration: Some(s(15)), ..Record::default() };
+    let thief = LeaderElectionRecord {
+        holder: "thief".to_owned(),
+        duration: Some(s(15)),
+        ..LeaderElectionRecord::default()
+    };
     *world.lease.lock().unwrap() = Some(Lease::new("curfew", &thief));
     let taken = world.start.elapsed().as_secs_f64();
     sleep(s(3)).await;
@@ -267,7 +275,7 @@ async fn who_reads_another_name_stops_at_once() {
 #[tokio::test(start_paused = true)]
 async fn work_that_breaks_off_gives_the_lease_back() {
     let world = World::new();
-    let (standing, _told) = watch::channel(Standing::default());
+    let (standing, _told) = watch::channel(LeaderStatus::default());
     let road = Road { lease: Arc::clone(&world.lease), open: Arc::new(AtomicBool::new(true)) };
     let candidate = Candidate { identity: "one".to_owned(), timing: Timing::default() };
     let stop = CancellationToken::new();

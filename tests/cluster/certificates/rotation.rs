@@ -10,7 +10,7 @@ use arc_swap::ArcSwap;
 use curfew::admission::Site;
 use curfew::cluster::clock_offset::ServerClock;
 use curfew::controllers::certificates::{Certificates, WebhookObject};
-use curfew::leader::Standing;
+use curfew::leader::LeaderStatus;
 use curfew::metrics::Metrics;
 use curfew::pki::inspect;
 use curfew::policy::{Policy, Source};
@@ -36,7 +36,7 @@ use crate::support::{
 /// One of them.
 struct Replica {
     address: SocketAddr,
-    standing: watch::Sender<Standing>,
+    standing: watch::Sender<LeaderStatus>,
     // As long as they are there, it serves.
     _phase: watch::Sender<Phase>,
     _stop: DropGuard,
@@ -51,7 +51,7 @@ impl Replica {
         let site = Site { own_namespace: None, neighbours: None };
         let webhook = Webhook::new(Arc::new(ArcSwap::from_pointee(policy)), site);
         let stop = CancellationToken::new();
-        let (standing, told) = watch::channel(Standing::default());
+        let (standing, told) = watch::channel(LeaderStatus::default());
         let (phase, phases) = watch::channel(Phase::Serving);
         let address = runtime().block_on(async {
             let pair = certificates.establish().await;

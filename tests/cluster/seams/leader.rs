@@ -4,9 +4,9 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::time::Duration;
 
-use curfew::leader::lease::Stored;
+use curfew::leader::lease::LeaseLock;
 use curfew::leader::task::run;
-use curfew::leader::{Candidate, Standing, Term, Timing};
+use curfew::leader::{Candidate, LeaderStatus, Term, Timing};
 use kube::Client;
 use serde_json::json;
 use tokio::sync::watch;
@@ -24,7 +24,7 @@ use crate::support::{
 /// A replica that counts itself while it works.
 struct Replica {
     stop: CancellationToken,
-    standing: watch::Receiver<Standing>,
+    standing: watch::Receiver<LeaderStatus>,
     task: JoinHandle<()>,
 }
 
@@ -36,7 +36,7 @@ impl Replica {
         workers: &Arc<AtomicUsize>,
     ) -> Self {
         let stop = CancellationToken::new();
-        let (standing, told) = watch::channel(Standing::default());
+        let (standing, told) = watch::channel(LeaderStatus::default());
         // As short as whole seconds allow.
         let timing = Timing {
             lease: Duration::from_secs(4),
@@ -44,7 +44,7 @@ impl Replica {
             retry: Duration::from_millis(500),
         };
         let candidate = Candidate { identity: name.to_owned(), timing };
-        let leases = Stored::new(client, &space.name, "curfew");
+        let leases = LeaseLock::new(client, &space.name, "curfew");
         let workers = Arc::clone(workers);
         let work = move |term: Term| {
             let workers = Arc::clone(&workers);

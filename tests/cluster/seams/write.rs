@@ -4,7 +4,7 @@ use std::sync::Arc;
 
 use curfew::batch::Kind;
 use curfew::cluster::pace::Rate;
-use curfew::cluster::write::{Change, Gate, Outcome, Target, Writer};
+use curfew::cluster::write::{Change, Gate, Target, WriteOutcome, Writer};
 use curfew::policy::rule::Propagation;
 use kube::Client;
 use serde_json::{Value, json};
@@ -28,7 +28,7 @@ fn writer(client: Client) -> Writer {
     Writer::new(client, Gate::new(Rate::new(10_000)), CancellationToken::new())
 }
 
-fn write(writer: &Writer, target: &Target, change: &Change) -> Outcome {
+fn write(writer: &Writer, target: &Target, change: &Change) -> WriteOutcome {
     runtime().block_on(writer.write(target, change))
 }
 
@@ -53,16 +53,16 @@ fn what_changed_since_it_was_judged_is_left_alone() {
         let judged = target(&space.create(&job(&name, json!({}))).ok());
         // A hold, a longer TTL, anything.
         let held = space.touch_job(&name, "held");
-        assert_eq!(write(&writer, &judged, &change), Outcome::Changed, "{what}");
+        assert_eq!(write(&writer, &judged, &change), WriteOutcome::Changed, "{what}");
         assert_eq!(space.job(&name), held, "{what}");
         // Made anew under the same name.
         plane.api.delete(&space.path(&format!("jobs/{name}"))).ok();
         let anew = space.create(&job(&name, json!({}))).ok();
         for old in [&judged, &target(&held)] {
-            assert_eq!(write(&writer, old, &change), Outcome::Changed, "{what}");
+            assert_eq!(write(&writer, old, &change), WriteOutcome::Changed, "{what}");
         }
         assert_eq!(space.job(&name), anew, "{what}");
-        assert_eq!(write(&writer, &target(&anew), &change), Outcome::Done, "{what}");
+        assert_eq!(write(&writer, &target(&anew), &change), WriteOutcome::Done, "{what}");
         match space.find_job(&name) {
             Some(changed) if changed["metadata"]["deletionTimestamp"].is_string() => {
                 assert_eq!(what, "foreground delete");
@@ -88,20 +88,20 @@ fn every_outcome_has_its_name() {
     let stored = target(&space.create(&job("one", json!({}))).ok());
     let missing = Target { name: "missing".to_owned(), ..stored.clone() };
     for (what, change) in changes() {
-        assert_eq!(write(&admin, &missing, &change), Outcome::Gone, "{what}");
+        assert_eq!(write(&admin, &missing, &change), WriteOutcome::Gone, "{what}");
         let refused = write(&nobody, &stored, &change);
         assert!(
-            matches!(&refused, Outcome::Refused(why) if why.contains("nobody-writes")),
+            matches!(&refused, WriteOutcome::Refused(why) if why.contains("nobody-writes")),
             "{what}: {refused:?}"
         );
     }
     // What makes no sense is told from what has changed.
     let change = serde_json::from_value(json!([{"op": "remove", "path": "/spec/nonsense"}]));
     let failed = write(&admin, &stored, &Change::Json(change.expect("a JSON patch")));
-    assert!(matches!(failed, Outcome::Failed(_)), "{failed:?}");
+    assert!(matches!(failed, WriteOutcome::Failed(_)), "{failed:?}");
     let failed =
         write(&admin, &stored, &Change::Merge(json!({"spec": {"ttlSecondsAfterFinished": -1}})));
-    assert!(matches!(failed, Outcome::Failed(_)), "{failed:?}");
+    assert!(matches!(failed, WriteOutcome::Failed(_)), "{failed:?}");
 }
 
 /// As the sweeper drains: many at once through one gate.
@@ -119,6 +119,6 @@ fn many_at_once() {
         });
         futures::future::join_all(all).await
     });
-    assert_eq!(outcomes, vec![Outcome::Done; 60]);
+    assert_eq!(outcomes, vec![WriteOutcome::Done; 60]);
     assert_eq!(space.jobs().len(), 0);
 }

@@ -1,6 +1,6 @@
 //! What is said of an edit that does much at once: from what, to what.
 
-use curfew::policy_review::Decision;
+use curfew::policy_review::PolicyReviewDecision;
 use rstest::rstest;
 
 use super::support::{VERSION, ask, body, file, map, one, repeated, warnings};
@@ -212,7 +212,11 @@ fn told(from: &str, to: &str, expected: &[&str]) {
     let mut warnings = warnings(&response);
     warnings.retain(|line| !line.starts_with("10-base.yaml:"));
     assert_eq!(warnings, expected);
-    let drastic = if expected.is_empty() { Decision::Accepted } else { Decision::Drastic };
+    let drastic = if expected.is_empty() {
+        PolicyReviewDecision::Accepted
+    } else {
+        PolicyReviewDecision::Drastic
+    };
     assert_eq!(decision, drastic);
     assert!(response["auditAnnotations"]["revision"].is_string());
 }
@@ -221,7 +225,7 @@ fn told(from: &str, to: &str, expected: &[&str]) {
 fn a_broken_policy_is_no_yardstick() {
     let (decision, response) =
         ask(&body(&one("  defaults: {ttl: 1s}"), Some(&one("  defaults: {ttl: 7d, x: y}"))));
-    assert_eq!((decision, warnings(&response)), (Decision::Accepted, vec![]));
+    assert_eq!((decision, warnings(&response)), (PolicyReviewDecision::Accepted, vec![]));
 }
 
 #[test]
@@ -246,6 +250,6 @@ fn many_changes_stay_below_what_the_api_server_carries() {
     };
     let (decision, response) = ask(&body(&rules("3h20m10s"), Some(&rules("24855d3h14m7s"))));
     let warnings = warnings(&response);
-    assert_eq!((decision, warnings.len()), (Decision::Drastic, 30));
+    assert_eq!((decision, warnings.len()), (PolicyReviewDecision::Drastic, 30));
     assert_eq!(warnings[29], "and 171 more warnings about this policy: curfew check shows them");
 }

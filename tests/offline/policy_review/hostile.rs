@@ -1,6 +1,6 @@
 //! Bodies that no API server sends.
 
-use curfew::policy_review::{Decision, review};
+use curfew::policy_review::{PolicyReviewDecision, review};
 use proptest::prelude::*;
 use rstest::rstest;
 
@@ -27,7 +27,7 @@ fn what_is_long_is_told_in_part() {
     asked["request"]["name"] = long.into();
     asked["request"]["object"] = serde_json::Value::Null;
     let report = review(VERSION, asked.to_string().as_bytes()).unwrap().report;
-    assert_eq!(report.decision, Decision::Unjudged);
+    assert_eq!(report.decision, PolicyReviewDecision::Unjudged);
     assert!(report.namespace.len() < 1_000 && report.name.len() < 1_000, "{report:?}");
 }
 
@@ -67,7 +67,7 @@ proptest! {
             files.iter().map(|(name, text)| (name.as_str(), text.as_str())).collect();
         let (decision, response) = ask(&body(&map(VERSION, &files), None));
         warnings(&response);
-        prop_assert!([Decision::Accepted, Decision::Refused].contains(&decision));
+        prop_assert!([PolicyReviewDecision::Accepted, PolicyReviewDecision::Refused].contains(&decision));
         let spec = file(&spec);
         files.push(("00.yaml", &spec));
         warnings(&ask(&body(&map(VERSION, &files), Some(&one(&was)))).1);
@@ -94,6 +94,6 @@ fn the_largest_maps_take_no_time() {
     for edit in [globs, selectors, marks] {
         let (old, new) = (edit('a'), edit('b'));
         let (decision, _) = ask(&body(&new, Some(&old)));
-        assert_eq!(decision, Decision::Drastic);
+        assert_eq!(decision, PolicyReviewDecision::Drastic);
     }
 }

@@ -1,6 +1,6 @@
 //! What is said of a policy that cannot be used.
 
-use curfew::policy_review::Decision;
+use curfew::policy_review::PolicyReviewDecision;
 use rstest::rstest;
 use serde_json::{Value as Json, json};
 
@@ -9,7 +9,7 @@ use super::support::{VERSION, ask, body, file, map, one, repeated};
 #[track_caller]
 fn refused(object: &Json) -> Json {
     let (decision, response) = ask(&body(object, None));
-    assert_eq!(decision, Decision::Refused);
+    assert_eq!(decision, PolicyReviewDecision::Refused);
     response["status"].clone()
 }
 

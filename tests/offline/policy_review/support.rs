@@ -1,6 +1,6 @@
 //! Reviews that a test makes, and what is in their answers.
 
-use curfew::policy_review::{Answer, Decision, review};
+use curfew::policy_review::{Answer, PolicyReviewDecision, review};
 use serde_json::{Value as Json, json};
 
 /// The version of the curfew that is asked.
@@ -57,15 +57,15 @@ pub(crate) fn body(object: &Json, old: Option<&Json>) -> Json {
 }
 
 #[track_caller]
-pub(crate) fn ask(body: &Json) -> (Decision, Json) {
+pub(crate) fn ask(body: &Json) -> (PolicyReviewDecision, Json) {
     let Answer { body, report } = review(VERSION, &serde_json::to_vec(body).unwrap()).unwrap();
     let reply: Json = serde_json::from_slice(&body).unwrap();
     assert_eq!(reply["apiVersion"], "admission.k8s.io/v1");
     assert_eq!(reply["kind"], "AdmissionReview");
     let response = reply["response"].clone();
     assert_eq!(response["uid"], "0b4f");
-    assert_eq!(response["allowed"], report.decision != Decision::Refused);
-    assert_eq!(response["status"].is_object(), report.decision == Decision::Refused);
+    assert_eq!(response["allowed"], report.decision != PolicyReviewDecision::Refused);
+    assert_eq!(response["status"].is_object(), report.decision == PolicyReviewDecision::Refused);
     assert_eq!(response["auditAnnotations"]["decision"], report.decision.as_str());
     (report.decision, response)
 }

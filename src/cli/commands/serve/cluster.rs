@@ -18,10 +18,10 @@ use crate::cluster::connect::{Cluster, ConnectError, Habit};
 use crate::cluster::events::{About, Event, Recorder};
 use crate::cluster::neighbours::StoredNeighbours;
 use crate::controllers::certificates::{Certificates, WebhookObject};
-use crate::controllers::{Footing, Presence, Scheduler, Sweeper, Watches};
-use crate::leader::lease::Stored;
-use crate::leader::replica::Shown;
-use crate::leader::{Candidate, Replica, Standing, Timing, task};
+use crate::controllers::{ControllerContext, Heartbeat, Scheduler, Sweeper, Watches};
+use crate::leader::lease::LeaseLock;
+use crate::leader::replica::ServedCertificate;
+use crate::leader::{Candidate, LeaderStatus, Replica, Timing, task};
 use crate::metrics::Metrics;
 use crate::pki::Pair;
 use crate::policy::Policy;
@@ -89,7 +89,7 @@ pub(super) struct Keeping {
 
 /// What runs on a cluster.
 pub(super) struct Running {
-    footing: Footing,
+    context: ControllerContext,
     policies: watch::Sender<Arc<Policy>>,
     /// Why the policy on disk is not in use; `None` where it is.
     refused: Arc<ArcSwapOption<String>>,
@@ -171,7 +171,7 @@ impl Running {
         certificates: Certificates,
         show: impl Fn(Pair) + Send + Sync + 'static,
     ) {
-        tokio::spawn(certificates.run(self.footing.standing.clone(), show, self.stop.clone()));
+        tokio::spawn(certificates.run(self.context.standing.clone(), show, self.stop.clone()));
     }
 
     /// Starts everything. Before this replica leads, nothing is written but what it says of itself,
@@ -201,9 +201,9 @@ impl Running {
         let candidate = Candidate { identity: task::identity(&host()), timing: Timing::default() };
         let (recorder, events) =
             Recorder::start(client.clone(), &candidate.identity, stop_events.clone());
-        let (told, standing) = watch::channel(Standing::default());
-        let lease = Stored::new(client, &namespace, &lease_name);
-        let footing = Footing {
+        let (told, standing) = watch::channel(LeaderStatus::default());
+        let lease = LeaseLock::new(client, &namespace, &lease_name);
+        let context = ControllerContext {
             cluster,
             watches: Arc::clone(&watches),
             policies: in_use,
@@ -217,7 +217,7 @@ impl Running {
         };
         let refused = Arc::new(ArcSwapOption::empty());
         let look = {
-            let (policies, refused) = (footing.policies.clone(), Arc::clone(&refused));
+            let (policies, refused) = (context.policies.clone(), Arc::clone(&refused));
             let webhook = webhook_name.clone();
             move || Replica {
                 version: env!("CARGO_PKG_VERSION").to_owned(),
@@ -229,16 +229,16 @@ impl Running {
                 ..Replica::default()
             }
         };
-        let presence = Presence {
+        let presence = Heartbeat {
             lease: lease.clone(),
-            clock: footing.cluster.clock.clone(),
+            clock: context.cluster.clock.clone(),
             identity: candidate.identity.clone(),
-            standing: footing.standing.clone(),
+            standing: context.standing.clone(),
         };
         let presence = tokio::spawn(presence.run(look, stop.clone()));
-        let scheduler = Arc::new(Scheduler { footing: footing.clone(), force_own });
+        let scheduler = Arc::new(Scheduler { context: context.clone(), force_own });
         let sweeper = Arc::new(Sweeper {
-            footing: footing.clone(),
+            context: context.clone(),
             lease_name: (namespace.clone(), lease_name.clone()),
             registration: webhook_name,
         });
@@ -250,7 +250,7 @@ impl Running {
             }
         }));
         Self {
-            footing,
+            context,
             policies,
             refused,
             lease: (namespace, lease_name),
@@ -262,19 +262,19 @@ impl Running {
 
     /// What is in the cluster, for the webhook.
     pub(super) fn neighbours(&self) -> Arc<dyn Neighbours> {
-        Arc::new(StoredNeighbours::new(Arc::clone(&self.footing.watches.store)))
+        Arc::new(StoredNeighbours::new(Arc::clone(&self.context.watches.store)))
     }
 
     /// The cluster's address.
     pub(super) fn url(&self) -> &str {
-        &self.footing.cluster.url
+        &self.context.cluster.url
     }
 
     /// Tells everybody which policy is in use, and in the cluster why what lies on disk is not.
     pub(super) fn policy(&self, policy: &Arc<Policy>, refused: Option<String>) {
         if let Some(why) = &refused {
             let (namespace, name) = &self.lease;
-            self.footing.recorder.record(Event {
+            self.context.recorder.record(Event {
                 about: About::lease(namespace, name),
                 warning: true,
                 reason: "PolicyRefused",
@@ -283,7 +283,7 @@ impl Running {
             });
         }
         self.refused.store(refused.map(Arc::new));
-        self.footing.watches.keep_for(policy);
+        self.context.watches.keep_for(policy);
         self.policies.send_if_modified(|present| {
             let changed = present.revision != policy.revision;
             *present = Arc::clone(policy);
@@ -304,9 +304,9 @@ impl Running {
 }
 
 /// What may be told of a pair.
-fn certificate(pair: &Pair) -> Shown {
+fn certificate(pair: &Pair) -> ServedCertificate {
     let chain = pair.key.cert.iter().map(AsRef::as_ref);
-    Shown::new((pair.not_before, pair.not_after), chain)
+    ServedCertificate::new((pair.not_before, pair.not_after), chain)
 }
 
 /// A namespace by its name. One that cannot exist is a mistake, and would confine all writing to

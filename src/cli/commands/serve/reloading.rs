@@ -11,7 +11,7 @@ use crate::clock;
 use crate::metrics::Metrics;
 use crate::pki::{Pair, PairError};
 use crate::policy::{Diagnostic, Loaded, Policy, Source};
-use crate::reload::{self, Accept, Refusal, Started, Step, Watched};
+use crate::reload::{self, Accept, FileWatcher, LookResult, Refusal, Started};
 use crate::server::tls::Tls;
 use crate::telemetry::chain;
 
@@ -37,7 +37,7 @@ pub(super) fn watch_policy(
     now: Timestamp,
 ) -> Result<Started<PolicyFiles, Loaded, PolicyRefusal>, Refusal<PolicyRefusal>> {
     let read = move || reload::policy::read(&paths, Accept::RegularFiles);
-    Watched::start(read, move |sources: &PolicyFiles, _| load(sources, has_cluster), now)
+    FileWatcher::start(read, move |sources: &PolicyFiles, _| load(sources, has_cluster), now)
 }
 
 /// Makes a policy of its files, if this server can act by it: without a cluster it never knows
@@ -60,43 +60,43 @@ pub(super) fn warn(warnings: &[Diagnostic]) {
 
 /// Acts on a look at the policy; says why what lies on disk is not put in use.
 pub(super) fn policy(
-    step: Step<Loaded, PolicyRefusal>,
+    step: LookResult<Loaded, PolicyRefusal>,
     slot: &ArcSwap<Policy>,
     metrics: &Metrics,
 ) -> Option<String> {
     match step {
-        Step::Replaced(Loaded { policy, warnings }) => {
+        LookResult::Replaced(Loaded { policy, warnings }) => {
             let (revision, before) = (policy.revision.clone(), slot.load().revision.clone());
             slot.store(Arc::new(policy));
             metrics.policy_loaded(&revision, clock::now());
             tracing::info!(revision, before, "policy replaced");
             warn(&warnings);
         }
-        Step::Refused(refusal) => {
+        LookResult::Refused(refusal) => {
             metrics.policy_in_step(false);
             let revision = &slot.load().revision;
             tracing::error!(revision, "policy on disk refused, the last good one stays: {refusal}");
             return Some(refusal.to_string());
         }
-        Step::Recovered => {
+        LookResult::Recovered => {
             metrics.policy_in_step(true);
             tracing::info!("policy on disk is again the one in use");
         }
-        Step::Unchanged => {}
+        LookResult::Unchanged => {}
     }
     None
 }
 
 /// Acts on a look at the pair.
-pub(super) fn pair(step: Step<Pair, PairError>, tls: &Tls, metrics: &Metrics) {
+pub(super) fn pair(step: LookResult<Pair, PairError>, tls: &Tls, metrics: &Metrics) {
     match step {
-        Step::Replaced(pair) => show(pair, tls, metrics),
-        Step::Refused(refusal) => {
+        LookResult::Replaced(pair) => show(pair, tls, metrics),
+        LookResult::Refused(refusal) => {
             let (not_after, why) = (tls.pair().not_after, refused(&refusal));
             tracing::error!(%not_after, "certificate refused, the last good one stays: {why}");
         }
-        Step::Recovered => tracing::info!("certificate on disk is again the one in use"),
-        Step::Unchanged => {}
+        LookResult::Recovered => tracing::info!("certificate on disk is again the one in use"),
+        LookResult::Unchanged => {}
     }
 }
 
@@ -117,21 +117,23 @@ pub(super) fn note_pair(pair: &Pair, metrics: &Metrics, now: Timestamp) {
 }
 
 /// Acts on a look at the authorities of clients.
-pub(super) fn authorities(step: Step<RootCertStore, PairError>, tls: &Tls) {
+pub(super) fn authorities(step: LookResult<RootCertStore, PairError>, tls: &Tls) {
     match step {
-        Step::Replaced(authorities) => match tls.replace_authorities(authorities) {
+        LookResult::Replaced(authorities) => match tls.replace_authorities(authorities) {
             Ok(()) => tracing::info!("authorities of clients replaced"),
             Err(error) => tracing::error!(
                 "authorities of clients refused, the last good ones stay: {}",
                 chain(&error)
             ),
         },
-        Step::Refused(refusal) => {
+        LookResult::Refused(refusal) => {
             let why = refused(&refusal);
             tracing::error!("authorities of clients refused, the last good ones stay: {why}");
         }
-        Step::Recovered => tracing::info!("authorities of clients on disk are again those in use"),
-        Step::Unchanged => {}
+        LookResult::Recovered => {
+            tracing::info!("authorities of clients on disk are again those in use");
+        }
+        LookResult::Unchanged => {}
     }
 }
 

@@ -8,7 +8,7 @@ use super::webhook::Webhook;
 use crate::cli::shared::live::lease::Lease;
 use crate::cli::shared::output::short;
 use crate::leader::Replica;
-use crate::leader::replica::Shown;
+use crate::leader::replica::ServedCertificate;
 
 /// One replica.
 #[derive(Debug, Serialize)]
@@ -137,7 +137,7 @@ fn split(all: &[Present], now: Timestamp) -> Option<String> {
 }
 
 fn trust(replica: &Replica, webhooks: &[Webhook], now: Timestamp) -> Vec<Trust> {
-    let Some(chain) = replica.certificate.as_ref().and_then(Shown::der) else {
+    let Some(chain) = replica.certificate.as_ref().and_then(ServedCertificate::der) else {
         return Vec::new();
     };
     let own = webhooks.iter().filter(|webhook| webhook.calls_replica(replica));
@@ -205,7 +205,7 @@ mod tests {
     #[case::expired("2026-11-20T00:00:00Z", "2026-11-21T00:00:00Z", Some("has expired"))]
     fn certificates(#[case] from: &str, #[case] until: &str, #[case] expected: Option<&str>) {
         let times = (from.parse().unwrap(), until.parse().unwrap());
-        let shown = Some(Shown::new(times, std::iter::empty()));
+        let shown = Some(ServedCertificate::new(times, std::iter::empty()));
         let replica = Replica { certificate: shown, ..replica("r1", NOW, NOW) };
         let found = said(&[present("a", replica)]);
         assert_eq!(found.len(), usize::from(expected.is_some()), "{found:?}");

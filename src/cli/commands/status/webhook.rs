@@ -213,7 +213,8 @@ mod tests {
 
     fn bundle(made: &str) -> Json {
         let now: Timestamp = made.parse().unwrap();
-        let issued = pki::issue(&pki::Request { names: vec!["localhost".into()], now }).unwrap();
+        let issued =
+            pki::issue(&pki::CertificateRequest { names: vec!["localhost".into()], now }).unwrap();
         json!(STANDARD.encode(issued.ca))
     }
 }

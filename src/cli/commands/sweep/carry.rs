@@ -13,7 +13,7 @@ use crate::cli::shared::live::Live;
 use crate::cli::shared::printer::Printer;
 use crate::cluster::events::{About, Event, Recorder};
 use crate::cluster::pace::Rate;
-use crate::cluster::write::{Change, Gate, Outcome, Target, Writer};
+use crate::cluster::write::{Change, Gate, Target, WriteOutcome, Writer};
 use crate::policy::rule::Propagation;
 use crate::sweeper::plan::{Does, Family, Item, Plan};
 
@@ -176,7 +176,7 @@ impl Carrier {
                 stream::iter(tasks).map(|task| self.finish(task)).buffer_unordered(AT_ONCE);
             while let Some((task, outcome)) = calls.next().await {
                 progress.advance(1);
-                if outcome == Outcome::Done {
+                if outcome == WriteOutcome::Done {
                     task.events().for_each(|event| self.events.record(event));
                 }
                 tally.take(&task, outcome);
@@ -198,12 +198,12 @@ impl Carrier {
     }
 
     /// Calls until there is an answer, or it is no use.
-    async fn finish(&self, task: Task) -> (Task, Outcome) {
+    async fn finish(&self, task: Task) -> (Task, WriteOutcome) {
         let mut pause = FIRST_PAUSE;
         for last in (0..TRIES).map(|attempt| attempt + 1 == TRIES) {
             let outcome = self.writer.write(&task.target, &task.change).await;
-            let Outcome::Retry { after, why } = &outcome else {
-                if outcome != Outcome::Stopped {
+            let WriteOutcome::Retry { after, why } = &outcome else {
+                if outcome != WriteOutcome::Stopped {
                     self.unanswered.store(0, Ordering::Relaxed);
                 }
                 return (task, outcome);
@@ -211,7 +211,7 @@ impl Carrier {
             if last {
                 self.unanswered.fetch_add(1, Ordering::Relaxed);
                 let why = why.clone();
-                return (task, Outcome::Retry { after: None, why });
+                return (task, WriteOutcome::Retry { after: None, why });
             }
             tokio::select! {
                 biased;
@@ -220,35 +220,35 @@ impl Carrier {
             }
             pause *= 2;
         }
-        (task, Outcome::Stopped)
+        (task, WriteOutcome::Stopped)
     }
 }
 
 // === impl Tally ===
 
 impl Tally {
-    fn take(&mut self, task: &Task, outcome: Outcome) {
+    fn take(&mut self, task: &Task, outcome: WriteOutcome) {
         let mut left = |outcome, why| {
             self.left.push(Left { object: task.title(), outcome, why });
         };
         match outcome {
-            Outcome::Done if task.deletes() => self.deleted += 1,
-            Outcome::Done => self.changed += 1,
-            Outcome::Gone => self.gone += 1,
-            Outcome::Changed => {
+            WriteOutcome::Done if task.deletes() => self.deleted += 1,
+            WriteOutcome::Done => self.changed += 1,
+            WriteOutcome::Gone => self.gone += 1,
+            WriteOutcome::Changed => {
                 left("refused", "changed since the plan was made".to_owned());
                 self.refused += 1;
             }
-            Outcome::Refused(why) => {
+            WriteOutcome::Refused(why) => {
                 self.refused += 1;
                 self.forbidden += 1;
                 self.forbidden_why.get_or_insert(why);
             }
-            Outcome::Retry { after: _, why } | Outcome::Failed(why) => {
+            WriteOutcome::Retry { after: _, why } | WriteOutcome::Failed(why) => {
                 left(FAILED, why);
                 self.failed += 1;
             }
-            Outcome::Stopped => self.untouched += 1,
+            WriteOutcome::Stopped => self.untouched += 1,
         }
     }
 }

@@ -12,7 +12,7 @@ use crate::cluster::slim::{CronJob, Second, Version};
 
 /// By name.
 #[derive(Debug, Default)]
-pub(super) struct Memory(HashMap<Name, Known>);
+pub(super) struct Expectations(HashMap<Name, Known>);
 
 /// One `CronJob`.
 #[derive(Clone, Debug)]
@@ -55,9 +55,9 @@ pub(super) enum News {
     Changed,
 }
 
-// === impl Memory ===
+// === impl Expectations ===
 
-impl Memory {
+impl Expectations {
     /// Takes note of a `CronJob` as it is stored now.
     pub(super) fn see(&mut self, name: &Name, stored: &Arc<CronJob>, now: Timestamp) -> News {
         let Some(known) = self.0.get_mut(name).filter(|k| k.seen.meta.uid == stored.meta.uid)
@@ -189,7 +189,7 @@ mod tests {
     use rstest::rstest;
     use serde_json::{Value as Json, json};
 
-    use super::{InForce, Memory, Name};
+    use super::{Expectations, InForce, Name};
     use crate::cluster::slim::{CronJob, Decoder, Slim};
 
     fn at(time: &str) -> Timestamp {
@@ -225,10 +225,10 @@ mod tests {
         #[case] expected: &str,
         #[case] exactly: bool,
     ) {
-        let (stored, mut memory) = (stored(&overlay), Memory::default());
+        let (stored, mut expectations) = (stored(&overlay), Expectations::default());
         let name = Name::of(&stored.meta);
-        memory.see(&name, &stored, at("11:00"));
-        let in_force = memory.known(&name).unwrap().in_force;
+        expectations.see(&name, &stored, at("11:00"));
+        let in_force = expectations.known(&name).unwrap().in_force;
         assert_eq!(in_force.latest(), at(expected));
         assert_eq!(
             in_force,
@@ -248,12 +248,12 @@ mod tests {
     #[case::concurrency(json!({"spec": {"concurrencyPolicy": "Forbid"}}), "08:00")]
     #[case::another_of_its_name(json!({"metadata": {"uid": "u-b", "creationTimestamp": "2026-11-21T11:20:00Z"}}), "11:20")]
     fn an_edit_begins_anew(#[case] overlay: Json, #[case] expected: &str) {
-        let (before, mut memory) = (stored(&json!({})), Memory::default());
+        let (before, mut expectations) = (stored(&json!({})), Expectations::default());
         let name = Name::of(&before.meta);
-        memory.see(&name, &before, at("11:00"));
+        expectations.see(&name, &before, at("11:00"));
         let after = stored(&overlay);
-        memory.see(&name, &after, at("11:30"));
-        let known = memory.known(&name).unwrap();
+        expectations.see(&name, &after, at("11:30"));
+        let known = expectations.known(&name).unwrap();
         assert_eq!(known.in_force(&after, at("11:40")), InForce::Since(at(expected)));
         // A look that is ahead of the news.
         let ahead = stored(&json!({"metadata": {"generation": 9}}));
@@ -264,21 +264,22 @@ mod tests {
     #[test]
     fn another_zone_of_the_cluster_begins_anew() {
         let zoned = json!({"metadata": {"name": "b"}, "spec": {"timeZone": "Asia/Tokyo"}});
-        let mut memory = Memory::default();
+        let mut expectations = Expectations::default();
         let names = [stored(&json!({})), stored(&zoned)].map(|stored| {
             let name = Name::of(&stored.meta);
-            memory.see(&name, &stored, at("11:00"));
+            expectations.see(&name, &stored, at("11:00"));
             name
         });
         let mut in_force = |anew: bool| {
-            memory.begin_anew(at("11:30"), anew);
-            names.each_ref().map(|name| memory.known(name).unwrap().in_force.latest())
+            expectations.begin_anew(at("11:30"), anew);
+            names.each_ref().map(|name| expectations.known(name).unwrap().in_force.latest())
         };
         assert_eq!(in_force(false), [at("08:00"), at("08:00")]);
         assert_eq!(in_force(true), [at("11:30"), at("08:00")]);
         // Nothing has been in force since a time that is yet to come.
-        memory.clock_put_back(at("11:10"));
-        let in_force = names.each_ref().map(|name| memory.known(name).unwrap().in_force.latest());
+        expectations.clock_put_back(at("11:10"));
+        let in_force =
+            names.each_ref().map(|name| expectations.known(name).unwrap().in_force.latest());
         assert_eq!(in_force, [at("11:10"), at("08:00")]);
     }
 }

@@ -2,7 +2,7 @@
 //! longest.
 //!
 //! The steps of an object are those of its latest judgement and no others: whoever judges it again
-//! replaces them all. So nothing on the agenda is older than the last news of its object. Of a Job
+//! replaces them all. So nothing on the work queue is older than the last news of its object. Of a Job
 //! only its turn is kept, since a hundred thousand of them may wait, and judging one again costs
 //! microseconds; of a `CronJob` the steps themselves, as they come from a look at its whole family.
 
@@ -10,7 +10,7 @@ use std::collections::{BTreeSet, VecDeque};
 
 use jiff::Timestamp;
 
-use super::Subject;
+use super::ObjectRef;
 use crate::batch::Kind;
 use crate::clock::HashMap;
 use crate::sweeper::change::{Direction, Identity};
@@ -19,10 +19,10 @@ use crate::sweeper::{Action, Change, Deletion, Reason};
 
 /// Objects by their turn, and the steps of families.
 #[derive(Debug, Default)]
-pub(super) struct Agenda {
-    order: BTreeSet<(Turn, Subject)>,
-    turns: HashMap<Subject, Turn>,
-    families: HashMap<Subject, VecDeque<Step>>,
+pub(super) struct WorkQueue {
+    order: BTreeSet<(Turn, ObjectRef)>,
+    turns: HashMap<ObjectRef, Turn>,
+    families: HashMap<ObjectRef, VecDeque<Step>>,
 }
 
 /// One write that a judgement asks for.
@@ -43,11 +43,11 @@ pub(super) enum What {
 /// When it is an object's turn: the rank of its next step, and since when that is due.
 type Turn = (u8, Timestamp);
 
-// === impl Agenda ===
+// === impl WorkQueue ===
 
-impl Agenda {
+impl WorkQueue {
     /// Replaces the steps of an object.
-    pub(super) fn set(&mut self, subject: &Subject, mut steps: Vec<Step>) {
+    pub(super) fn set(&mut self, subject: &ObjectRef, mut steps: Vec<Step>) {
         self.remove(subject);
         steps.sort_by_key(Step::turn);
         let Some(first) = steps.first() else { return };
@@ -58,7 +58,7 @@ impl Agenda {
     }
 
     /// Forgets the steps of an object.
-    pub(super) fn remove(&mut self, subject: &Subject) {
+    pub(super) fn remove(&mut self, subject: &ObjectRef) {
         if let Some((subject, turn)) = self.turns.remove_entry(subject) {
             self.families.remove(&subject);
             self.order.remove(&(turn, subject));
@@ -66,7 +66,7 @@ impl Agenda {
     }
 
     /// Takes the object whose turn it is: a family with its next step, a Job to be judged again.
-    pub(super) fn pop(&mut self) -> Option<(Subject, Option<Step>)> {
+    pub(super) fn pop(&mut self) -> Option<(ObjectRef, Option<Step>)> {
         let (_, subject) = self.order.pop_first()?;
         self.turns.remove(&subject);
         let Some(mut steps) = self.families.remove(&subject) else {
@@ -80,7 +80,7 @@ impl Agenda {
         Some((subject, Some(step)))
     }
 
-    fn enter(&mut self, subject: Subject, turn: Turn) {
+    fn enter(&mut self, subject: ObjectRef, turn: Turn) {
         self.order.insert((turn, subject.clone()));
         self.turns.insert(subject, turn);
     }
@@ -151,7 +151,7 @@ mod tests {
 
     use jiff::Timestamp;
 
-    use super::{Agenda, Step, Subject, What};
+    use super::{ObjectRef, Step, What, WorkQueue};
     use crate::batch::{Kind, Outcome};
     use crate::cluster::slim::{CronJob, Decoder, Job, Slim};
     use crate::policy::decide::RecordChange;
@@ -159,19 +159,19 @@ mod tests {
     use crate::sweeper::change::{Direction, Identity};
     use crate::sweeper::{Change, Deletion, Reason, Row};
 
-    fn subject(name: &str) -> Subject {
+    fn subject(name: &str) -> ObjectRef {
         let json = format!(
             r#"{{"metadata": {{"namespace": "apps", "name": "{name}", "uid": "u", "resourceVersion": "1"}}, "spec": {{}}}}"#
         );
-        Subject::Job(Arc::new(Job::decode(&json, &mut Decoder::default()).unwrap()))
+        ObjectRef::Job(Arc::new(Job::decode(&json, &mut Decoder::default()).unwrap()))
     }
 
-    fn family(name: &str) -> Subject {
+    fn family(name: &str) -> ObjectRef {
         let json = format!(
             r#"{{"metadata": {{"namespace": "apps", "name": "{name}", "uid": "u", "resourceVersion": "1"}},
                 "spec": {{"jobTemplate": {{"spec": {{}}}}}}}}"#
         );
-        Subject::CronJob(Arc::new(CronJob::decode(&json, &mut Decoder::default()).unwrap()))
+        ObjectRef::CronJob(Arc::new(CronJob::decode(&json, &mut Decoder::default()).unwrap()))
     }
 
     fn identity(name: &str) -> Identity {
@@ -211,39 +211,39 @@ mod tests {
     }
 
     /// Names of Jobs to be judged, and of the Jobs of steps.
-    fn popped(agenda: &mut Agenda) -> Vec<String> {
-        let name = |(subject, step): (Subject, Option<Step>)| {
+    fn popped(queue: &mut WorkQueue) -> Vec<String> {
+        let name = |(subject, step): (ObjectRef, Option<Step>)| {
             step.map_or(subject.meta().name.to_string(), |step| step.identity().name.clone())
         };
-        std::iter::from_fn(|| agenda.pop()).map(name).collect()
+        std::iter::from_fn(|| queue.pop()).map(name).collect()
     }
 
     #[test]
     fn what_saves_a_job_comes_first_and_then_what_is_overdue() {
-        let mut agenda = Agenda::default();
-        agenda.set(&subject("late"), vec![deletion("late", 10)]);
-        agenda.set(&subject("lower"), vec![patch("lower", Direction::Lower)]);
-        agenda.set(&subject("later"), vec![deletion("later", 5)]);
-        agenda.set(&subject("raise"), vec![patch("raise", Direction::Raise)]);
-        assert_eq!(popped(&mut agenda), ["raise", "lower", "later", "late"]);
-        assert!(agenda.is_empty());
+        let mut queue = WorkQueue::default();
+        queue.set(&subject("late"), vec![deletion("late", 10)]);
+        queue.set(&subject("lower"), vec![patch("lower", Direction::Lower)]);
+        queue.set(&subject("later"), vec![deletion("later", 5)]);
+        queue.set(&subject("raise"), vec![patch("raise", Direction::Raise)]);
+        assert_eq!(popped(&mut queue), ["raise", "lower", "later", "late"]);
+        assert!(queue.is_empty());
     }
 
     #[test]
     fn another_judgement_replaces_the_steps() {
-        let mut agenda = Agenda::default();
+        let mut queue = WorkQueue::default();
         let family = family("family");
-        agenda.set(&family, vec![deletion("b", 2), deletion("a", 1), deletion("c", 3)]);
-        agenda.set(&subject("between"), vec![deletion("between", 2)]);
-        let Some((_, Some(first))) = agenda.pop() else { panic!("a family has steps") };
+        queue.set(&family, vec![deletion("b", 2), deletion("a", 1), deletion("c", 3)]);
+        queue.set(&subject("between"), vec![deletion("between", 2)]);
+        let Some((_, Some(first))) = queue.pop() else { panic!("a family has steps") };
         assert_eq!(first.identity().name, "a");
-        agenda.set(&family, vec![deletion("c", 3)]);
-        assert_eq!(popped(&mut agenda), ["between", "c"]);
-        agenda.set(&family, vec![deletion("c", 3)]);
-        agenda.set(&family, Vec::new());
-        assert!(agenda.is_empty());
-        agenda.set(&family, vec![deletion("c", 3)]);
-        agenda.remove(&family);
-        assert!(agenda.pop().is_none());
+        queue.set(&family, vec![deletion("c", 3)]);
+        assert_eq!(popped(&mut queue), ["between", "c"]);
+        queue.set(&family, vec![deletion("c", 3)]);
+        queue.set(&family, Vec::new());
+        assert!(queue.is_empty());
+        queue.set(&family, vec![deletion("c", 3)]);
+        queue.remove(&family);
+        assert!(queue.pop().is_none());
     }
 }

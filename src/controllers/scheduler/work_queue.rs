@@ -11,7 +11,7 @@ use crate::clock::HashMap;
 
 /// `CronJob`s that wait for a pass, each once.
 #[derive(Debug, Default)]
-pub(super) struct Line {
+pub(super) struct WorkQueue {
     starts: BTreeSet<(Timestamp, Name)>,
     /// With the moment at which each came. One that has become a start stands here still, and is
     /// passed over.
@@ -25,9 +25,9 @@ enum Place {
     Chore,
 }
 
-// === impl Line ===
+// === impl WorkQueue ===
 
-impl Line {
+impl WorkQueue {
     /// A start is due since `slot`.
     pub(super) fn start(&mut self, name: Name, slot: Timestamp) {
         if let Some(Place::Start(before)) = self.places.insert(name.clone(), Place::Start(slot)) {
@@ -98,46 +98,46 @@ const PATIENCE: SignedDuration = SignedDuration::from_secs(30);
 mod tests {
     use jiff::Timestamp;
 
-    use super::{Line, Name};
+    use super::{Name, WorkQueue};
 
     fn at(second: i64) -> Timestamp {
         Timestamp::from_second(second).unwrap()
     }
 
-    fn popped(line: &mut Line, now: i64) -> Vec<String> {
-        std::iter::from_fn(|| line.pop(at(now))).map(|(name, _)| name.to_string()).collect()
+    fn popped(queue: &mut WorkQueue, now: i64) -> Vec<String> {
+        std::iter::from_fn(|| queue.pop(at(now))).map(|(name, _)| name.to_string()).collect()
     }
 
     #[test]
     fn starts_come_first_by_the_moment_they_were_due() {
-        let mut line = Line::default();
-        line.chore(Name::new("a", "chore"), at(0));
-        line.start(Name::new("a", "late"), at(60));
-        line.start(Name::new("a", "earlier"), at(0));
-        line.chore(Name::new("a", "late"), at(0));
-        assert!(line.has_starts());
-        assert_eq!(line.pop(at(1)), Some((Name::new("a", "earlier"), true)));
-        assert_eq!(popped(&mut line, 1), ["a/late", "a/chore"]);
-        assert!(line.is_empty());
+        let mut queue = WorkQueue::default();
+        queue.chore(Name::new("a", "chore"), at(0));
+        queue.start(Name::new("a", "late"), at(60));
+        queue.start(Name::new("a", "earlier"), at(0));
+        queue.chore(Name::new("a", "late"), at(0));
+        assert!(queue.has_starts());
+        assert_eq!(queue.pop(at(1)), Some((Name::new("a", "earlier"), true)));
+        assert_eq!(popped(&mut queue, 1), ["a/late", "a/chore"]);
+        assert!(queue.is_empty());
     }
 
     #[test]
     fn a_chore_that_becomes_a_start_has_one_turn() {
-        let mut line = Line::default();
-        line.chore(Name::new("a", "one"), at(0));
-        line.chore(Name::new("a", "two"), at(0));
-        line.start(Name::new("a", "one"), at(0));
-        assert_eq!(popped(&mut line, 1), ["a/one", "a/two"]);
-        line.chore(Name::new("a", "one"), at(0));
-        line.remove(&Name::new("a", "one"));
-        assert_eq!(popped(&mut line, 1), [""; 0]);
+        let mut queue = WorkQueue::default();
+        queue.chore(Name::new("a", "one"), at(0));
+        queue.chore(Name::new("a", "two"), at(0));
+        queue.start(Name::new("a", "one"), at(0));
+        assert_eq!(popped(&mut queue, 1), ["a/one", "a/two"]);
+        queue.chore(Name::new("a", "one"), at(0));
+        queue.remove(&Name::new("a", "one"));
+        assert_eq!(popped(&mut queue, 1), [""; 0]);
     }
 
     #[test]
     fn what_has_waited_for_long_passes_a_start() {
-        let mut line = Line::default();
-        line.chore(Name::new("a", "chore"), at(0));
-        line.start(Name::new("a", "start"), at(1));
-        assert_eq!(popped(&mut line, 31), ["a/chore", "a/start"]);
+        let mut queue = WorkQueue::default();
+        queue.chore(Name::new("a", "chore"), at(0));
+        queue.start(Name::new("a", "start"), at(1));
+        assert_eq!(popped(&mut queue, 31), ["a/chore", "a/start"]);
     }
 }

@@ -5,21 +5,21 @@ use std::time::Duration;
 
 use jiff::Timestamp;
 
-use super::duty::Duty;
-use super::memory::News;
+use super::control_loop::ControlLoop;
+use super::expectations::News;
 use super::name::Name;
 use super::views;
 use crate::clock::HashSet;
 use crate::cluster::slim::{CronJob, Job, Second};
-use crate::controllers::sweeper::Subject;
+use crate::controllers::sweeper::ObjectRef;
 use crate::policy::rule::SchedulerMode;
 use crate::scheduler::{Notice, Takeover, Timetable, missed};
 
-// === impl Duty ===
+// === impl ControlLoop ===
 
-impl Duty<'_> {
+impl ControlLoop<'_> {
     pub(super) fn take_news(&mut self) {
-        let news = self.footing.watches.feeds.scheduler.take();
+        let news = self.context.watches.feeds.scheduler.take();
         let now = self.now();
         if news.relisted {
             self.see_all(now);
@@ -29,18 +29,18 @@ impl Duty<'_> {
         }
         for subject in news.changed {
             match subject {
-                Subject::CronJob(cronjob) => self.cronjob_changed(&cronjob, now),
-                Subject::Job(job) => self.job_changed(&job, now),
+                ObjectRef::CronJob(cronjob) => self.cronjob_changed(&cronjob, now),
+                ObjectRef::Job(job) => self.job_changed(&job, now),
             }
         }
     }
 
     pub(super) fn see_all(&mut self, now: Timestamp) {
-        let all = self.footing.watches.store.cronjobs.all();
+        let all = self.context.watches.store.cronjobs.all();
         let there: HashSet<Name> = all.iter().map(|cronjob| Name::of(&cronjob.meta)).collect();
-        for name in self.memory.retain(|name| there.contains(name)) {
+        for name in self.expectations.retain(|name| there.contains(name)) {
             self.timers.remove(&name);
-            self.line.remove(&name);
+            self.queue.remove(&name);
         }
         for cronjob in all {
             self.see(&cronjob, now);
@@ -49,7 +49,7 @@ impl Duty<'_> {
 
     pub(super) fn cronjob_changed(&mut self, mentioned: &CronJob, now: Timestamp) {
         let meta = &mentioned.meta;
-        match self.footing.watches.store.cronjobs.find(&meta.namespace, &meta.name) {
+        match self.context.watches.store.cronjobs.find(&meta.namespace, &meta.name) {
             Some(stored) => self.see(&stored, now),
             None => self.forget(&Name::of(meta)),
         }
@@ -62,7 +62,7 @@ impl Duty<'_> {
                 format!("kube-controller-manager wrote the status of {name}")
             });
         }
-        match self.memory.see(&name, stored, now) {
+        match self.expectations.see(&name, stored, now) {
             News::New | News::Changed => self.look_soon(name, now),
             // Upstream makes no pass for it: a start of the new schedule that is past is not made.
             News::Rescheduled => self.reschedule(&name, stored, now),
@@ -81,7 +81,7 @@ impl Duty<'_> {
             .ok()
             .and_then(|t| missed::next_look(t, missed::Since::of(&view), now));
         // What waits for another reason, such as a try after a failure, goes on waiting.
-        let before = self.memory.known(name).and_then(|known| known.wake);
+        let before = self.expectations.known(name).and_then(|known| known.wake);
         let waits = self.timers.deadline_of(name).filter(|at| Some(*at) != before);
         self.set_wake(name, wake);
         if let Some(at) = waits {
@@ -115,7 +115,7 @@ impl Duty<'_> {
         // Whoever makes a Job again, such as `kubectl replace --force`, starts nothing: that start
         // is written down.
         let name = Name::new(&job.meta.namespace, &owner.name);
-        let starts = self.memory.known(&name).is_some_and(|known| {
+        let starts = self.expectations.known(&name).is_some_and(|known| {
             let (cronjob, written) = (&known.seen, known.seen.scheduling.last_schedule());
             views::child(job, cronjob, false).unwritten(&cronjob.meta.name, written).is_some()
         });
@@ -135,7 +135,7 @@ impl Duty<'_> {
         // Both a Job and what `managedFields` tell can be made up by whoever may write in the
         // namespace, with any time.
         let elsewhere = self.rivals.iter().any(|known| known != namespace);
-        if self.takeover.owns() && !elsewhere && self.memory.has_others(namespace) {
+        if self.takeover.owns() && !elsewhere && self.expectations.has_others(namespace) {
             if self.rivals.insert(namespace.to_owned()) {
                 let (ns, why) = (namespace, why());
                 tracing::warn!(
@@ -156,14 +156,14 @@ impl Duty<'_> {
                  scheduler.mode: Observe; then restart curfew"
             );
         }
-        self.clear_line();
+        self.clear_queue();
         self.next_report = Timestamp::MIN;
         self.say_mode();
     }
 
     pub(super) fn forget(&mut self, name: &Name) {
-        self.memory.forget(name);
+        self.expectations.forget(name);
         self.timers.remove(name);
-        self.line.remove(name);
+        self.queue.remove(name);
     }
 }

@@ -5,7 +5,7 @@ use std::time::Duration;
 
 use jiff::{SignedDuration, Timestamp};
 
-use super::duty::Duty;
+use super::control_loop::ControlLoop;
 use super::name::Name;
 use super::round::Round;
 use super::views;
@@ -14,17 +14,17 @@ use crate::cluster::slim::CronJob;
 use crate::scheduler::Observation;
 use crate::scheduler::observe::{MissedStarts, observe};
 
-// === impl Duty ===
+// === impl ControlLoop ===
 
-impl Duty<'_> {
+impl ControlLoop<'_> {
     /// Looks at some more, or begins when it is time.
-    pub(super) fn look_around(&mut self) {
+    pub(super) fn survey(&mut self) {
         let now = self.now();
         if self.round.is_none() {
             if now < self.next_round {
                 return;
             }
-            self.round = Some(Round::new(self.footing.watches.store.cronjobs.all()));
+            self.round = Some(Round::new(self.context.watches.store.cronjobs.all()));
         }
         let Some(mut round) = self.round.take() else { return };
         let began = clock::ticks();
@@ -44,8 +44,8 @@ impl Duty<'_> {
         let jobs = self.jobs_of(cronjob);
         let children = views::children(jobs.iter().map(|job| &**job), cronjob, |_| false);
         let written = views::cronjob(cronjob, None);
-        let known = self.memory.known(&name).map(|known| known.in_force(cronjob, now));
-        let store = &self.footing.watches.store;
+        let known = self.expectations.known(&name).map(|known| known.in_force(cronjob, now));
+        let store = &self.context.watches.store;
         let namespace = store.namespaces.find(&cronjob.meta.namespace);
         let view = crate::batch::CronJob {
             in_force: known.or(written.in_force),

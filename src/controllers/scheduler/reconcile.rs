@@ -33,7 +33,7 @@ use crate::cluster::events::{About, Event, Recorder};
 use crate::cluster::pace::Signal;
 use crate::cluster::slim::{CronJob, Job, Keep, Uid};
 use crate::cluster::starting::Starter;
-use crate::cluster::write::{Outcome, Target};
+use crate::cluster::write::{Target, WriteOutcome};
 use crate::controllers::staleness::TRUSTED;
 use crate::leader::Term;
 use crate::metrics::Metrics;
@@ -44,7 +44,7 @@ use crate::scheduler::{Notice, Pass, Question, Situation, Step};
 
 /// What every pass needs.
 #[derive(Clone)]
-pub(super) struct Hands {
+pub(super) struct ReconcileDeps {
     pub(super) starter: Starter,
     pub(super) clock: ServerClock,
     pub(super) recorder: Recorder,
@@ -59,7 +59,7 @@ pub(super) struct Hands {
     pub(super) large: Arc<Semaphore>,
 }
 
-impl Hands {
+impl ReconcileDeps {
     /// What starts of large templates share.
     pub(super) fn room() -> Arc<Semaphore> {
         Arc::new(Semaphore::new(PARTS as usize))
@@ -79,7 +79,7 @@ impl Hands {
 
 /// A pass to make.
 #[derive(Debug)]
-pub(super) struct Errand {
+pub(super) struct ReconcileRequest {
     pub(super) name: Name,
     pub(super) cronjob: Arc<CronJob>,
     /// What was started before and is to be written down.
@@ -156,8 +156,8 @@ pub(super) enum Next {
 
 /// A pass under way.
 struct Run {
-    hands: Hands,
-    errand: Errand,
+    hands: ReconcileDeps,
+    errand: ReconcileRequest,
     stored: Arc<CronJob>,
     removed: BTreeSet<String>,
     wake: Option<Timestamp>,
@@ -183,7 +183,7 @@ enum Rest {
 struct Stop(Next);
 
 /// Makes a pass.
-pub(super) async fn make(hands: Hands, errand: Errand) -> Ended {
+pub(super) async fn make(hands: ReconcileDeps, errand: ReconcileRequest) -> Ended {
     let stored = Arc::clone(&errand.cronjob);
     let verified = errand.verified;
     let mut run = Run {
@@ -207,7 +207,7 @@ pub(super) async fn make(hands: Hands, errand: Errand) -> Ended {
         newest.scheduling.drop_large_template();
         Arc::new(newest)
     });
-    let Errand { name, unwritten, .. } = errand;
+    let ReconcileRequest { name, unwritten, .. } = errand;
     Ended { name, next, wake, unwritten, newest, verified, signal, refused }
 }
 
@@ -351,18 +351,18 @@ impl Run {
                 break;
             }
             match self.delete(child).await {
-                Outcome::Done => {
+                WriteOutcome::Done => {
                     self.removed.insert(child.uid.to_string());
                     self.hands.notify(&self.stored, &Notice::deleted(child.name));
                 }
-                Outcome::Gone => {
+                WriteOutcome::Gone => {
                     self.removed.insert(child.uid.to_string());
                 }
                 // The watch tells what it is now.
-                Outcome::Changed => {}
+                WriteOutcome::Changed => {}
                 outcome => {
                     self.hands.notify(&self.stored, &Notice::delete_failed(&text(&outcome)));
-                    self.refused |= matches!(outcome, Outcome::Refused(_));
+                    self.refused |= matches!(outcome, WriteOutcome::Refused(_));
                     self.signal = outcome.signal();
                     self.rest = Rest::Failed;
                 }
@@ -440,13 +440,13 @@ impl Run {
                 self.errand.unwritten = None;
                 Ok(())
             }
-            Err(Outcome::Gone) => Err(Stop(Next::Gone)),
-            Err(Outcome::Changed) => Err(Stop(Next::Failed { doubt: true })),
+            Err(WriteOutcome::Gone) => Err(Stop(Next::Gone)),
+            Err(WriteOutcome::Changed) => Err(Stop(Next::Failed { doubt: true })),
             Err(outcome) => Err(self.failed("status cannot be written", &outcome)),
         }
     }
 
-    async fn delete(&self, child: &Child<'_>) -> Outcome {
+    async fn delete(&self, child: &Child<'_>) -> WriteOutcome {
         let (namespace, _) = self.errand.name.parts();
         let target = Target {
             kind: Kind::Job,
@@ -477,7 +477,7 @@ impl Run {
         }
     }
 
-    fn failed(&mut self, what: &'static str, outcome: &Outcome) -> Stop {
+    fn failed(&mut self, what: &'static str, outcome: &WriteOutcome) -> Stop {
         let (cronjob, why) = (&self.errand.name, text(outcome));
         // It is tried again soon, and of thousands at once where the API server is away.
         if self.errand.failures == 0 {
@@ -485,7 +485,7 @@ impl Run {
         } else {
             tracing::debug!(%cronjob, why, "{what}");
         }
-        self.refused |= matches!(outcome, Outcome::Refused(_));
+        self.refused |= matches!(outcome, WriteOutcome::Refused(_));
         self.signal = outcome.signal();
         Stop(Next::Failed { doubt: true })
     }
@@ -518,10 +518,12 @@ fn members(stored: &CronJob, status: &Status<'_>) -> Json {
     json!({"status": members})
 }
 
-fn text(outcome: &Outcome) -> String {
+fn text(outcome: &WriteOutcome) -> String {
     match outcome {
-        Outcome::Refused(why) | Outcome::Failed(why) | Outcome::Retry { why, .. } => why.clone(),
-        Outcome::Changed => "it was changed meanwhile".to_owned(),
+        WriteOutcome::Refused(why)
+        | WriteOutcome::Failed(why)
+        | WriteOutcome::Retry { why, .. } => why.clone(),
+        WriteOutcome::Changed => "it was changed meanwhile".to_owned(),
         other => other.as_str().to_owned(),
     }
 }

@@ -10,7 +10,7 @@ use super::{Help, Manner, Next, PARTS, Run, Stop, text};
 use crate::batch::cronjob::Active;
 use crate::cluster::slim::is_large_template;
 use crate::cluster::starting::NotCreated;
-use crate::cluster::write::Outcome;
+use crate::cluster::write::WriteOutcome;
 use crate::scheduler::backstop::{self, Conditions, Refusal};
 use crate::scheduler::decide::{Existing, Start};
 use crate::scheduler::{Notice, Pass, job};
@@ -99,14 +99,14 @@ impl Run {
                 continue;
             }
             match self.delete(&child).await {
-                Outcome::Done => {
+                WriteOutcome::Done => {
                     pass.status.drop_active(&entry.uid);
                     self.hands.notify(&self.stored, &Notice::deleted(&entry.name));
                 }
-                Outcome::Gone => {
+                WriteOutcome::Gone => {
                     pass.status.drop_active(&entry.uid);
                 }
-                Outcome::Changed => return Err(Stop(Next::Failed { doubt: false })),
+                WriteOutcome::Changed => return Err(Stop(Next::Failed { doubt: false })),
                 outcome => {
                     self.hands.notify(&self.stored, &Notice::delete_failed(&text(&outcome)));
                     return Err(self.failed("Job cannot be replaced", &outcome));

@@ -9,16 +9,16 @@ use jiff::{SignedDuration, Timestamp};
 use k8s_openapi::api::admissionregistration::v1::MutatingWebhookConfiguration;
 use kube::Api;
 
-use super::Subject;
+use super::ObjectRef;
+use super::cluster_view::Labels;
+use super::control_loop::{ControlLoop, Obstacle};
 use super::registration::Registration;
-use super::shift::{Obstacle, Shift};
-use super::world::Labels;
 use crate::batch::Kind;
 use crate::clock::{self, HashMap, HashSet};
 use crate::cluster::clock_offset::Trust;
 use crate::cluster::slim::{Job, Keep, Key, Symbol};
 use crate::policy::Policy;
-use crate::sweeper::brake::{AtRisk, Outcome, Waiting};
+use crate::sweeper::brake::{AtRisk, BrakeOutcome, Waiting};
 use crate::sweeper::decide::Risk;
 use crate::sweeper::status::Status;
 use crate::sweeper::{Action, Judgement, Reach, Reason};
@@ -42,19 +42,19 @@ pub(super) struct Counted {
     pub(super) before: Option<Risk>,
 }
 
-// === impl Shift ===
+// === impl ControlLoop ===
 
-impl Shift<'_> {
+impl ControlLoop<'_> {
     /// Looks at everything that is stored; says whether it was counted.
     pub(super) async fn pass(&mut self) -> bool {
         let began = clock::instant();
         let policy = Arc::clone(&self.policy);
         let accepted = self.accepted_before();
         let mut tally = Tally::default();
-        let watches = Arc::clone(&self.footing.watches);
+        let watches = Arc::clone(&self.context.watches);
         // Before the rest: what can be read from some moment of this pass on is not among that.
         let (jobs, cronjobs) = (watches.undecodable_jobs(), watches.undecodable_cronjobs());
-        for (position, subject) in self.world.everything().into_iter().enumerate() {
+        for (position, subject) in self.cluster_view.everything().into_iter().enumerate() {
             if position % CHUNK == CHUNK - 1 {
                 tokio::task::yield_now().await;
                 if self.term.over.is_cancelled() {
@@ -66,7 +66,8 @@ impl Shift<'_> {
         // The Jobs of a family that could not be judged while it was their turn are unknown; what its
         // limits end is counted with the `CronJob`.
         for key in cronjobs.iter() {
-            if let Some(subject) = self.world.find(Kind::CronJob, &key.namespace, &key.name) {
+            if let Some(subject) = self.cluster_view.find(Kind::CronJob, &key.namespace, &key.name)
+            {
                 self.look_at(&subject, &policy, accepted.as_deref(), &mut tally);
             }
         }
@@ -75,13 +76,13 @@ impl Shift<'_> {
             self.pass_now();
             return false;
         }
-        tally.add_unread(&jobs, &watches.undecodable_jobs(), &self.footing.reach);
+        tally.add_unread(&jobs, &watches.undecodable_jobs(), &self.context.reach);
         let risks = tally.risks.iter().map(Counted::at_risk);
         let unknown = tally.unknown.iter().map(|(namespace, count)| (&**namespace, *count));
         self.census = self.brake.count(risks, unknown);
         let outcome = self.brake.settle(&self.census);
         self.tell_brake(outcome);
-        if outcome != Outcome::Unchanged {
+        if outcome != BrakeOutcome::Unchanged {
             // Whoever asks for the status now wants to see it.
             self.next_status = self.now();
         }
@@ -89,18 +90,23 @@ impl Shift<'_> {
         let took = began.elapsed();
         self.next_pass = self.now().saturating_add(pause(took)).unwrap_or(Timestamp::MAX);
         let saved = self.save().await;
-        if saved || matches!(outcome, Outcome::Accepted | Outcome::Moot | Outcome::Tripped) {
-            // What waited for that can be put on the agenda.
+        if saved
+            || matches!(
+                outcome,
+                BrakeOutcome::Accepted | BrakeOutcome::Moot | BrakeOutcome::Tripped
+            )
+        {
+            // What waited for that can be put on the work queue.
             self.pass_now();
         }
         self.tell(tally.states, took).await;
         true
     }
 
-    /// Judges an object, counts it, and puts what is to be done about it on the agenda.
+    /// Judges an object, counts it, and puts what is to be done about it on the work queue.
     fn look_at(
         &mut self,
-        subject: &Subject,
+        subject: &ObjectRef,
         policy: &Policy,
         accepted: Option<&Policy>,
         tally: &mut Tally,
@@ -109,7 +115,7 @@ impl Shift<'_> {
         self.count(tally, subject, &judgement, accepted);
         let state = state(&judgement, self.now());
         let obstacle = self.schedule(subject, judgement);
-        if let Subject::Job(_) = subject {
+        if let ObjectRef::Job(_) = subject {
             *tally.states.entry(obstacle.map_or(state, Obstacle::as_str)).or_default() += 1;
         }
     }
@@ -121,15 +127,15 @@ impl Shift<'_> {
         let accepted = self.accepted.as_ref()?;
         let is_that = self.brake.memory().accepted.as_deref() == Some(&accepted.revision);
         let differs = is_that && accepted.revision != self.policy.revision;
-        let store = &self.footing.watches.store;
+        let store = &self.context.watches.store;
         (differs && store.covers(&Keep::of(accepted))).then(|| Arc::clone(accepted))
     }
 
     /// Whether what the family of a Job is judged by is stored and cannot be decoded.
-    fn has_undecodable_cronjob(&self, subject: &Subject) -> bool {
+    fn has_undecodable_cronjob(&self, subject: &ObjectRef) -> bool {
         let meta = subject.meta();
         meta.cronjob_owner().is_some_and(|owner| {
-            self.footing.watches.is_undecodable_cronjob(&Key {
+            self.context.watches.is_undecodable_cronjob(&Key {
                 namespace: meta.namespace.to_string(),
                 name: owner.name.to_string(),
                 uid: owner.uid.to_string(),
@@ -140,19 +146,19 @@ impl Shift<'_> {
     fn count(
         &self,
         tally: &mut Tally,
-        subject: &Subject,
+        subject: &ObjectRef,
         judgement: &Judgement<'_>,
         accepted: Option<&Policy>,
     ) {
         let now = self.now();
-        if let Subject::Job(job) = subject
+        if let ObjectRef::Job(job) = subject
             && !job.is_terminating()
             && let Some(expiry) = own_expiry(job).filter(|expiry| *expiry <= now)
         {
             tally.oldest = Some(tally.oldest.map_or(expiry, |oldest| oldest.min(expiry)));
         }
         // What we cannot write cannot be ended by us.
-        if !self.footing.reach.covers(&subject.meta().namespace) {
+        if !self.context.reach.covers(&subject.meta().namespace) {
             return;
         }
         let undecodable =
@@ -167,7 +173,9 @@ impl Shift<'_> {
             return;
         }
         let before = accepted
-            .map(|policy| self.world.judge(policy, subject, Labels::Accepted, false, now).risks)
+            .map(|policy| {
+                self.cluster_view.judge(policy, subject, Labels::Accepted, false, now).risks
+            })
             .unwrap_or_default();
         let namespace = &subject.meta().namespace;
         tally.risks.extend(counted(namespace, &risks, &before));
@@ -176,29 +184,29 @@ impl Shift<'_> {
     /// Tells metrics and the Lease how things stand.
     async fn tell(&mut self, states: BTreeMap<&'static str, u64>, took: Duration) {
         let now = self.now();
-        let stored = &self.footing.metrics.stored;
+        let stored = &self.context.metrics.stored;
         let lag = self.builtin.lag(now).map(|lag| lag.as_secs());
-        let offset = self.footing.cluster.clock.correction().as_secs_f64();
+        let offset = self.context.cluster.clock.correction().as_secs_f64();
         stored.jobs(states.iter().map(|(state, count)| (*state, *count)));
         let waiting = self.brake.waiting(&self.census);
         stored.braked(self.brake.held(&self.census), &waiting);
         stored.builtin_ttl_lag(lag.unwrap_or_default());
         stored.clock_offset(offset);
-        for (kind, health) in self.footing.watches.health() {
+        for (kind, health) in self.context.watches.health() {
             stored.undecodable(kind, health.undecodable.len());
         }
         tracing::debug!(?took, ?states, "looked at everything");
         self.flaps.tidy(now);
-        self.world.tidy();
+        self.cluster_view.tidy();
         // A deletion may take long, by Pods or a finalizer, and stays ours until the Job is gone.
-        let world = &self.world;
+        let world = &self.cluster_view;
         self.acted.retain(|subject, acted| {
             acted.until > now
                 || acted.under_way
                 || acted.has_deleted() && world.fresh(subject).is_some()
         });
         self.acted.shrink_to_fit();
-        self.agenda.shrink();
+        self.queue.shrink();
         self.timers.shrink();
         if self.swept.replace(now).is_none() {
             // That nothing was known yet is no news any more.
@@ -236,13 +244,13 @@ impl Shift<'_> {
             builtin_ttl: self.builtin.state(now),
             builtin_ttl_lag: self.builtin.lag(now).map(|lag| lag.as_secs()),
             missing_rights: self.rights.complaints(),
-            writes: (*self.footing.reach).clone(),
+            writes: (*self.context.reach).clone(),
             brake,
-            clock_offset: self.footing.cluster.clock.correction().as_secs_f64(),
+            clock_offset: self.context.cluster.clock.correction().as_secs_f64(),
             stopped,
         };
         let annotations = [(Status::ANNOTATION, Some(report.to_text()))].into();
-        if let Err(error) = self.footing.lease.annotate(&self.footing.identity, &annotations).await
+        if let Err(error) = self.context.lease.annotate(&self.context.identity, &annotations).await
         {
             tracing::debug!(%error, "the status could not be written to the Lease");
         }
@@ -251,7 +259,7 @@ impl Shift<'_> {
 
     /// Which Jobs the webhook is there for, and since when.
     async fn look_for_registration(&mut self) {
-        let api: Api<MutatingWebhookConfiguration> = Api::all(self.footing.cluster.client.clone());
+        let api: Api<MutatingWebhookConfiguration> = Api::all(self.context.cluster.client.clone());
         let call = api.get_opt(self.registration);
         // Without an answer, what was known is as good as before.
         if let Ok(Ok(found)) = tokio::time::timeout(LIMIT, call).await {

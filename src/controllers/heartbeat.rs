@@ -11,21 +11,21 @@ use tokio_util::sync::CancellationToken;
 
 use crate::clock;
 use crate::cluster::clock_offset::ServerClock;
-use crate::leader::lease::{LeaseError, Stored};
-use crate::leader::{Replica, Standing};
+use crate::leader::lease::{LeaseError, LeaseLock};
+use crate::leader::{LeaderStatus, Replica};
 
 /// Where to say it, and as whom.
-pub struct Presence {
-    pub lease: Stored,
+pub struct Heartbeat {
+    pub lease: LeaseLock,
     pub clock: ServerClock,
     /// By which name this replica stands for election.
     pub identity: String,
-    pub standing: watch::Receiver<Standing>,
+    pub standing: watch::Receiver<LeaderStatus>,
 }
 
-// === impl Presence ===
+// === impl Heartbeat ===
 
-impl Presence {
+impl Heartbeat {
     /// Says what `look` sees until `stop`, and then that this replica is gone.
     pub async fn run(self, look: impl Fn() -> Replica + Send, stop: CancellationToken) {
         let key = Replica::key(&self.identity);
@@ -74,7 +74,7 @@ impl Presence {
 }
 
 /// What a leader takes away: by its age alone, since a later build may say it in another way.
-fn left_behind(standing: &Standing, now: Timestamp) -> BTreeMap<String, Option<String>> {
+fn left_behind(standing: &LeaderStatus, now: Timestamp) -> BTreeMap<String, Option<String>> {
     let all = standing.annotations.iter().filter(|_| standing.leading);
     all.filter(|(key, _)| key.starts_with(Replica::PREFIX))
         .filter(|(_, text)| {
@@ -98,7 +98,7 @@ mod tests {
     use jiff::{SignedDuration, Timestamp};
 
     use super::left_behind;
-    use crate::leader::{Replica, Standing};
+    use crate::leader::{LeaderStatus, Replica};
 
     #[test]
     fn only_what_is_old_goes_and_only_by_a_leader() {
@@ -115,7 +115,7 @@ mod tests {
             ("curfew.dev/status", text(11)),
         ];
         let annotations = annotations.map(|(key, text)| (key.to_owned(), text)).into();
-        let mut standing = Standing { leading: true, annotations, ..Standing::default() };
+        let mut standing = LeaderStatus { leading: true, annotations, ..LeaderStatus::default() };
         let gone: Vec<String> = left_behind(&standing, now).into_keys().collect();
         assert_eq!(gone, ["replica.curfew.dev/old", "replica.curfew.dev/silent"]);
         standing.leading = false;

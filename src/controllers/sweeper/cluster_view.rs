@@ -6,7 +6,7 @@ use std::sync::Arc;
 
 use jiff::Timestamp;
 
-use super::Subject;
+use super::ObjectRef;
 use super::registration::Registration;
 use crate::batch::{Kind, Object};
 use crate::clock::{HashMap, HashSet};
@@ -20,7 +20,7 @@ use crate::sweeper::{Judgement, View, decide};
 
 /// What the sweeper knows of the cluster.
 #[derive(Debug)]
-pub(super) struct World {
+pub(super) struct ClusterView {
     watches: Arc<Watches>,
     /// Namespaces as of the news that the sweeper has dealt with: the store may be ahead, and what
     /// new labels make due must not be judged before it was counted.
@@ -45,9 +45,9 @@ pub(super) enum Labels<'a> {
     Of(&'a Namespace),
 }
 
-// === impl World ===
+// === impl ClusterView ===
 
-impl World {
+impl ClusterView {
     pub(super) fn new(watches: Arc<Watches>, own_namespace: Option<String>) -> Self {
         Self {
             watches,
@@ -59,37 +59,37 @@ impl World {
     }
 
     /// All that is stored, `CronJob`s first.
-    pub(super) fn everything(&self) -> Vec<Subject> {
-        let cronjobs = self.watches.store.cronjobs.all().into_iter().map(Subject::CronJob);
-        cronjobs.chain(self.watches.store.jobs.all().into_iter().map(Subject::Job)).collect()
+    pub(super) fn everything(&self) -> Vec<ObjectRef> {
+        let cronjobs = self.watches.store.cronjobs.all().into_iter().map(ObjectRef::CronJob);
+        cronjobs.chain(self.watches.store.jobs.all().into_iter().map(ObjectRef::Job)).collect()
     }
 
     /// All that is stored in a namespace.
-    pub(super) fn within(&self, namespace: &str) -> Vec<Subject> {
+    pub(super) fn within(&self, namespace: &str) -> Vec<ObjectRef> {
         let cronjobs =
-            self.watches.store.cronjobs.within(namespace).into_iter().map(Subject::CronJob);
+            self.watches.store.cronjobs.within(namespace).into_iter().map(ObjectRef::CronJob);
         cronjobs
-            .chain(self.watches.store.jobs.within(namespace).into_iter().map(Subject::Job))
+            .chain(self.watches.store.jobs.within(namespace).into_iter().map(ObjectRef::Job))
             .collect()
     }
 
     /// The object as it is now.
-    pub(super) fn fresh(&self, subject: &Subject) -> Option<Subject> {
+    pub(super) fn fresh(&self, subject: &ObjectRef) -> Option<ObjectRef> {
         let meta = subject.meta();
         self.find(subject.kind(), &meta.namespace, &meta.name)
     }
 
     /// The object that a write is about.
-    pub(super) fn target(&self, identity: &Identity) -> Option<Subject> {
+    pub(super) fn target(&self, identity: &Identity) -> Option<ObjectRef> {
         self.find(identity.kind, &identity.namespace, &identity.name)
     }
 
-    pub(super) fn find(&self, kind: Kind, namespace: &str, name: &str) -> Option<Subject> {
+    pub(super) fn find(&self, kind: Kind, namespace: &str, name: &str) -> Option<ObjectRef> {
         match kind {
             Kind::CronJob => {
-                self.watches.store.cronjobs.find(namespace, name).map(Subject::CronJob)
+                self.watches.store.cronjobs.find(namespace, name).map(ObjectRef::CronJob)
             }
-            Kind::Job => self.watches.store.jobs.find(namespace, name).map(Subject::Job),
+            Kind::Job => self.watches.store.jobs.find(namespace, name).map(ObjectRef::Job),
         }
     }
 
@@ -190,7 +190,7 @@ impl World {
     pub(super) fn judge<'p>(
         &self,
         policy: &'p Policy,
-        subject: &Subject,
+        subject: &ObjectRef,
         labels: Labels<'_>,
         flapping: bool,
         now: Timestamp,
@@ -206,11 +206,11 @@ impl World {
         };
         let namespace_labels = namespace.and_then(|namespace| namespace.labels.view());
         let (cronjob, children, is_whole) = match subject {
-            Subject::CronJob(cronjob) => {
+            ObjectRef::CronJob(cronjob) => {
                 let children = self.children_of(cronjob);
                 (None, children, self.reads_all_jobs(&meta.namespace))
             }
-            Subject::Job(job) => (self.cronjob_of(job), Vec::new(), true),
+            ObjectRef::Job(job) => (self.cronjob_of(job), Vec::new(), true),
         };
         let cronjob = cronjob.as_ref().map(|cronjob| cronjob.view());
         let children: Vec<Object<'_>> = children.iter().map(|job| job.view()).collect();
@@ -264,9 +264,9 @@ impl World {
     }
 }
 
-fn view(subject: &Subject) -> Object<'_> {
+fn view(subject: &ObjectRef) -> Object<'_> {
     match subject {
-        Subject::CronJob(cronjob) => cronjob.view(),
-        Subject::Job(job) => job.view(),
+        ObjectRef::CronJob(cronjob) => cronjob.view(),
+        ObjectRef::Job(job) => job.view(),
     }
 }

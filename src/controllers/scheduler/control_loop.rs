@@ -10,19 +10,19 @@ use tokio::task::{Id, JoinSet};
 use tokio::time::Instant;
 use tokio_util::sync::{CancellationToken, DropGuard};
 
-use super::line::Line;
-use super::memory::Memory;
+use super::expectations::Expectations;
 use super::name::Name;
-use super::pass::{Ended, Hands};
+use super::reconcile::{Ended, ReconcileDeps};
 use super::round::Round;
+use super::work_queue::WorkQueue;
 use crate::batch::zone::{self, Zone};
 use crate::clock::{self, HashMap};
 use crate::cluster::pace::{Pace, Rate};
 use crate::cluster::slim::{Keep, Uid};
 use crate::cluster::starting::Starter;
-use crate::controllers::Footing;
+use crate::controllers::ControllerContext;
 use crate::controllers::rights::{self, Keeper, Rights};
-use crate::controllers::watching::Watching;
+use crate::controllers::watch_health::WatchHealth;
 use crate::leader::Term;
 use crate::policy::Policy;
 use crate::policy::rule::SchedulerMode;
@@ -32,18 +32,18 @@ use crate::scheduler::status::Status;
 use crate::sweeper::Deadlines;
 
 /// Everything that a term remembers.
-pub(super) struct Duty<'s> {
-    pub(super) footing: &'s Footing,
+pub(super) struct ControlLoop<'s> {
+    pub(super) context: &'s ControllerContext,
     force_own: bool,
     pub(super) term: Term,
     pub(super) policies: watch::Receiver<Arc<Policy>>,
     pub(super) policy: Arc<Policy>,
-    pub(super) hands: Hands,
+    pub(super) hands: ReconcileDeps,
     pub(super) takeover: Takeover,
     /// Namespaces that are left to whoever else starts `CronJob`s there.
     pub(super) rivals: BTreeSet<String>,
-    pub(super) memory: Memory,
-    pub(super) line: Line,
+    pub(super) expectations: Expectations,
+    pub(super) queue: WorkQueue,
     pub(super) timers: Deadlines<Name>,
     /// Each with the moment at which it began.
     pub(super) passes: JoinSet<(Duration, Ended)>,
@@ -53,7 +53,7 @@ pub(super) struct Duty<'s> {
     pub(super) pace: Pace,
     pub(super) keeper: Keeper,
     pub(super) rights: Rights,
-    pub(super) watching: Watching,
+    pub(super) watch_health: WatchHealth,
     pub(super) round: Option<Round>,
     pub(super) next_round: Timestamp,
     /// Whether a round has ended in this term.
@@ -82,41 +82,41 @@ pub(super) struct UnderWay {
     pub(super) rescheduled: bool,
 }
 
-// === impl Duty ===
+// === impl ControlLoop ===
 
-impl<'s> Duty<'s> {
-    pub(super) fn new(footing: &'s Footing, force_own: bool, term: Term) -> Self {
-        let mut policies = footing.policies.clone();
+impl<'s> ControlLoop<'s> {
+    pub(super) fn new(context: &'s ControllerContext, force_own: bool, term: Term) -> Self {
+        let mut policies = context.policies.clone();
         let policy = Arc::clone(&policies.borrow_and_update());
-        let cluster = &footing.cluster;
+        let cluster = &context.cluster;
         let now = cluster.clock.now();
         let asking = CancellationToken::new();
-        let keeper = Keeper::start(footing, rights::of_scheduler, asking.clone());
+        let keeper = Keeper::start(context, rights::of_scheduler, asking.clone());
         let before = {
-            let standing = footing.standing.borrow();
+            let standing = context.standing.borrow();
             Status::parse(standing.annotations.get(Status::ANNOTATION).map(String::as_str))
         };
         let owned_until = before.and_then(|before| before.owned_until());
-        let hands = Hands {
+        let hands = ReconcileDeps {
             starter: Starter::new(cluster.client.clone()),
             clock: cluster.clock.clone(),
-            recorder: footing.recorder.clone(),
-            metrics: Arc::clone(&footing.metrics),
+            recorder: context.recorder.clone(),
+            metrics: Arc::clone(&context.metrics),
             keep: Arc::new(Keep::of(&policy)),
             zone: cluster_zone(&policy),
             term: term.clone(),
-            large: Hands::room(),
+            large: ReconcileDeps::room(),
         };
         let mut duty = Self {
-            footing,
+            context,
             force_own,
             term,
             policies,
             hands,
-            takeover: takeover(footing, force_own, now, owned_until),
+            takeover: takeover(context, force_own, now, owned_until),
             rivals: BTreeSet::new(),
-            memory: Memory::default(),
-            line: Line::default(),
+            expectations: Expectations::default(),
+            queue: WorkQueue::default(),
             timers: Deadlines::new(),
             passes: JoinSet::new(),
             under_way: HashMap::default(),
@@ -124,7 +124,7 @@ impl<'s> Duty<'s> {
             pace: Pace::wide(Rate::new(crate::cluster::pace::LIFTED)),
             rights: keeper.rights(),
             keeper,
-            watching: Watching::default(),
+            watch_health: WatchHealth::default(),
             round: None,
             next_round: now,
             rounded: false,
@@ -150,17 +150,17 @@ impl<'s> Duty<'s> {
             let idle = self.why_idle();
             // Whoever was switched off still has to write down what it started.
             let is_on = self.mode() != SchedulerMode::Off;
-            let starting = idle.is_none() && (is_on || !self.line.is_empty());
+            let starting = idle.is_none() && (is_on || !self.queue.is_empty());
             self.look_at_clock();
             if starting {
                 self.take_due();
                 self.take_turns();
                 // A start does not wait for a table, unless there is one to make all the time.
-                if is_on && (!self.line.has_starts() || self.is_overdue()) {
-                    self.look_around();
+                if is_on && (!self.queue.has_starts() || self.is_overdue()) {
+                    self.survey();
                 }
             }
-            let waits = self.line.has_starts() && !self.is_overdue();
+            let waits = self.queue.has_starts() && !self.is_overdue();
             let busy = starting && self.round.is_some() && !waits;
             // While nothing is done, what is due stays due.
             let wake = if starting { self.until_next() } else { LONGEST_SLEEP };
@@ -173,7 +173,7 @@ impl<'s> Duty<'s> {
                 () = tokio::task::yield_now(), if busy => {}
                 changed = self.policies.changed() => if changed.is_ok() { self.load() },
                 () = self.keeper.changed() => self.rights_changed(),
-                () = self.footing.watches.feeds.scheduler.arrived() => {}
+                () = self.context.watches.feeds.scheduler.arrived() => {}
                 () = tokio::time::sleep(wake), if !busy => {}
             }
         }
@@ -181,7 +181,7 @@ impl<'s> Duty<'s> {
         while let Some(ended) = self.passes.join_next().await {
             self.ended(ended);
         }
-        for name in self.memory.unwritten() {
+        for name in self.expectations.unwritten() {
             while !self.may_turn()
                 && let Some(ended) = self.passes.join_next().await
             {
@@ -199,11 +199,11 @@ impl<'s> Duty<'s> {
 
     /// Nobody is given a turn for what brought it here; what was started is written down all the
     /// same.
-    pub(super) fn clear_line(&mut self) {
-        self.line.clear();
+    pub(super) fn clear_queue(&mut self) {
+        self.queue.clear();
         let now = self.now();
-        for name in self.memory.unwritten() {
-            self.line.chore(name, now);
+        for name in self.expectations.unwritten() {
+            self.queue.chore(name, now);
         }
     }
 
@@ -212,7 +212,7 @@ impl<'s> Duty<'s> {
         let now = self.now();
         if now < self.latest.saturating_sub(TOLERANCE).unwrap_or(now) {
             (self.next_round, self.next_report, self.healed) = (now, now, now);
-            self.memory.clock_put_back(now);
+            self.expectations.clock_put_back(now);
             self.everything();
             self.latest = now;
         }
@@ -220,12 +220,12 @@ impl<'s> Duty<'s> {
     }
 
     pub(super) fn now(&self) -> Timestamp {
-        self.footing.now()
+        self.context.now()
     }
 
     /// The moment after a pause, by the API server's clock.
     pub(super) fn after(&self, pause: Duration) -> Timestamp {
-        self.footing.after(pause)
+        self.context.after(pause)
     }
 
     pub(super) fn mode(&self) -> SchedulerMode {
@@ -234,8 +234,8 @@ impl<'s> Duty<'s> {
 
     /// Why nothing can be decided; `None` where everything is known.
     fn why_idle(&mut self) -> Option<String> {
-        let watches = &self.footing.watches;
-        if let Some(why) = self.watching.broken(watches.health()) {
+        let watches = &self.context.watches;
+        if let Some(why) = self.watch_health.broken(watches.health()) {
             return Some(why);
         }
         if !watches.store.covers(&self.hands.keep) {
@@ -252,7 +252,7 @@ impl<'s> Duty<'s> {
 
     /// Whether starts are made in a namespace.
     pub(super) fn acts(&self, namespace: &str) -> bool {
-        let may = self.footing.reach.covers(namespace) && self.rights.are_complete(namespace);
+        let may = self.context.reach.covers(namespace) && self.rights.are_complete(namespace);
         match self.mode() {
             SchedulerMode::Off | SchedulerMode::Observe => false,
             SchedulerMode::Backstop => may,
@@ -266,13 +266,13 @@ impl<'s> Duty<'s> {
     }
 
     fn until_next(&self) -> Duration {
-        let round = (!self.line.has_starts()).then_some(self.next_round);
+        let round = (!self.queue.has_starts()).then_some(self.next_round);
         let next = [self.timers.next_deadline(), round].into_iter().flatten().min();
         let wait = next.map_or(LONGEST_SLEEP, |next| {
             Duration::try_from(next.duration_since(self.now())).unwrap_or(Duration::ZERO)
         });
         let turn = match self.turn_at() {
-            Some(at) if !self.line.is_empty() => at,
+            Some(at) if !self.queue.is_empty() => at,
             _ => LONGEST_SLEEP,
         };
         wait.min(turn).min(LONGEST_SLEEP)
@@ -285,12 +285,12 @@ impl<'s> Duty<'s> {
         let before_zone = std::mem::replace(&mut self.hands.zone, cluster_zone(&policy));
         self.policy = policy;
         if self.mode() != before {
-            self.takeover = takeover(self.footing, self.force_own, self.now(), None);
+            self.takeover = takeover(self.context, self.force_own, self.now(), None);
             self.rivals.clear();
-            self.clear_line();
+            self.clear_queue();
             self.say_mode();
         }
-        self.memory.begin_anew(self.now(), before_zone != self.hands.zone);
+        self.expectations.begin_anew(self.now(), before_zone != self.hands.zone);
         self.next_report = Timestamp::MIN;
         self.everything();
     }
@@ -315,7 +315,7 @@ impl<'s> Duty<'s> {
                 tracing::info!("CronJobs are started here");
             }
             (SchedulerMode::Own, Takeover::Stopped { why })
-                if !self.footing.reach.is_everywhere() =>
+                if !self.context.reach.is_everywhere() =>
             {
                 tracing::error!(
                     why,
@@ -330,12 +330,12 @@ impl<'s> Duty<'s> {
 
 /// How far `Own` is when it begins; `owned_until` is when the leader before us surely owned.
 fn takeover(
-    footing: &Footing,
+    context: &ControllerContext,
     force_own: bool,
     now: Timestamp,
     owned_until: Option<Timestamp>,
 ) -> Takeover {
-    let reach = &footing.reach;
+    let reach = &context.reach;
     if reach.is_everywhere() {
         return Takeover::begin(now, force_own, owned_until);
     }

@@ -9,21 +9,21 @@ use tokio::sync::watch;
 use super::Watches;
 use crate::cluster::connect::Cluster;
 use crate::cluster::events::Recorder;
-use crate::leader::Standing;
-use crate::leader::lease::Stored;
+use crate::leader::LeaderStatus;
+use crate::leader::lease::LeaseLock;
 use crate::metrics::Metrics;
 use crate::policy::Policy;
 use crate::sweeper::Reach;
 
 /// The cluster, what is known of it, and whom to tell. Clones are the same.
 #[derive(Clone)]
-pub struct Footing {
+pub struct ControllerContext {
     pub cluster: Cluster,
     pub watches: Arc<Watches>,
     /// The policy in use, and each that replaces it.
     pub policies: watch::Receiver<Arc<Policy>>,
-    pub standing: watch::Receiver<Standing>,
-    pub lease: Stored,
+    pub standing: watch::Receiver<LeaderStatus>,
+    pub lease: LeaseLock,
     /// By which name this replica stands for election.
     pub identity: String,
     pub recorder: Recorder,
@@ -33,9 +33,9 @@ pub struct Footing {
     pub reach: Arc<Reach>,
 }
 
-// === impl Footing ===
+// === impl ControllerContext ===
 
-impl Footing {
+impl ControllerContext {
     /// The API server's time.
     pub fn now(&self) -> Timestamp {
         self.cluster.clock.now()

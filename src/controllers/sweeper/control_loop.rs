@@ -10,34 +10,34 @@ use tokio::task::JoinSet;
 use tokio_util::sync::{CancellationToken, DropGuard};
 
 use super::acted::{Acted, Ended};
-use super::agenda::{Agenda, Step, What};
+use super::cluster_view::{ClusterView, Labels};
+use super::freshness::FreshnessChecks;
 use super::registration::Registration;
-use super::subject::Subject;
-use super::surroundings::Surroundings;
-use super::world::{Labels, World};
+use super::subject::ObjectRef;
+use super::work_queue::{Step, What, WorkQueue};
 use crate::batch::Kind;
 use crate::clock::HashMap;
 use crate::cluster::clock_offset::Trust;
 use crate::cluster::pace::Rate;
 use crate::cluster::slim::{Keep, Uid};
-use crate::cluster::write::{Gate, Taken, Writer};
-use crate::controllers::Footing;
+use crate::cluster::write::{Gate, WritePermit, Writer};
+use crate::controllers::ControllerContext;
 use crate::controllers::feed::NamespaceNews;
 use crate::controllers::rights::{self, Keeper, Rights};
-use crate::controllers::watching::Watching;
-use crate::leader::{Standing, Term};
+use crate::controllers::watch_health::WatchHealth;
+use crate::leader::{LeaderStatus, Term};
 use crate::policy::Policy;
 use crate::sweeper::brake::{Census, Memory};
 use crate::sweeper::{Action, Brake, Builtin, Deadlines, Flaps, Judgement, Reason};
 
 /// Everything that a term remembers.
-pub(super) struct Shift<'s> {
-    pub(super) footing: &'s Footing,
+pub(super) struct ControlLoop<'s> {
+    pub(super) context: &'s ControllerContext,
     /// Namespace and name of the Lease.
     pub(super) lease_name: &'s (String, String),
     pub(super) registration: &'s str,
     pub(super) term: Term,
-    pub(super) world: World,
+    pub(super) cluster_view: ClusterView,
     pub(super) policies: watch::Receiver<Arc<Policy>>,
     pub(super) policy: Arc<Policy>,
     pub(super) keep: Arc<Keep>,
@@ -49,15 +49,15 @@ pub(super) struct Shift<'s> {
     pub(super) census: Census,
     /// What of the brake's memory is surely on the Lease.
     pub(super) saved: Memory,
-    pub(super) standing: watch::Receiver<Standing>,
+    pub(super) standing: watch::Receiver<LeaderStatus>,
     /// The request for approval that was answered last, until the Lease no longer has it.
     pub(super) answered: Option<String>,
-    pub(super) agenda: Agenda,
-    pub(super) timers: Deadlines<Subject>,
+    pub(super) queue: WorkQueue,
+    pub(super) timers: Deadlines<ObjectRef>,
     /// To be judged again.
-    pub(super) dirty: BTreeSet<Subject>,
-    pub(super) acted: HashMap<Subject, Acted>,
-    pub(super) surroundings: Surroundings,
+    pub(super) dirty: BTreeSet<ObjectRef>,
+    pub(super) acted: HashMap<ObjectRef, Acted>,
+    pub(super) freshness: FreshnessChecks,
     pub(super) flaps: Flaps<Uid>,
     pub(super) builtin: Builtin,
     pub(super) keeper: Keeper,
@@ -77,7 +77,7 @@ pub(super) struct Shift<'s> {
     pub(super) next_status: Timestamp,
     /// When to look at the Lease again; `None` until something there changes.
     pub(super) lease_due: Option<Timestamp>,
-    pub(super) watching: Watching,
+    pub(super) watch_health: WatchHealth,
     /// What happened to namespaces, until everything is known that they are judged with.
     pub(super) namespace_news: Vec<NamespaceNews>,
     /// How the webhook is registered; `None` where it is not, or nobody knows.
@@ -99,41 +99,41 @@ pub(super) enum Obstacle {
     Rights,
 }
 
-// === impl Shift ===
+// === impl ControlLoop ===
 
-impl<'s> Shift<'s> {
+impl<'s> ControlLoop<'s> {
     pub(super) fn new(
-        footing: &'s Footing,
+        context: &'s ControllerContext,
         lease_name: &'s (String, String),
         registration: &'s str,
         term: Term,
     ) -> Self {
-        let mut policies = footing.policies.clone();
-        let mut standing = footing.standing.clone();
+        let mut policies = context.policies.clone();
+        let mut standing = context.standing.clone();
         let policy = Arc::clone(&policies.borrow_and_update());
-        let now = footing.cluster.clock.now();
+        let now = context.cluster.clock.now();
         let memory = {
             let standing = standing.borrow_and_update();
             Memory::parse(standing.annotations.get(Memory::ANNOTATION).map(String::as_str))
         };
         let gate = Gate::new(Rate::new(policy.stored.rate));
-        let writer = Writer::new(footing.cluster.client.clone(), gate.clone(), term.over.clone());
+        let writer = Writer::new(context.cluster.client.clone(), gate.clone(), term.over.clone());
         let asking = CancellationToken::new();
-        let keeper = Keeper::start(footing, rights::of_sweeper, asking.clone());
-        let watches = Arc::clone(&footing.watches);
+        let keeper = Keeper::start(context, rights::of_sweeper, asking.clone());
+        let watches = Arc::clone(&context.watches);
         Self {
-            footing,
+            context,
             lease_name,
             registration,
             term,
-            world: World::new(watches, footing.own_namespace.clone()),
+            cluster_view: ClusterView::new(watches, context.own_namespace.clone()),
             policies,
             keep: Arc::new(Keep::of(&policy)),
             loaded: now,
             accepted: None,
             brake: Brake::new(
                 memory.clone(),
-                (*footing.reach).clone(),
+                (*context.reach).clone(),
                 &policy.revision,
                 usize::try_from(policy.stored.brake_at_most).unwrap_or(usize::MAX),
                 now,
@@ -143,16 +143,16 @@ impl<'s> Shift<'s> {
             saved: memory,
             standing,
             answered: None,
-            agenda: Agenda::default(),
+            queue: WorkQueue::default(),
             timers: Deadlines::new(),
             dirty: BTreeSet::new(),
             acted: HashMap::default(),
-            surroundings: Surroundings::default(),
+            freshness: FreshnessChecks::default(),
             flaps: Flaps::new(),
             builtin: Builtin::default(),
             rights: keeper.rights(),
             keeper,
-            trust: footing.cluster.clock.trust(),
+            trust: context.cluster.clock.trust(),
             gate,
             writer,
             writes: JoinSet::new(),
@@ -162,7 +162,7 @@ impl<'s> Shift<'s> {
             swept: None,
             next_status: now,
             lease_due: Some(now),
-            watching: Watching::default(),
+            watch_health: WatchHealth::default(),
             namespace_news: Vec::new(),
             registered: None,
             _asking: asking.drop_guard(),
@@ -172,7 +172,7 @@ impl<'s> Shift<'s> {
     /// Works until the term is over; then waits for what is under way.
     pub(super) async fn run(mut self) {
         let over = self.term.over.clone();
-        let mut turn: Option<Taken> = None;
+        let mut turn: Option<WritePermit> = None;
         while !over.is_cancelled() {
             self.take_news();
             let idle = self.why_idle();
@@ -191,22 +191,22 @@ impl<'s> Shift<'s> {
                 self.write_next(taken);
             }
             let busy = synced && !self.dirty.is_empty();
-            let wants = synced && turn.is_none() && !self.agenda.is_empty();
+            let wants = synced && turn.is_none() && !self.queue.is_empty();
             let wake = if synced { self.until_next() } else { LONGEST_SLEEP };
             tokio::select! {
                 biased;
                 () = over.cancelled() => break,
                 // What stands on the Lease and what is told there takes calls; a term that is over
                 // does not wait for them.
-                () = self.look_around(idle) => {}
+                () = self.survey(idle) => {}
             }
             tokio::select! {
                 biased;
                 () = over.cancelled() => break,
                 Some(ended) = self.writes.join_next() => self.ended(ended),
                 // Everything below is cancel-safe.
-                Some(answer) = self.surroundings.answered() => {
-                    self.dirty.extend(self.surroundings.take(answer));
+                Some(answer) = self.freshness.answered() => {
+                    self.dirty.extend(self.freshness.take(answer));
                 }
                 taken = self.writer.turn(), if wants => turn = Some(taken),
                 () = tokio::task::yield_now(), if busy => {}
@@ -215,7 +215,7 @@ impl<'s> Shift<'s> {
                     self.lease_due = Some(self.now());
                 },
                 () = self.keeper.changed() => self.rights_changed(),
-                () = self.footing.watches.feeds.sweeper.arrived() => {}
+                () = self.context.watches.feeds.sweeper.arrived() => {}
                 () = tokio::time::sleep(wake), if !busy => {}
             }
         }
@@ -227,7 +227,7 @@ impl<'s> Shift<'s> {
     }
 
     /// Does what is due now and then.
-    async fn look_around(&mut self, idle: Option<String>) {
+    async fn survey(&mut self, idle: Option<String>) {
         let now = self.now();
         if let Some(why) = idle {
             self.tell_idle(why).await;
@@ -244,8 +244,8 @@ impl<'s> Shift<'s> {
 
     /// Why nothing can be judged; `None` where everything is known.
     fn why_idle(&mut self) -> Option<String> {
-        let watches = &self.footing.watches;
-        let broken = self.watching.broken(watches.health());
+        let watches = &self.context.watches;
+        let broken = self.watch_health.broken(watches.health());
         if let Some(why) = broken {
             return Some(why);
         }
@@ -255,12 +255,12 @@ impl<'s> Shift<'s> {
     /// Whether everything is listed, with what the policy of this shift needs. A list for another one
     /// may begin at any time: who judges asks afterwards as well.
     pub(super) fn is_covered(&self) -> bool {
-        self.footing.watches.store.covers(&self.keep)
+        self.context.watches.store.covers(&self.keep)
     }
 
     /// The API server's time.
     pub(super) fn now(&self) -> Timestamp {
-        self.footing.now()
+        self.context.now()
     }
 
     /// Until there is something to do without news. Never long: a clock that is put forward makes
@@ -284,7 +284,7 @@ impl<'s> Shift<'s> {
     fn judge_dirty(&mut self) {
         for _ in 0..AT_ONCE {
             let Some(subject) = self.dirty.pop_first() else { return };
-            match self.world.fresh(&subject) {
+            match self.cluster_view.fresh(&subject) {
                 Some(subject) => {
                     let policy = Arc::clone(&self.policy);
                     let judgement = self.judge(&policy, &subject);
@@ -295,19 +295,19 @@ impl<'s> Shift<'s> {
         }
     }
 
-    fn forget(&mut self, subject: &Subject) {
-        self.agenda.remove(subject);
+    fn forget(&mut self, subject: &ObjectRef) {
+        self.queue.remove(subject);
         self.timers.remove(subject);
         self.acted.remove(subject);
         self.flaps.forget(&subject.meta().uid);
         self.told.remove(&subject.meta().uid);
     }
 
-    pub(super) fn judge<'p>(&mut self, policy: &'p Policy, subject: &Subject) -> Judgement<'p> {
+    pub(super) fn judge<'p>(&mut self, policy: &'p Policy, subject: &ObjectRef) -> Judgement<'p> {
         let uid = &subject.meta().uid;
         let flapping = self.flaps.is_stopped(uid);
         let now = self.now();
-        let judgement = self.world.judge(policy, subject, Labels::Present, flapping, now);
+        let judgement = self.cluster_view.judge(policy, subject, Labels::Present, flapping, now);
         // A state from before our last write would look like a revert, and so would that write
         // before it is known to be done.
         let under_way = self.acted.get(subject).is_some_and(|acted| acted.under_way);
@@ -320,22 +320,22 @@ impl<'s> Shift<'s> {
         };
         if self.flaps.seen(uid, present, now) {
             self.warn(subject, REVERTED, "somebody keeps reverting what is written here");
-            return self.world.judge(policy, subject, Labels::Present, true, now);
+            return self.cluster_view.judge(policy, subject, Labels::Present, true, now);
         }
         judgement
     }
 
     /// Whether what is known of an object is older than our last write to it.
-    pub(super) fn is_stale(&self, subject: &Subject) -> bool {
+    pub(super) fn is_stale(&self, subject: &ObjectRef) -> bool {
         self.acted.get(subject).is_some_and(|acted| {
             acted.version == subject.meta().version && acted.until > self.now()
         })
     }
 
-    /// Puts what a judgement asks for on the agenda or on a timer. Says what is in the way.
+    /// Puts what a judgement asks for on the work queue or on a timer. Says what is in the way.
     pub(super) fn schedule(
         &mut self,
-        subject: &Subject,
+        subject: &ObjectRef,
         judgement: Judgement<'_>,
     ) -> Option<Obstacle> {
         let now = self.now();
@@ -344,7 +344,7 @@ impl<'s> Shift<'s> {
             && acted.until > now
             && acted.version == subject.meta().version
         {
-            self.agenda.remove(subject);
+            self.queue.remove(subject);
             self.timers.set(subject.clone(), acted.until);
             return None;
         }
@@ -366,7 +366,7 @@ impl<'s> Shift<'s> {
                 }
             }
         }
-        self.agenda.set(subject, steps);
+        self.queue.set(subject, steps);
         // What is due later than the pass after next is found by it, and need not be remembered.
         let horizon = now.saturating_add(HORIZON).unwrap_or(Timestamp::MAX);
         if let Some(at) = next.filter(|at| *at <= horizon) {
@@ -379,7 +379,7 @@ impl<'s> Shift<'s> {
     pub(super) fn obstacle(&self, step: &Step) -> Option<Obstacle> {
         let identity = step.identity();
         let namespace = identity.namespace.as_str();
-        if !self.footing.reach.covers(namespace) {
+        if !self.context.reach.covers(namespace) {
             return Some(Obstacle::ReadOnly);
         }
         let verb = match step.what {
@@ -396,7 +396,7 @@ impl<'s> Shift<'s> {
                 return Some(Obstacle::Brake);
             }
             // Asked anew for each write: a clock is put in a moment.
-            if self.footing.cluster.clock.trust() == Trust::Refused {
+            if self.context.cluster.clock.trust() == Trust::Refused {
                 return Some(Obstacle::Clock);
             }
         }
@@ -409,7 +409,7 @@ impl<'s> Shift<'s> {
     }
 
     fn look_at_clock(&mut self) {
-        let clock = &self.footing.cluster.clock;
+        let clock = &self.context.cluster.clock;
         let trust = clock.trust();
         if trust != self.trust {
             self.trust = trust;
@@ -421,7 +421,7 @@ impl<'s> Shift<'s> {
         self.rights = self.keeper.rights();
         // What was refused may be let through now, or is known to be hopeless.
         self.acted.retain(|_, acted| !acted.refused);
-        self.footing.metrics.stored.missing_rights("sweeper", self.rights.missing.len());
+        self.context.metrics.stored.missing_rights("sweeper", self.rights.missing.len());
         // Whoever asks for the status now wants to see it.
         self.next_status = self.now();
         self.pass_now();
@@ -435,21 +435,21 @@ impl<'s> Shift<'s> {
         }
         if self.brake.is_accepted() {
             self.accepted = Some(Arc::clone(&self.policy));
-            self.world.accept_labels();
+            self.cluster_view.accept_labels();
         }
         self.loaded = self.now();
         let at_most = usize::try_from(policy.stored.brake_at_most).unwrap_or(usize::MAX);
         self.brake.load(&policy.revision, at_most, self.loaded);
         if self.brake.is_accepted() {
             // What its rules make of labels that have changed in the meantime is still to be counted.
-            let news = self.world.back_to_accepted();
+            let news = self.cluster_view.back_to_accepted();
             self.namespace_news.splice(..0, news);
         }
         self.gate.set_rate(Rate::new(policy.stored.rate));
         self.keep = Arc::new(Keep::of(&policy));
         self.flaps.clear();
         self.told.values_mut().for_each(|told| told.retain(|reason| *reason != REVERTED));
-        self.agenda.clear();
+        self.queue.clear();
         self.policy = policy;
         self.pass_now();
     }

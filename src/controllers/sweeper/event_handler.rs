@@ -1,22 +1,22 @@
-//! What news lead to: who is judged again, and what of the agenda no longer holds.
+//! What news lead to: who is judged again, and what of the work queue no longer holds.
 
 use std::mem;
 use std::sync::Arc;
 
 use jiff::{SignedDuration, Timestamp};
 
-use super::Subject;
+use super::ObjectRef;
 use super::acted::Acted;
-use super::shift::Shift;
+use super::control_loop::ControlLoop;
 use crate::cluster::slim::{Job, Second};
 use crate::controllers::feed::NamespaceNews;
 
-// === impl Shift ===
+// === impl ControlLoop ===
 
-impl Shift<'_> {
+impl ControlLoop<'_> {
     /// Looks at what has happened since.
     pub(super) fn take_news(&mut self) {
-        let news = self.footing.watches.feeds.sweeper.take();
+        let news = self.context.watches.feeds.sweeper.take();
         if news.relisted {
             self.world_relisted();
         }
@@ -42,24 +42,24 @@ impl Shift<'_> {
 
     fn world_relisted(&mut self) {
         // Also where no rule asks for them: of what does not change there will be no news.
-        self.world.copy_missing_namespaces();
+        self.cluster_view.copy_missing_namespaces();
         self.pass_now();
     }
 
     /// Whoever is judged by what changed.
-    fn relatives(&mut self, subject: &Subject) {
+    fn relatives(&mut self, subject: &ObjectRef) {
         match subject {
-            Subject::CronJob(cronjob) => {
-                let children = self.world.children_of(cronjob);
-                self.dirty.extend(children.into_iter().map(Subject::Job));
+            ObjectRef::CronJob(cronjob) => {
+                let children = self.cluster_view.children_of(cronjob);
+                self.dirty.extend(children.into_iter().map(ObjectRef::Job));
             }
-            Subject::Job(job) => {
-                if let Some(cronjob) = self.world.cronjob_of(job) {
-                    let cronjob = Subject::CronJob(cronjob);
+            ObjectRef::Job(job) => {
+                if let Some(cronjob) = self.cluster_view.cronjob_of(job) {
+                    let cronjob = ObjectRef::CronJob(cronjob);
                     // Which of its Jobs are too many is another question now, unless the change is
                     // our own answer to it.
                     if !self.acted.get(subject).is_some_and(Acted::has_pruned) {
-                        self.agenda.remove(&cronjob);
+                        self.queue.remove(&cronjob);
                     }
                     self.history_soon(cronjob);
                 }
@@ -68,7 +68,7 @@ impl Shift<'_> {
     }
 
     /// A family's history is looked at a moment later: its Jobs come and go by the hundred.
-    pub(super) fn history_soon(&mut self, cronjob: Subject) {
+    pub(super) fn history_soon(&mut self, cronjob: ObjectRef) {
         let soon = self.now().saturating_add(HISTORY_DELAY).unwrap_or(Timestamp::MAX);
         if self.timers.deadline_of(&cronjob).is_none_or(|at| at > soon) {
             self.timers.set(cronjob, soon);
@@ -76,13 +76,13 @@ impl Shift<'_> {
     }
 
     fn gone(&mut self, job: &Arc<Job>) {
-        let acted = self.acted.remove(&Subject::Job(Arc::clone(job)));
+        let acted = self.acted.remove(&ObjectRef::Job(Arc::clone(job)));
         self.flaps.forget(&job.meta.uid);
         self.told.remove(&job.meta.uid);
         if !acted.as_ref().is_some_and(Acted::has_pruned)
-            && let Some(cronjob) = self.world.cronjob_of(job)
+            && let Some(cronjob) = self.cluster_view.cronjob_of(job)
         {
-            self.agenda.remove(&Subject::CronJob(cronjob));
+            self.queue.remove(&ObjectRef::CronJob(cronjob));
         }
         if acted.is_some_and(|acted| acted.has_deleted()) {
             return;
@@ -100,8 +100,8 @@ impl Shift<'_> {
         let since = registered.since.max(self.loaded).saturating_add(SETTLED);
         let created = job.meta.created.map(Second::time);
         let late = since.is_ok_and(|since| created.is_some_and(|created| created > since));
-        if late && self.world.was_missed(&self.policy, job, registered, self.now()) {
-            self.footing.metrics.stored.admission_gap();
+        if late && self.cluster_view.was_missed(&self.policy, job, registered, self.now()) {
+            self.context.metrics.stored.admission_gap();
             let (ns, name) = (&*job.meta.namespace, &*job.meta.name);
             tracing::warn!(ns, name, "created while the webhook was away");
         }
@@ -110,8 +110,8 @@ impl Shift<'_> {
     fn namespace(&mut self, news: NamespaceNews) {
         match news {
             NamespaceNews::Applied(namespace) => {
-                let was_known = self.world.namespace(&namespace.name).is_some();
-                match self.world.set_namespace(&namespace) {
+                let was_known = self.cluster_view.namespace(&namespace.name).is_some();
+                match self.cluster_view.set_namespace(&namespace) {
                     Some(before) if before.labels != namespace.labels => {
                         self.relabelled(&namespace, &before);
                     }
@@ -121,11 +121,11 @@ impl Shift<'_> {
                 }
             }
             NamespaceNews::Deleted(name) => {
-                self.world.remove_namespace(&name);
+                self.cluster_view.remove_namespace(&name);
                 self.judge_again(&name);
             }
             NamespaceNews::Listed(all) => {
-                for gone in self.world.namespaces_beside(&all) {
+                for gone in self.cluster_view.namespaces_beside(&all) {
                     self.namespace(NamespaceNews::Deleted(gone));
                 }
                 for namespace in all {
@@ -137,8 +137,8 @@ impl Shift<'_> {
 
     /// Nothing that was decided about the objects of a namespace holds any more.
     pub(super) fn judge_again(&mut self, namespace: &str) {
-        for subject in self.world.within(namespace) {
-            self.agenda.remove(&subject);
+        for subject in self.cluster_view.within(namespace) {
+            self.queue.remove(&subject);
             self.dirty.insert(subject);
         }
     }

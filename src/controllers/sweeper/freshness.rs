@@ -19,18 +19,18 @@ use kube::{Api, Client};
 use tokio::task::{JoinError, JoinSet};
 use tokio::time::Instant;
 
-use super::Subject;
+use super::ObjectRef;
 use crate::clock::{self, HashMap};
 use crate::cluster::slim::{CronJob, Namespace, Version};
 use crate::controllers::staleness::TRUSTED;
 
 /// What the API server was asked, and who waits for its answers.
 #[derive(Debug, Default)]
-pub(super) struct Surroundings {
+pub(super) struct FreshnessChecks {
     /// The latest answer about each namespace.
     asked: HashMap<String, Asked>,
     /// Who is to be looked at again when the answer is there.
-    waiting: HashMap<String, BTreeSet<Subject>>,
+    waiting: HashMap<String, BTreeSet<ObjectRef>>,
     asking: JoinSet<Answer>,
 }
 
@@ -45,7 +45,7 @@ pub(super) struct Needed<'n> {
 
 /// Whether a write may be made.
 #[derive(Clone, Copy, Debug, Eq, PartialEq)]
-pub(super) enum Standing {
+pub(super) enum Freshness {
     /// What is known was so a moment ago.
     Known,
     /// The API server is being asked; whoever wants to write is told when it has answered.
@@ -80,18 +80,18 @@ struct Found {
     labels: Option<Vec<(String, String)>>,
 }
 
-// === impl Surroundings ===
+// === impl FreshnessChecks ===
 
-impl Surroundings {
+impl FreshnessChecks {
     /// Whether `subject` may be acted upon; if not, sees to it that it is known soon.
     pub(super) fn look(
         &mut self,
         client: &Client,
-        subject: &Subject,
+        subject: &ObjectRef,
         needed: Needed<'_>,
-    ) -> Standing {
+    ) -> Freshness {
         if needed.cronjob.is_none() && needed.namespace.is_none() {
-            return Standing::Known;
+            return Freshness::Known;
         }
         let namespace = subject.meta().namespace.to_string();
         let now = clock::ticks();
@@ -99,14 +99,14 @@ impl Surroundings {
         let fresh = age.is_some_and(|age| age <= TRUSTED);
         let found = self.asked.get(&namespace).and_then(|asked| asked.found.as_ref());
         if fresh && found.is_some_and(|found| found.agrees(needed)) {
-            return Standing::Known;
+            return Freshness::Known;
         }
         if let Some(waiting) = self.waiting.get_mut(&namespace) {
             waiting.insert(subject.clone());
-            return Standing::Asking;
+            return Freshness::Asking;
         }
         if age.is_some_and(|age| age < BETWEEN) || self.asking.len() >= AT_ONCE {
-            return Standing::Behind;
+            return Freshness::Behind;
         }
         self.waiting.insert(namespace.clone(), BTreeSet::from([subject.clone()]));
         let (client, labels) = (client.clone(), needed.namespace.is_some());
@@ -116,7 +116,7 @@ impl Surroundings {
             let found = call.await.unwrap_or_else(|_late| Err("no answer in time".to_owned()));
             Answer { namespace, found, asked }
         });
-        Standing::Asking
+        Freshness::Asking
     }
 
     /// Waits for an answer. Cancel-safe; `None` where nothing was asked.
@@ -125,7 +125,7 @@ impl Surroundings {
     }
 
     /// Takes an answer, and gives those that have waited for it.
-    pub(super) fn take(&mut self, answer: Result<Answer, JoinError>) -> BTreeSet<Subject> {
+    pub(super) fn take(&mut self, answer: Result<Answer, JoinError>) -> BTreeSet<ObjectRef> {
         let now = clock::ticks();
         // Of namespaces in which nothing is ended nothing is kept.
         self.asked.retain(|_, asked| now.duration_since(asked.at) <= TRUSTED);

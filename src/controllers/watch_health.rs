@@ -13,7 +13,7 @@ use crate::cluster::watch::{Health, State};
 
 /// What was seen of watches that fail, by kind.
 #[derive(Debug, Default)]
-pub(super) struct Watching(HashMap<&'static str, Streak>);
+pub(super) struct WatchHealth(HashMap<&'static str, Streak>);
 
 /// Errors that came close enough together to be one trouble.
 #[derive(Clone, Copy, Debug)]
@@ -23,9 +23,9 @@ struct Streak {
     last: Instant,
 }
 
-// === impl Watching ===
+// === impl WatchHealth ===
 
-impl Watching {
+impl WatchHealth {
     /// Which watch has been failing for too long, and why; `None` where none has.
     pub(super) fn broken(
         &mut self,
@@ -65,7 +65,7 @@ const PATIENCE: Duration = Duration::from_secs(30);
 mod tests {
     use std::time::Duration;
 
-    use super::{Health, State, Watching};
+    use super::{Health, State, WatchHealth};
 
     fn failing(errors: u64) -> Health {
         Health { state: State::Failing("forbidden".to_owned()), errors, ..Health::default() }
@@ -73,7 +73,7 @@ mod tests {
 
     #[tokio::test(start_paused = true)]
     async fn a_watch_that_fails_on_and_on_is_broken_until_it_works_again() {
-        let mut watching = Watching::default();
+        let mut watching = WatchHealth::default();
         let mut look = |health: Health| watching.broken([("jobs", health)].into_iter());
         let pause = |seconds| tokio::time::sleep(Duration::from_secs(seconds));
         assert_eq!(look(failing(1)), None);
