@@ -1,7 +1,7 @@
 //! The sweeper at work: what the leader does for as long as it leads.
 //!
 //! [`Sweeper`] is what every term needs, and [`Sweeper::work`] is one term: it reads the news
-//! ([`super::feed`]), judges what they are about (`cluster_view`), puts the answers on an `work_queue` or on
+//! ([`super::feed`]), judges what they are about (`cluster_view`), puts the answers on a `work_queue` or on
 //! a timer, and writes in the order of the work queue (`act`). Now and then it looks at everything
 //! (`resync`), which is also when the brake counts.
 //!
