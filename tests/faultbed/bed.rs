@@ -47,25 +47,34 @@ struct Slot {
     /// Which policy lies on its disk, and which comes when.
     policy: usize,
     coming: Vec<(Moment, usize)>,
-    /// Milliseconds that its wall clock is ahead, and how many more in each step.
+    /// Milliseconds that its wall clock is ahead, and how many more in each second.
     ahead: i64,
     drift: i64,
-    clock_right_at: Moment,
+    clock_right_at: Option<Moment>,
+}
+
+/// How long a run is.
+#[derive(Clone, Copy, Debug)]
+pub struct Length {
+    /// So long things happen.
+    work: Moment,
+    /// So long nothing more does, and what is due has to go.
+    rest: Moment,
 }
 
 /// Plays one seed.
 ///
 /// # Errors
 /// What is wrong, with the end of the history and how to see it again.
-pub fn run(seed: u64) -> Result<Summary, String> {
+pub fn run(seed: u64, length: Length) -> Result<Summary, String> {
     let mut bed = Bed::new(seed);
-    let steps = WORK / STEP;
+    let steps = length.work / STEP;
     for step in 1..=steps {
         bed.step(step * STEP);
         bed.check(seed)?;
     }
     bed.calm_down();
-    for step in steps + 1..=(WORK + REST) / STEP {
+    for step in steps + 1..=(length.work + length.rest) / STEP {
         bed.step(step * STEP);
         bed.check(seed)?;
     }
@@ -82,15 +91,20 @@ pub fn run(seed: u64) -> Result<Summary, String> {
     bed.slots.clear();
     let mut server = lock(&bed.server);
     let history = std::mem::take(&mut server.history);
-    let mut hash = Sha256::new();
-    history.iter().for_each(|line| hash.update(format!("{line}\n")));
-    let hash = hash.finalize().iter().take(8).map(|byte| format!("{byte:02x}")).collect();
+    let hash = hash(&history);
     Ok(Summary {
         hash,
         history,
         counts: server.oracle.counts,
         struck: server.weather.struck.clone(),
     })
+}
+
+// === impl Length ===
+
+impl Length {
+    pub const QUICK: Self = Self { work: 4 * MINUTE, rest: 10 * MINUTE };
+    pub const LONG: Self = Self { work: 15 * MINUTE, rest: 10 * MINUTE };
 }
 
 // === impl Bed ===
@@ -149,7 +163,7 @@ impl Bed {
     fn start(&mut self, position: usize, now: Moment) {
         let policy = self.slots[position].policy;
         let compiled = Arc::clone(&lock(&self.server).oracle.given[policy].policy);
-        let seed = self.chance.next();
+        let seed = self.chance.seed();
         let replica = Replica::start(&self.server, position, &compiled, now, seed);
         let mut server = lock(&self.server);
         let known = &mut server.oracle.replicas[position];
@@ -230,14 +244,19 @@ impl Bed {
         let Self { server, chance, slots, .. } = self;
         let slot = &mut slots[position];
         let mut server = lock(server);
+        if slot.clock_right_at.is_some_and(|at| at <= now) {
+            server.tell(&format!("the clock of replica {position} is put right"));
+            server.oracle.replicas[position].clock_put += 1;
+            (slot.ahead, slot.drift, slot.clock_right_at) = (0, 0, None);
+        }
         if slot.replica.is_none()
             || slot.paused_since.is_some()
             || slot.dropped_at.is_some()
-            || !chance.per_mille(2)
+            || !chance.per_mille(1)
         {
             return;
         }
-        match chance.between(0, 6) {
+        match chance.between(0, 5) {
             0 => {
                 server.strike("replica killed");
                 drop(server);
@@ -257,22 +276,21 @@ impl Bed {
             }
             3 => {
                 server.strike("clock put");
+                server.oracle.replicas[position].clock_put += 1;
                 slot.ahead = signed(chance, 100, 25_000);
             }
             4 => {
                 server.strike("clock put far");
+                server.oracle.replicas[position].clock_put += 1;
                 slot.ahead = signed(chance, 31_000, 7_200_000);
-            }
-            5 => {
-                server.strike("clock drifts");
-                slot.drift = signed(chance, 1, 20);
+                slot.clock_right_at = Some(now + chance.between(5 * SECOND, 2 * MINUTE));
             }
             _ => {
-                server.tell(&format!("the clock of replica {position} is put right"));
-                (slot.ahead, slot.drift) = (0, 0);
+                server.strike("clock drifts");
+                slot.drift = signed(chance, 1, 20);
+                slot.clock_right_at = Some(now + chance.between(MINUTE, 5 * MINUTE));
             }
         }
-        slot.clock_right_at = now + 3 * MINUTE;
     }
 
     fn step_slot(&mut self, position: usize, now: Moment) {
@@ -317,7 +335,9 @@ impl Bed {
             }
             replica.resume(at);
         }
-        slot.ahead += slot.drift;
+        if now.is_multiple_of(SECOND) {
+            slot.ahead += slot.drift;
+        }
         replica.put_clock(slot.ahead);
         if slot.ahead != 0 {
             lock(&self.server).oracle.replicas[position].clock_wrong_until = Some(now);
@@ -336,7 +356,7 @@ impl Bed {
         let last = self
             .slots
             .iter()
-            .flat_map(|slot| slot.coming.last())
+            .filter_map(|slot| slot.coming.last())
             .map(|(_, policy)| *policy)
             .next_back()
             .unwrap_or(self.slots.iter().map(|slot| slot.policy).next_back().unwrap_or(last));
@@ -356,7 +376,7 @@ impl Bed {
             std::fs::write(file, server.history.join("\n")).expect("a file for the history");
         }
         Err(format!(
-            "seed {seed}: {violation}\n\n{}\n\nseed {seed}: {violation}\nto see it again: CURFEW_SEED={seed} cargo test --test faultbed -- --nocapture one_seed",
+            "seed {seed}: {violation}\n\n{}\n\nseed {seed}: {violation}\nto see it again: CURFEW_SEED={seed} cargo test --test faultbed one_seed -- --nocapture",
             server.history[from..].join("\n")
         ))
     }
@@ -376,9 +396,20 @@ impl Slot {
             coming: Vec::new(),
             ahead: 0,
             drift: 0,
-            clock_right_at: 0,
+            clock_right_at: None,
         }
     }
+}
+
+/// Of all lines, in hexadecimal digits.
+fn hash(history: &[String]) -> String {
+    let mut hash = Sha256::new();
+    for line in history {
+        hash.update(line);
+        hash.update("\n");
+    }
+    let bytes: [u8; 8] = hash.finalize()[..8].try_into().expect("it has 32");
+    format!("{:016x}", u64::from_be_bytes(bytes))
 }
 
 fn signed(chance: &mut Chance, low: u64, high: u64) -> i64 {
@@ -388,10 +419,6 @@ fn signed(chance: &mut Chance, low: u64, high: u64) -> i64 {
 
 /// How far each replica runs at a time.
 const STEP: Moment = 100;
-
-/// So long things happen, and so long nothing more does.
-const WORK: Moment = 25 * MINUTE;
-const REST: Moment = 16 * MINUTE;
 
 /// Lines of history that a violation shows.
 const LAST_WORDS: usize = 80;

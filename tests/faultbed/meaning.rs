@@ -72,7 +72,7 @@ impl Given {
             let success = side(false);
             [success, side(!enforce)]
         };
-        let enforced = [false, true].map(|enforce| pair(enforce));
+        let enforced = [false, true].map(&mut pair);
         let defaults = pair(false);
         let mut rules = Vec::new();
         for (app, enforce) in [("web", false), ("etl", true)] {

@@ -7,7 +7,7 @@
 mod brake;
 mod flap;
 
-use std::collections::BTreeMap;
+use std::collections::BTreeSet;
 use std::sync::Arc;
 
 use serde_json::Value;
@@ -41,6 +41,8 @@ pub struct Known {
     pub pauses: Vec<(Moment, Moment)>,
     /// Its wall clock was wrong until then.
     pub clock_wrong_until: Option<Moment>,
+    /// How often its wall clock was put: what it counts by that clock may begin anew.
+    pub clock_put: u64,
 }
 
 #[derive(Default)]
@@ -121,8 +123,7 @@ impl Oracle {
     }
 
     /// The Lease was written.
-    pub fn lease_written(&mut self, store: &Store, replica: usize, lease: &Value, now: Moment) {
-        let _ = replica;
+    pub fn lease_written(&mut self, store: &Store, lease: &Value, now: Moment) {
         let holder = lease["spec"]["holderIdentity"].as_str().unwrap_or_default();
         let renewed = lease["spec"]["renewTime"].as_str().unwrap_or_default().to_owned();
         let is_renewal = self.leader.is_none() || self.flaps.last_renewal != renewed;
@@ -141,7 +142,7 @@ impl Oracle {
 
     /// Somebody asks the leader to go on.
     pub fn approved(&mut self, revision: &str) {
-        self.brakes.approved(&self.given, revision);
+        self.brakes.approved(revision);
     }
 
     /// A write was done, and its caller may not know.
@@ -171,11 +172,11 @@ impl Oracle {
     /// How long ago what it knew may have been so: the ten seconds of the contract, a call, and pauses.
     fn staleness(&self, replica: usize, now: Moment) -> Moment {
         let pauses = self.replicas[replica].pauses.iter();
-        let paused: Moment = pauses
+        let stood: Moment = pauses
             .filter(|(_, until)| *until + MINUTE >= now)
             .map(|(from, until)| until - from)
             .sum();
-        10 * SECOND + 4 * SECOND + 500 + paused
+        10 * SECOND + 4 * SECOND + 500 + stood
     }
 
     /// The policies by which it may have judged.
@@ -267,7 +268,8 @@ impl Oracle {
         if let Some(leader) = &self.leader
             && present != wanted
         {
-            self.flaps.wrote(key, before, wanted, leader.term, now)?;
+            let memory = (leader.term, self.replicas[replica].clock_put);
+            self.flaps.wrote(key, before, wanted, memory, now)?;
         }
         let policies = self.policies(replica, now);
         let meanings = || policies.iter().map(|policy| &self.given[*policy].meaning);
@@ -451,16 +453,14 @@ fn is_beyond_limit(
             && !meaning.spares(Family { job, cronjob: Some(cronjob), namespace: family.namespace })
             && !is_held(job)
     };
-    let mut younger: BTreeMap<String, ()> = BTreeMap::new();
+    let mut younger: BTreeSet<String> = BTreeSet::new();
     let uid = |job: &Value| job["metadata"]["uid"].to_string();
-    for (other, job) in store.all(Resource::Jobs).filter(|(other, job)| counts(other, job)) {
-        let _ = other;
-        younger.insert(uid(job), ());
-    }
+    let stored = store.all(Resource::Jobs).filter(|(other, job)| counts(other, job));
+    younger.extend(stored.map(|(_, job)| uid(job)));
     let changes = store.changes.get(&Resource::Jobs).map_or(&[][..], Vec::as_slice);
     for change in changes.iter().rev().take_while(|change| change.at + 4 * MINUTE > now) {
         if let Some(job) = change.before.as_deref().filter(|job| counts(&change.key, job)) {
-            younger.insert(uid(job), ());
+            younger.insert(uid(job));
         }
     }
     younger.len() >= max
@@ -493,4 +493,4 @@ fn changes_only(before: &Value, after: &Value, members: &[&str]) -> Result<(), S
 }
 
 /// After faults have stopped, what is due is gone in this time.
-const PATIENCE: Moment = 12 * MINUTE;
+const PATIENCE: Moment = 8 * MINUTE;

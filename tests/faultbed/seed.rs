@@ -11,7 +11,7 @@ impl Chance {
         Self(seed)
     }
 
-    pub fn next(&mut self) -> u64 {
+    fn draw(&mut self) -> u64 {
         self.0 = self.0.wrapping_add(0x9E37_79B9_7F4A_7C15);
         let mixed = (self.0 ^ (self.0 >> 30)).wrapping_mul(0xBF58_476D_1CE4_E5B9);
         let mixed = (mixed ^ (mixed >> 27)).wrapping_mul(0x94D0_49BB_1331_11EB);
@@ -20,20 +20,26 @@ impl Chance {
 
     /// A number from `low` up to `high`, both included.
     pub fn between(&mut self, low: u64, high: u64) -> u64 {
-        low + self.next() % (high - low + 1)
+        low + self.draw() % (high - low + 1)
     }
 
     /// True so many times in a thousand.
     pub fn per_mille(&mut self, share: u64) -> bool {
-        self.next() % 1000 < share
+        self.draw() % 1000 < share
     }
 
     pub fn pick<'a, T>(&mut self, among: &'a [T]) -> &'a T {
-        &among[usize::try_from(self.next() % among.len() as u64).expect("an index")]
+        &among[usize::try_from(self.draw() % among.len() as u64).expect("an index")]
+    }
+
+    /// Any number.
+    pub fn seed(&mut self) -> u64 {
+        self.draw()
     }
 
     /// Another source that goes its own way.
+    #[must_use]
     pub fn fork(&mut self) -> Self {
-        Self(self.next())
+        Self(self.draw())
     }
 }

@@ -136,7 +136,7 @@ impl Server {
                 self.list(*resource, namespace.as_deref(), request)
             }
             Asked::Get(key) => self.get(key),
-            Asked::Create(key) => self.create(caller, key, request),
+            Asked::Create(key) => self.create(key, request),
             Asked::Replace(key) | Asked::Patch(key) => self.update(caller, key, request),
             Asked::Delete(key) => self.delete(caller, key, request),
             Asked::Access => self.access(request),
@@ -170,25 +170,13 @@ impl Server {
             .query
             .get("fieldSelector")
             .and_then(|field| field.strip_prefix("metadata.name="));
-        let mut page = match request.query.get("continue").filter(|token| !token.is_empty()) {
-            Some(token) => match token.parse().ok().and_then(|token| self.pages.remove(&token)) {
-                Some(page) => page,
-                None => {
-                    return status(410, "Expired", "the provided continue parameter is too old");
-                }
-            },
-            None => {
-                let all = self.store.all(resource);
-                let fits = |key: &Key| {
-                    namespace.is_none_or(|own| own == key.namespace)
-                        && name.is_none_or(|own| own == key.name)
-                };
-                let rest = all
-                    .filter(|(key, _)| fits(key))
-                    .map(|(_, object)| Arc::clone(object))
-                    .collect();
-                Page { revision: self.store.revision, rest }
-            }
+        let token = request.query.get("continue").filter(|token| !token.is_empty());
+        let page = match token {
+            Some(token) => token.parse().ok().and_then(|token| self.pages.remove(&token)),
+            None => Some(self.first_page(resource, namespace, name)),
+        };
+        let Some(mut page) = page else {
+            return status(410, "Expired", "the provided continue parameter is too old");
         };
         let (api_version, kind) = resource.names();
         let mut items = Vec::new();
@@ -215,15 +203,25 @@ impl Server {
         json!({"kind": format!("{kind}List"), "apiVersion": api_version, "metadata": metadata, "items": items})
     }
 
+    fn first_page(&self, resource: Resource, namespace: Option<&str>, name: Option<&str>) -> Page {
+        let fits = |key: &Key| {
+            namespace.is_none_or(|own| own == key.namespace)
+                && name.is_none_or(|own| own == key.name)
+        };
+        let all = self.store.all(resource).filter(|(key, _)| fits(key));
+        let rest = all.map(|(_, object)| Arc::clone(object)).collect();
+        Page { revision: self.store.revision, rest }
+    }
+
     fn get(&self, key: &Key) -> Value {
         self.store.get(key).map_or_else(|| not_found(key), |object| Value::clone(object))
     }
 
-    fn create(&mut self, caller: Caller, key: &Key, request: &Request) -> Value {
+    fn create(&mut self, key: &Key, request: &Request) -> Value {
         if self.store.get(key).is_some() {
             return status(409, "AlreadyExists", &format!("{key} already exists"));
         }
-        self.store_for(caller, key, request.body.clone())
+        self.store_for(key, request.body.clone())
     }
 
     fn update(&mut self, caller: Caller, key: &Key, request: &Request) -> Value {
@@ -266,15 +264,15 @@ impl Server {
         if same(&after) == same(&before) {
             return Value::clone(&before);
         }
-        let after = self.store_for(caller, key, after);
+        let after = self.store_for(key, after);
         if request.metadata_only { metadata_of(&after) } else { after }
     }
 
-    fn store_for(&mut self, caller: Caller, key: &Key, object: Value) -> Value {
+    fn store_for(&mut self, key: &Key, object: Value) -> Value {
         let now = self.now;
         let stored = self.store.put(key, object, now);
         if key.resource == Resource::Leases {
-            self.oracle.lease_written(&self.store, caller.replica, &stored, now);
+            self.oracle.lease_written(&self.store, &stored, now);
         }
         self.changed.notify_waiters();
         Value::clone(&stored)

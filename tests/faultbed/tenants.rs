@@ -86,7 +86,7 @@ impl Tenants {
         if self.chance.per_mille(self.business.changes) {
             self.change(server);
         }
-        if now % SECOND == 0 {
+        if now.is_multiple_of(2 * SECOND) {
             self.collect(server);
         }
     }
@@ -245,9 +245,8 @@ impl Tenants {
                 cronjob.is_none_or(|cronjob| cronjob["metadata"]["uid"] != owner)
             });
             let is_expired = || {
-                let (Some((finish, _)), Some(ttl)) = (finish(&job), present_ttl(&job)) else {
-                    return false;
-                };
+                let Some(ttl) = present_ttl(&job) else { return false };
+                let Some((finish, _)) = finish(&job) else { return false };
                 finish + ttl * 1_000 <= i64::try_from(now).expect("small")
             };
             if is_orphan && self.chance.per_mille(100) {
@@ -271,7 +270,7 @@ impl Tenants {
         let jobs: Vec<Key> = jobs.map(|(key, _)| key.clone()).collect();
         let what = self.chance.between(0, 15);
         match what {
-            0 => return self.relabel_namespace(server, namespace),
+            0 => return relabel_namespace(server, namespace),
             1 | 2 => return self.change_cronjob(server, namespace),
             _ => {}
         }
@@ -336,20 +335,6 @@ impl Tenants {
         server.put(&key, job, words);
     }
 
-    fn relabel_namespace(&mut self, server: &mut Server, name: &str) {
-        let key = Key::new(Resource::Namespaces, "", name);
-        let Some(namespace) = server.store.get(&key).cloned() else { return };
-        let mut namespace = Value::clone(&namespace);
-        let is_frozen = namespace["metadata"]["labels"]["tier"] == "frozen";
-        namespace["metadata"]["labels"] =
-            if is_frozen { json!({"team": "blue"}) } else { json!({"tier": "frozen"}) };
-        server.put(
-            &key,
-            namespace,
-            if is_frozen { "no longer frozen" } else { "frozen from now on" },
-        );
-    }
-
     fn change_cronjob(&mut self, server: &mut Server, namespace: &str) {
         let key = Key::new(Resource::CronJobs, namespace, self.chance.pick::<&str>(&CRONJOBS));
         let Some(cronjob) = server.store.get(&key).cloned() else {
@@ -357,10 +342,10 @@ impl Tenants {
         };
         let mut cronjob = Value::clone(&cronjob);
         match self.chance.between(0, 5) {
-            0 => return server.remove(&key, "somebody deletes"),
+            0 => server.remove(&key, "somebody deletes"),
             1 => {
                 server.remove(&key, "somebody deletes");
-                return self.put_cronjob(server, &key);
+                self.put_cronjob(server, &key);
             }
             2 | 3 => {
                 cronjob["metadata"]["labels"]["keep"] = "yes".into();
@@ -397,6 +382,16 @@ impl Tenants {
         server.oracle.approved(revision);
         server.put(&key, lease, "somebody approves");
     }
+}
+
+fn relabel_namespace(server: &mut Server, name: &str) {
+    let key = Key::new(Resource::Namespaces, "", name);
+    let Some(namespace) = server.store.get(&key).cloned() else { return };
+    let mut namespace = Value::clone(&namespace);
+    let is_frozen = namespace["metadata"]["labels"]["tier"] == "frozen";
+    namespace["metadata"]["labels"] =
+        if is_frozen { json!({"team": "blue"}) } else { json!({"tier": "frozen"}) };
+    server.put(&key, namespace, if is_frozen { "no longer frozen" } else { "frozen from now on" });
 }
 
 fn set_ttl(job: &mut Value, ttl: Option<i64>) {

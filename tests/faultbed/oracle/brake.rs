@@ -86,8 +86,7 @@ impl Brakes {
         }
     }
 
-    pub(super) fn approved(&mut self, given: &[Given], revision: &str) {
-        let _ = given;
+    pub(super) fn approved(&mut self, revision: &str) {
         for watched in self.watched.iter_mut().filter(|watched| watched.revision == revision) {
             watched.approved = true;
         }

@@ -11,11 +11,14 @@ use crate::time::{MINUTE, Moment};
 pub(super) struct Flaps {
     /// The `renewTime` of the Lease when it was last written: another one is a renewal.
     pub(super) last_renewal: String,
-    /// When a leader wrote a value to an object (by uid), by its term.
-    written: BTreeMap<(String, u64, Option<i64>), Vec<Moment>>,
+    /// When a leader wrote a value to an object (by uid), by what bounds its memory.
+    written: BTreeMap<(String, Memory, Option<i64>), Vec<Moment>>,
     /// How many writes to an object nobody was told of.
     unsure: BTreeMap<Key, usize>,
 }
+
+/// A leader forgets with its term, and where its clock is put.
+pub(super) type Memory = (u64, u64);
 
 // === impl Flaps ===
 
@@ -31,11 +34,11 @@ impl Flaps {
         key: &Key,
         object: &Value,
         value: Option<i64>,
-        term: u64,
+        memory: Memory,
         now: Moment,
     ) -> Result<(), String> {
         let uid = object["metadata"]["uid"].to_string();
-        let times = self.written.entry((uid, term, value)).or_default();
+        let times = self.written.entry((uid, memory, value)).or_default();
         times.retain(|at| at + 10 * MINUTE > now);
         times.push(now);
         let most = 3 + self.unsure.get(key).copied().unwrap_or_default();

@@ -85,7 +85,7 @@ impl Watch {
         }
         if passed(self.fate.drops_at) {
             server.strike("dropped watch");
-            return if self.fate.lag % 2 == 0 { Step::Break } else { Step::End };
+            return if self.fate.lag.is_multiple_of(2) { Step::Break } else { Step::End };
         }
         if passed(self.fate.gone_at) {
             server.strike("410 in a watch");
