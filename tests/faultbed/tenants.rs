@@ -175,6 +175,17 @@ impl Tenants {
             time::wall(now) - jiff::SignedDuration::from_secs(age.unwrap_or_default() + 60);
         let status = json!({"startTime": time::text(started), "active": 1});
         let mut object = json!({"metadata": metadata, "spec": spec, "status": status});
+        if self.chance.per_mille(200) {
+            // Of a Job that runs; only `"True"` says that it has ended.
+            let (kind, status) = *self.chance.pick(&[
+                ("Complete", "False"),
+                ("Failed", "Unknown"),
+                ("Suspended", "False"),
+            ]);
+            let at = time::text(time::wall(now));
+            object["status"]["conditions"] =
+                json!([{"type": kind, "status": status, "lastTransitionTime": at}]);
+        }
         if let Some(age) = age {
             let ended = time::wall(now) - jiff::SignedDuration::from_secs(age);
             object["status"]["conditions"] = self.ended(ended);
