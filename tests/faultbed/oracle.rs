@@ -268,7 +268,8 @@ impl Oracle {
         if let Some(leader) = &self.leader
             && present != wanted
         {
-            let memory = (leader.term, self.replicas[replica].clock_put);
+            let known = &self.replicas[replica];
+            let memory = (leader.term, known.clock_put, known.policies.len());
             self.flaps.wrote(key, before, wanted, memory, now)?;
         }
         let policies = self.policies(replica, now);

@@ -260,7 +260,7 @@ impl Tenants {
                 let Some((finish, _)) = finish(&job) else { return false };
                 finish + ttl * 1_000 <= i64::try_from(now).expect("small")
             };
-            if is_orphan && self.chance.per_mille(100) {
+            if is_orphan && self.chance.per_mille(30) {
                 server.remove(&key, "the garbage collector takes");
             } else if self.business.builtin && is_expired() {
                 server.tell(&format!("the built-in TTL controller deletes: {key}"));
@@ -352,9 +352,9 @@ impl Tenants {
             return self.put_cronjob(server, &key);
         };
         let mut cronjob = Value::clone(&cronjob);
-        match self.chance.between(0, 5) {
+        match self.chance.between(0, 7) {
             0 => server.remove(&key, "somebody deletes"),
-            1 => {
+            1 | 6 | 7 => {
                 server.remove(&key, "somebody deletes");
                 self.put_cronjob(server, &key);
             }

@@ -17,8 +17,8 @@ pub(super) struct Flaps {
     unsure: BTreeMap<Key, usize>,
 }
 
-/// A leader forgets with its term, and where its clock is put.
-pub(super) type Memory = (u64, u64);
+/// A leader forgets with its term, where its clock is put, and where another policy comes.
+pub(super) type Memory = (u64, u64, usize);
 
 // === impl Flaps ===
 
