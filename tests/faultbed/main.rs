@@ -3,7 +3,7 @@
 //!
 //! `cargo test --test faultbed` plays some short seeds. More and longer ones, with a table at the end:
 //! `CURFEW_SEEDS=1000 cargo test --release --test faultbed many_seeds -- --nocapture`, from
-//! `CURFEW_FIRST_SEED` on. One of them, with its history in a file:
+//! `CURFEW_FIRST_SEED` on; `CURFEW_STOP=1` stops at the first that is wrong. One of them, with its history in a file:
 //! `CURFEW_SEED=7 CURFEW_HISTORY=seven.txt cargo test --test faultbed one_seed -- --nocapture`
 //! (a short one with `CURFEW_QUICK=1`).
 //!
@@ -98,8 +98,12 @@ fn play(
     length: Length,
     done: impl Fn(u64, Summary) + Sync,
 ) -> Vec<String> {
-    let (seeds, wrong) = (Mutex::new(seeds), Mutex::new(Vec::new()));
-    let next = || seeds.lock().expect("nobody panics").next();
+    let (seeds, wrong) = (Mutex::new(seeds), Mutex::new(Vec::<String>::new()));
+    let stops = std::env::var("CURFEW_STOP").is_ok();
+    let next = || {
+        let is_over = stops && !wrong.lock().expect("nobody panics").is_empty();
+        if is_over { None } else { seeds.lock().expect("nobody panics").next() }
+    };
     let workers = thread::available_parallelism().map_or(1, usize::from);
     thread::scope(|scope| {
         for _ in 0..workers {

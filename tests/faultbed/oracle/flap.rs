@@ -4,6 +4,7 @@ use std::collections::BTreeMap;
 
 use serde_json::Value;
 
+use crate::meaning::present_ttl;
 use crate::server::store::Key;
 use crate::time::{MINUTE, Moment};
 
@@ -11,8 +12,10 @@ use crate::time::{MINUTE, Moment};
 pub(super) struct Flaps {
     /// The `renewTime` of the Lease when it was last written: another one is a renewal.
     pub(super) last_renewal: String,
-    /// When a leader wrote a value to an object (by uid), by what bounds its memory.
-    written: BTreeMap<(String, Memory, Option<i64>), Vec<Moment>>,
+    /// What a leader wrote last to an object, by its uid and what bounds the leader's memory.
+    last: BTreeMap<(String, Memory), Option<i64>>,
+    /// When it wrote again to an object that somebody else had changed.
+    again: BTreeMap<(String, Memory), Vec<Moment>>,
     /// How many writes to an object nobody was told of.
     unsure: BTreeMap<Key, usize>,
 }
@@ -38,12 +41,17 @@ impl Flaps {
         now: Moment,
     ) -> Result<(), String> {
         let uid = object["metadata"]["uid"].to_string();
-        let times = self.written.entry((uid, memory, value)).or_default();
+        let before = self.last.insert((uid.clone(), memory), value);
+        if before.is_none_or(|before| before == present_ttl(object)) {
+            return Ok(());
+        }
+        let times = self.again.entry((uid, memory)).or_default();
         times.retain(|at| at + 10 * MINUTE > now);
         times.push(now);
-        let most = 3 + self.unsure.get(key).copied().unwrap_or_default();
+        let most = 2 + self.unsure.get(key).copied().unwrap_or_default();
         if times.len() > most {
-            return Err(format!("{value:?} is written {} times in ten minutes", times.len()));
+            let times = times.len();
+            return Err(format!("{value:?} is written again after {times} reverts in ten minutes"));
         }
         Ok(())
     }
