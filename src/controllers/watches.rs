@@ -60,6 +60,7 @@ impl Watches {
             let needed = asked.wait_for(|keep| keep.needs_namespaces());
             // Cancel-safe: nothing was taken.
             tokio::select! {
+                biased;
                 () = stop.cancelled() => return,
                 found = needed => if found.is_err() { return },
             }
