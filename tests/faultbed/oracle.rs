@@ -65,6 +65,8 @@ struct Leader {
     renewed: Moment,
     /// Counts up with each new leader, and where one may have stopped in between.
     term: u64,
+    /// Nobody was told that it renewed: it may have stopped.
+    unsure: bool,
 }
 
 #[derive(Clone, Copy, Debug, Default)]
@@ -131,11 +133,11 @@ impl Oracle {
         if is_renewal {
             let before = self.leader.take();
             let same = before.as_ref().is_some_and(|before| {
-                before.identity == holder && now - before.renewed < 8 * SECOND
+                before.identity == holder && !before.unsure && now - before.renewed < 8 * SECOND
             });
-            let term = before.map_or(0, |before| before.term);
-            let term = if same { term } else { term + 1 };
-            self.leader = Some(Leader { identity: holder.to_owned(), renewed: now, term });
+            let term = before.map_or(0, |before| before.term) + u64::from(!same);
+            let identity = holder.to_owned();
+            self.leader = Some(Leader { identity, renewed: now, term, unsure: false });
         }
         self.brakes.lease_written(&self.given, lease, store);
     }
@@ -147,7 +149,10 @@ impl Oracle {
 
     /// A write was done, and its caller may not know.
     pub fn unsure(&mut self, key: &Key) {
-        self.flaps.unsure(key);
+        match &mut self.leader {
+            Some(leader) if key.resource == Resource::Leases => leader.unsure = true,
+            _ => self.flaps.unsure(key),
+        }
     }
 
     /// Only the leader writes, and no longer than its Lease lasts.

@@ -118,7 +118,9 @@ impl Endpoint {
             let mut server = lock(server);
             server.sees(caller.now());
             let reply = server.answer(*caller, &request);
-            if let (Asked::Patch(key), false) = (&request.asked, matches!(fate, Fate::Well(_))) {
+            if let (Asked::Patch(key) | Asked::Replace(key), false) =
+                (&request.asked, matches!(fate, Fate::Well(_)))
+            {
                 server.oracle.unsure(key);
             }
             reply
