@@ -87,7 +87,7 @@ impl ControlLoop<'_> {
             self.next_status = self.now();
         }
         self.builtin.swept(tally.oldest);
-        let took = began.elapsed();
+        let took = clock::instant() - began;
         self.next_pass = self.now().saturating_add(pause(took)).unwrap_or(Timestamp::MAX);
         let saved = self.save().await;
         if saved
