@@ -14,6 +14,7 @@ use crate::policy::model::marks::{HOOKS, Marks};
 use crate::policy::model::policy::Policy;
 use crate::policy::model::record;
 use crate::policy::model::rule::{GroupKind, Match};
+use crate::policy::model::settings::GuardKind;
 
 /// What is looked at of labels, annotations, owner references and field managers.
 ///
@@ -63,7 +64,7 @@ impl Policy {
 impl Reads {
     /// Whether a label is looked at.
     pub fn label(&self, key: &str) -> bool {
-        self.labels.contains(key)
+        self.labels.contains(key) || of_guards(|keys| keys.labels).any(|own| own == key)
     }
 
     /// How many bytes of an annotation's value are looked at; `None` where nobody looks at it.
@@ -124,7 +125,23 @@ fn built_in(key: &str) -> Option<usize> {
         record::ANNOTATION | record::HOLD_UNTIL | SCHEDULED => Some(record::MAX_BYTES),
         LAST_APPLIED => Some(usize::MAX),
         // That it is there.
-        _ if HOOKS.contains(&key) => Some(0),
-        _ => None,
+        _ => of_guards(|keys| keys.annotations).any(|own| own == key).then_some(0),
     }
+}
+
+/// The keys by which a guard knows an object under any policy.
+#[derive(Clone, Copy, Debug, Default)]
+struct Keys {
+    labels: &'static [&'static str],
+    annotations: &'static [&'static str],
+}
+
+/// What every guard looks at: a kind that is new says it here, or the sweeper would not see it.
+fn of_guards(part: fn(Keys) -> &'static [&'static str]) -> impl Iterator<Item = &'static str> {
+    let keys = |guard| match guard {
+        GuardKind::DeployHooks => Keys { annotations: &HOOKS, ..Keys::default() },
+        // Owners are kept by themselves, and the marks of tools are the policy's.
+        GuardKind::OwnedByOther | GuardKind::GitOpsTracked => Keys::default(),
+    };
+    GuardKind::ALL.into_iter().flat_map(move |guard| part(keys(guard))).copied()
 }

@@ -10,7 +10,7 @@ use curfew::cluster::connect::Cluster;
 use curfew::cluster::events::Recorder;
 use curfew::controllers::{ControllerContext, Heartbeat, Sweeper, Watches};
 use curfew::leader::lease::LeaseLock;
-use curfew::leader::{Candidate, Replica as Said, LeaderStatus, Timing, task};
+use curfew::leader::{Candidate, LeaderStatus, Replica as Said, Timing, task};
 use curfew::metrics::Metrics;
 use curfew::policy::Policy;
 use curfew::sweeper::Reach;
