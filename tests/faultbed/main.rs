@@ -7,6 +7,13 @@
 //! `CURFEW_SEED=7 CURFEW_HISTORY=seven.txt cargo test --test faultbed one_seed -- --nocapture`
 //! (a short one with `CURFEW_QUICK=1`).
 //!
+//! It plays the watches, the sweeper with its brake, the election and the Events, and tenants at work.
+//! Not the scheduler; no scenario changes the labels of a namespace so that the brake holds it, and the
+//! model was not compared with a real API server request by request. `mutants/run.sh` says whether
+//! the bed finds faults that were put in by hand; of the twelve, two were not found in eight seeds
+//! when that was tried last: a family that is known by its name only, and surroundings that nobody
+//! asks for before a write.
+//!
 //! A binary of its own: each run takes over the clock of its thread.
 
 #![allow(clippy::print_stdout, reason = "whoever plays many seeds wants to see how far they are")]
