@@ -119,7 +119,6 @@ impl Slim for Job {
         let object = wire::object(Kind::Job, json)?;
         let Object { metadata, spec, status, .. } = &object;
         let ttl = spec.ttl_seconds_after_finished.map(i32::try_from).transpose();
-        let second = |time: &Option<Time<'_>>| time.as_ref().and_then(Time::at).map(Second::from);
         let end = match (Finish::of(&object), object.ending()) {
             (Some(Finish { outcome, at }), _) => Some(End::Over(outcome, at.map(Second::from))),
             (None, Some(Ending { since, why })) => {
@@ -137,8 +136,8 @@ impl Slim for Job {
             meta: Meta::new(Kind::Job, metadata, decoder)?,
             ttl: ttl.map_err(|_| "spec.ttlSecondsAfterFinished is no i32".to_owned())?,
             active_deadline: spec.active_deadline_seconds,
-            started: second(&status.start_time),
-            completed: second(&status.completion_time),
+            started: Second::of(status.start_time.as_ref()),
+            completed: Second::of(status.completion_time.as_ref()),
             suspended: spec.suspend.unwrap_or_default(),
             waits: object.waits(),
             end,

@@ -68,7 +68,7 @@ impl Meta {
         let ending = wire.deletion_timestamp.as_ref().map(|since| {
             let finalizers = wire.finalizers.iter().flatten().take(MOST_FINALIZERS);
             let finalizers = finalizers.map(|text| decoder.interner.intern(text)).collect();
-            Box::new(Ending { since: since.at().map(Second::from), finalizers })
+            Box::new(Ending { since: Second::of(Some(since)), finalizers })
         });
         let owners = Owner::decisive(wire.owners(), &decoder.keep, &mut decoder.interner);
         let managers =
@@ -80,7 +80,7 @@ impl Meta {
             generate_name: wire.generate_name.as_deref().map(|text| decoder.interner.intern(text)),
             uid: Uid::from(uid),
             version: Version::from(version),
-            created: wire.creation_timestamp.as_ref().and_then(Time::at).map(Second::from),
+            created: Second::of(wire.creation_timestamp.as_ref()),
             ending,
             labels: Pairs::labels(wire.labels.as_ref(), decoder),
             omitted: annotations.omitted(wire),

@@ -6,7 +6,6 @@ use serde_json::value::RawValue;
 
 use super::keep::is_large_template;
 use super::{Decoder, Second, Symbol, Uid, Version};
-use crate::batch::Time;
 use crate::batch::edits::{self, Entry, InForce};
 use crate::batch::object::{self, Active, Object};
 
@@ -83,7 +82,6 @@ impl Scheduling {
             Some(Active::Count(_)) => return Err("status.active is no list".to_owned()),
             None => Box::default(),
         };
-        let second = |time: &Option<Time<'_>>| time.as_ref().and_then(Time::at).map(Second::from);
         let concurrency = object.spec.concurrency_policy.as_deref();
         let template = spec.job_template.map(RawValue::get);
         let template = template.filter(|text| decoder.keep.template(text.len()));
@@ -92,8 +90,8 @@ impl Scheduling {
             suspended: object.spec.suspend.unwrap_or_default(),
             concurrency: concurrency.map(|text| decoder.interner.intern(text)),
             active,
-            last_schedule: second(&object.status.last_schedule_time),
-            last_successful: second(&object.status.last_successful_time),
+            last_schedule: Second::of(object.status.last_schedule_time.as_ref()),
+            last_successful: Second::of(object.status.last_successful_time.as_ref()),
             built_in_wrote: built_in.filter_map(|one| Second::parse(one.time.as_deref()?)).max(),
             edited: edits::edited(&managers),
             template: template.map(Into::into),

@@ -4,6 +4,8 @@ use std::num::NonZero;
 
 use jiff::Timestamp;
 
+use crate::batch::Time;
+
 /// Seconds since 1970, in one word even where there may be none: each stored Job has four of them.
 /// The first second of 1970 is taken for the next one.
 #[derive(Clone, Copy, Debug, Eq, Ord, PartialEq, PartialOrd)]
@@ -15,6 +17,11 @@ impl Second {
     /// Reads a time as the API writes it, which has no fraction.
     pub(super) fn parse(text: &str) -> Option<Self> {
         text.parse().ok().map(|time: Timestamp| time.into())
+    }
+
+    /// A time of an object; `None` where it is missing or no time.
+    pub(super) fn of(time: Option<&Time<'_>>) -> Option<Self> {
+        time.and_then(Time::at).map(Self::from)
     }
 
     /// The time.
