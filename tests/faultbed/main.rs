@@ -17,6 +17,12 @@
 
 #![allow(clippy::print_stdout, reason = "whoever plays many seeds wants to see how far they are")]
 
+#[cfg(not(tokio_unstable))]
+compile_error!(
+    "the fault bed needs `--cfg tokio_unstable`, which .cargo/config.toml gives; RUSTFLAGS in the \
+     environment takes its place, so add it there"
+);
+
 pub mod bed;
 pub mod meaning;
 pub mod oracle;
@@ -75,6 +81,9 @@ fn one_seed() {
         tracing_subscriber::fmt().with_env_filter(filter).without_time().init();
     }
     let summary = bed::run(seed, length()).unwrap_or_else(|why| panic!("{why}"));
+    if let Ok(file) = std::env::var("CURFEW_HISTORY") {
+        std::fs::write(file, summary.history.join("\n")).expect("a file for the history");
+    }
     println!("{} {:?} {:?}", summary.hash, summary.counts, summary.struck);
 }
 

@@ -16,7 +16,7 @@ use curfew::policy::Policy;
 use curfew::sweeper::Reach;
 use jiff::SignedDuration;
 use kube::Client;
-use tokio::runtime::{Builder, Runtime};
+use tokio::runtime::{Builder, RngSeed, Runtime};
 use tokio::sync::watch;
 use tokio::time::Instant;
 use tokio_util::sync::CancellationToken;
@@ -52,6 +52,8 @@ impl Replica {
         let runtime = Builder::new_current_thread()
             .enable_time()
             .start_paused(true)
+            // Else the order in which the receivers of a channel wake is tokio's own chance.
+            .rng_seed(RngSeed::from_bytes(&seed.to_le_bytes()))
             .build()
             .expect("a runtime");
         let (clock, caller) = runtime.block_on(async {
