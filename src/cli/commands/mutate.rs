@@ -161,15 +161,16 @@ impl<'p> Outcomes<'p> {
         let mut exit = self.exit;
         let one = |number| {
             let outcome = self.judge(self.manifests.document(number))?;
-            Ok::<_, anyhow::Error>((write(&outcome)?, outcome))
+            // A batch of texts is waited for, and not one of whole documents.
+            Ok::<_, anyhow::Error>((write(&outcome)?, outcome.lines, outcome.exit))
         };
         shares::batches(self.manifests.len(), one, |one| {
-            let (text, outcome) = one?;
-            for line in outcome.lines {
+            let (text, lines, found) = one?;
+            for line in lines {
                 printer.talk(line)?;
             }
-            if outcome.exit != Exit::Fine {
-                exit = outcome.exit;
+            if found != Exit::Fine {
+                exit = found;
             }
             print(&text, printer)
         })?;

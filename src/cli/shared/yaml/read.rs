@@ -13,6 +13,7 @@ use granit_parser::{
     Event, Marker, Parser, ScalarStyle, ScanError, Span, StrInput, StructureStyle,
 };
 use serde::de::{DeserializeSeed, Deserializer, Error as _, MapAccess, SeqAccess, Visitor};
+use serde_yaml::mapping::Entry;
 use serde_yaml::{Mapping, Value};
 
 use super::bad_text::{BadText, newlines};
@@ -378,10 +379,18 @@ impl<'t> Reader<'t> {
             } else {
                 self.value(event, span)?
             };
-            if map.contains_key(&key) && !merged.remove(&key) {
-                self.remarks.push(bad(at, twice(&key)));
+            match map.entry(Value::String(key)) {
+                Entry::Occupied(mut entry) => {
+                    let key = entry.key().as_str().unwrap_or_default();
+                    if !merged.remove(key) {
+                        self.remarks.push(bad(at, twice(key)));
+                    }
+                    entry.insert(value);
+                }
+                Entry::Vacant(entry) => {
+                    entry.insert(value);
+                }
             }
-            map.insert(Value::String(key), value);
         }
     }
 
@@ -609,10 +618,15 @@ impl<'de> Visitor<'de> for Json<'_> {
                 _ => Place::Inner,
             };
             let value = access.next_value_seed(Json { place, twice })?;
-            if map.contains_key(&key) {
-                twice.borrow_mut().push(key.clone());
+            match map.entry(Value::String(key)) {
+                Entry::Occupied(mut entry) => {
+                    twice.borrow_mut().extend(entry.key().as_str().map(str::to_owned));
+                    entry.insert(value);
+                }
+                Entry::Vacant(entry) => {
+                    entry.insert(value);
+                }
             }
-            map.insert(Value::String(key), value);
         }
         Ok(Value::Mapping(map))
     }
