@@ -31,7 +31,7 @@ pub use namespace::Namespace;
 pub use owner::Owner;
 pub use scheduling::{Listed, Scheduling};
 pub use second::Second;
-pub use symbol::{Interner, Lists, Symbol};
+pub use symbol::{Interner, Symbol};
 pub use uid::Uid;
 pub use wire::{Decoder, Key, Slim, Wire};
 

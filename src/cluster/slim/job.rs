@@ -123,7 +123,7 @@ impl Slim for Job {
             (Some(Finish { outcome, at }), _) => Some(End::Over(outcome, at.map(Second::from))),
             (None, Some(Ending { since, why })) => {
                 let since = since.map(Second::from);
-                Some(End::Begun(Box::new(Begun { since, why: decoder.interner.intern(&why) })))
+                Some(End::Begun(Box::new(Begun { since, why: decoder.interner.symbol(&why) })))
             }
             (None, None) => None,
         };

@@ -28,7 +28,7 @@ impl Manager {
         kind: Kind,
         wire: &[ManagedFields<'_>],
         keep: &Keep,
-        interner: &mut Interner,
+        interner: &mut Interner<Symbol>,
     ) -> Vec<Self> {
         let (mut tool, mut ours, mut applied) = (false, false, 0);
         let mut kept = Vec::new();
@@ -44,8 +44,8 @@ impl Manager {
         kept
     }
 
-    fn new(fields: u8, wire: &ManagedFields<'_>, interner: &mut Interner) -> Self {
-        let name = interner.intern(keep::name(&wire.manager));
+    fn new(fields: u8, wire: &ManagedFields<'_>, interner: &mut Interner<Symbol>) -> Self {
+        let name = interner.symbol(keep::name(&wire.manager));
         Self { name, applies: &*wire.operation == "Apply", fields }
     }
 

@@ -67,7 +67,7 @@ impl Meta {
             wire.resource_version.as_deref().ok_or("it has no metadata.resourceVersion")?;
         let ending = wire.deletion_timestamp.as_ref().map(|since| {
             let finalizers = wire.finalizers.iter().flatten().take(MOST_FINALIZERS);
-            let finalizers = finalizers.map(|text| decoder.interner.intern(text)).collect();
+            let finalizers = finalizers.map(|text| decoder.interner.symbol(text)).collect();
             Box::new(Ending { since: Second::of(Some(since)), finalizers })
         });
         let owners = Owner::decisive(wire.owners(), &decoder.keep, &mut decoder.interner);
@@ -75,9 +75,9 @@ impl Meta {
             Manager::decisive(kind, wire.managers(), &decoder.keep, &mut decoder.interner);
         let annotations = Pairs::annotations(wire.annotations.as_ref(), decoder);
         Ok(Self {
-            namespace: decoder.interner.intern(wire.namespace.as_deref().unwrap_or_default()),
+            namespace: decoder.interner.symbol(wire.namespace.as_deref().unwrap_or_default()),
             name: name.into(),
-            generate_name: wire.generate_name.as_deref().map(|text| decoder.interner.intern(text)),
+            generate_name: wire.generate_name.as_deref().map(|text| decoder.interner.symbol(text)),
             uid: Uid::from(uid),
             version: Version::from(version),
             created: Second::of(wire.creation_timestamp.as_ref()),
@@ -140,7 +140,7 @@ impl Pairs {
         let Decoder { keep, interner, .. } = decoder;
         Self(map.map(|map| {
             let kept = map.iter().filter(|(key, _)| keep.reads.label(key));
-            kept.map(|(key, value)| (interner.intern(key), interner.intern(value))).collect()
+            kept.map(|(key, value)| (interner.symbol(key), interner.symbol(value))).collect()
         }))
     }
 
@@ -148,7 +148,7 @@ impl Pairs {
     pub(super) fn every(map: Option<&Map<'_>>, decoder: &mut Decoder) -> Self {
         let Decoder { interner, .. } = decoder;
         let entries = map.into_iter().flat_map(Map::iter);
-        let entries = entries.map(|(key, value)| (interner.intern(key), interner.intern(value)));
+        let entries = entries.map(|(key, value)| (interner.symbol(key), interner.symbol(value)));
         Self(Some(entries.collect()))
     }
 
@@ -158,7 +158,7 @@ impl Pairs {
         Self(map.map(|map| {
             let kept = map.iter().filter_map(|(key, value)| {
                 let value = keep.annotation(key, value)?;
-                Some((interner.intern(key), interner.intern(&value)))
+                Some((interner.symbol(key), interner.symbol(&value)))
             });
             kept.collect()
         }))

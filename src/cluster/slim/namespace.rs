@@ -45,7 +45,7 @@ impl Slim for Namespace {
             return Err(format!("it has more than {MOST_LABELS} labels"));
         }
         Ok(Self {
-            name: decoder.interner.intern(name),
+            name: decoder.interner.symbol(name),
             uid: Uid::from(metadata.uid.as_deref().unwrap_or_default()),
             terminating: metadata.deletion_timestamp.is_some()
                 || status.is_some_and(|status| status.phase.as_deref() == Some("Terminating")),

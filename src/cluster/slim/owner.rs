@@ -27,7 +27,7 @@ impl Owner {
     pub(super) fn decisive(
         wire: &[OwnerReference<'_>],
         keep: &Keep,
-        interner: &mut Interner,
+        interner: &mut Interner<Symbol>,
     ) -> Vec<Self> {
         let family = OwnerReference::family(wire);
         let foreign = keep.reads.foreign_owner(wire);
@@ -37,7 +37,7 @@ impl Owner {
         positions.into_iter().flatten().map(|at| Self::new(&wire[at], interner)).collect()
     }
 
-    fn new(wire: &OwnerReference<'_>, interner: &mut Interner) -> Self {
+    fn new(wire: &OwnerReference<'_>, interner: &mut Interner<Symbol>) -> Self {
         let OwnerReference { api_version, kind, name, uid, controller } = wire;
         let api_version: Cow<'_, str> = match api_version.split_once('/') {
             // Whatever is cut off, it stays a group with a version.
@@ -47,9 +47,9 @@ impl Owner {
             None => keep::name(api_version).into(),
         };
         Self {
-            api_version: interner.intern(&api_version),
-            kind: interner.intern(keep::name(kind)),
-            name: interner.intern(keep::name(name)),
+            api_version: interner.symbol(&api_version),
+            kind: interner.symbol(keep::name(kind)),
+            name: interner.symbol(keep::name(name)),
             uid: Uid::from(keep::name(uid)),
             controller: *controller,
         }

@@ -88,7 +88,7 @@ impl Scheduling {
         Ok(Self {
             generation: metadata.generation.unwrap_or_default(),
             suspended: object.spec.suspend.unwrap_or_default(),
-            concurrency: concurrency.map(|text| decoder.interner.intern(text)),
+            concurrency: concurrency.map(|text| decoder.interner.symbol(text)),
             active,
             last_schedule: Second::of(object.status.last_schedule_time.as_ref()),
             last_successful: Second::of(object.status.last_successful_time.as_ref()),

@@ -8,7 +8,7 @@ use k8s_openapi::apimachinery::pkg::apis::meta::v1::ObjectMeta;
 use serde::de::{Deserialize, Deserializer};
 use serde_json::value::RawValue;
 
-use super::{Interner, Keep, Lists, Manager, Owner};
+use super::{Interner, Keep, Manager, Owner, Symbol};
 use crate::batch::{Kind, Object};
 
 /// A kind of which we keep a small form.
@@ -30,9 +30,9 @@ pub trait Slim: fmt::Debug + PartialEq + Send + Sync + Sized + 'static {
 #[derive(Debug, Default)]
 pub struct Decoder {
     pub keep: Arc<Keep>,
-    pub interner: Interner,
-    pub owners: Lists<Owner>,
-    pub managers: Lists<Manager>,
+    pub interner: Interner<Symbol>,
+    pub owners: Interner<Arc<[Owner]>>,
+    pub managers: Interner<Arc<[Manager]>>,
 }
 
 /// An object of the kind `K`, as `Api<Wire<K>>` gets, lists and watches it.
