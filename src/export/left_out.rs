@@ -49,6 +49,6 @@ pub(super) fn of(policy: &Policy) -> Vec<String> {
 }
 
 fn has_limits(settings: &Settings) -> bool {
-    let Settings { ttl_min, ttl_max, history_max, .. } = settings;
-    ttl_min.or(*ttl_max).is_some() || history_max.is_some()
+    // A hold is none of admission's business.
+    settings.stated().any(|(name, _)| name.starts_with("limits.") && name != "limits.hold")
 }

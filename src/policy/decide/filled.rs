@@ -12,11 +12,14 @@ use super::input::Operation;
 impl<'p> Case<'p, '_> {
     /// Decides the fields of this kind.
     pub(super) fn settle_filled(&mut self) {
+        self.filled().for_each(|setting| self.fill(setting, self.supplied(setting)));
+    }
+
+    /// Those that the object can have.
+    pub(super) fn filled(&self) -> impl Iterator<Item = Setting> + use<> {
         let kind = self.input.object.kind;
         let filled = Setting::ALL.into_iter().filter(|setting| setting.is_filled());
-        for setting in filled.filter(|setting| setting.path(kind).is_some()) {
-            self.fill(setting, self.supplied(setting));
-        }
+        filled.filter(move |setting| setting.path(kind).is_some())
     }
 
     fn fill(&mut self, setting: Setting, supplied: Option<(Value, Origin<'p>)>) {

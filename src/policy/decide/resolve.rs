@@ -5,7 +5,7 @@ use crate::policy::model::matching::Matched;
 use crate::policy::model::policy::Policy;
 use crate::policy::model::rule::Rule;
 use crate::policy::model::settings::{
-    Action, Guard, GuardKind, Mode, Settings, Stated, Ttl, settings,
+    Action, Guard, GuardKind, Mode, Settings, Stated, Ttl, guards, settings,
 };
 use crate::policy::model::subject::Subject;
 use crate::policy::model::value::{Seconds, ZoneName};
@@ -116,21 +116,27 @@ impl<'p> NamespaceUnknown<'p> {
 
 // === impl Resolved ===
 
-impl<'p> Resolved<'p> {
+impl Resolved<'_> {
     /// What a guard does.
     pub fn guard(&self, kind: GuardKind) -> Guard {
         self.of_guard(kind).map_or_else(Guard::default, |supplied| supplied.value)
     }
-
-    /// What a guard does, and who says so.
-    pub fn of_guard(&self, kind: GuardKind) -> Option<Supplied<'p, Guard>> {
-        match kind {
-            GuardKind::OwnedByOther => self.owned_by_other,
-            GuardKind::DeployHooks => self.deploy_hooks,
-            GuardKind::GitOpsTracked => self.gitops_tracked,
-        }
-    }
 }
+
+macro_rules! of_guard {
+    ($($(#[doc = $meaning:literal])+ $kind:ident: $field:ident = $name:literal;)*) => {
+        impl<'p> Resolved<'p> {
+            /// What a guard does, and who says so.
+            pub fn of_guard(&self, kind: GuardKind) -> Option<Supplied<'p, Guard>> {
+                match kind {
+                    $(GuardKind::$kind => self.$field,)*
+                }
+            }
+        }
+    };
+}
+
+guards!(of_guard!);
 
 fn supply<'p, T: Clone>(
     slot: &mut Option<Supplied<'p, T>>,

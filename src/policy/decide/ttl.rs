@@ -113,7 +113,7 @@ impl<'p> Case<'p, '_> {
             && known.value.number().is_none_or(|own| present.number().is_some_and(|p| own > p));
         // Nothing is judged anew here: whoever supplied the value keeps its entry.
         let target = if returned { known.value.clone() } else { present.clone() };
-        self.keep_entry(Setting::DeadlineActive);
+        self.filled().for_each(|setting| self.keep_entry(setting));
         if let Some(raised) = self.raise_by_hold(target.number()) {
             self.conclude(Setting::Ttl, known, Value::Number(raised), Origin::Hold);
             return self.own.change();

@@ -5,7 +5,7 @@ use std::collections::HashSet;
 use super::decode::List;
 use super::document::{
     Deadlines, Defaults, Exempt, GitOpsMarks, Guards, History, HistoryLimits, Limits, Match, Rule,
-    RuleGuards, Scheduler, Spec, Stored, TtlLimits,
+    Scheduler, Spec, Stored, TtlLimits,
 };
 use super::finding::{At, Findings};
 use crate::policy::model::index::Index;
@@ -30,7 +30,7 @@ pub(in crate::policy) fn policy(name: String, spec: &Spec, findings: &Findings<'
     let stored = compile_stored(value(stored.clone()).unwrap_or_default());
     let top = compile_settings(Rule {
         limits: limits.clone(),
-        guards: guards.as_ref().map(|guards| guards.map(rule_guards)),
+        guards: guards.as_ref().map(|guards| guards.map(|guards| Box::new(guards.as_rule()))),
         ..Rule::default()
     });
     Policy {
@@ -71,12 +71,6 @@ fn compile_guards(guards: Guards) -> rule::Guards {
         allow_owners: values(List::items(allow_owners)),
         gitops_marks: marks,
     }
-}
-
-/// What the top of a policy says of its guards, as a rule says it.
-fn rule_guards(guards: &Guards) -> Box<RuleGuards> {
-    let Guards { owned_by_other, deploy_hooks, gitops_tracked, .. } = *guards;
-    Box::new(RuleGuards { owned_by_other, deploy_hooks, gitops_tracked, written: Vec::new() })
 }
 
 /// Adds what is not there yet: a mark of the built-in list is no change when it is repeated.
@@ -122,8 +116,7 @@ fn compile_settings(rule: Rule) -> Settings {
     let TtlLimits { min, max, written: _ } = value(ttl_limits).unwrap_or_default();
     let HistoryLimits { max: history_max, written: _ } = value(history_limits).unwrap_or_default();
     let Deadlines { active, starting, written: _ } = section(deadlines);
-    let RuleGuards { owned_by_other, deploy_hooks, gitops_tracked, written: _ } = section(guards);
-    Settings {
+    let mut settings = Settings {
         ttl: value(ttl).and_then(|ttl| ttl.compile()),
         history_successful: value(successful).map(|count| count.0),
         history_failed: value(failed).map(|count| count.0),
@@ -136,10 +129,10 @@ fn compile_settings(rule: Rule) -> Settings {
         time_zone: value(time_zone),
         mode: value(mode),
         stored: value(stored),
-        owned_by_other: value(owned_by_other),
-        deploy_hooks: value(deploy_hooks),
-        gitops_tracked: value(gitops_tracked),
-    }
+        ..Settings::default()
+    };
+    section(guards).state(&mut settings);
+    settings
 }
 
 fn compile_match(matcher: Match) -> rule::Match {

@@ -15,7 +15,7 @@ use crate::batch::Kind;
 use crate::policy::model::glob::Glob;
 use crate::policy::model::rule::{GroupKind, Propagation, SchedulerMode};
 use crate::policy::model::selector::Selector;
-use crate::policy::model::settings::{Action, Guard, Mode};
+use crate::policy::model::settings::{Action, Guard, Mode, Settings, guards};
 use crate::policy::model::value::{Seconds, ZoneName};
 
 fields! {
@@ -65,23 +65,6 @@ fields! {
         optional namespace_selector: Selector = "namespaceSelector",
         /// Labels of the object or of its CronJob; any of these selectors exempts it.
         optional selectors: List<Selector> = "selectors",
-    }
-
-    /// What happens to objects that other tools look after: Skip (the default), Floor or Apply.
-    struct Guards {
-        /// Objects with an owner other than a CronJob, controller or not: JobSet, Workflow, ScaledJob.
-        optional owned_by_other: Guard = "ownedByOther",
-        /// Jobs that are hooks of Helm or Argo CD.
-        optional deploy_hooks: Guard = "deployHooks",
-        /// Jobs that Argo CD, Flux, Helm, Terraform or the like track directly.
-        optional gitops_tracked: Guard = "gitOpsTracked",
-        /// The lower bound of TTLs under Floor; 10m if not given.
-        optional floor: Seconds = "floor",
-        /// Owners that do not count as other, written group/Kind; core/Kind for the group without a
-        /// name.
-        optional allow_owners: List<GroupKind> = "allowOwners",
-        /// What shows that a tool tracks an object; adds to the built-in list.
-        optional gitops_marks: GitOpsMarks = "gitOpsMarks",
     }
 
     /// What shows that a GitOps tool tracks an object; adds to the built-in list.
@@ -181,16 +164,6 @@ fields! {
         optional starting: Wait = "starting",
     }
 
-    /// What happens to objects that other tools look after: Skip, Floor or Apply.
-    struct RuleGuards {
-        /// Objects with an owner other than a CronJob, controller or not: JobSet, Workflow, ScaledJob.
-        optional owned_by_other: Guard = "ownedByOther",
-        /// Jobs that are hooks of Helm or Argo CD.
-        optional deploy_hooks: Guard = "deployHooks",
-        /// Jobs that Argo CD, Flux, Helm, Terraform or the like track directly.
-        optional gitops_tracked: Guard = "gitOpsTracked",
-    }
-
     /// What no rule mentioned.
     struct Defaults {
         /// How long a finished Job is kept.
@@ -236,3 +209,42 @@ fields! {
         optional cluster_time_zone: ZoneName = "clusterTimeZone",
     }
 }
+
+macro_rules! guard_fields {
+    ($($(#[doc = $meaning:literal])+ $kind:ident: $field:ident = $name:literal;)*) => {
+        fields! {
+            /// What happens to objects that other tools look after: Skip (the default), Floor or Apply.
+            struct Guards {
+                $($(#[doc = $meaning])+ optional $field: Guard = $name,)*
+                /// The lower bound of TTLs under Floor; 10m if not given.
+                optional floor: Seconds = "floor",
+                /// Owners that do not count as other, written group/Kind; core/Kind for the group
+                /// without a name.
+                optional allow_owners: List<GroupKind> = "allowOwners",
+                /// What shows that a tool tracks an object; adds to the built-in list.
+                optional gitops_marks: GitOpsMarks = "gitOpsMarks",
+            }
+
+            /// What happens to objects that other tools look after: Skip, Floor or Apply.
+            struct RuleGuards {
+                $($(#[doc = $meaning])+ optional $field: Guard = $name,)*
+            }
+        }
+
+        impl Guards {
+            /// What the top of a policy says of its guards, as a rule says it.
+            pub(super) fn as_rule(&self) -> RuleGuards {
+                RuleGuards { $($field: self.$field,)* written: Vec::new() }
+            }
+        }
+
+        impl RuleGuards {
+            /// Puts what is mentioned among the settings.
+            pub(super) fn state(self, settings: &mut Settings) {
+                $(settings.$field = self.$field.map(|at| at.value);)*
+            }
+        }
+    };
+}
+
+guards!(guard_fields!);

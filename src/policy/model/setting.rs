@@ -71,14 +71,31 @@ impl Setting {
             (Self::HistoryFailed, Kind::CronJob) => &["spec", "failedJobsHistoryLimit"],
             (Self::DeadlineStarting, Kind::CronJob) => &["spec", "startingDeadlineSeconds"],
             (Self::TimeZone, Kind::CronJob) => &["spec", "timeZone"],
-            (_, Kind::Job) => return None,
+            (
+                Self::HistorySuccessful
+                | Self::HistoryFailed
+                | Self::DeadlineStarting
+                | Self::TimeZone,
+                Kind::Job,
+            ) => return None,
         })
     }
 
     /// Whether it is filled only where it is absent, only by admission and only at CREATE
     /// (policy.md, point 13).
     pub const fn is_filled(self) -> bool {
-        matches!(self, Self::DeadlineActive | Self::DeadlineStarting | Self::TimeZone)
+        match self {
+            Self::DeadlineActive | Self::DeadlineStarting | Self::TimeZone => true,
+            Self::Ttl | Self::HistorySuccessful | Self::HistoryFailed => false,
+        }
+    }
+
+    /// Whether its value is a number of seconds.
+    pub const fn is_duration(self) -> bool {
+        match self {
+            Self::Ttl | Self::DeadlineActive | Self::DeadlineStarting => true,
+            Self::HistorySuccessful | Self::HistoryFailed | Self::TimeZone => false,
+        }
     }
 
     /// The value that an object has.

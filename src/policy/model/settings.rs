@@ -1,8 +1,9 @@
 //! What a policy can say of an object, each setting once.
 //!
 //! [`settings!`] is the one list of them. What a rule says is made of it, what is resolved for an
-//! object, the revision, what lint and `explain` tell, and what `export` compiles: none of them can
-//! know a setting that the others do not.
+//! object, the revision, and what lint and `explain` tell: none of them can know a setting that the
+//! others do not. Those of them that are guards have a second list, [`guards!`], of which the
+//! fields of the file are made.
 
 use std::fmt;
 
@@ -55,6 +56,23 @@ macro_rules! settings {
 
 pub(in crate::policy) use settings;
 
+/// Gives a macro the list of guards: kind, setting, and its name below `guards`, in the order of
+/// reports.
+macro_rules! guards {
+    ($($then:tt)*) => {
+        $($then)* {
+            /// Objects with an owner other than a CronJob, controller or not: JobSet, Workflow, ScaledJob.
+            OwnedByOther: owned_by_other = "ownedByOther";
+            /// Jobs that are hooks of Helm or Argo CD.
+            DeployHooks: deploy_hooks = "deployHooks";
+            /// Jobs that Argo CD, Flux, Helm, Terraform or the like track directly.
+            GitOpsTracked: gitops_tracked = "gitOpsTracked";
+        }
+    };
+}
+
+pub(in crate::policy) use guards;
+
 macro_rules! define {
     ($($(#[doc = $meaning:literal])+ $field:ident: $type:ty = $name:literal;)*) => {
         /// What a rule says, or `defaults`, or the top of the policy; `None` where it does not
@@ -105,14 +123,46 @@ pub enum Mode {
     Off,
 }
 
-/// The three guards, in the order in which they are reported.
-#[derive(Clone, Copy, Debug, Eq, Hash, Ord, PartialEq, PartialOrd, Serialize)]
-#[serde(rename_all = "camelCase")]
-pub enum GuardKind {
-    OwnedByOther,
-    DeployHooks,
-    GitOpsTracked,
+macro_rules! define_guards {
+    ($($(#[doc = $meaning:literal])+ $kind:ident: $field:ident = $name:literal;)*) => {
+        /// What shows that an object is somebody else's business, in the order in which it is
+        /// reported.
+        #[derive(Clone, Copy, Debug, Eq, Hash, Ord, PartialEq, PartialOrd, Serialize)]
+        pub enum GuardKind {
+            $($(#[doc = $meaning])+ #[serde(rename = $name)] $kind,)*
+        }
+
+        impl GuardKind {
+            /// Every guard.
+            pub const ALL: [Self; [$($name),*].len()] = [$(Self::$kind),*];
+
+            /// The name of its setting.
+            pub const fn setting(self) -> &'static str {
+                match self {
+                    $(Self::$kind => concat!("guards.", $name),)*
+                }
+            }
+
+            /// The guard as the policy file names it.
+            pub const fn as_str(self) -> &'static str {
+                match self {
+                    $(Self::$kind => $name,)*
+                }
+            }
+        }
+
+        impl Settings {
+            /// The setting of one guard.
+            pub fn guard(&self, kind: GuardKind) -> Option<Guard> {
+                match kind {
+                    $(GuardKind::$kind => self.$field,)*
+                }
+            }
+        }
+    };
 }
+
+guards!(define_guards!);
 
 /// What a guard does where it hits; a later variant is stricter.
 #[derive(Clone, Copy, Debug, Default, Eq, Hash, Ord, PartialEq, PartialOrd, Serialize)]
@@ -151,19 +201,6 @@ spelled! {
     Mode [Off, DryRun, Enforce];
     Guard [Skip, Floor, Apply];
     Action [Report, Marked, Patch, Delete]
-}
-
-// === impl Settings ===
-
-impl Settings {
-    /// The setting of one guard.
-    pub fn guard(&self, kind: GuardKind) -> Option<Guard> {
-        match kind {
-            GuardKind::OwnedByOther => self.owned_by_other,
-            GuardKind::DeployHooks => self.deploy_hooks,
-            GuardKind::GitOpsTracked => self.gitops_tracked,
-        }
-    }
 }
 
 // === impl Stated ===
@@ -225,27 +262,6 @@ stated! {
     Guard: |guard| Self::Word(guard.as_str());
 }
 
-// === impl GuardKind ===
-
-impl GuardKind {
-    /// Every guard, in the order in which they are reported.
-    pub const ALL: [Self; 3] = [Self::OwnedByOther, Self::DeployHooks, Self::GitOpsTracked];
-
-    /// The name of its setting.
-    pub const fn setting(self) -> &'static str {
-        match self {
-            Self::OwnedByOther => "guards.ownedByOther",
-            Self::DeployHooks => "guards.deployHooks",
-            Self::GitOpsTracked => "guards.gitOpsTracked",
-        }
-    }
-
-    /// The guard as the policy file names it.
-    pub fn as_str(self) -> &'static str {
-        self.setting().trim_start_matches("guards.")
-    }
-}
-
 // === impl Ttl ===
 
 impl Ttl {
@@ -297,6 +313,7 @@ mod tests {
     use super::{GuardKind, Settings};
     use crate::policy::schema;
     use crate::policy::setting::Setting;
+    use crate::policy::{Policy, Source};
 
     /// What the JSON Schema, which is made of what the decoder reads, has at a path of fields.
     fn can_be_written(within: &str, path: &str) -> bool {
@@ -324,6 +341,17 @@ mod tests {
             let name = setting.as_str();
             assert!(can_be_written("Defaults", name), "defaults read no {name}: file/document.rs");
         }
+    }
+
+    #[test]
+    fn every_setting_that_a_rule_writes_is_compiled() {
+        let path = "tests/fixtures/revision/everything.yaml";
+        let text = include_str!("../../../tests/fixtures/revision/everything.yaml");
+        let source = Source { name: path.to_owned(), text: text.to_owned() };
+        let loaded = Policy::load(&[source]).expect("it is right");
+        let stated: Vec<&str> =
+            loaded.policy.rules[0].settings.stated().map(|(name, _)| name).collect();
+        assert_eq!(stated, Settings::NAMES, "left out by {path} or by file/compile.rs");
     }
 
     #[test]

@@ -7,7 +7,7 @@ use super::sweeps::{Step, Sweeps};
 use crate::cli::shared::output::Table;
 use crate::policy::decide::GuardHit;
 use crate::policy::record::AUTHOR;
-use crate::policy::setting::Value;
+use crate::policy::setting::{Setting, Value};
 use crate::policy::value::Seconds;
 
 /// A heading, and tables below it; the rules that miss are only counted unless it is `wide`.
@@ -129,8 +129,8 @@ pub(super) fn render(explanation: &Explanation, wide: bool) -> String {
 
 /// Seconds with their meaning beside them.
 fn shown(setting: &str, value: &Value) -> String {
-    let counts = setting.starts_with("history");
-    match value.number().filter(|_| !counts).and_then(Seconds::new) {
+    let is_duration = Setting::parse(setting).is_some_and(Setting::is_duration);
+    match value.number().filter(|_| is_duration).and_then(Seconds::new) {
         Some(seconds) => format!("{} ({seconds})", seconds.get()),
         None if value.is_absent() => String::new(),
         None => value.to_string(),
