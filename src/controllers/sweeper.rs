@@ -1,28 +1,31 @@
 //! The sweeper at work: what the leader does for as long as it leads.
 //!
-//! [`Sweeper`] is what every term needs, and [`Sweeper::work`] is one term: it reads the news
-//! ([`super::feed`]), judges what they are about (`cluster_view`), puts the answers on a `work_queue` or on
-//! a timer, and writes in the order of the work queue (`act`). Now and then it looks at everything
-//! (`resync`), which is also when the brake counts.
+//! [`Sweeper`] is what every term needs, and [`Sweeper::work`] is one term. Its loop (`run`) takes in
+//! the news ([`super::feed`]) and carries out what follows from them. What follows is in `state`, which
+//! calls nobody: it judges (`cluster_view`), puts the answers on a `work_queue`, remembers our own
+//! writes (`acted`), and knows what is in the way (`braking`, `permits`, `freshness`). Now and then
+//! everything is looked at (`resync`), which is also when the brake counts. What of this has to
+//! outlive the term stands on the Lease (`lease`).
 //!
 //! One task decides and starts every write, so that no write is older than the news it was decided
-//! by. The state of a term ends with it: whatever must outlive it stands on the Lease.
+//! by.
 
-mod act;
 mod acted;
 mod braking;
 mod cluster_view;
-mod control_loop;
-mod event_handler;
 mod freshness;
+mod lease;
+mod permits;
 mod registration;
 mod resync;
+mod run;
+mod state;
 mod subject;
 mod work_queue;
 
 use std::sync::Arc;
 
-use self::control_loop::ControlLoop;
+use self::run::ControlLoop;
 pub use self::subject::ObjectRef;
 use super::ControllerContext;
 use crate::leader::Term;

@@ -10,6 +10,7 @@ use tokio::time::Instant;
 
 use crate::clock::{self, HashMap};
 use crate::cluster::watch::{Health, State};
+use crate::controllers::watches::Watches;
 
 /// What was seen of watches that fail, by kind.
 #[derive(Debug, Default)]
@@ -26,11 +27,15 @@ struct Streak {
 // === impl WatchHealth ===
 
 impl WatchHealth {
+    /// Why nothing can be judged; `None` where everything is known. `is_covered` says whether all is
+    /// listed that the policy needs.
+    pub(super) fn why_idle(&mut self, watches: &Watches, is_covered: bool) -> Option<String> {
+        let unlisted = || (!is_covered).then(|| "not everything is listed yet".to_owned());
+        self.broken(watches.health()).or_else(unlisted)
+    }
+
     /// Which watch has been failing for too long, and why; `None` where none has.
-    pub(super) fn broken(
-        &mut self,
-        watches: impl Iterator<Item = (&'static str, Health)>,
-    ) -> Option<String> {
+    fn broken(&mut self, watches: impl Iterator<Item = (&'static str, Health)>) -> Option<String> {
         let now = clock::ticks();
         let mut broken = None;
         for (kind, health) in watches {

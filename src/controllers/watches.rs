@@ -74,6 +74,18 @@ impl Watches {
         Self { store, feeds, keep, health }
     }
 
+    /// Nothing is watched: a test fills the store.
+    #[cfg(test)]
+    pub(super) fn none() -> Self {
+        let health = ["jobs", "cronjobs", "namespaces"];
+        Self {
+            store: Arc::default(),
+            feeds: Feeds::default(),
+            keep: watch::Sender::new(Arc::default()),
+            health: health.map(|kind| (kind, watch::Sender::new(Health::default()).subscribe())),
+        }
+    }
+
     /// Another policy has come: what it reads and was not kept is listed again.
     pub fn keep_for(&self, policy: &Policy) {
         let keep = Arc::new(Keep::of(policy));

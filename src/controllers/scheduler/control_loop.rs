@@ -235,11 +235,9 @@ impl<'s> ControlLoop<'s> {
     /// Why nothing can be decided; `None` where everything is known.
     fn why_idle(&mut self) -> Option<String> {
         let watches = &self.context.watches;
-        if let Some(why) = self.watch_health.broken(watches.health()) {
+        let is_covered = watches.store.covers(&self.hands.keep);
+        if let Some(why) = self.watch_health.why_idle(watches, is_covered) {
             return Some(why);
-        }
-        if !watches.store.covers(&self.hands.keep) {
-            return Some("not everything is listed yet".to_owned());
         }
         // It may yet be renewed, and what is due is made then.
         if !self.term.holds() {

@@ -1,26 +1,33 @@
-//! What is remembered of a write.
+//! What is remembered of our writes, until the watch shows what came of them.
 
-use jiff::Timestamp;
+use std::time::Duration;
+
+use jiff::{SignedDuration, Timestamp};
 
 use super::subject::ObjectRef;
-use super::work_queue::Step;
+use super::work_queue::{Step, What};
+use crate::clock::HashMap;
 use crate::cluster::slim::Version;
 use crate::cluster::write::WriteOutcome;
 
-/// A write of ours to an object, until the watch shows what came of it.
+/// The writes that count still, each by the object that it was about.
+#[derive(Debug, Default)]
+pub(super) struct Acts(HashMap<ObjectRef, Acted>);
+
+/// A write of ours to an object.
 #[derive(Clone, Debug)]
-pub(super) struct Acted {
+struct Acted {
     /// Of the object that was judged.
-    pub(super) version: Version,
+    version: Version,
     /// When to try again if nothing is seen of it.
-    pub(super) until: Timestamp,
-    pub(super) purpose: Purpose,
+    until: Timestamp,
+    purpose: Purpose,
     /// Whether the API server did not let us.
-    pub(super) refused: bool,
+    refused: bool,
     /// The call has not ended: what the watch shows may be its doing, or not.
-    pub(super) under_way: bool,
+    under_way: bool,
     /// How often in a row it came to nothing.
-    pub(super) failures: u32,
+    failures: u32,
 }
 
 /// What a write was for.
@@ -36,27 +43,135 @@ pub(super) enum Purpose {
     Vain,
 }
 
-/// A write that has ended.
-#[derive(Debug)]
-pub(super) struct Ended {
+/// A write that is to be made.
+#[derive(Clone, Debug)]
+pub(super) struct Write {
     /// The object in whose judgement it was.
     pub(super) subject: ObjectRef,
-    /// The object that it was about.
+    /// The object that it is about.
     pub(super) target: ObjectRef,
     pub(super) step: Step,
-    pub(super) outcome: WriteOutcome,
 }
 
-// === impl Acted ===
+// === impl Acts ===
 
-impl Acted {
-    /// Whether we have deleted it.
-    pub(super) fn has_deleted(&self) -> bool {
-        matches!(self.purpose, Purpose::Expire | Purpose::Prune)
+impl Acts {
+    /// Until when what is known of an object counts as older than our last write to it; `None` where
+    /// it does not.
+    pub(super) fn stale_until(&self, subject: &ObjectRef, now: Timestamp) -> Option<Timestamp> {
+        let acted = self.0.get(subject)?;
+        let is_stale = acted.version == subject.meta().version && acted.until > now;
+        is_stale.then_some(acted.until)
+    }
+
+    /// Whether a write to it has not ended.
+    pub(super) fn is_under_way(&self, subject: &ObjectRef) -> bool {
+        self.0.get(subject).is_some_and(|acted| acted.under_way)
     }
 
     /// Whether we have deleted it for the sake of its family's history.
-    pub(super) fn has_pruned(&self) -> bool {
-        self.purpose == Purpose::Prune
+    pub(super) fn has_pruned(&self, subject: &ObjectRef) -> bool {
+        self.0.get(subject).is_some_and(|acted| acted.purpose == Purpose::Prune)
+    }
+
+    /// A write begins.
+    pub(super) fn begin(&mut self, write: &Write, now: Timestamp) {
+        let Write { subject, target, step } = write;
+        let version = target.meta().version.clone();
+        let before = self.0.get(target).filter(|acted| acted.version == version);
+        let acted = Acted {
+            failures: before.map_or(0, |acted| acted.failures),
+            version,
+            until: after(now, UNSEEN),
+            purpose: match step.what {
+                What::Delete(_) if subject != target => Purpose::Prune,
+                What::Delete(_) => Purpose::Expire,
+                What::Patch(_) => Purpose::Change,
+            },
+            refused: false,
+            under_way: true,
+        };
+        self.0.insert(target.clone(), acted);
+    }
+
+    /// A write has ended; says whether its object is to be looked at again because it came to
+    /// nothing.
+    pub(super) fn end(
+        &mut self,
+        target: &ObjectRef,
+        outcome: &WriteOutcome,
+        now: Timestamp,
+    ) -> bool {
+        if *outcome == WriteOutcome::Stopped {
+            self.0.remove(target);
+            return false;
+        }
+        let Some(acted) = self.0.get_mut(target) else {
+            return !matches!(outcome, WriteOutcome::Done | WriteOutcome::Gone);
+        };
+        acted.under_way = false;
+        let pause = match outcome {
+            // The watch will tell, or has already.
+            WriteOutcome::Done | WriteOutcome::Gone | WriteOutcome::Stopped => return false,
+            WriteOutcome::Changed => AFTER_CHANGE,
+            WriteOutcome::Retry { after, .. } => {
+                let pause = FIRST_PAUSE.saturating_mul(1 << acted.failures.min(DOUBLINGS));
+                acted.failures += 1;
+                pause.max(after.unwrap_or_default())
+            }
+            WriteOutcome::Refused(_) => {
+                acted.refused = true;
+                AFTER_REFUSAL
+            }
+            WriteOutcome::Failed(_) => AFTER_REFUSAL,
+        };
+        acted.until = after(now, pause);
+        acted.purpose = Purpose::Vain;
+        true
+    }
+
+    /// Forgets an object that is gone; gives what the last write to it was for.
+    pub(super) fn forget(&mut self, subject: &ObjectRef) -> Option<Purpose> {
+        self.0.remove(subject).map(|acted| acted.purpose)
+    }
+
+    /// What was refused may be let through now, or is known to be hopeless.
+    pub(super) fn forget_refusals(&mut self) {
+        self.0.retain(|_, acted| !acted.refused);
+    }
+
+    /// Forgets what is over. A deletion may take long, by Pods or a finalizer, and stays ours until
+    /// the Job is gone.
+    pub(super) fn tidy(&mut self, is_there: impl Fn(&ObjectRef) -> bool, now: Timestamp) {
+        self.0.retain(|subject, acted| {
+            acted.until > now || acted.under_way || acted.purpose.deletes() && is_there(subject)
+        });
+        self.0.shrink_to_fit();
     }
 }
+
+// === impl Purpose ===
+
+impl Purpose {
+    /// Whether it was a deletion.
+    pub(super) const fn deletes(self) -> bool {
+        matches!(self, Self::Expire | Self::Prune)
+    }
+}
+
+fn after(now: Timestamp, pause: Duration) -> Timestamp {
+    let pause = SignedDuration::try_from(pause).unwrap_or(SignedDuration::MAX);
+    now.saturating_add(pause).unwrap_or(Timestamp::MAX)
+}
+
+/// For the watch to show what a write has done, before it is done once more.
+const UNSEEN: Duration = Duration::from_secs(30);
+
+/// The watch is behind; it will not be for long.
+const AFTER_CHANGE: Duration = Duration::from_secs(2);
+
+const AFTER_REFUSAL: Duration = Duration::from_secs(300);
+const FIRST_PAUSE: Duration = Duration::from_secs(1);
+
+/// Up to four minutes.
+const DOUBLINGS: u32 = 8;

@@ -1,144 +1,138 @@
-//! The brake and the Lease: what is remembered there, what a person asks for there, and what is
-//! said when the brake changes its mind.
+//! The brake as a term has it: with what the Lease surely remembers of it, the latest count, and the
+//! policy that was accepted before.
 
-use std::collections::BTreeMap;
+use std::collections::VecDeque;
 use std::sync::Arc;
-use std::time::Duration;
 
-use super::cluster_view::Labels;
-use super::control_loop::ControlLoop;
-use super::resync::{Counted, counted};
-use crate::cluster::events::{About, Event};
-use crate::cluster::slim::Namespace;
-use crate::sweeper::brake::{Approval, BrakeOutcome, Memory};
+use jiff::Timestamp;
+
+use crate::clock::HashMap;
+use crate::cluster::slim::{Keep, Symbol};
+use crate::cluster::store::Store;
+use crate::policy::Policy;
+use crate::sweeper::brake::{AtRisk, BrakeOutcome, Census, Memory, Refused, Waiting};
 use crate::sweeper::decide::Risk;
-use crate::sweeper::{PlanId, brake::BadPlanId};
+use crate::sweeper::{Brake, PlanId, Reach};
 
-// === impl ControlLoop ===
+/// The brake and what it stands on.
+#[derive(Debug)]
+pub(super) struct Braking {
+    brake: Brake,
+    census: Census,
+    /// What of its memory is surely on the Lease.
+    saved: Memory,
+    /// The policy of the last accepted revision, where this process has seen it.
+    accepted: Option<Arc<Policy>>,
+}
 
-impl ControlLoop<'_> {
-    /// Puts the brake's memory on the Lease, if it is not there yet. Says whether it was written.
-    /// Until it is, nothing is done that the brake is about.
-    pub(super) async fn save(&mut self) -> bool {
-        let memory = self.brake.memory().clone();
-        if memory == self.saved || !self.term.holds() {
-            return false;
-        }
-        let annotations = [(Memory::ANNOTATION, Some(memory.to_text()))].into();
-        match self.context.lease.annotate(&self.context.identity, &annotations).await {
-            Ok(()) => {
-                self.saved = memory;
-                true
-            }
-            Err(error) => {
-                tracing::warn!(%error, "the brake could not be written to the Lease");
-                // What needs it waits; each attempt looks at everything first.
-                self.next_pass = self.after(UNTIL_SAVED);
-                false
-            }
-        }
+/// A finished Job that the policy ends.
+#[derive(Debug)]
+pub(super) struct Counted {
+    namespace: Symbol,
+    risk: Risk,
+    before: Option<Risk>,
+}
+
+// === impl Braking ===
+
+impl Braking {
+    /// The brake with what stands on the Lease.
+    pub(super) fn new(there: Memory, reach: &Reach, policy: &Policy, now: Timestamp) -> Self {
+        let at_most = at_most(policy);
+        let brake = Brake::new(there.clone(), reach.clone(), &policy.revision, at_most, now);
+        Self { brake, census: Census::default(), saved: there, accepted: None }
     }
 
-    /// The labels of a namespace have changed.
-    pub(super) fn relabelled(&mut self, namespace: &Namespace, before: &Arc<Namespace>) {
-        if !self.brake.is_accepted() {
-            self.cluster_view.relabelled_unaccepted(before);
-        }
-        if !self.keep.needs_namespaces() {
-            return;
-        }
-        if !self.context.reach.covers(&namespace.name) {
-            return self.judge_again(&namespace.name);
-        }
-        let subjects = self.cluster_view.within(&namespace.name);
-        let now = self.now();
-        let mut risks: Vec<Counted> = Vec::new();
-        for subject in &subjects {
-            let judge =
-                |labels| self.cluster_view.judge(&self.policy, subject, labels, false, now).risks;
-            let concerned = |risks: Vec<Risk>| -> Vec<Risk> {
-                risks.into_iter().filter(|risk| self.brake.concerns(risk, now)).collect()
-            };
-            let present = concerned(judge(Labels::Present));
-            if !present.is_empty() {
-                let former = judge(Labels::Of(before));
-                risks.extend(counted(&namespace.name, &present, &former));
-            }
-        }
-        let at_risk = risks.iter().map(Counted::at_risk);
-        let outcome = self.brake.relabelled(&namespace.name, at_risk, now);
-        self.tell_brake(outcome);
-        if outcome == BrakeOutcome::Tripped {
-            // Counts what is held, and saves the hold.
-            self.pass_now();
-        }
-        self.judge_again(&namespace.name);
+    /// Whether something that ends these finished Jobs has to wait: the brake holds it, or nobody
+    /// knows yet whether it does.
+    pub(super) fn holds(&self, namespace: &str, risks: &[Risk]) -> bool {
+        let held = |risk| self.brake.holds(namespace, risk).is_some();
+        !risks.is_empty() && (self.unsaved().is_some() || risks.iter().any(held))
     }
 
-    /// Looks at what stands on the Lease: whether our memory still does, and whether there is a
-    /// request, which it answers.
-    pub(super) async fn lease_changed(&mut self) {
-        let annotations = self.standing.borrow_and_update().annotations.clone();
-        let there = Memory::parse(annotations.get(Memory::ANNOTATION).map(String::as_str));
-        if there != self.saved {
-            // Somebody deleted the Lease and we have made it anew, or somebody wrote on it. What
-            // was accepted still is, and what is held as well.
-            self.saved = there;
-            self.pass_now();
-        }
-        let request = annotations.get(Approval::REQUEST).cloned();
-        let Some(request) = request.filter(|request| !request.is_empty()) else {
-            self.answered = None;
-            return;
-        };
-        if self.answered.as_ref() == Some(&request) {
-            return;
-        }
-        // Agreed is to what there is now, not to what there was at the last pass. Where the Lease is not
-        // surely ours nothing can be answered: it may be again in a moment, or the term ends.
-        if !self.term.holds() || !self.pass().await || !self.term.holds() {
-            self.lease_due = Some(self.after(UNTIL_SAVED));
-            return;
-        }
-        let parsed: Result<PlanId, BadPlanId> = request.parse();
-        let mut annotations: BTreeMap<&'static str, Option<String>> =
-            [(Approval::REQUEST, None)].into();
-        match parsed {
-            Ok(plan) => {
-                let refused = self.brake.approve(&plan, &self.census).err();
-                match &refused {
-                    None => tracing::info!(%plan, "approved: what was held goes on"),
-                    Some(why) => tracing::warn!(%plan, %why, "approval refused"),
-                }
-                let refused = refused.map(|why| why.to_string());
-                let approval = Approval { plan, refused, at: self.now() };
-                annotations.insert(Approval::ANSWER, Some(approval.to_text()));
-            }
-            Err(error) => {
-                tracing::warn!(%error, "what stands on the Lease for approval is no plan");
-            }
-        }
-        let memory = self.brake.memory().clone();
-        annotations.insert(Memory::ANNOTATION, Some(memory.to_text()));
-        match self.context.lease.annotate(&self.context.identity, &annotations).await {
-            Ok(()) => {
-                self.saved = memory;
-                self.answered = Some(request);
-            }
-            Err(error) => {
-                tracing::warn!(%error, "an approval could not be written to the Lease");
-                // Whoever asked still waits. What was approved is so, and the answer will be that
-                // nothing is held.
-                self.lease_due = Some(self.after(UNTIL_SAVED));
-            }
-        }
-        self.next_status = self.now();
-        self.pass_now();
+    /// Whether a Job is due so soon that the brake is about it.
+    pub(super) fn concerns(&self, risk: &Risk, now: Timestamp) -> bool {
+        self.brake.concerns(risk, now)
     }
 
-    /// Says what the brake has decided.
-    pub(super) fn tell_brake(&self, outcome: BrakeOutcome) {
-        let revision = &self.policy.revision;
+    /// Whether the policy in use is accepted.
+    pub(super) fn is_accepted(&self) -> bool {
+        self.brake.is_accepted()
+    }
+
+    /// Another policy is in use in place of `before`.
+    pub(super) fn load(&mut self, before: &Arc<Policy>, policy: &Policy, now: Timestamp) {
+        if self.brake.is_accepted() {
+            self.accepted = Some(Arc::clone(before));
+        }
+        self.brake.load(&policy.revision, at_most(policy), now);
+    }
+
+    /// The policy of the accepted revision, where another one is in use, both are known, and what is
+    /// kept of objects is enough to judge by it: without the label by which it spares a Job, the Job
+    /// would seem to have been due before.
+    pub(super) fn accepted_before(&self, in_use: &Policy, store: &Store) -> Option<Arc<Policy>> {
+        let accepted = self.accepted.as_ref()?;
+        let is_that = self.brake.memory().accepted.as_deref() == Some(&accepted.revision);
+        let differs = is_that && accepted.revision != in_use.revision;
+        (differs && store.covers(&Keep::of(accepted))).then(|| Arc::clone(accepted))
+    }
+
+    /// Counts all that is at risk, and those of whom nobody knows, by namespace; and decides.
+    pub(super) fn count<'r>(
+        &mut self,
+        risks: &'r [Counted],
+        unknown: impl IntoIterator<Item = (&'r str, usize)>,
+    ) -> BrakeOutcome {
+        self.census = self.brake.count(risks.iter().map(Counted::at_risk), unknown);
+        self.brake.settle(&self.census)
+    }
+
+    /// The labels of a namespace have changed, and end these.
+    pub(super) fn relabelled(
+        &mut self,
+        namespace: &str,
+        risks: &[Counted],
+        now: Timestamp,
+    ) -> BrakeOutcome {
+        self.brake.relabelled(namespace, risks.iter().map(Counted::at_risk), now)
+    }
+
+    /// Lets go what a person has agreed to.
+    pub(super) fn approve(&mut self, plan: &PlanId) -> Result<(), Refused> {
+        self.brake.approve(plan, &self.census)
+    }
+
+    /// The memory, as it is to be on the Lease.
+    pub(super) fn memory(&self) -> &Memory {
+        self.brake.memory()
+    }
+
+    /// The memory, where it is not surely on the Lease.
+    pub(super) fn unsaved(&self) -> Option<&Memory> {
+        let memory = self.brake.memory();
+        (*memory != self.saved).then_some(memory)
+    }
+
+    /// This is what the Lease has; says whether it is something else than before.
+    pub(super) fn saved(&mut self, there: Memory) -> bool {
+        let differs = there != self.saved;
+        self.saved = there;
+        differs
+    }
+
+    /// What waits for a person.
+    pub(super) fn waiting(&self) -> Vec<Waiting> {
+        self.brake.waiting(&self.census)
+    }
+
+    /// How many Jobs wait.
+    pub(super) fn held(&self) -> usize {
+        self.brake.held(&self.census)
+    }
+
+    /// Logs what was decided; gives for each hold that is new the sentence of its Event.
+    pub(super) fn tell(&self, outcome: BrakeOutcome, revision: &str) -> Vec<String> {
         match outcome {
             BrakeOutcome::Accepted => {
                 tracing::info!(revision, "the policy is accepted: few are due");
@@ -147,7 +141,7 @@ impl ControlLoop<'_> {
                 tracing::info!(revision, "the brake is off: nothing is left to hold");
             }
             BrakeOutcome::Undecided => {
-                for waiting in self.brake.waiting(&self.census) {
+                for waiting in self.waiting() {
                     let (plan, who) = (&waiting.plan, waiting.who());
                     tracing::warn!(
                         revision,
@@ -160,7 +154,7 @@ impl ControlLoop<'_> {
             }
             BrakeOutcome::Unchanged => {}
             BrakeOutcome::Tripped => {
-                for (hold, waiting) in self.brake.in_force().zip(self.brake.waiting(&self.census)) {
+                let notes = self.brake.in_force().zip(self.waiting()).map(|(hold, waiting)| {
                     let (plan, who) = (&waiting.plan, waiting.who());
                     let cause = hold.cause.text(&hold.revision);
                     let note = format!(
@@ -169,19 +163,55 @@ impl ControlLoop<'_> {
                         count = plan.count
                     );
                     tracing::error!(revision, %plan, %who, count = plan.count, "{note}");
-                    let (namespace, name) = self.lease_name;
-                    self.context.recorder.record(Event {
-                        about: About::lease(namespace, name),
-                        warning: true,
-                        reason: "BrakeOn",
-                        action: "Hold",
-                        note,
-                    });
-                }
+                    note
+                });
+                return notes.collect();
             }
         }
+        Vec::new()
     }
 }
 
-/// Between two attempts to write to the Lease.
-const UNTIL_SAVED: Duration = Duration::from_secs(2);
+// === impl Counted ===
+
+impl Counted {
+    /// Risks, each with one of the same finish from before. Many Jobs of a family may end in one
+    /// second, so what was before is for one of them only.
+    pub(super) fn all(namespace: &Symbol, risks: &[Risk], before: &[Risk]) -> Vec<Self> {
+        let mut by_finish: HashMap<Timestamp, VecDeque<Risk>> = HashMap::default();
+        for risk in before {
+            by_finish.entry(risk.finish).or_default().push_back(*risk);
+        }
+        let mut of_same = |risk: &Risk| by_finish.get_mut(&risk.finish)?.pop_front();
+        let counted =
+            |risk: &Risk| Self { namespace: namespace.clone(), risk: *risk, before: of_same(risk) };
+        risks.iter().map(counted).collect()
+    }
+
+    fn at_risk(&self) -> AtRisk<'_> {
+        AtRisk { namespace: &self.namespace, risk: self.risk, before: self.before }
+    }
+}
+
+fn at_most(policy: &Policy) -> usize {
+    usize::try_from(policy.stored.brake_at_most).unwrap_or(usize::MAX)
+}
+
+#[cfg(test)]
+mod tests {
+    use jiff::Timestamp;
+
+    use super::{Counted, Risk};
+
+    /// A family of which many ended in one second.
+    #[test]
+    fn what_was_before_is_for_one_job_only() {
+        let at = |second| Timestamp::from_second(second).unwrap();
+        let risk = |finish, due| Risk { finish: at(finish), due: at(due) };
+        let risks = [risk(1, 9), risk(1, 9), risk(1, 9), risk(2, 9)];
+        let before = [risk(1, 50), risk(2, 60), risk(1, 70)];
+        let counted = Counted::all(&"apps".into(), &risks, &before);
+        let before: Vec<_> = counted.iter().map(|one| one.before.map(|risk| risk.due)).collect();
+        assert_eq!(before, [Some(at(50)), Some(at(70)), None, Some(at(60))]);
+    }
+}

@@ -16,7 +16,6 @@ use k8s_openapi::api::batch::v1::CronJob as CronJobs;
 use k8s_openapi::api::core::v1::Namespace as Namespaces;
 use kube::api::ListParams;
 use kube::{Api, Client};
-use tokio::task::{JoinError, JoinSet};
 use tokio::time::Instant;
 
 use super::ObjectRef;
@@ -31,7 +30,16 @@ pub(super) struct FreshnessChecks {
     asked: HashMap<String, Asked>,
     /// Who is to be looked at again when the answer is there.
     waiting: HashMap<String, BTreeSet<ObjectRef>>,
-    asking: JoinSet<Answer>,
+    /// To be asked.
+    questions: Vec<Question>,
+}
+
+/// What the API server has in a namespace.
+#[derive(Debug)]
+pub(super) struct Question {
+    namespace: String,
+    /// Whether the labels are asked for, too.
+    labels: bool,
 }
 
 /// What such a write depends on, beside its object.
@@ -86,15 +94,14 @@ impl FreshnessChecks {
     /// Whether `subject` may be acted upon; if not, sees to it that it is known soon.
     pub(super) fn look(
         &mut self,
-        client: &Client,
         subject: &ObjectRef,
         needed: Needed<'_>,
+        now: Instant,
     ) -> Freshness {
         if needed.cronjob.is_none() && needed.namespace.is_none() {
             return Freshness::Known;
         }
         let namespace = subject.meta().namespace.to_string();
-        let now = clock::ticks();
         let age = self.asked.get(&namespace).map(|asked| now.duration_since(asked.at));
         let fresh = age.is_some_and(|age| age <= TRUSTED);
         let found = self.asked.get(&namespace).and_then(|asked| asked.found.as_ref());
@@ -105,36 +112,25 @@ impl FreshnessChecks {
             waiting.insert(subject.clone());
             return Freshness::Asking;
         }
-        if age.is_some_and(|age| age < BETWEEN) || self.asking.len() >= AT_ONCE {
+        if age.is_some_and(|age| age < BETWEEN) || self.waiting.len() >= AT_ONCE {
             return Freshness::Behind;
         }
         self.waiting.insert(namespace.clone(), BTreeSet::from([subject.clone()]));
-        let (client, labels) = (client.clone(), needed.namespace.is_some());
-        self.asking.spawn(async move {
-            let asked = clock::ticks();
-            let call = tokio::time::timeout(LIMIT, ask(&client, &namespace, labels));
-            let found = call.await.unwrap_or_else(|_late| Err("no answer in time".to_owned()));
-            Answer { namespace, found, asked }
-        });
+        self.questions.push(Question { namespace, labels: needed.namespace.is_some() });
         Freshness::Asking
     }
 
-    /// Waits for an answer. Cancel-safe; `None` where nothing was asked.
-    pub(super) async fn answered(&mut self) -> Option<Result<Answer, JoinError>> {
-        self.asking.join_next().await
+    /// What is to be asked.
+    pub(super) fn take_questions(&mut self) -> Vec<Question> {
+        std::mem::take(&mut self.questions)
     }
 
-    /// Takes an answer, and gives those that have waited for it.
-    pub(super) fn take(&mut self, answer: Result<Answer, JoinError>) -> BTreeSet<ObjectRef> {
-        let now = clock::ticks();
+    /// Takes an answer, and gives those that have waited for it; where a question broke off, all.
+    pub(super) fn take(&mut self, answer: Option<Answer>, now: Instant) -> BTreeSet<ObjectRef> {
         // Of namespaces in which nothing is ended nothing is kept.
         self.asked.retain(|_, asked| now.duration_since(asked.at) <= TRUSTED);
-        let Answer { namespace, found, asked } = match answer {
-            Ok(answer) => answer,
-            Err(error) => {
-                tracing::error!(%error, "a look at a namespace broke off");
-                return std::mem::take(&mut self.waiting).into_values().flatten().collect();
-            }
+        let Some(Answer { namespace, found, asked }) = answer else {
+            return std::mem::take(&mut self.waiting).into_values().flatten().collect();
         };
         let found = found
             .inspect_err(|why| {
@@ -149,6 +145,31 @@ impl FreshnessChecks {
         let waited = self.waiting.remove(&namespace).unwrap_or_default();
         self.asked.insert(namespace, Asked { at: asked, found });
         waited
+    }
+}
+
+// === impl Question ===
+
+impl Question {
+    /// Asks it.
+    pub(super) async fn ask(self, client: Client) -> Answer {
+        let Self { namespace, labels } = self;
+        let asked = clock::ticks();
+        let call = tokio::time::timeout(LIMIT, ask(&client, &namespace, labels));
+        let found = call.await.unwrap_or_else(|_late| Err("no answer in time".to_owned()));
+        Answer { namespace, found, asked }
+    }
+
+    /// The answer of a server that has these `CronJob`s, by uid, and no labels.
+    #[cfg(test)]
+    pub(super) fn answered(
+        self,
+        cronjobs: &std::collections::BTreeMap<String, u64>,
+        asked: Instant,
+    ) -> Answer {
+        let version = |(uid, version): (&String, &u64)| (uid.clone(), Version::Number(*version));
+        let cronjobs = cronjobs.iter().map(version).collect();
+        Answer { namespace: self.namespace, found: Ok(Found { cronjobs, labels: None }), asked }
     }
 }
 

@@ -1,5 +1,5 @@
-//! What is to be written, in which order: what saves a Job first, then what has been due for
-//! longest.
+//! Who is to be judged, and what is to be written, in which order: what saves a Job first, then what
+//! has been due for longest.
 //!
 //! The steps of an object are those of its latest judgement and no others: whoever judges it again
 //! replaces them all. So nothing on the work queue is older than the last news of its object. Of a Job
@@ -13,16 +13,22 @@ use jiff::Timestamp;
 use super::ObjectRef;
 use crate::batch::Kind;
 use crate::clock::HashMap;
+use crate::cluster;
+use crate::cluster::write::Target;
 use crate::sweeper::change::{Direction, Identity};
 use crate::sweeper::decide::Risk;
-use crate::sweeper::{Action, Change, Deletion, Reason};
+use crate::sweeper::{Action, Change, Deadlines, Deletion, Reason};
 
-/// Objects by their turn, and the steps of families.
+/// Objects by their turn, the steps of families, and who is to be judged again.
 #[derive(Debug, Default)]
 pub(super) struct WorkQueue {
     order: BTreeSet<(Turn, ObjectRef)>,
     turns: HashMap<ObjectRef, Turn>,
     families: HashMap<ObjectRef, VecDeque<Step>>,
+    /// To be judged as soon as possible.
+    unjudged: BTreeSet<ObjectRef>,
+    /// To be judged at some moment.
+    timers: Deadlines<ObjectRef>,
 }
 
 /// One write that a judgement asks for.
@@ -46,8 +52,69 @@ type Turn = (u8, Timestamp);
 // === impl WorkQueue ===
 
 impl WorkQueue {
+    /// An object is to be judged as soon as possible.
+    pub(super) fn judge(&mut self, subject: ObjectRef) {
+        self.unjudged.insert(subject);
+    }
+
+    /// Nothing that was decided about an object holds any more.
+    pub(super) fn judge_anew(&mut self, subject: ObjectRef) {
+        self.remove(&subject);
+        self.judge(subject);
+    }
+
+    /// An object is to be judged at this moment, and at no other.
+    pub(super) fn judge_at(&mut self, subject: ObjectRef, at: Timestamp) {
+        self.timers.set(subject, at);
+    }
+
+    /// An object is to be judged at this moment at the latest.
+    pub(super) fn judge_by(&mut self, subject: ObjectRef, at: Timestamp) {
+        if self.timers.deadline_of(&subject).is_none_or(|known| known > at) {
+            self.timers.set(subject, at);
+        }
+    }
+
+    /// Whose moment has come is to be judged.
+    pub(super) fn take_due(&mut self, now: Timestamp) {
+        while let Some((_, subject)) = self.timers.pop_due(now) {
+            self.judge(subject);
+        }
+    }
+
+    /// The next object to be judged.
+    pub(super) fn next_unjudged(&mut self) -> Option<ObjectRef> {
+        self.unjudged.pop_first()
+    }
+
+    /// Whether nobody is to be judged just now.
+    pub(super) fn is_judged(&self) -> bool {
+        self.unjudged.is_empty()
+    }
+
+    /// When somebody is to be judged next.
+    pub(super) fn next_deadline(&self) -> Option<Timestamp> {
+        self.timers.next_deadline()
+    }
+
+    /// Replaces what a judgement asked for: the steps of an object, and when it is judged again.
+    pub(super) fn replace(
+        &mut self,
+        subject: &ObjectRef,
+        steps: Vec<Step>,
+        next: Option<Timestamp>,
+    ) {
+        self.set(subject, steps);
+        match next {
+            Some(at) => self.judge_at(subject.clone(), at),
+            None => {
+                self.timers.remove(subject);
+            }
+        }
+    }
+
     /// Replaces the steps of an object.
-    pub(super) fn set(&mut self, subject: &ObjectRef, mut steps: Vec<Step>) {
+    fn set(&mut self, subject: &ObjectRef, mut steps: Vec<Step>) {
         self.remove(subject);
         steps.sort_by_key(Step::turn);
         let Some(first) = steps.first() else { return };
@@ -63,6 +130,12 @@ impl WorkQueue {
             self.families.remove(&subject);
             self.order.remove(&(turn, subject));
         }
+    }
+
+    /// Forgets an object that is gone.
+    pub(super) fn forget(&mut self, subject: &ObjectRef) {
+        self.remove(subject);
+        self.timers.remove(subject);
     }
 
     /// Takes the object whose turn it is: a family with its next step, a Job to be judged again.
@@ -89,12 +162,17 @@ impl WorkQueue {
     pub(super) fn shrink(&mut self) {
         self.turns.shrink_to_fit();
         self.families.shrink_to_fit();
+        self.timers.shrink();
     }
 
-    pub(super) fn clear(&mut self) {
-        *self = Self::default();
+    /// Forgets all steps.
+    pub(super) fn clear_steps(&mut self) {
+        self.order.clear();
+        self.turns = HashMap::default();
+        self.families = HashMap::default();
     }
 
+    /// Whether there are no steps.
     pub(super) fn is_empty(&self) -> bool {
         self.order.is_empty()
     }
@@ -131,6 +209,20 @@ impl Step {
         match &self.what {
             What::Delete(_) => true,
             What::Patch(change) => change.shortens(),
+        }
+    }
+
+    /// Where the write goes.
+    pub(super) fn target(&self) -> Target {
+        let Identity { kind, namespace, name, uid, resource_version } = self.identity().clone();
+        Target { kind, namespace, name, uid, version: resource_version }
+    }
+
+    /// The write itself.
+    pub(super) fn change(&self) -> cluster::write::Change {
+        match &self.what {
+            What::Delete(deletion) => cluster::write::Change::Delete(deletion.propagation),
+            What::Patch(change) => cluster::write::Change::Merge(change.merge_patch()),
         }
     }
 

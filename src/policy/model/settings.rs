@@ -128,6 +128,7 @@ macro_rules! define_guards {
         /// What shows that an object is somebody else's business, in the order in which it is
         /// reported.
         #[derive(Clone, Copy, Debug, Eq, Hash, Ord, PartialEq, PartialOrd, Serialize)]
+        #[expect(clippy::doc_markdown, reason = "editors show the sentences as plain text")]
         pub enum GuardKind {
             $($(#[doc = $meaning])+ #[serde(rename = $name)] $kind,)*
         }
