@@ -1,6 +1,6 @@
 //! What runs on a cluster for as long as the server does.
 //!
-//! [`watches`] fill the store that everybody reads; [`sweeper`] and [`scheduler`] are the work of
+//! [`running`] puts one replica together. [`watches`] fill the store that everybody reads; [`sweeper`] and [`scheduler`] are the work of
 //! whichever replica leads: they ask the pure [`crate::sweeper`] and [`crate::scheduler`] about what
 //! is stored and carry out the answers through the seams of [`crate::cluster`]. [`rights`] says what
 //! of that the API server allows. [`certificates`] and [`heartbeat`] are the work of every replica: the
@@ -14,6 +14,7 @@ pub mod context;
 pub mod feed;
 pub mod heartbeat;
 pub mod rights;
+pub mod running;
 pub mod scheduler;
 mod staleness;
 pub mod sweeper;
@@ -23,6 +24,7 @@ pub mod watches;
 pub use context::ControllerContext;
 pub use feed::Feed;
 pub use heartbeat::Heartbeat;
+pub use running::Running;
 pub use scheduler::Scheduler;
 pub use sweeper::Sweeper;
 pub use watches::Watches;

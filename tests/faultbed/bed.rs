@@ -167,8 +167,8 @@ impl Bed {
         let replica = Replica::start(&self.server, position, &compiled, now, seed);
         let mut server = lock(&self.server);
         let known = &mut server.oracle.replicas[position];
-        known.identity.clone_from(&replica.identity);
-        server.tell(&format!("replica {position} starts as {}", replica.identity));
+        replica.identity().clone_into(&mut known.identity);
+        server.tell(&format!("replica {position} starts as {}", replica.identity()));
         let Server { oracle, store, .. } = &mut *server;
         oracle.policy_given(store, position, policy, now);
         let slot = &mut self.slots[position];

@@ -7,19 +7,14 @@ use std::time::Duration;
 use curfew::clock::Played;
 use curfew::cluster::clock_offset::{Layer, ServerClock};
 use curfew::cluster::connect::Cluster;
-use curfew::cluster::events::Recorder;
-use curfew::controllers::{ControllerContext, Heartbeat, Sweeper, Watches};
-use curfew::leader::lease::LeaseLock;
-use curfew::leader::{Candidate, LeaderStatus, Replica as Said, Timing, task};
+use curfew::controllers::Running;
+use curfew::controllers::running::Installation;
 use curfew::metrics::Metrics;
 use curfew::policy::Policy;
-use curfew::sweeper::Reach;
 use jiff::SignedDuration;
 use kube::Client;
 use tokio::runtime::{Builder, RngSeed, Runtime};
-use tokio::sync::watch;
 use tokio::time::Instant;
-use tokio_util::sync::CancellationToken;
 use tower::Layer as _;
 
 use crate::server::Shared;
@@ -28,14 +23,11 @@ use crate::time::{self, Moment};
 
 /// A replica that runs.
 pub struct Replica {
-    pub identity: String,
     runtime: Runtime,
     clock: Rc<Played>,
     began: Instant,
     born: Moment,
-    watches: Arc<Watches>,
-    policies: watch::Sender<Arc<Policy>>,
-    stop: CancellationToken,
+    running: Arc<Running>,
 }
 
 // === impl Replica ===
@@ -61,10 +53,13 @@ impl Replica {
             (Rc::new(Played::new(time::wall(born), seed)), caller)
         });
         Played::on_this_thread(Some(Rc::clone(&clock)));
-        let stop = CancellationToken::new();
-        let (identity, watches, policies) =
-            runtime.block_on(async { assemble(server, caller, policy, &stop) });
-        Self { identity, runtime, clock, began: caller.began, born, watches, policies, stop }
+        let running = Arc::new(runtime.block_on(async { start(server, caller, policy) }));
+        Self { runtime, clock, began: caller.began, born, running }
+    }
+
+    /// By which name it stands for election.
+    pub fn identity(&self) -> &str {
+        self.running.identity()
     }
 
     /// Runs it until a moment.
@@ -89,17 +84,13 @@ impl Replica {
     /// Another policy lies on its disk.
     pub fn load(&self, policy: &Arc<Policy>) {
         Played::on_this_thread(Some(Rc::clone(&self.clock)));
-        self.watches.keep_for(policy);
-        self.policies.send_if_modified(|present| {
-            let changed = present.revision != policy.revision;
-            *present = Arc::clone(policy);
-            changed
-        });
+        self.running.policy(policy, None);
     }
 
     /// Asks it to end in good order; it takes some seconds.
     pub fn stop(&self) {
-        self.stop.cancel();
+        let running = Arc::clone(&self.running);
+        self.runtime.spawn(async move { running.stop().await });
     }
 }
 
@@ -110,60 +101,25 @@ impl Drop for Replica {
     }
 }
 
-/// What `Running::start` of `cli::commands::serve::cluster` does.
-fn assemble(
-    server: &Shared,
-    caller: Caller,
-    policy: &Arc<Policy>,
-    stop: &CancellationToken,
-) -> (String, Arc<Watches>, watch::Sender<Arc<Policy>>) {
+/// Starts what `serve` starts at a cluster, with the model in its place.
+fn start(server: &Shared, caller: Caller, policy: &Arc<Policy>) -> Running {
     let clock = ServerClock::default();
     let endpoint = Endpoint { server: Arc::clone(server), caller };
-    let client = Client::new(Layer(clock.clone()).layer(endpoint), NAMESPACE);
     let cluster = Cluster {
-        client: client.clone(),
+        client: Client::new(Layer(clock.clone()).layer(endpoint), NAMESPACE),
         url: "https://the.bed".to_owned(),
         namespace: NAMESPACE.to_owned(),
         proxy: None,
         clock,
     };
-    let watches = Arc::new(Watches::start(&client, policy, stop));
-    let (policies, in_use) = watch::channel(Arc::clone(policy));
-    let host = format!("curfew-{}", caller.replica);
-    let candidate = Candidate { identity: task::identity(&host), timing: Timing::default() };
-    let identity = candidate.identity.clone();
-    let (recorder, _events) = Recorder::start(client.clone(), &identity, stop.clone());
-    let (told, standing) = watch::channel(LeaderStatus::default());
-    let lease = LeaseLock::new(client, NAMESPACE, LEASE);
-    let context = ControllerContext {
-        cluster,
-        watches: Arc::clone(&watches),
-        policies: in_use.clone(),
-        standing: standing.clone(),
-        lease: lease.clone(),
-        identity: identity.clone(),
-        recorder,
-        metrics: Arc::new(Metrics::new()),
+    let installation = Installation {
+        host: format!("curfew-{}", caller.replica),
         own_namespace: Some(NAMESPACE.to_owned()),
-        reach: Arc::new(Reach::only(Vec::new())),
+        lease_name: LEASE.to_owned(),
+        webhook_name: "curfew".to_owned(),
+        ..Installation::default()
     };
-    let presence = Heartbeat {
-        lease: lease.clone(),
-        clock: context.cluster.clock.clone(),
-        identity: identity.clone(),
-        standing,
-    };
-    let look = move || Said { revision: in_use.borrow().revision.clone(), ..Said::default() };
-    tokio::spawn(presence.run(look, stop.clone()));
-    let sweeper = Arc::new(Sweeper {
-        context,
-        lease_name: (NAMESPACE.to_owned(), LEASE.to_owned()),
-        registration: "curfew".to_owned(),
-    });
-    tokio::spawn(task::run(lease, candidate, told, stop.clone(), move |term| {
-        Arc::clone(&sweeper).work(term)
-    }));
-    (identity, watches, policies)
+    Running::start(cluster, installation, policy, &Arc::new(Metrics::new()), || None)
 }
 
 pub const NAMESPACE: &str = "curfew-system";

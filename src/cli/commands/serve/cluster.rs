@@ -1,31 +1,13 @@
-//! The half of `serve` that needs a cluster: watches, election, sweeper, scheduler, Events.
+//! The half of `serve` that needs a cluster: which one, and as what this replica is installed there.
 
-use std::mem;
-use std::sync::{Arc, Mutex, PoisonError};
-use std::time::Duration;
-
-use arc_swap::ArcSwapOption;
-use kube::Client;
-use tokio::sync::watch;
-use tokio::task::JoinHandle;
-use tokio_util::sync::CancellationToken;
-
-use crate::admission::neighbours::Neighbours;
 use crate::batch::name::is_subdomain;
 use crate::cli::shared::connection::Connection;
 use crate::cli::shared::invalid::Invalid;
 use crate::cluster::connect::{Cluster, ConnectError, Habit};
-use crate::cluster::events::{About, Event, Recorder};
-use crate::cluster::neighbours::StoredNeighbours;
 use crate::controllers::certificates::{Certificates, WebhookObject};
-use crate::controllers::{ControllerContext, Heartbeat, Scheduler, Sweeper, Watches};
-use crate::leader::lease::LeaseLock;
+use crate::controllers::running::Installation;
 use crate::leader::replica::ServedCertificate;
-use crate::leader::{Candidate, LeaderStatus, Replica, Timing, task};
-use crate::metrics::Metrics;
 use crate::pki::Pair;
-use crate::policy::Policy;
-use crate::sweeper::Reach;
 use crate::telemetry;
 
 /// What the command line says about a cluster.
@@ -87,21 +69,6 @@ pub(super) struct Keeping {
     pub(super) pair: Pair,
 }
 
-/// What runs on a cluster.
-pub(super) struct Running {
-    context: ControllerContext,
-    policies: watch::Sender<Arc<Policy>>,
-    /// Why the policy on disk is not in use; `None` where it is.
-    refused: Arc<ArcSwapOption<String>>,
-    /// Namespace and name.
-    lease: (String, String),
-    /// The election, and with it all work; what we say of ourselves; then the Events.
-    tasks: Mutex<Vec<JoinHandle<()>>>,
-    stop: CancellationToken,
-    /// Events are written until the rest has ended.
-    stop_events: CancellationToken,
-}
-
 // === impl ClusterArgs ===
 
 impl ClusterArgs {
@@ -125,6 +92,20 @@ impl ClusterArgs {
                 let error = telemetry::chain(&error);
                 Err(Invalid::new(format!("{error}; --no-cluster does without one")))
             }
+        }
+    }
+
+    /// As what this replica is installed.
+    pub(super) fn installation(self, own_namespace: Option<&str>) -> Installation {
+        let Self { lease_name, webhook_name, guard_name, force_own, write_namespaces, .. } = self;
+        Installation {
+            host: host(),
+            own_namespace: own_namespace.map(str::to_owned),
+            lease_name,
+            webhook_name,
+            policy_webhook_name: guard_name,
+            force_own,
+            write_namespaces,
         }
     }
 }
@@ -162,149 +143,8 @@ impl Keeping {
     }
 }
 
-// === impl Running ===
-
-impl Running {
-    /// Keeps the pair in the Secret good, and shows each through `show`.
-    pub(super) fn keep_certificates(
-        &self,
-        certificates: Certificates,
-        show: impl Fn(Pair) + Send + Sync + 'static,
-    ) {
-        tokio::spawn(certificates.run(self.context.standing.clone(), show, self.stop.clone()));
-    }
-
-    /// Starts everything. Before this replica leads, nothing is written but what it says of itself,
-    /// and which pair it shows, by `shown`.
-    pub(super) fn start(
-        cluster: Cluster,
-        arguments: ClusterArgs,
-        policy: &Arc<Policy>,
-        own_namespace: Option<&str>,
-        metrics: &Arc<Metrics>,
-        shown: impl Fn() -> Arc<Pair> + Send + Sync + 'static,
-    ) -> Self {
-        let ClusterArgs {
-            lease_name, webhook_name, guard_name, force_own, write_namespaces, ..
-        } = arguments;
-        let reach = Arc::new(Reach::only(write_namespaces));
-        let namespace = own_namespace.unwrap_or(&cluster.namespace).to_owned();
-        let proxy = cluster.proxy.as_ref().map(tracing::field::display);
-        tracing::info!(
-            cluster.url, proxy, namespace, lease = lease_name, writes = %reach,
-            "looking after a cluster"
-        );
-        let (stop, stop_events) = (CancellationToken::new(), CancellationToken::new());
-        let client: Client = cluster.client.clone();
-        let watches = Arc::new(Watches::start(&client, policy, &stop));
-        let (policies, in_use) = watch::channel(Arc::clone(policy));
-        let candidate = Candidate { identity: task::identity(&host()), timing: Timing::default() };
-        let (recorder, events) =
-            Recorder::start(client.clone(), &candidate.identity, stop_events.clone());
-        let (told, standing) = watch::channel(LeaderStatus::default());
-        let lease = LeaseLock::new(client, &namespace, &lease_name);
-        let context = ControllerContext {
-            cluster,
-            watches: Arc::clone(&watches),
-            policies: in_use,
-            standing,
-            lease: lease.clone(),
-            identity: candidate.identity.clone(),
-            recorder: recorder.clone(),
-            metrics: Arc::clone(metrics),
-            own_namespace: own_namespace.map(str::to_owned),
-            reach,
-        };
-        let refused = Arc::new(ArcSwapOption::empty());
-        let look = {
-            let (policies, refused) = (context.policies.clone(), Arc::clone(&refused));
-            let webhook = webhook_name.clone();
-            move || Replica {
-                version: env!("CARGO_PKG_VERSION").to_owned(),
-                revision: policies.borrow().revision.clone(),
-                refused: refused.load().as_deref().cloned(),
-                webhook: webhook.clone(),
-                policy_webhook: guard_name.clone(),
-                certificate: Some(certificate(&shown())),
-                ..Replica::default()
-            }
-        };
-        let presence = Heartbeat {
-            lease: lease.clone(),
-            clock: context.cluster.clock.clone(),
-            identity: candidate.identity.clone(),
-            standing: context.standing.clone(),
-        };
-        let presence = tokio::spawn(presence.run(look, stop.clone()));
-        let scheduler = Arc::new(Scheduler { context: context.clone(), force_own });
-        let sweeper = Arc::new(Sweeper {
-            context: context.clone(),
-            lease_name: (namespace.clone(), lease_name.clone()),
-            registration: webhook_name,
-        });
-        let election = tokio::spawn(task::run(lease, candidate, told, stop.clone(), move |term| {
-            let sweeping = Arc::clone(&sweeper).work(term.clone());
-            let scheduling = Arc::clone(&scheduler).work(term);
-            async {
-                tokio::join!(sweeping, scheduling);
-            }
-        }));
-        Self {
-            context,
-            policies,
-            refused,
-            lease: (namespace, lease_name),
-            tasks: Mutex::new(vec![election, presence, events]),
-            stop,
-            stop_events,
-        }
-    }
-
-    /// What is in the cluster, for the webhook.
-    pub(super) fn neighbours(&self) -> Arc<dyn Neighbours> {
-        Arc::new(StoredNeighbours::new(Arc::clone(&self.context.watches.store)))
-    }
-
-    /// The cluster's address.
-    pub(super) fn url(&self) -> &str {
-        &self.context.cluster.url
-    }
-
-    /// Tells everybody which policy is in use, and in the cluster why what lies on disk is not.
-    pub(super) fn policy(&self, policy: &Arc<Policy>, refused: Option<String>) {
-        if let Some(why) = &refused {
-            let (namespace, name) = &self.lease;
-            self.context.recorder.record(Event {
-                about: About::lease(namespace, name),
-                warning: true,
-                reason: "PolicyRefused",
-                action: "Load",
-                note: format!("the last good policy stays: {why}"),
-            });
-        }
-        self.refused.store(refused.map(Arc::new));
-        self.context.watches.keep_for(policy);
-        self.policies.send_if_modified(|present| {
-            let changed = present.revision != policy.revision;
-            *present = Arc::clone(policy);
-            changed
-        });
-    }
-
-    /// Stops working, gives the Lease back, and writes the last Events.
-    pub(super) async fn stop(&self) {
-        let tasks = mem::take(&mut *self.tasks.lock().unwrap_or_else(PoisonError::into_inner));
-        for (task, token) in tasks.into_iter().zip([&self.stop, &self.stop, &self.stop_events]) {
-            token.cancel();
-            if tokio::time::timeout(PATIENCE, task).await.is_err() {
-                tracing::warn!("something did not end in time");
-            }
-        }
-    }
-}
-
 /// What may be told of a pair.
-fn certificate(pair: &Pair) -> ServedCertificate {
+pub(super) fn certificate(pair: &Pair) -> ServedCertificate {
     let chain = pair.key.cert.iter().map(AsRef::as_ref);
     ServedCertificate::new((pair.not_before, pair.not_after), chain)
 }
@@ -330,9 +170,6 @@ fn host() -> String {
     let named = named.or_else(|| std::fs::read_to_string("/etc/hostname").ok());
     named.map_or_else(|| "curfew".to_owned(), |name| name.trim().to_owned())
 }
-
-/// Several calls in a row may take so long, and a pod is given more to end.
-const PATIENCE: Duration = Duration::from_secs(15);
 
 #[cfg(test)]
 mod tests {

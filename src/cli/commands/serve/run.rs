@@ -9,7 +9,7 @@ use tokio::signal::unix::{Signal, SignalKind, signal};
 use tokio::sync::watch;
 use tokio_util::sync::CancellationToken;
 
-use super::cluster::{Keeping, Running};
+use super::cluster::{self, Keeping};
 use super::greeting::Greeting;
 use super::plan::{PairPlan, Plan, PolicyPlan};
 use super::reloading;
@@ -17,6 +17,7 @@ use crate::admission::Site;
 use crate::cli::shared::printer::Printer;
 use crate::cli::shared::{exit::Exit, invalid::Invalid};
 use crate::clock;
+use crate::controllers::Running;
 use crate::metrics::Metrics;
 use crate::policy::Loaded;
 use crate::reload;
@@ -41,7 +42,7 @@ pub(super) async fn run(plan: Plan, printer: &mut Printer) -> Result<Exit, anyho
         oldest,
         authorities,
         laptop,
-        cluster,
+        cluster: arguments,
         own_namespace,
         drain_delay,
         log_format,
@@ -59,7 +60,7 @@ pub(super) async fn run(plan: Plan, printer: &mut Printer) -> Result<Exit, anyho
     metrics.policy_loaded(&policy.revision, now);
     reloading::warn(&warnings);
     let policy = Arc::new(ArcSwap::from_pointee(policy));
-    let found = cluster.connect().await?;
+    let found = arguments.connect().await?;
     let (pair, watched_pair, certificates) = match (pair, &found) {
         (PairPlan::Files(started), _) => (started.value, Some(started.watched), None),
         (PairPlan::Secret { .. }, None) => {
@@ -69,7 +70,7 @@ pub(super) async fn run(plan: Plan, printer: &mut Printer) -> Result<Exit, anyho
             let place = (secret, service);
             let namespace = own_namespace.as_deref();
             // It may take a while, and whoever wants us to stop need not wait for it.
-            let establishing = Keeping::establish(found, &cluster, namespace, place);
+            let establishing = Keeping::establish(found, &arguments, namespace, place);
             let Keeping { certificates, pair } = tokio::select! {
                 biased;
                 _name = signals.next() => return Ok(Exit::Fine),
@@ -92,8 +93,9 @@ pub(super) async fn run(plan: Plan, printer: &mut Printer) -> Result<Exit, anyho
     ];
     let running = found.map(|found| {
         let (policy, tls) = (policy.load_full(), Arc::clone(&tls));
-        let shown = move || tls.pair();
-        Arc::new(Running::start(found, cluster, &policy, own_namespace.as_deref(), &metrics, shown))
+        let shown = move || Some(cluster::certificate(&tls.pair()));
+        let installation = arguments.installation(own_namespace.as_deref());
+        Arc::new(Running::start(found, installation, &policy, &metrics, shown))
     });
     let neighbours = running.as_ref().map(|running| running.neighbours());
     let site = Site { own_namespace, neighbours };
