@@ -3,6 +3,7 @@
 use std::fmt;
 
 use jiff::{SignedDuration, Timestamp};
+use serde::Serialize;
 
 use crate::batch::zone::Zone;
 use crate::scheduler::timetable::TimetableError;
@@ -56,7 +57,7 @@ pub struct Perhaps {
 }
 
 /// A Job whose Pods are being ended and do not end.
-#[derive(Clone, Debug, Eq, PartialEq)]
+#[derive(Clone, Debug, Eq, PartialEq, Serialize)]
 pub struct Stuck {
     pub job: String,
     pub since: Timestamp,
@@ -81,7 +82,7 @@ pub enum Trouble {
 }
 
 /// Starts that have come, are older than the grace, and have no Job.
-#[derive(Clone, Copy, Debug, Eq, PartialEq)]
+#[derive(Clone, Copy, Debug, Eq, PartialEq, Serialize)]
 pub struct MissedStarts {
     /// At most [`MOST`], which means that there are as many or more.
     pub count: usize,
@@ -93,7 +94,8 @@ pub struct MissedStarts {
 }
 
 /// Why nobody has made a start.
-#[derive(Clone, Copy, Debug, Eq, PartialEq)]
+#[derive(Clone, Copy, Debug, Eq, PartialEq, Serialize)]
+#[serde(rename_all = "kebab-case")]
 pub enum WhyMissed {
     /// It is too late for the latest one by `startingDeadlineSeconds`.
     Deadline,

@@ -1,7 +1,7 @@
 //! One `CronJob`: what is known of its starts, as data.
 
 use jiff::{SignedDuration, Timestamp};
-use serde::{Serialize, Serializer};
+use serde::Serialize;
 
 use super::families::Family;
 use crate::batch::edits::InForce;
@@ -60,31 +60,22 @@ pub(super) struct Known {
     pub(super) lag: Option<SignedDuration>,
     #[serde(rename = "intervalSeconds", serialize_with = "output::seconds")]
     pub(super) interval: Option<SignedDuration>,
-    #[serde(serialize_with = "missed")]
+    /// More than a hundred are not counted: then `count` is 101.
     pub(super) missed: Option<MissedStarts>,
     /// Since when what says when it is due is as it is, at the latest; `None` where nobody knows.
     in_force_since: Option<Timestamp>,
     /// What would be missed if that had been so since the last start.
-    #[serde(serialize_with = "missed")]
     pub(super) perhaps_missed: Option<MissedStarts>,
     perhaps_overdue_since: Option<Timestamp>,
     /// The Job for whose end the starts wait.
     held_back_by: Option<String>,
     never_started: Vec<String>,
-    stuck: Vec<StuckJob>,
+    stuck: Vec<Stuck>,
     overdue_since: Option<Timestamp>,
     #[serde(skip)]
     pub(super) observation: Observation,
     #[serde(skip)]
     pub(super) daylight: Option<Disturbance>,
-}
-
-/// A Job whose Pods are being ended and do not end.
-#[derive(Debug, Serialize)]
-struct StuckJob {
-    job: String,
-    since: Timestamp,
-    why: String,
 }
 
 // === impl Row ===
@@ -172,8 +163,6 @@ impl Row {
             let deadline = cronjob.deadline.filter(|_| observation.trouble.is_none());
             notes.extend(advice::short_deadline(deadline));
         }
-        let stuck = observation.stuck.iter().cloned();
-        let stuck = stuck.map(|Stuck { job, since, why }| StuckJob { job, since, why }).collect();
         Self {
             namespace: cronjob.namespace.to_owned(),
             name: cronjob.name.to_owned(),
@@ -203,7 +192,7 @@ impl Row {
                 perhaps_overdue_since: observation.perhaps.overdue,
                 held_back_by: observation.blocked.as_ref().map(|blocked| blocked.job.clone()),
                 never_started: observation.never_started.clone(),
-                stuck,
+                stuck: observation.stuck.clone(),
                 overdue_since: observation.overdue,
                 observation,
                 daylight,
@@ -261,25 +250,6 @@ fn friendly(finding: &Finding<'_>, has_zone: bool) -> String {
         }
     };
     told.unwrap_or_else(|| error.to_string())
-}
-
-/// More than a hundred are not counted: then `count` is 101.
-#[expect(clippy::ref_option, reason = "as serde wants it")]
-fn missed<S: Serializer>(missed: &Option<MissedStarts>, to: S) -> Result<S::Ok, S::Error> {
-    #[derive(Serialize)]
-    struct Shown {
-        count: usize,
-        since: Timestamp,
-        latest: Timestamp,
-        why: &'static str,
-    }
-    let shown = missed.map(|MissedStarts { count, since, latest, why }| Shown {
-        count,
-        since,
-        latest,
-        why: why.as_str(),
-    });
-    shown.serialize(to)
 }
 
 const UNREADABLE: &str = "unreadable";
