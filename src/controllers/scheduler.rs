@@ -1,30 +1,27 @@
 //! The scheduler at work: what the leader does about `CronJob`s for as long as it leads.
 //!
-//! [`Scheduler::work`] is one term. One task (`control_loop`) takes the news, keeps the timers, and decides
-//! whose turn it is (`work_queue`): starts that are due before everything else, the one that has waited
-//! longest first. A turn is one pass over one `CronJob` (`reconcile`), and passes run beside each other,
-//! never two over the same one. What was started and is not written down yet is remembered
-//! (`expectations`), so that the writing can wait until nothing is due.
+//! [`Scheduler::work`] is one term. Its loop (`run`) takes in the news and carries out what follows
+//! from them. What follows is in `state`, which calls nobody: it keeps the timers and decides whose turn
+//! it is (`work_queue`): starts that are due before everything else, the one that has waited longest
+//! first. A turn is one pass over one `CronJob` (`reconcile`), and passes run beside each other, never
+//! two over the same one. What was started and is not written down yet is remembered (`expectations`),
+//! so that the writing can wait until nothing is due.
 //!
-//! In every mode but `Off`, all `CronJob`s are looked at now and then (`survey`), for metrics
-//! and for the status on the Lease (`report`).
+//! In every mode but `Off`, all `CronJob`s are looked at now and then (`survey`), for metrics and for
+//! the status on the Lease.
 
-mod control_loop;
-mod errand;
-mod event_handler;
 mod expectations;
 mod name;
 mod reconcile;
-mod report;
-mod round;
+mod run;
+mod state;
 mod survey;
-mod turns;
 mod views;
 mod work_queue;
 
 use std::sync::Arc;
 
-use self::control_loop::ControlLoop;
+use self::run::ControlLoop;
 use super::ControllerContext;
 use crate::leader::Term;
 

@@ -66,14 +66,20 @@ impl ReconcileDeps {
     }
 
     /// Records an Event about a `CronJob`.
-    pub(super) fn notify(&self, cronjob: &CronJob, Notice { warning, reason, note }: &Notice) {
-        self.recorder.record(Event {
-            about: About::new(Kind::CronJob, &cronjob.meta),
-            warning: *warning,
-            reason,
-            action: "Schedule",
-            note: note.clone(),
-        });
+    pub(super) fn notify(&self, cronjob: &CronJob, notice: &Notice) {
+        self.recorder.record(event(cronjob, notice));
+    }
+}
+
+/// An Event about a `CronJob`.
+pub(super) fn event(cronjob: &CronJob, notice: &Notice) -> Event {
+    let Notice { warning, reason, note } = notice;
+    Event {
+        about: About::new(Kind::CronJob, &cronjob.meta),
+        warning: *warning,
+        reason,
+        action: "Schedule",
+        note: note.clone(),
     }
 }
 
@@ -156,8 +162,8 @@ pub(super) enum Next {
 
 /// A pass under way.
 struct Run {
-    hands: ReconcileDeps,
-    errand: ReconcileRequest,
+    deps: ReconcileDeps,
+    request: ReconcileRequest,
     stored: Arc<CronJob>,
     removed: BTreeSet<String>,
     wake: Option<Timestamp>,
@@ -183,12 +189,12 @@ enum Rest {
 struct Stop(Next);
 
 /// Makes a pass.
-pub(super) async fn make(hands: ReconcileDeps, errand: ReconcileRequest) -> Ended {
-    let stored = Arc::clone(&errand.cronjob);
-    let verified = errand.verified;
+pub(super) async fn make(deps: ReconcileDeps, request: ReconcileRequest) -> Ended {
+    let stored = Arc::clone(&request.cronjob);
+    let verified = request.verified;
     let mut run = Run {
-        hands,
-        errand,
+        deps,
+        request,
         stored,
         removed: BTreeSet::new(),
         wake: None,
@@ -201,13 +207,13 @@ pub(super) async fn make(hands: ReconcileDeps, errand: ReconcileRequest) -> Ende
     run.forget_written();
     let made = run.make().await;
     let next = made.unwrap_or_else(|Stop(next)| next);
-    let Run { errand, stored, wake, verified, signal, refused, .. } = run;
-    let newest = (!Arc::ptr_eq(&stored, &errand.cronjob)).then(|| {
+    let Run { request, stored, wake, verified, signal, refused, .. } = run;
+    let newest = (!Arc::ptr_eq(&stored, &request.cronjob)).then(|| {
         let mut newest = Arc::unwrap_or_clone(stored);
         newest.scheduling.drop_large_template();
         Arc::new(newest)
     });
-    let ReconcileRequest { name, unwritten, .. } = errand;
+    let ReconcileRequest { name, unwritten, .. } = request;
     Ended { name, next, wake, unwritten, newest, verified, signal, refused }
 }
 
@@ -233,15 +239,15 @@ impl Ended {
 
 impl Run {
     async fn make(&mut self) -> Result<Next, Stop> {
-        if self.errand.doubt {
+        if self.request.doubt {
             self.read().await?;
         }
-        if let Manner::Own = self.errand.manner {
+        if let Manner::Own = self.request.manner {
             self.clean_up().await?;
         }
         let mut pass = self.decide().await?;
         let mut refused = self.refusal(&pass);
-        let starts = pass.start.is_some() && !matches!(self.errand.manner, Manner::Finish);
+        let starts = pass.start.is_some() && !matches!(self.request.manner, Manner::Finish);
         let replaces = pass.start.as_ref().is_some_and(|start| !start.replaces.is_empty());
         let needs_fresh = replaces || self.stored.scheduling.template.is_none();
         if starts && refused.is_none() && (!self.verified || needs_fresh && !self.is_fresh()) {
@@ -249,7 +255,7 @@ impl Run {
             pass = self.decide().await?;
             refused = self.refusal(&pass);
         }
-        let finishes = matches!(self.errand.manner, Manner::Finish);
+        let finishes = matches!(self.request.manner, Manner::Finish);
         let start = pass.start.take().filter(|_| refused.is_none() && !finishes);
         self.wake = pass.wake;
         self.tell(&pass);
@@ -274,22 +280,22 @@ impl Run {
 
     /// Whether anything may be created or deleted.
     fn check_term(&self) -> Result<(), Stop> {
-        let holds = self.hands.term.holds();
+        let holds = self.deps.term.holds();
         if holds { Ok(()) } else { Err(Stop(Next::Failed { doubt: true })) }
     }
 
     /// Reads the `CronJob` as it is stored.
     async fn read(&mut self) -> Result<(), Stop> {
-        let (namespace, name) = self.errand.name.parts();
+        let (namespace, name) = self.request.name.parts();
         let asked = clock::ticks();
-        match self.hands.starter.cronjob(namespace, name, &self.hands.keep).await {
+        match self.deps.starter.cronjob(namespace, name, &self.deps.keep).await {
             Ok(Some(found)) => {
                 // Whatever was to be written was of another one.
                 if found.meta.uid != self.stored.meta.uid {
-                    self.errand.unwritten = None;
+                    self.request.unwritten = None;
                 }
                 self.stored = Arc::new(found);
-                (self.errand.doubt, self.verified) = (false, true);
+                (self.request.doubt, self.verified) = (false, true);
                 self.read = Some(asked);
                 self.forget_written();
                 Ok(())
@@ -308,15 +314,15 @@ impl Run {
     fn forget_written(&mut self) {
         let written = self.stored.scheduling.last_schedule();
         let is_ahead = |status: &Status<'_>| status.last_schedule > written;
-        if !self.errand.unwritten.as_ref().is_some_and(is_ahead) {
-            self.errand.unwritten = None;
+        if !self.request.unwritten.as_ref().is_some_and(is_ahead) {
+            self.request.unwritten = None;
         }
     }
 
     /// Deletes what is beyond the history limits; by the status as it is stored, since a start that
     /// is not written down there must not go.
     async fn clean_up(&mut self) -> Result<(), Stop> {
-        let jobs = self.errand.children.clone();
+        let jobs = self.request.children.clone();
         let mut stored = Arc::clone(&self.stored);
         let mut children = self.views(&stored, &jobs).1;
         if !self.is_fresh() && !beyond_limits(&views::cronjob(&stored, None), &children).is_empty()
@@ -334,7 +340,7 @@ impl Run {
         }
         let view = views::cronjob(&stored, None);
         let mut surplus = beyond_limits(&view, &children);
-        if self.errand.urgent && surplus.len() > BEFORE_START {
+        if self.request.urgent && surplus.len() > BEFORE_START {
             // A start does not wait for thousands; the next pass does the rest.
             surplus.truncate(BEFORE_START);
             self.rest = Rest::More;
@@ -353,7 +359,7 @@ impl Run {
             match self.delete(child).await {
                 WriteOutcome::Done => {
                     self.removed.insert(child.uid.to_string());
-                    self.hands.notify(&self.stored, &Notice::deleted(child.name));
+                    self.deps.notify(&self.stored, &Notice::deleted(child.name));
                 }
                 WriteOutcome::Gone => {
                     self.removed.insert(child.uid.to_string());
@@ -361,7 +367,7 @@ impl Run {
                 // The watch tells what it is now.
                 WriteOutcome::Changed => {}
                 outcome => {
-                    self.hands.notify(&self.stored, &Notice::delete_failed(&text(&outcome)));
+                    self.deps.notify(&self.stored, &Notice::delete_failed(&text(&outcome)));
                     self.refused |= matches!(outcome, WriteOutcome::Refused(_));
                     self.signal = outcome.signal();
                     self.rest = Rest::Failed;
@@ -375,10 +381,10 @@ impl Run {
     async fn decide(&mut self) -> Result<Pass<'static>, Stop> {
         let mut read = false;
         // A Job that was created a moment ago may not have come through the watch.
-        let unwritten = self.errand.unwritten.iter().flat_map(|status| &status.active);
+        let unwritten = self.request.unwritten.iter().flat_map(|status| &status.active);
         let mut known: BTreeMap<String, bool> =
             unwritten.map(|entry| (entry.name.to_string(), true)).collect();
-        let jobs = self.errand.children.clone();
+        let jobs = self.request.children.clone();
         loop {
             let stored = Arc::clone(&self.stored);
             let (view, children) = self.views(&stored, &jobs);
@@ -388,8 +394,8 @@ impl Run {
                 children: &children,
                 removed: &self.removed,
                 answers: &answers,
-                zone: &self.hands.zone,
-                now: self.hands.clock.now(),
+                zone: &self.deps.zone,
+                now: self.deps.clock.now(),
             };
             match decide::decide(&situation) {
                 Step::Done(pass) => return Ok(pass.into_owned()),
@@ -398,8 +404,8 @@ impl Run {
                     read = true;
                 }
                 Step::Ask(Question::Job(name)) => {
-                    let (namespace, _) = self.errand.name.parts();
-                    match self.hands.starter.job(namespace, &name).await {
+                    let (namespace, _) = self.request.name.parts();
+                    match self.deps.starter.job(namespace, &name).await {
                         Ok(found) => known.insert(name, found.is_some()),
                         Err(outcome) => return Err(self.failed("Job cannot be read", &outcome)),
                     };
@@ -412,10 +418,10 @@ impl Run {
     /// the built-in controller only where a start of ours is missing from it.
     fn writes(&self, pass: &Pass<'_>) -> bool {
         let stored = views::status(&self.stored.scheduling);
-        match self.errand.manner {
+        match self.request.manner {
             Manner::Own => pass.status != stored,
             Manner::Backstop(_) | Manner::Finish => {
-                let ours = self.errand.unwritten.is_some() || self.has_unwritten();
+                let ours = self.request.unwritten.is_some() || self.has_unwritten();
                 ours && pass.status.last_schedule != stored.last_schedule
             }
         }
@@ -424,7 +430,7 @@ impl Run {
     /// Whether a Job is there that was created here, and its start not written down.
     fn has_unwritten(&self) -> bool {
         let (name, written) = (&*self.stored.meta.name, self.stored.scheduling.last_schedule());
-        self.errand
+        self.request
             .children
             .iter()
             .filter(|job| views::is_ours(job))
@@ -434,10 +440,10 @@ impl Run {
     /// Writes the status down.
     async fn write(&mut self, status: &Status<'static>) -> Result<(), Stop> {
         let members = members(&self.stored, status);
-        match self.hands.starter.write_status(&self.stored, members, &self.hands.keep).await {
+        match self.deps.starter.write_status(&self.stored, members, &self.deps.keep).await {
             Ok(written) => {
                 self.stored = Arc::new(written);
-                self.errand.unwritten = None;
+                self.request.unwritten = None;
                 Ok(())
             }
             Err(WriteOutcome::Gone) => Err(Stop(Next::Gone)),
@@ -447,7 +453,7 @@ impl Run {
     }
 
     async fn delete(&self, child: &Child<'_>) -> WriteOutcome {
-        let (namespace, _) = self.errand.name.parts();
+        let (namespace, _) = self.request.name.parts();
         let target = Target {
             kind: Kind::Job,
             namespace: namespace.to_owned(),
@@ -455,7 +461,7 @@ impl Run {
             uid: child.uid.to_string(),
             version: child.version.to_string(),
         };
-        self.hands.starter.delete(&target).await
+        self.deps.starter.delete(&target).await
     }
 
     fn views<'a>(
@@ -463,24 +469,24 @@ impl Run {
         stored: &'a CronJob,
         jobs: &'a [Arc<Job>],
     ) -> (batch::CronJob<'a>, Vec<Child<'a>>) {
-        let held = |job: &Job| self.errand.held.contains(&job.meta.uid);
+        let held = |job: &Job| self.request.held.contains(&job.meta.uid);
         let children = views::children(jobs.iter().map(|job| &**job), stored, held);
-        (views::cronjob(stored, self.errand.unwritten.clone().as_ref()), children)
+        (views::cronjob(stored, self.request.unwritten.clone().as_ref()), children)
     }
 
     /// Tells what a pass has to tell.
     fn tell(&self, pass: &Pass<'_>) {
-        if let Manner::Own = self.errand.manner {
+        if let Manner::Own = self.request.manner {
             for notice in &pass.notices {
-                self.hands.notify(&self.stored, notice);
+                self.deps.notify(&self.stored, notice);
             }
         }
     }
 
     fn failed(&mut self, what: &'static str, outcome: &WriteOutcome) -> Stop {
-        let (cronjob, why) = (&self.errand.name, text(outcome));
+        let (cronjob, why) = (&self.request.name, text(outcome));
         // It is tried again soon, and of thousands at once where the API server is away.
-        if self.errand.failures == 0 {
+        if self.request.failures == 0 {
             tracing::warn!(%cronjob, why, "{what}");
         } else {
             tracing::debug!(%cronjob, why, "{what}");

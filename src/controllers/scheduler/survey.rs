@@ -1,117 +1,142 @@
-//! The look at all `CronJob`s: how each is going is told, counted and put down.
+//! The look at all `CronJob`s, a few at a time: how their starts are going, whoever makes them, is
+//! counted and told.
 
+use std::collections::BTreeMap;
+use std::mem;
 use std::sync::Arc;
 use std::time::Duration;
 
 use jiff::{SignedDuration, Timestamp};
 
-use super::control_loop::ControlLoop;
 use super::name::Name;
-use super::round::Round;
-use super::views;
-use crate::clock;
+use crate::clock::HashMap;
 use crate::cluster::slim::CronJob;
+use crate::metrics::Metrics;
 use crate::scheduler::Observation;
-use crate::scheduler::observe::{MissedStarts, observe};
+use crate::scheduler::observe::MissedStarts;
 
-// === impl ControlLoop ===
+/// What the looks have found.
+#[derive(Debug)]
+pub(super) struct Survey {
+    /// The one under way.
+    round: Option<Round>,
+    next: Timestamp,
+    /// Whether one has ended in this term.
+    ended: bool,
+    /// How many `CronJob`s were in each state at the last.
+    counts: BTreeMap<&'static str, u64>,
+    missed: HashMap<Name, MissedStarts>,
+}
 
-impl ControlLoop<'_> {
-    /// Looks at some more, or begins when it is time.
-    pub(super) fn survey(&mut self) {
-        let now = self.now();
-        if self.round.is_none() {
-            if now < self.next_round {
-                return;
-            }
-            self.round = Some(Round::new(self.context.watches.store.cronjobs.all()));
+#[derive(Debug, Default)]
+struct Round {
+    left: Vec<Arc<CronJob>>,
+    worked: Duration,
+    counts: BTreeMap<&'static str, u64>,
+    /// Missed starts, to be compared with those of the next round.
+    missed: HashMap<Name, MissedStarts>,
+    /// What began to be missed since the last one, in a sentence each.
+    told: Vec<String>,
+}
+
+// === impl Survey ===
+
+impl Survey {
+    /// Nothing was looked at yet.
+    pub(super) fn new(now: Timestamp) -> Self {
+        Self {
+            round: None,
+            next: now,
+            ended: false,
+            counts: BTreeMap::new(),
+            missed: HashMap::default(),
         }
-        let Some(mut round) = self.round.take() else { return };
-        let began = clock::ticks();
-        for _ in 0..AT_ONCE {
-            let Some(cronjob) = round.left.pop() else {
-                self.end_round(round);
-                return;
-            };
-            self.look_at(&cronjob, now, &mut round);
-        }
-        round.worked += began.elapsed();
-        self.round = Some(round);
     }
 
-    fn look_at(&mut self, cronjob: &Arc<CronJob>, now: Timestamp, round: &mut Round) {
-        let name = Name::of(&cronjob.meta);
-        let jobs = self.jobs_of(cronjob);
-        let children = views::children(jobs.iter().map(|job| &**job), cronjob, |_| false);
-        let written = views::cronjob(cronjob, None);
-        let known = self.expectations.known(&name).map(|known| known.in_force(cronjob, now));
-        let store = &self.context.watches.store;
-        let namespace = store.namespaces.find(&cronjob.meta.namespace);
-        let view = crate::batch::CronJob {
-            in_force: known.or(written.in_force),
-            // Only where the policy asks for namespaces. Elsewhere its deletion shows a moment
-            // later, as that of the CronJob.
-            namespace_terminating: namespace.is_some_and(|namespace| namespace.terminating),
-            ..written
-        };
-        let is_there = |job: &str| Some(store.jobs.find(&cronjob.meta.namespace, job).is_some());
-        let observation = observe(&view, &children, is_there, &self.hands.zone, self.grace(), now);
+    /// Whether a look is under way, or is to be.
+    pub(super) fn is_due(&self, now: Timestamp) -> bool {
+        self.round.is_some() || now >= self.next
+    }
+
+    /// Whether a look is under way.
+    pub(super) fn is_under_way(&self) -> bool {
+        self.round.is_some()
+    }
+
+    /// When the next one is to begin.
+    pub(super) fn next(&self) -> Timestamp {
+        self.next
+    }
+
+    /// It begins as soon as possible: the clock was put.
+    pub(super) fn begin_soon(&mut self, now: Timestamp) {
+        self.next = now;
+    }
+
+    /// Whether it was put off for long.
+    pub(super) fn is_overdue(&self, now: Timestamp) -> bool {
+        now.duration_since(self.next) > PATIENCE
+    }
+
+    /// How many `CronJob`s were in each state at the last.
+    pub(super) fn counts(&self) -> &BTreeMap<&'static str, u64> {
+        &self.counts
+    }
+
+    /// The next few to be looked at; of `all`, where a look begins.
+    pub(super) fn some(&mut self, all: impl FnOnce() -> Vec<Arc<CronJob>>) -> Vec<Arc<CronJob>> {
+        let begin = || Round { left: all(), ..Round::default() };
+        let round = self.round.get_or_insert_with(begin);
+        round.left.split_off(round.left.len().saturating_sub(AT_ONCE))
+    }
+
+    /// Whether none is left of the look that is under way.
+    pub(super) fn is_done(&self) -> bool {
+        self.round.as_ref().is_some_and(|round| round.left.is_empty())
+    }
+
+    /// Counts one, with what it has missed since the last round; what was missed before the first
+    /// round is history.
+    pub(super) fn add(&mut self, name: Name, observation: &Observation, metrics: &Metrics) {
+        let Some(round) = &mut self.round else { return };
         for state in observation.states() {
             *round.counts.entry(state).or_default() += 1;
         }
-        if let Some(missed) = observation.missed {
-            round.told.extend(self.count_missed(&name, missed, &observation));
-            round.missed.insert(name, missed);
-        }
-    }
-
-    /// Counts what was missed since the last round, and says so where it begins. What was missed
-    /// before the first round is history.
-    fn count_missed(
-        &self,
-        name: &Name,
-        missed: MissedStarts,
-        observation: &Observation,
-    ) -> Option<String> {
-        if !self.rounded {
-            return None;
-        }
-        let before = self.missed.get(name).filter(|before| before.since == missed.since);
+        let Some(missed) = observation.missed else { return };
+        let before = self.missed.get(&name).filter(|before| before.since == missed.since);
         let fresh = missed.count.saturating_sub(before.map_or(0, |before| before.count));
-        if fresh == 0 {
-            return None;
+        if self.ended && fresh > 0 {
+            let why = missed.why.as_str();
+            metrics.scheduling.missed(why, u64::try_from(fresh).unwrap_or(u64::MAX));
+            if before.is_none() {
+                round.told.push(format!("{name}: {observation}"));
+            }
         }
-        let why = missed.why.as_str();
-        self.hands.metrics.scheduling.missed(why, u64::try_from(fresh).unwrap_or(u64::MAX));
-        before.is_none().then(|| format!("{name}: {observation}"))
+        round.missed.insert(name, missed);
     }
 
-    fn end_round(&mut self, round: Round) {
-        let Round { counts, missed, told, worked, began, left: _ } = round;
-        self.hands
-            .metrics
-            .scheduling
-            .cronjobs(counts.iter().map(|(state, count)| (*state, *count)));
+    /// So long the last few took.
+    pub(super) fn took(&mut self, time: Duration) {
+        if let Some(round) = &mut self.round {
+            round.worked += time;
+        }
+    }
+
+    /// All were looked at; says whether for the first time.
+    pub(super) fn end(&mut self, metrics: &Metrics, now: Timestamp) -> bool {
+        let Round { counts, missed, told, worked, .. } = self.round.take().unwrap_or_default();
+        metrics.scheduling.cronjobs(counts.iter().map(|(state, count)| (*state, *count)));
         if !told.is_empty() {
             // Where a controller is slow, it is slow with hundreds.
             let (cronjobs, some) = (told.len(), told[..told.len().min(SHOWN)].join("; "));
             tracing::warn!(cronjobs, "starts were missed: {some}");
         }
-        tracing::debug!(?worked, took = ?began.elapsed(), ?counts, "looked at all CronJobs");
-        self.counts = counts;
-        self.missed = missed;
-        self.next_round = self.after(worked.saturating_mul(SHARE).clamp(SHORTEST, LONGEST));
-        if !self.rounded {
-            self.rounded = true;
-            // Whoever asks for the status now wants to see it.
-            self.next_report = Timestamp::MIN;
-        }
-        self.heal();
-    }
-
-    /// How late a start may be before it counts as missed.
-    pub(super) fn grace(&self) -> SignedDuration {
-        SignedDuration::from_secs(self.policy.scheduler.grace.get())
+        tracing::debug!(?worked, ?counts, "looked at all CronJobs");
+        (self.counts, self.missed) = (counts, missed);
+        let pause = worked.saturating_mul(SHARE).clamp(SHORTEST, LONGEST);
+        let pause = SignedDuration::try_from(pause).unwrap_or(SignedDuration::MAX);
+        self.next = now.saturating_add(pause).unwrap_or(Timestamp::MAX);
+        !mem::replace(&mut self.ended, true)
     }
 }
 
@@ -122,6 +147,9 @@ const AT_ONCE: usize = 128;
 const SHARE: u32 = 200;
 const SHORTEST: Duration = Duration::from_secs(20);
 const LONGEST: Duration = Duration::from_secs(300);
+
+/// How long a look at everything waits for starts.
+const PATIENCE: SignedDuration = SignedDuration::from_mins(5);
 
 /// More names than these help nobody.
 const SHOWN: usize = 3;

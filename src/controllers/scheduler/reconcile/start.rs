@@ -32,8 +32,8 @@ impl Run {
         self.verified = true;
         pass.started(start, entry);
         self.wake = pass.wake;
-        self.errand.unwritten = Some(pass.status.clone());
-        if self.errand.urgent {
+        self.request.unwritten = Some(pass.status.clone());
+        if self.request.urgent {
             return Ok(Next::Soon);
         }
         self.write(&pass.status).await?;
@@ -63,25 +63,25 @@ impl Run {
         let text = template.filter(|text| is_large_template(text))?;
         let parts = u32::try_from(text.len() / PART).unwrap_or(u32::MAX).clamp(1, PARTS);
         // Nobody closes the semaphore.
-        Arc::clone(&self.hands.large).acquire_many_owned(parts).await.ok()
+        Arc::clone(&self.deps.large).acquire_many_owned(parts).await.ok()
     }
 
     /// Deletes what a start replaces.
     async fn replace(&mut self, start: &Start<'_>, pass: &mut Pass<'_>) -> Result<(), Stop> {
         for entry in &start.replaces {
             self.check_term()?;
-            let (namespace, _) = self.errand.name.parts();
-            let found = match self.hands.starter.job(namespace, &entry.name).await {
+            let (namespace, _) = self.request.name.parts();
+            let found = match self.deps.starter.job(namespace, &entry.name).await {
                 Ok(Some(found)) => found,
                 Ok(None) => {
-                    self.hands.notify(
+                    self.deps.notify(
                         &self.stored,
                         &Notice::get_failed(&format!("job {:?} not found", entry.name)),
                     );
                     return Err(Stop(Next::Failed { doubt: true }));
                 }
                 Err(outcome) => {
-                    self.hands.notify(&self.stored, &Notice::get_failed(&text(&outcome)));
+                    self.deps.notify(&self.stored, &Notice::get_failed(&text(&outcome)));
                     return Err(self.failed("Job cannot be read", &outcome));
                 }
             };
@@ -94,21 +94,21 @@ impl Run {
             }
             // Whoever may write a status must not be able to end any Job of the namespace.
             if !child.ours {
-                self.hands.notify(&self.stored, &Notice::not_replaced(&entry.name));
+                self.deps.notify(&self.stored, &Notice::not_replaced(&entry.name));
                 pass.status.drop_active(&entry.uid);
                 continue;
             }
             match self.delete(&child).await {
                 WriteOutcome::Done => {
                     pass.status.drop_active(&entry.uid);
-                    self.hands.notify(&self.stored, &Notice::deleted(&entry.name));
+                    self.deps.notify(&self.stored, &Notice::deleted(&entry.name));
                 }
                 WriteOutcome::Gone => {
                     pass.status.drop_active(&entry.uid);
                 }
                 WriteOutcome::Changed => return Err(Stop(Next::Failed { doubt: false })),
                 outcome => {
-                    self.hands.notify(&self.stored, &Notice::delete_failed(&text(&outcome)));
+                    self.deps.notify(&self.stored, &Notice::delete_failed(&text(&outcome)));
                     return Err(self.failed("Job cannot be replaced", &outcome));
                 }
             }
@@ -124,32 +124,32 @@ impl Run {
     ) -> Result<Option<Active<'static>>, Stop> {
         let Some(template) = self.template() else {
             let why = "its template cannot be read";
-            tracing::warn!(cronjob = %self.errand.name, why, "not started");
+            tracing::warn!(cronjob = %self.request.name, why, "not started");
             return Err(Stop(Next::Failed { doubt: true }));
         };
         let view = views::cronjob(&self.stored, None);
         let body = job::build(&view, template, start.slot);
-        let (namespace, _) = self.errand.name.parts();
-        let result = self.hands.starter.create(namespace, &body).await;
-        let count = |result| self.hands.metrics.scheduling.start(result);
+        let (namespace, _) = self.request.name.parts();
+        let result = self.deps.starter.create(namespace, &body).await;
+        let count = |result| self.deps.metrics.scheduling.start(result);
         match result {
             Ok(created) => {
                 count("created");
-                let lag = self.hands.clock.now().duration_since(start.slot).as_secs_f64();
-                let (cronjob, job, slot) = (&self.errand.name, &start.name, start.slot);
+                let lag = self.deps.clock.now().duration_since(start.slot).as_secs_f64();
+                let (cronjob, job, slot) = (&self.request.name, &start.name, start.slot);
                 tracing::info!(%cronjob, job, %slot, lag, "started");
-                self.hands.notify(&self.stored, &Notice::created(&start.name));
+                self.deps.notify(&self.stored, &Notice::created(&start.name));
                 Ok(Some(views::child(&created, &self.stored, false).reference().into_owned()))
             }
             Err(NotCreated::Exists) => self.existing(start, pass).await,
             Err(NotCreated::Terminating(why)) => {
                 count("namespace-terminating");
-                tracing::debug!(cronjob = %self.errand.name, why, "not started");
+                tracing::debug!(cronjob = %self.request.name, why, "not started");
                 Err(Stop(Next::Failed { doubt: false }))
             }
             Err(NotCreated::Failed(outcome)) => {
                 count(outcome.as_str());
-                self.hands.notify(&self.stored, &Notice::create_failed(&text(&outcome)));
+                self.deps.notify(&self.stored, &Notice::create_failed(&text(&outcome)));
                 Err(self.failed("Job cannot be created", &outcome))
             }
         }
@@ -161,23 +161,23 @@ impl Run {
         start: &Start<'_>,
         pass: &Pass<'_>,
     ) -> Result<Option<Active<'static>>, Stop> {
-        let (namespace, _) = self.errand.name.parts();
-        let found = match self.hands.starter.job(namespace, &start.name).await {
+        let (namespace, _) = self.request.name.parts();
+        let found = match self.deps.starter.job(namespace, &start.name).await {
             Ok(Some(found)) => found,
             // It went in this moment.
             Ok(None) => return Err(Stop(Next::Failed { doubt: true })),
             Err(outcome) => return Err(self.failed("Job cannot be read", &outcome)),
         };
         let child = views::child(&found, &self.stored, false);
-        let count = |result| self.hands.metrics.scheduling.start(result);
-        match (start.existing(&child, &pass.status), self.errand.manner) {
+        let count = |result| self.deps.metrics.scheduling.start(result);
+        match (start.existing(&child, &pass.status), self.request.manner) {
             (Existing::Adopt, Manner::Own) => {
                 count("adopted");
                 Ok(Some(child.reference().into_owned()))
             }
             (Existing::Foreign, _) => {
                 count("foreign-job");
-                let (cronjob, job) = (&self.errand.name, &start.name);
+                let (cronjob, job) = (&self.request.name, &start.name);
                 tracing::warn!(%cronjob, job, "not started: a Job of that name is somebody else's");
                 Ok(None)
             }
@@ -196,20 +196,20 @@ impl Run {
 
     /// Why a start is left to the built-in controller.
     pub(super) fn refusal(&self, pass: &Pass<'_>) -> Option<Refusal> {
-        let (Manner::Backstop(help), Some(start)) = (self.errand.manner, &pass.start) else {
+        let (Manner::Backstop(help), Some(start)) = (self.request.manner, &pass.start) else {
             return None;
         };
         let Help { protected, watched, grace, zone_known, ttl } = help;
         // What was read may be an edit that no news have told of: then it was not watched.
-        if self.stored.scheduling.generation != self.errand.cronjob.scheduling.generation {
+        if self.stored.scheduling.generation != self.request.cronjob.scheduling.generation {
             return Some(Refusal::BeforeWatch);
         }
-        let now = self.hands.clock.now();
+        let now = self.deps.clock.now();
         let conditions = Conditions { protected, watched, grace, zone_known, ttl, now };
         let refusal = backstop::permit(&views::cronjob(&self.stored, None), start, conditions);
         refusal
             .inspect_err(|why| {
-                let (name, slot) = (&self.errand.name, start.slot);
+                let (name, slot) = (&self.request.name, start.slot);
                 tracing::debug!(cronjob = %name, %slot, %why, "not made up for");
             })
             .err()
