@@ -44,6 +44,7 @@ pub struct Server {
     events: BTreeSet<(String, String)>,
 }
 
+#[derive(Clone)]
 struct Page {
     revision: u64,
     rest: VecDeque<Arc<Value>>,
@@ -51,7 +52,8 @@ struct Page {
 
 /// An answer of the server.
 pub enum Reply {
-    Plain(Value),
+    /// With its HTTP code.
+    Plain(u16, Value),
     Watch(Box<Watch>),
 }
 
@@ -131,19 +133,28 @@ impl Server {
     /// Carries out a request of a replica.
     pub fn answer(&mut self, caller: Caller, request: &Request) -> Reply {
         let body = match &request.asked {
+            asked if self.withheld.is_some() && asked.right() == self.withheld => {
+                status(403, "Forbidden", "that is not granted")
+            }
             Asked::Watch { resource } => return self.watch(*resource, request),
             Asked::List { resource, namespace } => {
                 self.list(*resource, namespace.as_deref(), request)
             }
             Asked::Get(key) => self.get(key),
             Asked::Create(key) => self.create(key, request),
-            Asked::Replace(key) | Asked::Patch(key) => self.update(caller, key, request),
+            Asked::Replace(key) | Asked::Patch(key) | Asked::PatchStatus(key) => {
+                self.update(caller, key, request)
+            }
             Asked::Delete(key) => self.delete(caller, key, request),
             Asked::Access => self.access(request),
             Asked::Event { namespace, name } => self.event(namespace, name.as_deref(), request),
             Asked::Registration => status(404, "NotFound", "there is no such registration"),
         };
-        Reply::Plain(body)
+        let code = match body["kind"].as_str() {
+            Some("Status") => body["code"].as_u64().and_then(|code| code.try_into().ok()),
+            _ => None,
+        };
+        Reply::Plain(code.unwrap_or_else(|| request.success()), body)
     }
 
     fn watch(&mut self, resource: Resource, request: &Request) -> Reply {
@@ -172,7 +183,7 @@ impl Server {
             .and_then(|field| field.strip_prefix("metadata.name="));
         let token = request.query.get("continue").filter(|token| !token.is_empty());
         let page = match token {
-            Some(token) => token.parse().ok().and_then(|token| self.pages.remove(&token)),
+            Some(token) => token.parse().ok().and_then(|token| self.pages.get(&token)).cloned(),
             None => Some(self.first_page(resource, namespace, name)),
         };
         let Some(mut page) = page else {
@@ -182,11 +193,13 @@ impl Server {
         let mut items = Vec::new();
         while items.len() < limit {
             let Some(object) = page.rest.pop_front() else { break };
-            items.push(if request.metadata_only {
-                metadata_of(&object)
-            } else {
-                Value::clone(&object)
-            });
+            let mut item =
+                if request.metadata_only { metadata_of(&object) } else { Value::clone(&object) };
+            // The list says it for all of them.
+            if let Some(members) = item.as_object_mut().filter(|_| !request.metadata_only) {
+                members.retain(|member, _| member != "apiVersion" && member != "kind");
+            }
+            items.push(item);
         }
         let mut metadata = json!({"resourceVersion": page.revision.to_string()});
         if !page.rest.is_empty() {
@@ -225,7 +238,12 @@ impl Server {
     }
 
     fn update(&mut self, caller: Caller, key: &Key, request: &Request) -> Value {
-        let Some(before) = self.store.get(key).cloned() else { return not_found(key) };
+        let Some(before) = self.store.get(key).cloned() else {
+            // What is replaced would be made, if it had no uid: the Lease that was read is gone.
+            let has_uid = !request.body["metadata"]["uid"].is_null();
+            let replaces = matches!(request.asked, Asked::Replace(_));
+            return if replaces && has_uid { conflict(key) } else { not_found(key) };
+        };
         let mut after = match &request.asked {
             Asked::Replace(_) => request.body.clone(),
             _ if request.is_json_patch => {
@@ -245,14 +263,21 @@ impl Server {
                 after
             }
         };
-        for field in ["uid", "resourceVersion"] {
+        let differs = |field: &str| {
             let (wanted, present) = (&after["metadata"][field], &before["metadata"][field]);
-            if !wanted.is_null() && wanted != present {
-                self.conflict();
-                return conflict(key);
-            }
+            !wanted.is_null() && wanted != present
+        };
+        let replaces = matches!(request.asked, Asked::Replace(_));
+        if differs("resourceVersion") || replaces && differs("uid") {
+            self.conflict();
+            return conflict(key);
+        }
+        // In a patch it is a change like another, of what cannot be changed.
+        if differs("uid") {
+            return status(422, "Invalid", "metadata.uid: Invalid value: field is immutable");
         }
         after["metadata"]["uid"] = before["metadata"]["uid"].clone();
+        store::leave_out_empty(&mut after);
         let write = Write { key, before: &before, after: Some(&after), request: &request.body };
         let now = self.now;
         self.oracle.judge(&self.store, caller.replica, &write, now);
@@ -261,10 +286,11 @@ impl Server {
             object["metadata"]["resourceVersion"] = Value::Null;
             object
         };
-        if same(&after) == same(&before) {
-            return Value::clone(&before);
-        }
-        let after = self.store_for(key, after);
+        let after = if same(&after) == same(&before) {
+            Value::clone(&before)
+        } else {
+            self.store_for(key, after)
+        };
         if request.metadata_only { metadata_of(&after) } else { after }
     }
 

@@ -23,6 +23,7 @@ pub enum Asked {
     Create(Key),
     Replace(Key),
     Patch(Key),
+    PatchStatus(Key),
     Delete(Key),
     /// A `SelfSubjectAccessReview`.
     Access,
@@ -43,6 +44,26 @@ pub struct Request {
     pub metadata_only: bool,
     pub is_json_patch: bool,
     pub body: Value,
+}
+
+// === impl Asked ===
+
+impl Asked {
+    /// The verb and the resource that it takes, where the bed can take that away.
+    pub fn right(&self) -> Option<(&'static str, &'static str)> {
+        let (verb, resource) = match self {
+            Self::List { resource, .. } => ("list", *resource),
+            Self::Patch(key) => ("patch", key.resource),
+            Self::Delete(key) => ("delete", key.resource),
+            Self::Event { name: None, .. } => return Some(("create", "events")),
+            _ => return None,
+        };
+        match resource {
+            Resource::CronJobs => Some((verb, "cronjobs")),
+            Resource::Jobs => Some((verb, "jobs")),
+            Resource::Leases | Resource::Namespaces => None,
+        }
+    }
 }
 
 // === impl Request ===
@@ -70,6 +91,14 @@ impl Request {
         }
     }
 
+    /// The HTTP code of an answer that it is done.
+    pub fn success(&self) -> u16 {
+        match self.asked {
+            Asked::Create(_) | Asked::Access | Asked::Event { name: None, .. } => 201,
+            _ => 200,
+        }
+    }
+
     /// In a few words, for the history.
     pub fn words(&self) -> String {
         match &self.asked {
@@ -86,6 +115,7 @@ impl Request {
             Asked::Create(key) => format!("create {key}"),
             Asked::Replace(key) => format!("replace {key}"),
             Asked::Patch(key) => format!("patch {key} with {}", self.body),
+            Asked::PatchStatus(key) => format!("patch the status of {key} with {}", self.body),
             Asked::Delete(key) => format!("delete {key} with {}", self.body),
             Asked::Access => format!("ask for access {}", self.body["spec"]["resourceAttributes"]),
             Asked::Event { namespace, name } => {
@@ -145,6 +175,11 @@ fn asked(
         }
         ["apis", "batch" | "coordination.k8s.io", "v1", "namespaces", namespace, plural, name] => {
             of(kind(plural)?, Some(namespace), Some(name))
+        }
+        ["apis", "batch", "v1", "namespaces", namespace, plural, name, "status"]
+            if method == Method::PATCH =>
+        {
+            Some(Asked::PatchStatus(Key::new(kind(plural)?, namespace, name)))
         }
         ["apis", "authorization.k8s.io", "v1", "selfsubjectaccessreviews"] => Some(Asked::Access),
         ["apis", "admissionregistration.k8s.io", "v1", "mutatingwebhookconfigurations", _] => {

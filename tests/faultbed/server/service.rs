@@ -112,7 +112,9 @@ impl Endpoint {
         };
         if let Some((body, after)) = refused {
             tell(&format!("{} without a look", body["code"]));
-            return Ok(answer(*caller, server, &body, after, false));
+            let code = body["code"].as_u64().and_then(|code| code.try_into().ok());
+            let code = code.expect("it was put together above");
+            return Ok(answer(*caller, server, (code, &body), after, false));
         }
         let reply = {
             let mut server = lock(server);
@@ -126,7 +128,7 @@ impl Endpoint {
             reply
         };
         let outcome = match &reply {
-            Reply::Plain(body) => code(body).to_string(),
+            Reply::Plain(code, _) => code.to_string(),
             Reply::Watch(_) => "begun".to_owned(),
         };
         let lost = match fate {
@@ -144,10 +146,10 @@ impl Endpoint {
             }
             (Fate::LostBehindProxy, _) => {
                 let body = status(500, "InternalError", "the backend did not answer");
-                Ok(answer(*caller, server, &body, None, false))
+                Ok(answer(*caller, server, (500, &body), None, false))
             }
-            (fate, Reply::Plain(body)) => {
-                Ok(answer(*caller, server, &body, None, fate == Fate::Truncated))
+            (fate, Reply::Plain(code, body)) => {
+                Ok(answer(*caller, server, (code, &body), None, fate == Fate::Truncated))
             }
             (_, Reply::Watch(watch)) => {
                 let lines = lines(server.clone(), *caller, *watch).boxed();
@@ -160,12 +162,12 @@ impl Endpoint {
 fn answer(
     caller: Caller,
     server: &Shared,
-    body: &Value,
+    (code, body): (u16, &Value),
     after: Option<u64>,
     cut: bool,
 ) -> Response<Content> {
     lock(server).sees(caller.now());
-    let mut head = dated(server, code(body)).header(header::CONTENT_TYPE, "application/json");
+    let mut head = dated(server, code).header(header::CONTENT_TYPE, "application/json");
     if let Some(after) = after {
         head = head.header(header::RETRY_AFTER, after);
     }
@@ -177,12 +179,6 @@ fn answer(
     }
     parts.insert(0, Ok(Frame::data(bytes)));
     head.body(StreamBody::new(stream::iter(parts).boxed())).expect("a head")
-}
-
-/// The HTTP code of an answer: that of a `Status`, else what an object is answered with.
-fn code(body: &Value) -> u16 {
-    let code = if body["kind"] == "Status" { body["code"].as_u64() } else { None };
-    code.map_or(200, |code| code.try_into().expect("an HTTP code"))
 }
 
 /// The head of an answer, with the server's time in whole seconds.

@@ -1,5 +1,6 @@
 //! What is stored, with all that it ever was.
 
+use std::cmp::Ordering;
 use std::collections::BTreeMap;
 use std::sync::Arc;
 
@@ -16,7 +17,7 @@ pub enum Resource {
     Namespaces,
 }
 
-#[derive(Clone, Debug, Eq, Ord, PartialEq, PartialOrd)]
+#[derive(Clone, Debug, Eq, PartialEq)]
 pub struct Key {
     pub resource: Resource,
     /// Empty for a namespace.
@@ -52,6 +53,23 @@ pub struct Store {
 impl Key {
     pub fn new(resource: Resource, namespace: &str, name: &str) -> Self {
         Self { resource, namespace: namespace.to_owned(), name: name.to_owned() }
+    }
+}
+
+/// By kind, and then by the whole path, as etcd has them: `apps-two/a` comes before `apps/a`.
+impl Ord for Key {
+    fn cmp(&self, other: &Self) -> Ordering {
+        fn path(key: &Key) -> impl Iterator<Item = &u8> {
+            let Key { resource: _, namespace, name } = key;
+            namespace.as_bytes().iter().chain(b"/").chain(name.as_bytes())
+        }
+        self.resource.cmp(&other.resource).then_with(|| path(self).cmp(path(other)))
+    }
+}
+
+impl PartialOrd for Key {
+    fn partial_cmp(&self, other: &Self) -> Option<Ordering> {
+        Some(self.cmp(other))
     }
 }
 
@@ -115,6 +133,16 @@ impl Store {
         if object["metadata"]["creationTimestamp"].is_null() {
             object["metadata"]["creationTimestamp"] = time::text(time::wall(now)).into();
         }
+        leave_out_empty(&mut object);
+        if matches!(key.resource, Resource::CronJobs | Resource::Jobs) {
+            let is_marked = |object: &Value| !object["metadata"]["deletionTimestamp"].is_null();
+            let last = before.as_ref().and_then(|b| b["metadata"]["generation"].as_u64());
+            let is_another = before.as_ref().is_none_or(|before| {
+                before["spec"] != object["spec"] || is_marked(before) != is_marked(&object)
+            });
+            let generation = last.unwrap_or_default() + u64::from(is_another);
+            object["metadata"]["generation"] = generation.into();
+        }
         let object = Arc::new(object);
         self.objects.insert(key.clone(), Arc::clone(&object));
         self.log(now, key, before, Some(Arc::clone(&object)));
@@ -134,6 +162,7 @@ impl Store {
         let mut marked = Value::clone(&object);
         if marked["metadata"]["deletionTimestamp"].is_null() {
             marked["metadata"]["deletionTimestamp"] = time::text(time::wall(now)).into();
+            marked["metadata"]["deletionGracePeriodSeconds"] = 0.into();
         }
         if foreground {
             let mut finalizers =
@@ -176,5 +205,20 @@ impl Store {
     ) {
         let change = Change { revision: self.revision, at, key: key.clone(), before, after };
         self.changes.entry(key.resource).or_default().push(change);
+    }
+}
+
+/// The API server stores no empty maps and lists in metadata.
+pub fn leave_out_empty(object: &mut Value) {
+    let is_empty = |member: &Value| match member {
+        Value::Null => true,
+        Value::Array(all) => all.is_empty(),
+        Value::Object(members) => members.is_empty(),
+        _ => false,
+    };
+    for place in ["/metadata", "/spec/jobTemplate/metadata"] {
+        if let Some(metadata) = object.pointer_mut(place).and_then(Value::as_object_mut) {
+            metadata.retain(|_, member| !is_empty(member));
+        }
     }
 }
