@@ -20,7 +20,8 @@ use self::request::{Asked, Request};
 use self::service::Caller;
 use self::store::{Key, Resource, Store};
 use self::watch::Watch;
-use self::weather::Weather;
+use self::weather::{Fate, Weather};
+use crate::events::{Event, Events};
 use crate::oracle::{Oracle, Write};
 use crate::time::{self, Moment};
 
@@ -32,6 +33,7 @@ pub struct Server {
     pub store: Store,
     pub weather: Weather,
     pub oracle: Oracle,
+    pub events: Events,
     /// What happened, a line each.
     pub history: Vec<String>,
     /// A verb and a resource that nobody is granted for now.
@@ -41,7 +43,8 @@ pub struct Server {
     /// The rest of lists of which not all pages were read.
     pages: BTreeMap<u64, Page>,
     tokens: u64,
-    events: BTreeSet<(String, String)>,
+    /// The Events that were made, which are no events of the bed.
+    recorded: BTreeSet<(String, String)>,
 }
 
 struct Page {
@@ -71,18 +74,19 @@ pub fn status(code: u16, reason: &str, message: &str) -> Value {
 // === impl Server ===
 
 impl Server {
-    pub fn new(weather: Weather, oracle: Oracle) -> Self {
+    pub fn new(weather: Weather, oracle: Oracle, events: Events) -> Self {
         Self {
             now: 0,
             store: Store::default(),
             weather,
             oracle,
+            events,
             history: Vec::new(),
             withheld: None,
             changed: Arc::new(Notify::new()),
             pages: BTreeMap::new(),
             tokens: 0,
-            events: BTreeSet::new(),
+            recorded: BTreeSet::new(),
         }
     }
 
@@ -100,9 +104,52 @@ impl Server {
     }
 
     pub fn strike(&mut self, fault: &'static str) {
+        self.strike_quietly(fault);
+        self.tell(fault);
+    }
+
+    /// Where something else tells of it.
+    pub fn strike_quietly(&mut self, fault: &'static str) {
         let now = self.now;
         self.weather.strike(fault, now);
-        self.tell(fault);
+    }
+
+    /// Carries out an event that was drawn, unless this run leaves it out. Where it changes nothing it
+    /// is none.
+    pub fn happen(&mut self, name: String, carry_out: impl FnOnce(&mut Self)) {
+        if !self.events.may(&name) {
+            return;
+        }
+        let told = self.history.len();
+        carry_out(self);
+        if let Some(words) = self.history.get(told).cloned() {
+            self.events.happened.push(Event { name, words });
+        }
+    }
+
+    /// As [`Self::happen`], of a fault; says whether it happens.
+    fn goes_wrong(&mut self, name: String, words: &str) -> bool {
+        let happens = self.events.may(&name);
+        if happens {
+            let words = format!("{} {words}", time::clock(self.now));
+            self.events.happened.push(Event { name, words });
+        }
+        happens
+    }
+
+    /// What becomes of a request.
+    pub fn fate(&mut self, caller: Caller, request: &Request) -> Fate {
+        let place = format!("replica {}: {}", caller.replica, request.place());
+        let mut chance = self.weather.of(&place);
+        let name = format!("fault-{:x}", chance.seed() >> 24);
+        let (well, wrong) = self.weather.request(chance, request);
+        match wrong {
+            Some((fault, fate)) if self.goes_wrong(name, &format!("{place} → {fault}")) => {
+                self.strike_quietly(fault);
+                fate
+            }
+            _ => well,
+        }
     }
 
     /// Somebody else than curfew writes an object.
@@ -131,7 +178,7 @@ impl Server {
     /// Carries out a request of a replica.
     pub fn answer(&mut self, caller: Caller, request: &Request) -> Reply {
         let body = match &request.asked {
-            Asked::Watch { resource } => return self.watch(*resource, request),
+            Asked::Watch { resource } => return self.watch(caller, *resource, request),
             Asked::List { resource, namespace } => {
                 self.list(*resource, namespace.as_deref(), request)
             }
@@ -146,7 +193,7 @@ impl Server {
         Reply::Plain(body)
     }
 
-    fn watch(&mut self, resource: Resource, request: &Request) -> Reply {
+    fn watch(&mut self, caller: Caller, resource: Resource, request: &Request) -> Reply {
         let streams_list =
             request.query.get("sendInitialEvents").is_some_and(|value| value == "true");
         let from = if streams_list {
@@ -156,7 +203,18 @@ impl Server {
             Some(version.and_then(|version| version.parse().ok()).unwrap_or_default())
         };
         let now = self.now;
-        let mut fate = self.weather.watch(streams_list, now);
+        let place = format!("replica {}: the watch of {resource:?}", caller.replica);
+        let mut chance = self.weather.of(&place);
+        let name = format!("watch-{:x}", chance.seed() >> 24);
+        let (mut fate, wrong) = self.weather.watch(chance, streams_list, now);
+        if let Some(wrong) = wrong
+            && self.goes_wrong(name, &format!("{place} {}", wrong.words()))
+        {
+            fate = wrong;
+        }
+        if fate.lag > 100 {
+            self.strike_quietly("lagging watch");
+        }
         if from.is_some_and(|from| from < self.store.floor) {
             fate.gone_at = Some(now);
         }
@@ -299,8 +357,7 @@ impl Server {
 
     /// A conflict is no fault of the weather: it comes of a real change.
     fn conflict(&mut self) {
-        let now = self.now;
-        self.weather.strike("409", now);
+        self.strike_quietly("409");
     }
 
     fn access(&mut self, request: &Request) -> Value {
@@ -316,14 +373,14 @@ impl Server {
     fn event(&mut self, namespace: &str, name: Option<&str>, request: &Request) -> Value {
         let key = |name: &str| (namespace.to_owned(), name.to_owned());
         match name {
-            Some(name) if self.events.contains(&key(name)) => {
+            Some(name) if self.recorded.contains(&key(name)) => {
                 json!({"apiVersion": "events.k8s.io/v1", "kind": "Event",
                        "metadata": {"name": name, "namespace": namespace}, "eventTime": null})
             }
             Some(_) => status(404, "NotFound", "there is no such event"),
             None => {
                 let name = request.body["metadata"]["name"].as_str().unwrap_or_default();
-                if !self.events.insert(key(name)) {
+                if !self.recorded.insert(key(name)) {
                     return status(409, "AlreadyExists", "there is such an event");
                 }
                 request.body.clone()

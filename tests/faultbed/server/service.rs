@@ -79,8 +79,7 @@ impl Endpoint {
         let fate = {
             let mut server = lock(server);
             server.sees(caller.now());
-            let now = server.now;
-            server.weather.request(&request, now)
+            server.fate(*caller, &request)
         };
         let words = request.words();
         let tell = |what: &str| lock(server).tell_of(*caller, &format!("{words} → {what}"));
