@@ -257,6 +257,23 @@ fn a_hold(#[case] until: &str, #[case] expected: [&str; 4]) {
     assert_eq!(columns(&case, HOUR), expected);
 }
 
+/// A hold never shortens a life: what is longer than it is for the policy alone to lower.
+#[test]
+fn a_hold_that_is_shorter_than_an_authors_ttl_makes_it_no_ones() {
+    let fields =
+        held("2026-11-22T12:00:00Z", json!({"spec": {"ttlSecondsAfterFinished": 7 * DAY}}));
+    let case = Case::new(finished("Complete", 60, fields));
+    assert_eq!(
+        columns(&case, "rules: [{name: all, ttl: 1h, enforce: true}]\n"),
+        [
+            "count finished-authors; wait 604740s",
+            "count finished-authors; wait 604740s",
+            "lower finished-authors ttl=86460; wait 604740s",
+            "wait 86400s"
+        ]
+    );
+}
+
 #[test]
 fn a_hold_delays_a_ttl_that_the_sweeper_alone_knows() {
     let case = Case::new(finished("Complete", DAY, held("2026-11-23T12:00:00Z", json!({}))));
