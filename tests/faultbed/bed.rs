@@ -9,8 +9,9 @@ use sha2::{Digest, Sha256};
 use crate::events::{Event, Events};
 use crate::meaning::{Action, Given};
 use crate::oracle::{Counts, Known, Oracle};
-use crate::replica::Replica;
+use crate::replica::{LEASE, NAMESPACE, Replica};
 use crate::seed::Chance;
+use crate::server::store::{Key, Resource};
 use crate::server::weather::Weather;
 use crate::server::{Server, Shared, lock};
 use crate::tenants::{self, Business, Tenants};
@@ -37,6 +38,10 @@ struct Bed {
     next_policy: Moment,
     storm_until: Moment,
     calm_share: u64,
+    /// When somebody exempts what was about to go.
+    exempts_at: Moment,
+    /// When nobody exempts namespaces any more.
+    thaws_at: Moment,
 }
 
 /// The place of a replica.
@@ -220,6 +225,8 @@ impl Bed {
             next_policy: 0,
             storm_until: 0,
             calm_share,
+            exempts_at: 0,
+            thaws_at: 0,
         };
         bed.draw_policy();
         for position in 0..replicas {
@@ -275,6 +282,7 @@ impl Bed {
         {
             let mut server = lock(&self.server);
             server.sees(now - STEP);
+            server.let_stragglers_in();
             self.tenants.step(&mut server);
         }
         if lock(&self.server).weather.share > 0 {
@@ -317,6 +325,17 @@ impl Bed {
                     server.strike("right withheld or granted");
                 });
             }
+            let mut chance = self.chance.of("deleted Leases", now);
+            if chance.per_mille(1) && chance.per_mille(150) {
+                server.happen(format!("lease-{now}"), |server| {
+                    let lease = Key::new(Resource::Leases, NAMESPACE, LEASE);
+                    if server.store.get(&lease).is_some() {
+                        server.strike("Lease deleted");
+                        server.remove(&lease, "somebody deletes");
+                        server.oracle.lease_deleted();
+                    }
+                });
+            }
             let mut chance = self.chance.of("approvals", now);
             if chance.per_mille(3) {
                 server.happen(format!("approval-{now}"), |server| {
@@ -324,11 +343,51 @@ impl Bed {
                 });
             }
         }
+        self.exempt_unseen(now);
+        self.freeze_and_thaw(now);
         if now >= self.next_policy {
             self.change_policy(now);
         }
         for position in 0..self.slots.len() {
             self.trouble_replica(position, now);
+        }
+    }
+
+    /// Half of a load balancer dies: what comes over it from then on is not seen for a while, and
+    /// somebody exempts what was about to go.
+    fn exempt_unseen(&mut self, now: Moment) {
+        let mut chance = self.chance.of("exemptions", now);
+        if chance.per_mille(1) && chance.per_mille(300) {
+            self.exempts_at = now + chance.between(1, 20) * SECOND;
+            let kinds = [Resource::CronJobs, Resource::Namespaces, Resource::Jobs];
+            let count = if chance.per_mille(700) { 2 } else { 3 };
+            for position in 0..self.slots.len() {
+                for kind in &kinds[..count] {
+                    lock(&self.server).happen(format!("hush-{position}-{kind:?}-{now}"), |server| {
+                        server.tell(&format!("the watch of replica {position} for {kind:?} is silent"));
+                        server.hushed.insert((position, *kind), now);
+                    });
+                }
+            }
+        }
+        if self.exempts_at == now {
+            tenants::exempt(chance, &mut lock(&self.server));
+        }
+    }
+
+    /// Somebody exempts all namespaces, and no longer when many Jobs have become due there.
+    fn freeze_and_thaw(&mut self, now: Moment) {
+        let mut chance = self.chance.of("frosts", now);
+        let mut server = lock(&self.server);
+        if self.thaws_at < now && chance.per_mille(1) && chance.per_mille(250) {
+            self.thaws_at = now + chance.between(4 * 60 + 5, 7 * 60) * SECOND;
+            server.happen(format!("frost-{now}"), |server| tenants::label_all(server, true));
+        }
+        if self.thaws_at == now {
+            server.happen(format!("thaw-{now}"), |server| {
+                server.strike("all namespaces thawed");
+                tenants::label_all(server, false);
+            });
         }
     }
 

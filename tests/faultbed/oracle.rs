@@ -54,6 +54,10 @@ pub struct Oracle {
     pub violation: Option<String>,
     pub counts: Counts,
     leader: Option<Leader>,
+    /// Who led when somebody deleted the Lease, and may not have noticed yet.
+    deposed: Option<Leader>,
+    /// How long ago the request was sent that arrives just now, where nobody waits for it any more.
+    pub late: Moment,
     brakes: Brakes,
     flaps: Flaps,
 }
@@ -89,8 +93,10 @@ impl Oracle {
         if !matches!(write.key.resource, Resource::Jobs | Resource::CronJobs) {
             return;
         }
+        // Of what arrives late it was asked when it was sent.
+        let lease = if self.late > 0 { Ok(()) } else { self.lease(replica, now) };
         let verdict =
-            self.lease(replica, now).and_then(|()| match (write.after, write.key.resource) {
+            lease.and_then(|()| match (write.after, write.key.resource) {
                 (None, Resource::Jobs) => self.deletion(store, replica, write, now),
                 (None, _) => Err("nothing but Jobs is ever deleted".to_owned()),
                 (Some(after), Resource::Jobs) => self.job_patch(store, replica, write, after, now),
@@ -124,6 +130,21 @@ impl Oracle {
         }
     }
 
+    /// Somebody changed the labels of a namespace. Only where somebody leads who has had one policy for
+    /// a while can it be said what they make due.
+    pub fn relabelled(&mut self, store: &Store, namespace: &Key, now: Moment) {
+        let Some(leader) = self.leader.as_ref().filter(|one| now - one.renewed <= 10 * SECOND)
+        else {
+            return;
+        };
+        let is_leader = |known: &Known| known.identity == leader.identity;
+        let Some(replica) = self.replicas.iter().position(is_leader) else { return };
+        if let [policy] = self.policies(replica, now)[..] {
+            let by = (policy, leader.term);
+            self.brakes.relabelled(&self.given, by, store, namespace, now);
+        }
+    }
+
     /// The Lease was written.
     pub fn lease_written(&mut self, store: &Store, lease: &Value, now: Moment) {
         let holder = lease["spec"]["holderIdentity"].as_str().unwrap_or_default();
@@ -139,7 +160,15 @@ impl Oracle {
             let identity = holder.to_owned();
             self.leader = Some(Leader { identity, renewed: now, term, unsure: false });
         }
-        self.brakes.lease_written(&self.given, lease, store);
+        let term = self.leader.as_ref().map_or(0, |leader| leader.term);
+        self.brakes.lease_written(&self.given, lease, store, (term, now));
+    }
+
+    /// Somebody deletes the Lease. Whoever sees that there is none may make it anew, while the holder
+    /// goes on until it reads another name in it, or until its own time is over. No code can help that;
+    /// what a write names of its object keeps the two from doing harm.
+    pub fn lease_deleted(&mut self) {
+        self.deposed.clone_from(&self.leader);
     }
 
     /// Somebody asks the leader to go on.
@@ -156,10 +185,13 @@ impl Oracle {
     }
 
     /// Only the leader writes, and no longer than its Lease lasts.
-    fn lease(&mut self, replica: usize, now: Moment) -> Result<(), String> {
+    pub fn lease(&mut self, replica: usize, now: Moment) -> Result<(), String> {
         let known = &self.replicas[replica];
         let Some(leader) = &self.leader else { return Err("nobody leads".to_owned()) };
-        if leader.identity == known.identity && now - leader.renewed <= 15 * SECOND {
+        let leads = |leader: &Leader| {
+            leader.identity == known.identity && now - leader.renewed <= 15 * SECOND
+        };
+        if leads(leader) || self.deposed.as_ref().is_some_and(leads) {
             return Ok(());
         }
         // What it had begun before it was stopped.
@@ -181,7 +213,7 @@ impl Oracle {
             .filter(|(_, until)| *until + MINUTE >= now)
             .map(|(from, until)| until - from)
             .sum();
-        10 * SECOND + 4 * SECOND + 500 + stood
+        10 * SECOND + 4 * SECOND + 500 + stood + self.late
     }
 
     /// The policies by which it may have judged.

@@ -23,7 +23,7 @@ use self::watch::Watch;
 use self::weather::{Fate, Weather};
 use crate::events::{Event, Events};
 use crate::oracle::{Oracle, Write};
-use crate::time::{self, Moment};
+use crate::time::{self, Moment, SECOND};
 
 pub type Shared = Arc<Mutex<Server>>;
 
@@ -36,6 +36,8 @@ pub struct Server {
     pub events: Events,
     /// What happened, a line each.
     pub history: Vec<String>,
+    /// Since when the watches of a replica for a kind are silent, those that had begun before.
+    pub hushed: BTreeMap<(usize, Resource), Moment>,
     /// A verb and a resource that nobody is granted for now.
     pub withheld: Option<(&'static str, &'static str)>,
     /// Told whenever something is stored.
@@ -45,11 +47,22 @@ pub struct Server {
     tokens: u64,
     /// The Events that were made, which are no events of the bed.
     recorded: BTreeSet<(String, String)>,
+    stragglers: Vec<Straggler>,
 }
 
 struct Page {
     revision: u64,
     rest: VecDeque<Arc<Value>>,
+}
+
+/// A write that arrives when nobody waits for the answer any more.
+pub struct Straggler {
+    pub caller: Caller,
+    pub request: Request,
+    /// Whether whoever sent it led then.
+    pub leads: bool,
+    pub sent: Moment,
+    pub arrives: Moment,
 }
 
 /// An answer of the server.
@@ -82,11 +95,13 @@ impl Server {
             oracle,
             events,
             history: Vec::new(),
+            hushed: BTreeMap::new(),
             withheld: None,
             changed: Arc::new(Notify::new()),
             pages: BTreeMap::new(),
             tokens: 0,
             recorded: BTreeSet::new(),
+            stragglers: Vec::new(),
         }
     }
 
@@ -157,6 +172,9 @@ impl Server {
         self.tell(&format!("{words}: {key}"));
         let now = self.now;
         self.store.put(key, object, now);
+        if key.resource == Resource::Namespaces {
+            self.oracle.relabelled(&self.store, key, now);
+        }
         self.changed.notify_waiters();
     }
 
@@ -173,6 +191,36 @@ impl Server {
         self.store.floor = self.store.revision;
         self.pages.clear();
         self.strike("compaction");
+    }
+
+    /// Somebody no longer waits for a write of his that is on its way.
+    pub fn abandoned(&mut self, mut straggler: Straggler) {
+        let place = straggler.request.place();
+        let late = self.weather.of(&format!("straggler: {place}")).between(0, 5 * SECOND);
+        straggler.arrives = straggler.arrives.max(self.now) + late;
+        self.stragglers.push(straggler);
+    }
+
+    /// Carries out what nobody waits for any more.
+    pub fn let_stragglers_in(&mut self) {
+        let now = self.now;
+        let is_there = |straggler: &mut Straggler| straggler.arrives <= now;
+        let arrived: Vec<Straggler> = self.stragglers.extract_if(.., is_there).collect();
+        for Straggler { caller, request, leads, sent, .. } in arrived {
+            let (place, replica) = (request.place(), caller.replica);
+            let name = format!("straggler-{replica}-{sent}-{}", place.replace([' ', '/'], "-"));
+            self.happen(name, |server| {
+                server.strike("abandoned request arrives");
+                server.oracle.late = if leads { now - sent } else { 0 };
+                let Reply::Plain(body) = server.answer(caller, &request) else { return };
+                server.oracle.late = 0;
+                if let Asked::Patch(key) | Asked::Replace(key) = &request.asked {
+                    server.oracle.unsure(key);
+                }
+                let words = request.words();
+                server.tell_of(caller, &format!("{words} → {} for nobody", service::code(&body)));
+            });
+        }
     }
 
     /// Carries out a request of a replica.
@@ -218,7 +266,7 @@ impl Server {
         if from.is_some_and(|from| from < self.store.floor) {
             fate.gone_at = Some(now);
         }
-        Reply::Watch(Box::new(Watch::new(&self.store, resource, from, fate, now)))
+        Reply::Watch(Box::new(Watch::new(&self.store, caller.replica, resource, from, fate, now)))
     }
 
     fn list(&mut self, resource: Resource, namespace: Option<&str>, request: &Request) -> Value {

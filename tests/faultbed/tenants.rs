@@ -345,6 +345,32 @@ pub fn approve(mut chance: Chance, server: &mut Server) {
     server.oracle.approved(revision);
     server.put(&key, lease, "somebody approves");
 }
+/// Somebody exempts namespaces and `CronJob`s, whatever is due there.
+pub fn exempt(mut chance: Chance, server: &mut Server) {
+    let now = server.now;
+    for namespace in NAMESPACES {
+        if chance.per_mille(500) {
+            server.happen(format!("freeze-{namespace}-{now}"), |server| {
+                if label_namespace(server, namespace, true) {
+                    server.strike_quietly("exempt behind a silent watch");
+                }
+            });
+        }
+        for name in CRONJOBS {
+            let key = Key::new(Resource::CronJobs, namespace, name);
+            if chance.per_mille(500) {
+                server.happen(format!("keep-{namespace}-{name}-{now}"), |server| {
+                    let Some(cronjob) = server.store.get(&key) else { return };
+                    let mut cronjob = Value::clone(cronjob);
+                    cronjob["metadata"]["labels"]["keep"] = "yes".into();
+                    server.put(&key, cronjob, "a CronJob is to be kept");
+                    server.strike_quietly("exempt behind a silent watch");
+                });
+            }
+        }
+    }
+}
+
 fn put_cronjob(mut chance: Chance, server: &mut Server, key: &Key) {
     let labels = json!({"app": chance.pick(&["web", "etl", "misc"])});
     let template = if chance.per_mille(500) { json!({"labels": labels}) } else { json!({}) };
@@ -393,13 +419,35 @@ fn ended(chance: &mut Chance, at: jiff::Timestamp) -> Value {
 }
 
 fn relabel_namespace(server: &mut Server, name: &str) {
+    let is_frozen = is_frozen(server, name);
+    label_namespace(server, name, !is_frozen);
+}
+
+fn is_frozen(server: &Server, namespace: &str) -> bool {
+    let namespace = server.store.get(&Key::new(Resource::Namespaces, "", namespace));
+    namespace.is_some_and(|namespace| namespace["metadata"]["labels"]["tier"] == "frozen")
+}
+
+/// Somebody exempts all namespaces, or none any more.
+pub fn label_all(server: &mut Server, is_to_freeze: bool) {
+    for namespace in NAMESPACES {
+        label_namespace(server, namespace, is_to_freeze);
+    }
+}
+
+/// Says whether it is another label.
+fn label_namespace(server: &mut Server, name: &str, is_to_freeze: bool) -> bool {
     let key = Key::new(Resource::Namespaces, "", name);
-    let Some(namespace) = server.store.get(&key).cloned() else { return };
-    let mut namespace = Value::clone(&namespace);
-    let is_frozen = namespace["metadata"]["labels"]["tier"] == "frozen";
+    if is_frozen(server, name) == is_to_freeze {
+        return false;
+    }
+    let Some(namespace) = server.store.get(&key) else { return false };
+    let mut namespace = Value::clone(namespace);
     namespace["metadata"]["labels"] =
-        if is_frozen { json!({"team": "blue"}) } else { json!({"tier": "frozen"}) };
-    server.put(&key, namespace, if is_frozen { "no longer frozen" } else { "frozen from now on" });
+        if is_to_freeze { json!({"tier": "frozen"}) } else { json!({"team": "blue"}) };
+    let words = if is_to_freeze { "frozen from now on" } else { "no longer frozen" };
+    server.put(&key, namespace, words);
+    true
 }
 
 fn set_ttl(job: &mut Value, ttl: Option<i64>) {

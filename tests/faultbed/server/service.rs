@@ -19,7 +19,7 @@ use tokio::time::Instant;
 use super::request::{Asked, Request};
 use super::watch::lines;
 use super::weather::Fate;
-use super::{Reply, Shared, lock, status};
+use super::{Reply, Shared, Straggler, lock, status};
 use crate::time::{self, Moment, SECOND};
 
 /// The body of an answer.
@@ -33,6 +33,13 @@ pub struct Caller {
     /// Both at the birth of the replica.
     pub born: Moment,
     pub began: Instant,
+}
+
+/// A write on its way. Who gives it up does not call it back.
+struct Sent<'s> {
+    server: &'s Shared,
+    /// `None` once it has arrived.
+    straggler: Option<Straggler>,
 }
 
 /// The server as one replica reaches it.
@@ -81,6 +88,8 @@ impl Endpoint {
             server.sees(caller.now());
             server.fate(*caller, &request)
         };
+        let is_write =
+            matches!(request.asked, Asked::Patch(_) | Asked::Replace(_) | Asked::Delete(_));
         let words = request.words();
         let tell = |what: &str| lock(server).tell_of(*caller, &format!("{words} → {what}"));
         let pause = |ms: Moment| tokio::time::sleep(Duration::from_millis(ms));
@@ -89,7 +98,16 @@ impl Endpoint {
             Fate::Slow(there, back) => (there, back),
             _ => (5, 5),
         };
+        let mut sent = Sent { server, straggler: None };
+        if is_write && matches!(fate, Fate::Well(_) | Fate::Slow(..) | Fate::Lost) {
+            let mut server = lock(server);
+            let now = server.now;
+            let leads = server.oracle.lease(caller.replica, now).is_ok();
+            let (caller, request, arrives) = (*caller, request.clone(), now + there);
+            sent.straggler = Some(Straggler { caller, request, leads, sent: now, arrives });
+        }
         pause(there).await;
+        sent.straggler = None;
         let refused = match fate {
             Fate::Refused => {
                 tell("connection refused");
@@ -156,6 +174,14 @@ impl Endpoint {
     }
 }
 
+impl Drop for Sent<'_> {
+    fn drop(&mut self) {
+        if let Some(straggler) = self.straggler.take() {
+            lock(self.server).abandoned(straggler);
+        }
+    }
+}
+
 fn answer(
     caller: Caller,
     server: &Shared,
@@ -179,7 +205,7 @@ fn answer(
 }
 
 /// The HTTP code of an answer: that of a `Status`, else what an object is answered with.
-fn code(body: &Value) -> u16 {
+pub fn code(body: &Value) -> u16 {
     let code = if body["kind"] == "Status" { body["code"].as_u64() } else { None };
     code.map_or(200, |code| code.try_into().expect("an HTTP code"))
 }

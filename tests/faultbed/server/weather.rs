@@ -122,7 +122,8 @@ impl Weather {
             7 => ("lost answer behind a 500", Fate::LostBehindProxy),
             8 => ("slow answer", Fate::Slow(0, chance.between(1_000, 6_000))),
             9 => {
-                let there = chance.between(300, 3_000);
+                let there =
+                    if chance.per_mille(300) { 4_500 } else { 0 } + chance.between(300, 3_000);
                 ("slow request", Fate::Slow(there, chance.between(1, 3_000)))
             }
             _ if is_next_page => ("expired continue token", Fate::Expired),
