@@ -3,12 +3,14 @@
 //! Two controllers that set the same field by turns write for ever. After three reverts of a field
 //! within ten minutes that object is not patched any more, only told, and what is due is enforced
 //! by deletion. The state is told what was written and what is seen afterwards; it knows neither
-//! objects nor a clock.
+//! objects nor a clock. The ten minutes are those of the monotonic clock: a wall clock that is put would
+//! make the state forget reverts, or keep them for hours.
 
 use std::collections::HashMap;
 use std::hash::Hash;
+use std::time::Duration;
 
-use jiff::{SignedDuration, Timestamp};
+use tokio::time::Instant;
 
 use crate::policy::{Setting, Value};
 
@@ -24,9 +26,9 @@ struct Watched {
     setting: Setting,
     /// What we wrote; `None` once it was reverted, until we write it again.
     written: Option<Value>,
-    touched: Timestamp,
+    touched: Instant,
     /// The latest reverts, the oldest first; never more than make it stop.
-    reverts: Vec<Timestamp>,
+    reverts: Vec<Instant>,
     stopped: bool,
 }
 
@@ -39,7 +41,7 @@ impl<K: Eq + Hash> Flaps<K> {
     }
 
     /// Takes down that we wrote a field.
-    pub fn wrote(&mut self, key: K, setting: Setting, value: Value, now: Timestamp) {
+    pub fn wrote(&mut self, key: K, setting: Setting, value: Value, now: Instant) {
         let fields = self.objects.entry(key).or_default();
         if let Some(watched) = fields.iter_mut().find(|watched| watched.setting == setting) {
             watched.written = Some(value);
@@ -64,7 +66,7 @@ impl<K: Eq + Hash> Flaps<K> {
         &mut self,
         key: &K,
         value: impl Fn(Setting) -> Option<Value>,
-        now: Timestamp,
+        now: Instant,
     ) -> bool {
         let Some(fields) = self.objects.get_mut(key) else { return false };
         for watched in fields.iter_mut() {
@@ -87,7 +89,7 @@ impl<K: Eq + Hash> Flaps<K> {
 
     /// Forgets what has been quiet for long enough; who was stopped stays so. Keeps the state as
     /// small as what we write in ten minutes.
-    pub fn tidy(&mut self, now: Timestamp) {
+    pub fn tidy(&mut self, now: Instant) {
         self.objects.retain(|_, fields| {
             fields.retain(|w| w.stopped || now.duration_since(w.touched) <= WINDOW);
             !fields.is_empty()
@@ -114,7 +116,7 @@ impl<K> Default for Flaps<K> {
 // === impl Watched ===
 
 impl Watched {
-    fn see(&mut self, value: &Value, now: Timestamp) {
+    fn see(&mut self, value: &Value, now: Instant) {
         if self.written.as_ref().is_none_or(|written| written == value) {
             return;
         }
@@ -126,5 +128,5 @@ impl Watched {
     }
 }
 
-const WINDOW: SignedDuration = SignedDuration::from_mins(10);
+const WINDOW: Duration = Duration::from_secs(600);
 const TOO_MANY: usize = 3;

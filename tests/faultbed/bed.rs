@@ -363,10 +363,15 @@ impl Bed {
             let count = if chance.per_mille(700) { 2 } else { 3 };
             for position in 0..self.slots.len() {
                 for kind in &kinds[..count] {
-                    lock(&self.server).happen(format!("hush-{position}-{kind:?}-{now}"), |server| {
-                        server.tell(&format!("the watch of replica {position} for {kind:?} is silent"));
-                        server.hushed.insert((position, *kind), now);
-                    });
+                    lock(&self.server).happen(
+                        format!("hush-{position}-{kind:?}-{now}"),
+                        |server| {
+                            server.tell(&format!(
+                                "the watch of replica {position} for {kind:?} is silent"
+                            ));
+                            server.hushed.insert((position, *kind), now);
+                        },
+                    );
                 }
             }
         }
@@ -416,7 +421,6 @@ impl Bed {
         let mut server = lock(server);
         if slot.clock_right_at.is_some_and(|at| at <= now) {
             server.tell(&format!("the clock of replica {position} is put right"));
-            server.oracle.replicas[position].clock_put += 1;
             (slot.ahead, slot.drift, slot.clock_right_at) = (0, 0, None);
         }
         let mut chance = chance.of(&format!("troubles of replica {position}"), now);
@@ -445,12 +449,10 @@ impl Bed {
             }
             3 => {
                 server.strike("clock put");
-                server.oracle.replicas[position].clock_put += 1;
                 slot.ahead = signed(&mut chance, 100, 25_000);
             }
             4 => {
                 server.strike("clock put far");
-                server.oracle.replicas[position].clock_put += 1;
                 slot.ahead = signed(&mut chance, 31_000, 7_200_000);
                 slot.clock_right_at = Some(now + chance.between(5 * SECOND, 2 * MINUTE));
             }

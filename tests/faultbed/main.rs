@@ -10,7 +10,7 @@
 //! to see that again (`CURFEW_ONLY`, with the names of the events).
 //!
 //! It plays the watches, the sweeper with its brake, the election and the Events, and tenants at work.
-//! Not the scheduler; no scenario changes the labels of a namespace so that the brake holds it, and the
+//! Not the scheduler, and the
 //! model was not compared with a real API server request by request. `mutants/run.sh` says whether
 //! the bed finds faults that were put in by hand; of the twelve, one was not found in twelve short seeds:
 //! surroundings that nobody asks for before a write.

@@ -41,8 +41,6 @@ pub struct Known {
     pub pauses: Vec<(Moment, Moment)>,
     /// Its wall clock was wrong until then.
     pub clock_wrong_until: Option<Moment>,
-    /// How often its wall clock was put: what it counts by that clock may begin anew.
-    pub clock_put: u64,
 }
 
 #[derive(Default)]
@@ -85,6 +83,15 @@ pub struct Counts {
     pub pruned: u64,
 }
 
+// === impl Known ===
+
+impl Known {
+    /// Whether it went on a moment ago: what arrives now was begun before.
+    fn stood_still(&self, now: Moment) -> bool {
+        self.pauses.iter().any(|(_, until)| *until <= now && now - until <= 300)
+    }
+}
+
 // === impl Oracle ===
 
 impl Oracle {
@@ -95,13 +102,12 @@ impl Oracle {
         }
         // Of what arrives late it was asked when it was sent.
         let lease = if self.late > 0 { Ok(()) } else { self.lease(replica, now) };
-        let verdict =
-            lease.and_then(|()| match (write.after, write.key.resource) {
-                (None, Resource::Jobs) => self.deletion(store, replica, write, now),
-                (None, _) => Err("nothing but Jobs is ever deleted".to_owned()),
-                (Some(after), Resource::Jobs) => self.job_patch(store, replica, write, after, now),
-                (Some(after), _) => self.cronjob_patch(store, replica, write, after, now),
-            });
+        let verdict = lease.and_then(|()| match (write.after, write.key.resource) {
+            (None, Resource::Jobs) => self.deletion(store, replica, write, now),
+            (None, _) => Err("nothing but Jobs is ever deleted".to_owned()),
+            (Some(after), Resource::Jobs) => self.job_patch(store, replica, write, after, now),
+            (Some(after), _) => self.cronjob_patch(store, replica, write, after, now),
+        });
         if write.after.is_some() {
             self.counts.patches += 1;
         }
@@ -184,18 +190,22 @@ impl Oracle {
         }
     }
 
+    /// Whether a replica leads, or may still believe so.
+    pub fn leads(&self, replica: usize, now: Moment) -> bool {
+        let identity = &self.replicas[replica].identity;
+        let mut leaders = self.leader.iter().chain(&self.deposed);
+        leaders.any(|one| one.identity == *identity && now - one.renewed <= 15 * SECOND)
+    }
+
     /// Only the leader writes, and no longer than its Lease lasts.
-    pub fn lease(&mut self, replica: usize, now: Moment) -> Result<(), String> {
+    fn lease(&mut self, replica: usize, now: Moment) -> Result<(), String> {
         let known = &self.replicas[replica];
         let Some(leader) = &self.leader else { return Err("nobody leads".to_owned()) };
-        let leads = |leader: &Leader| {
-            leader.identity == known.identity && now - leader.renewed <= 15 * SECOND
-        };
-        if leads(leader) || self.deposed.as_ref().is_some_and(leads) {
+        if self.leads(replica, now) {
             return Ok(());
         }
         // What it had begun before it was stopped.
-        if known.pauses.iter().any(|(_, until)| *until <= now && now - until <= 300) {
+        if known.stood_still(now) {
             self.counts.after_pause += 1;
             return Ok(());
         }
@@ -306,8 +316,12 @@ impl Oracle {
             && present != wanted
         {
             let known = &self.replicas[replica];
-            let memory = (leader.term, known.clock_put, known.policies.len());
-            self.flaps.wrote(key, before, wanted, memory, now)?;
+            let memory = (replica, leader.term, known.policies.len());
+            self.flaps.wrote(store, (key, before), wanted, memory, now)?;
+            let is_new = known.policies.last().is_some_and(|(at, _)| at + 10 * SECOND > now);
+            if is_new || known.stood_still(now) {
+                self.flaps.unsure(key);
+            }
         }
         let policies = self.policies(replica, now);
         let meanings = || policies.iter().map(|policy| &self.given[*policy].meaning);

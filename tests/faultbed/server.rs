@@ -212,8 +212,9 @@ impl Server {
             self.happen(name, |server| {
                 server.strike("abandoned request arrives");
                 server.oracle.late = if leads { now - sent } else { 0 };
-                let Reply::Plain(body) = server.answer(caller, &request) else { return };
+                let reply = server.answer(caller, &request);
                 server.oracle.late = 0;
+                let Reply::Plain(body) = reply else { return };
                 if let Asked::Patch(key) | Asked::Replace(key) = &request.asked {
                     server.oracle.unsure(key);
                 }

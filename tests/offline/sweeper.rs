@@ -1,6 +1,8 @@
 //! The sweeper's decision about stored objects: the table of the design row by row, then the
 //! delete contract point by point.
 
+use std::time::Duration;
+
 use curfew::policy::Policy;
 use curfew::sweeper::{Action, Direction, Flaps, Judgement, Reason};
 use jiff::{SignedDuration, Timestamp};
@@ -858,12 +860,12 @@ fn who_is_reverted_three_times_stops_writing_and_goes_on_deleting() {
 #[case::two(&[0, 240], false)]
 #[case::three_over_a_longer_time(&[0, 240, 700], false)]
 #[case::the_last_three_count(&[0, 700, 900, 1100], true)]
-fn flapping(#[case] reverts: &[i64], #[case] expected: bool) {
+fn flapping(#[case] reverts: &[u64], #[case] expected: bool) {
     use curfew::policy::{Setting, Value};
-    let start: Timestamp = NOW.parse().unwrap();
+    let start = curfew::clock::ticks();
     let mut flaps = Flaps::new();
     for after in reverts {
-        let now = start + SignedDuration::from_secs(*after);
+        let now = start + Duration::from_secs(*after);
         flaps.wrote("x", Setting::Ttl, Value::Number(60), now);
         // Seen as we wrote it: no revert. Seen twice otherwise: one revert.
         flaps.seen(&"x", |_| Some(Value::Number(60)), now);
@@ -875,7 +877,7 @@ fn flapping(#[case] reverts: &[i64], #[case] expected: bool) {
     }
     assert_eq!(flaps.is_stopped(&"x"), expected);
     assert!(!flaps.is_stopped(&"y") && !flaps.is_stopped(&"held"));
-    flaps.tidy(start + SignedDuration::from_hours(2));
+    flaps.tidy(start + Duration::from_secs(7200));
     assert_eq!(flaps.is_stopped(&"x"), expected);
     flaps.forget(&"x");
     assert_eq!(flaps.stopped(), 0);

@@ -10,6 +10,7 @@ use super::acted::{Acted, Ended, Purpose};
 use super::control_loop::ControlLoop;
 use super::freshness::{AGAIN, Freshness, Needed};
 use super::work_queue::{Step, What};
+use crate::clock;
 use crate::cluster::events::{About, Event};
 use crate::cluster::slim::Version;
 use crate::cluster::write::{Change, Target, WriteOutcome, WritePermit};
@@ -176,7 +177,8 @@ impl ControlLoop<'_> {
                     tracing::info!(kind, ns, name, reason = %step.reason, "changed the record only");
                 }
                 for field in &change.fields {
-                    self.flaps.wrote(meta.uid.clone(), field.setting, field.to.clone(), now);
+                    let ticks = clock::ticks();
+                    self.flaps.wrote(meta.uid.clone(), field.setting, field.to.clone(), ticks);
                     let setting = field.setting.as_str();
                     let (from, to, rule) =
                         (field.from.to_string(), field.to.to_string(), &field.rule);

@@ -16,7 +16,7 @@ use super::registration::Registration;
 use super::subject::ObjectRef;
 use super::work_queue::{Step, What, WorkQueue};
 use crate::batch::Kind;
-use crate::clock::HashMap;
+use crate::clock::{self, HashMap};
 use crate::cluster::clock_offset::Trust;
 use crate::cluster::pace::Rate;
 use crate::cluster::slim::{Keep, Uid};
@@ -318,7 +318,7 @@ impl<'s> ControlLoop<'s> {
             let settled = judgement.decision.setting(setting)?;
             (!settled.is_ours()).then(|| settled.present.clone())
         };
-        if self.flaps.seen(uid, present, now) {
+        if self.flaps.seen(uid, present, clock::ticks()) {
             self.warn(subject, REVERTED, "somebody keeps reverting what is written here");
             return self.cluster_view.judge(policy, subject, Labels::Present, true, now);
         }

@@ -196,7 +196,7 @@ impl ControlLoop<'_> {
             stored.undecodable(kind, health.undecodable.len());
         }
         tracing::debug!(?took, ?states, "looked at everything");
-        self.flaps.tidy(now);
+        self.flaps.tidy(clock::ticks());
         self.cluster_view.tidy();
         // A deletion may take long, by Pods or a finalizer, and stays ours until the Job is gone.
         let world = &self.cluster_view;

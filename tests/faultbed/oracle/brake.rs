@@ -247,8 +247,7 @@ fn is_settled(store: &Store, key: &Key, job: &Value, now: Moment) -> bool {
     // What was there at the beginning was made then.
     let is_old = is_old && (now == 0 || !has_changed);
     is_old
-        && (now == 0
-            || !surroundings_changed(store, key, job, now.saturating_sub(4 * MINUTE), now))
+        && (now == 0 || !surroundings_changed(store, key, job, now.saturating_sub(4 * MINUTE), now))
 }
 
 /// Whether they did after one moment and before another.

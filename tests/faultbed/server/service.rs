@@ -102,7 +102,7 @@ impl Endpoint {
         if is_write && matches!(fate, Fate::Well(_) | Fate::Slow(..) | Fate::Lost) {
             let mut server = lock(server);
             let now = server.now;
-            let leads = server.oracle.lease(caller.replica, now).is_ok();
+            let leads = server.oracle.leads(caller.replica, now);
             let (caller, request, arrives) = (*caller, request.clone(), now + there);
             sent.straggler = Some(Straggler { caller, request, leads, sent: now, arrives });
         }
