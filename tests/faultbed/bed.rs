@@ -38,6 +38,8 @@ struct Bed {
     next_policy: Moment,
     storm_until: Moment,
     calm_share: u64,
+    /// When all becomes well.
+    calm_at: Moment,
     /// When somebody exempts what was about to go.
     exempts_at: Moment,
     /// When nobody exempts namespaces any more.
@@ -123,10 +125,9 @@ impl Play<'_> {
                 bed.calm_down();
             }
             bed.step(step * STEP);
-            bed.check(self)?;
-        }
-        if *until / STEP >= all {
-            bed.look_for_left_over();
+            if step > work && (step * STEP).is_multiple_of(SECOND) {
+                bed.look_for_left_over(length.work);
+            }
             bed.check(self)?;
         }
         bed.slots.clear();
@@ -225,6 +226,7 @@ impl Bed {
             next_policy: 0,
             storm_until: 0,
             calm_share,
+            calm_at: play.length.work,
             exempts_at: 0,
             thaws_at: 0,
         };
@@ -323,6 +325,17 @@ impl Bed {
                     let right = *chance.pick(&rights);
                     server.withheld = if server.withheld.is_some() { None } else { Some(right) };
                     server.strike("right withheld or granted");
+                });
+            }
+            // A webhook of somebody else's does not answer, maybe until the last moment.
+            let mut chance = self.chance.of("hanging writes", now);
+            let seconds = chance.between(40, 140);
+            let is_last = now + seconds / 2 * SECOND == self.calm_at && chance.per_mille(500);
+            if chance.per_mille(1) && chance.per_mille(100) || is_last {
+                server.happen(format!("hang-{now}"), |server| {
+                    let namespace = tenants::any_namespace(&mut chance);
+                    server.tell(&format!("writes to Jobs of {namespace} hang for {seconds} s"));
+                    server.hanging = Some((namespace, now + seconds * SECOND));
                 });
             }
             let mut chance = self.chance.of("deleted Leases", now);
@@ -530,6 +543,7 @@ impl Bed {
         server.tell("from now on everything is well");
         server.weather.share = 0;
         server.withheld = None;
+        server.hanging = None;
         self.tenants.rest();
         let last = server.oracle.given.len() - 1;
         let last = self
@@ -546,11 +560,17 @@ impl Bed {
         }
     }
 
-    /// What is due has to be gone at the end.
-    fn look_for_left_over(&mut self) {
+    /// What was due when all became well has to be gone soon, and from then on nothing may be left that
+    /// has been due for so long.
+    fn look_for_left_over(&mut self, calm_since: Moment) {
         let mut server = lock(&self.server);
-        let left = server.oracle.left_over(&server.store, server.now);
-        if let Some(first) = left.first() {
+        let now = server.now;
+        let by = calm_since.max(now.saturating_sub(PATIENCE));
+        let left = server.oracle.left_over(&server.store, by, now);
+        let Some(first) = left.first() else { return };
+        let counts = &mut server.oracle.counts;
+        counts.settled_after = counts.settled_after.max(now - by);
+        if now >= calm_since + PATIENCE {
             let count = left.len();
             server.oracle.violation =
                 Some(format!("{count} Jobs are left that are due, such as {first}"));
@@ -611,6 +631,9 @@ fn signed(chance: &mut Chance, low: u64, high: u64) -> i64 {
 
 /// How far each replica runs at a time.
 const STEP: Moment = 100;
+
+/// After faults have stopped, what is due is gone in this time.
+const PATIENCE: Moment = 3 * MINUTE;
 
 /// Lines of history that a violation shows.
 const LAST_WORDS: usize = 80;

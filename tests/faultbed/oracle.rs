@@ -81,6 +81,8 @@ pub struct Counts {
     pub after_pause: u64,
     /// Deletions by `limits.history.max`.
     pub pruned: u64,
+    /// How long after the last fault all was gone that had been due before it.
+    pub settled_after: Moment,
 }
 
 // === impl Known ===
@@ -410,20 +412,20 @@ impl Oracle {
         Ok(())
     }
 
-    /// Finished Jobs that should be gone: nothing stands in their way, and they were due long ago.
-    pub fn left_over(&self, store: &Store, now: Moment) -> Vec<String> {
+    /// Finished Jobs that should be gone: nothing stands in their way, and they were due by then.
+    pub fn left_over(&self, store: &Store, by: Moment, now: Moment) -> Vec<String> {
         let Some((_, policy)) = self.replicas[0].policies.last() else { return Vec::new() };
         let given = &self.given[*policy];
         if given.meaning.action != Action::Delete {
             return Vec::new();
         }
         let held = brake::held(store, &given.policy.revision);
-        let long_ago = i64::try_from(now.saturating_sub(PATIENCE)).expect("small");
+        let by = i64::try_from(by).expect("small");
         let mut left = Vec::new();
         for (key, job) in store.all(Resource::Jobs) {
             let surroundings = Surroundings::of(store, key, job, now, 0);
             let Some(family) = surroundings.families(job).next() else { continue };
-            let Some(due) = given.meaning.due(family).filter(|due| *due < long_ago) else {
+            let Some(due) = given.meaning.due(family).filter(|due| *due < by) else {
                 continue;
             };
             let Some((finish, _)) = finish(job) else { continue };
@@ -543,6 +545,3 @@ fn changes_only(before: &Value, after: &Value, members: &[&str]) -> Result<(), S
         Some(path) => Err(format!("it changes {path}")),
     }
 }
-
-/// After faults have stopped, what is due is gone in this time.
-const PATIENCE: Moment = 8 * MINUTE;

@@ -38,6 +38,8 @@ pub struct Server {
     pub history: Vec<String>,
     /// Since when the watches of a replica for a kind are silent, those that had begun before.
     pub hushed: BTreeMap<(usize, Resource), Moment>,
+    /// A namespace in which Jobs cannot be written, and until when.
+    pub hanging: Option<(&'static str, Moment)>,
     /// A verb and a resource that nobody is granted for now.
     pub withheld: Option<(&'static str, &'static str)>,
     /// Told whenever something is stored.
@@ -96,6 +98,7 @@ impl Server {
             events,
             history: Vec::new(),
             hushed: BTreeMap::new(),
+            hanging: None,
             withheld: None,
             changed: Arc::new(Notify::new()),
             pages: BTreeMap::new(),
@@ -158,7 +161,15 @@ impl Server {
         let mut chance = self.weather.of(&place);
         let name = format!("fault-{:x}", chance.seed() >> 24);
         let (well, wrong) = self.weather.request(chance, request);
+        let hangs = self.hanging.is_some_and(|(namespace, until)| {
+            let (Asked::Patch(key) | Asked::Delete(key)) = &request.asked else { return false };
+            key.resource == Resource::Jobs && key.namespace == namespace && self.now < until
+        });
         match wrong {
+            _ if hangs => {
+                self.strike_quietly("write that hangs");
+                Fate::Hangs
+            }
             Some((fault, fate)) if self.goes_wrong(name, &format!("{place} → {fault}")) => {
                 self.strike_quietly(fault);
                 fate

@@ -349,7 +349,7 @@ pub fn approve(mut chance: Chance, server: &mut Server) {
 pub fn exempt(mut chance: Chance, server: &mut Server) {
     let now = server.now;
     for namespace in NAMESPACES {
-        if chance.per_mille(500) {
+        if chance.per_mille(250) {
             server.happen(format!("freeze-{namespace}-{now}"), |server| {
                 if label_namespace(server, namespace, true) {
                     server.strike_quietly("exempt behind a silent watch");
@@ -358,7 +358,7 @@ pub fn exempt(mut chance: Chance, server: &mut Server) {
         }
         for name in CRONJOBS {
             let key = Key::new(Resource::CronJobs, namespace, name);
-            if chance.per_mille(500) {
+            if chance.per_mille(250) {
                 server.happen(format!("keep-{namespace}-{name}-{now}"), |server| {
                     let Some(cronjob) = server.store.get(&key) else { return };
                     let mut cronjob = Value::clone(cronjob);
@@ -426,6 +426,10 @@ fn relabel_namespace(server: &mut Server, name: &str) {
 fn is_frozen(server: &Server, namespace: &str) -> bool {
     let namespace = server.store.get(&Key::new(Resource::Namespaces, "", namespace));
     namespace.is_some_and(|namespace| namespace["metadata"]["labels"]["tier"] == "frozen")
+}
+
+pub fn any_namespace(chance: &mut Chance) -> &'static str {
+    chance.pick::<&str>(&NAMESPACES)
 }
 
 /// Somebody exempts all namespaces, or none any more.

@@ -100,7 +100,7 @@ impl Endpoint {
         };
         let mut sent = Sent { server, straggler: None };
         if is_write && matches!(fate, Fate::Well(_) | Fate::Slow(..) | Fate::Lost) {
-            let mut server = lock(server);
+            let server = lock(server);
             let now = server.now;
             let leads = server.oracle.leads(caller.replica, now);
             let (caller, request, arrives) = (*caller, request.clone(), now + there);
@@ -108,6 +108,10 @@ impl Endpoint {
         }
         pause(there).await;
         sent.straggler = None;
+        if fate == Fate::Hangs {
+            tell("no answer");
+            std::future::pending::<()>().await;
+        }
         let refused = match fate {
             Fate::Refused => {
                 tell("connection refused");

@@ -23,6 +23,8 @@ pub enum Fate {
     LostBehindProxy,
     /// It takes so long to arrive, and the answer so long to come back.
     Slow(Moment, Moment),
+    /// It is neither done nor answered.
+    Hangs,
     /// It is done, and the answer breaks off.
     Truncated,
     /// The continue token, or the version of a watch, is too old.
