@@ -242,13 +242,17 @@ where
     }
 
     fn call(&mut self, request: Request<A>) -> Self::Future {
-        let sent = clock::now();
+        let sent = now_of_both();
         let answer = self.inner.call(request);
         let clock = self.clock.clone();
         Box::pin(async move {
             let answer = answer.await?;
-            if let Some(date) = date(answer.headers()) {
-                clock.observe(Sample { sent, received: clock::now(), date });
+            // Where our clock was put while we waited, the answer bounds nothing.
+            let received = now_of_both();
+            if let Some(date) = date(answer.headers())
+                && !has_jumped(sent, received)
+            {
+                clock.observe(Sample { sent: sent.1, received: received.1, date });
             }
             Ok(answer)
         })
@@ -271,12 +275,17 @@ const KEPT: usize = 64;
 
 #[cfg(test)]
 mod tests {
-    use http::{HeaderMap, HeaderValue, header};
+    use std::convert::Infallible;
+    use std::rc::Rc;
+
+    use http::{HeaderMap, HeaderValue, Request, Response, header};
     use jiff::{SignedDuration, Timestamp};
     use proptest::prelude::*;
     use rstest::rstest;
+    use tower::{Layer as _, Service as _};
 
-    use super::{Offset, Sample, Trust, date};
+    use super::{Layer, Offset, Sample, ServerClock, Trust, date};
+    use crate::clock::Played;
 
     /// An answer that took `took` ms, as a server sends it whose clock is `ahead` ms ahead.
     fn sample(at: i64, ahead: i64, took: i64) -> Sample {
@@ -339,6 +348,28 @@ mod tests {
         jumped.received = Timestamp::from_millisecond(START - 60_000).unwrap();
         offset.observe(jumped);
         assert_eq!(offset.correction(), SignedDuration::ZERO);
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn a_clock_that_is_put_while_we_wait_for_an_answer_is_not_trusted() {
+        let start = "2026-11-01T06:00:00Z".parse().unwrap();
+        let played = Rc::new(Played::new(start, 1));
+        Played::on_this_thread(Some(Rc::clone(&played)));
+        let answer = |_: Request<()>| async {
+            let dated = Response::builder().header(header::DATE, "Sun, 01 Nov 2026 06:00:00 GMT");
+            Ok::<_, Infallible>(dated.body(()).unwrap())
+        };
+        let clock = ServerClock::default();
+        let mut service = Layer(clock.clone()).layer(tower::service_fn(answer));
+        service.call(Request::new(())).await.unwrap();
+        let waiting = service.call(Request::new(()));
+        played.put(SignedDuration::from_secs(20));
+        waiting.await.unwrap();
+        assert_eq!(clock.trust(), Trust::Refused);
+        service.call(Request::new(())).await.unwrap();
+        assert_eq!(clock.trust(), Trust::Doubtful);
+        assert_eq!(clock.correction(), SignedDuration::from_secs(-19));
+        Played::on_this_thread(None);
     }
 
     #[rstest]

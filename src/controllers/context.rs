@@ -5,8 +5,10 @@ use std::time::Duration;
 
 use jiff::{SignedDuration, Timestamp};
 use tokio::sync::watch;
+use tokio::time::Instant;
 
 use super::Watches;
+use crate::clock;
 use crate::cluster::connect::Cluster;
 use crate::cluster::events::Recorder;
 use crate::leader::LeaderStatus;
@@ -33,12 +35,26 @@ pub struct ControllerContext {
     pub reach: Arc<Reach>,
 }
 
+/// The clocks, at some moment.
+#[derive(Clone, Copy, Debug)]
+pub struct Moment {
+    /// The API server's.
+    pub now: Timestamp,
+    /// The monotonic one.
+    pub ticks: Instant,
+}
+
 // === impl ControllerContext ===
 
 impl ControllerContext {
     /// The API server's time.
     pub fn now(&self) -> Timestamp {
         self.cluster.clock.now()
+    }
+
+    /// Both clocks.
+    pub fn moment(&self) -> Moment {
+        Moment { now: self.now(), ticks: clock::ticks() }
     }
 
     /// The moment after a pause, by the API server's clock.

@@ -3,12 +3,12 @@
 //! Two controllers that set the same field by turns write for ever. After three reverts of a field
 //! within ten minutes that object is not patched any more, only told, and what is due is enforced
 //! by deletion. The state is told what was written and what is seen afterwards; it knows neither
-//! objects nor a clock.
+//! objects nor a clock. Times are monotonic, since the start of whoever asks: a wall clock that is put would
+//! make the state forget reverts, or keep them for hours.
 
 use std::collections::HashMap;
 use std::hash::Hash;
-
-use jiff::{SignedDuration, Timestamp};
+use std::time::Duration;
 
 use crate::policy::{Setting, Value};
 
@@ -24,9 +24,9 @@ struct Watched {
     setting: Setting,
     /// What we wrote; `None` once it was reverted, until we write it again.
     written: Option<Value>,
-    touched: Timestamp,
+    touched: Duration,
     /// The latest reverts, the oldest first; never more than make it stop.
-    reverts: Vec<Timestamp>,
+    reverts: Vec<Duration>,
     stopped: bool,
 }
 
@@ -39,7 +39,7 @@ impl<K: Eq + Hash> Flaps<K> {
     }
 
     /// Takes down that we wrote a field.
-    pub fn wrote(&mut self, key: K, setting: Setting, value: Value, now: Timestamp) {
+    pub fn wrote(&mut self, key: K, setting: Setting, value: Value, now: Duration) {
         let fields = self.objects.entry(key).or_default();
         if let Some(watched) = fields.iter_mut().find(|watched| watched.setting == setting) {
             watched.written = Some(value);
@@ -64,7 +64,7 @@ impl<K: Eq + Hash> Flaps<K> {
         &mut self,
         key: &K,
         value: impl Fn(Setting) -> Option<Value>,
-        now: Timestamp,
+        now: Duration,
     ) -> bool {
         let Some(fields) = self.objects.get_mut(key) else { return false };
         for watched in fields.iter_mut() {
@@ -87,9 +87,9 @@ impl<K: Eq + Hash> Flaps<K> {
 
     /// Forgets what has been quiet for long enough; who was stopped stays so. Keeps the state as
     /// small as what we write in ten minutes.
-    pub fn tidy(&mut self, now: Timestamp) {
+    pub fn tidy(&mut self, now: Duration) {
         self.objects.retain(|_, fields| {
-            fields.retain(|w| w.stopped || now.duration_since(w.touched) <= WINDOW);
+            fields.retain(|w| w.stopped || now.saturating_sub(w.touched) <= WINDOW);
             !fields.is_empty()
         });
     }
@@ -114,17 +114,17 @@ impl<K> Default for Flaps<K> {
 // === impl Watched ===
 
 impl Watched {
-    fn see(&mut self, value: &Value, now: Timestamp) {
+    fn see(&mut self, value: &Value, now: Duration) {
         if self.written.as_ref().is_none_or(|written| written == value) {
             return;
         }
         self.written = None;
         self.touched = now;
-        self.reverts.retain(|at| now.duration_since(*at) <= WINDOW);
+        self.reverts.retain(|at| now.saturating_sub(*at) <= WINDOW);
         self.reverts.push(now);
         self.stopped |= self.reverts.len() >= TOO_MANY;
     }
 }
 
-const WINDOW: SignedDuration = SignedDuration::from_mins(10);
+const WINDOW: Duration = Duration::from_secs(600);
 const TOO_MANY: usize = 3;

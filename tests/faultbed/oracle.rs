@@ -41,8 +41,6 @@ pub struct Known {
     pub pauses: Vec<(Moment, Moment)>,
     /// Its wall clock was wrong until then.
     pub clock_wrong_until: Option<Moment>,
-    /// How often its wall clock was put: what it counts by that clock may begin anew.
-    pub clock_put: u64,
 }
 
 #[derive(Default)]
@@ -54,6 +52,10 @@ pub struct Oracle {
     pub violation: Option<String>,
     pub counts: Counts,
     leader: Option<Leader>,
+    /// Who led when somebody deleted the Lease, and may not have noticed yet.
+    deposed: Option<Leader>,
+    /// How long ago the request was sent that arrives just now, where nobody waits for it any more.
+    pub late: Moment,
     brakes: Brakes,
     flaps: Flaps,
 }
@@ -79,6 +81,17 @@ pub struct Counts {
     pub after_pause: u64,
     /// Deletions by `limits.history.max`.
     pub pruned: u64,
+    /// How long after the last fault all was gone that had been due before it.
+    pub settled_after: Moment,
+}
+
+// === impl Known ===
+
+impl Known {
+    /// Whether it went on a moment ago: what arrives now was begun before.
+    fn stood_still(&self, now: Moment) -> bool {
+        self.pauses.iter().any(|(_, until)| *until <= now && now - until <= 300)
+    }
 }
 
 // === impl Oracle ===
@@ -89,13 +102,14 @@ impl Oracle {
         if !matches!(write.key.resource, Resource::Jobs | Resource::CronJobs) {
             return;
         }
-        let verdict =
-            self.lease(replica, now).and_then(|()| match (write.after, write.key.resource) {
-                (None, Resource::Jobs) => self.deletion(store, replica, write, now),
-                (None, _) => Err("nothing but Jobs is ever deleted".to_owned()),
-                (Some(after), Resource::Jobs) => self.job_patch(store, replica, write, after, now),
-                (Some(after), _) => self.cronjob_patch(store, replica, write, after, now),
-            });
+        // Of what arrives late it was asked when it was sent.
+        let lease = if self.late > 0 { Ok(()) } else { self.lease(replica, now) };
+        let verdict = lease.and_then(|()| match (write.after, write.key.resource) {
+            (None, Resource::Jobs) => self.deletion(store, replica, write, now),
+            (None, _) => Err("nothing but Jobs is ever deleted".to_owned()),
+            (Some(after), Resource::Jobs) => self.job_patch(store, replica, write, after, now),
+            (Some(after), _) => self.cronjob_patch(store, replica, write, after, now),
+        });
         if write.after.is_some() {
             self.counts.patches += 1;
         }
@@ -124,6 +138,21 @@ impl Oracle {
         }
     }
 
+    /// Somebody changed the labels of a namespace. Only where somebody leads who has had one policy for
+    /// a while can it be said what they make due.
+    pub fn relabelled(&mut self, store: &Store, namespace: &Key, now: Moment) {
+        let Some(leader) = self.leader.as_ref().filter(|one| now - one.renewed <= 10 * SECOND)
+        else {
+            return;
+        };
+        let is_leader = |known: &Known| known.identity == leader.identity;
+        let Some(replica) = self.replicas.iter().position(is_leader) else { return };
+        if let [policy] = self.policies(replica, now)[..] {
+            let by = (policy, leader.term);
+            self.brakes.relabelled(&self.given, by, store, namespace, now);
+        }
+    }
+
     /// The Lease was written.
     pub fn lease_written(&mut self, store: &Store, lease: &Value, now: Moment) {
         let holder = lease["spec"]["holderIdentity"].as_str().unwrap_or_default();
@@ -139,7 +168,15 @@ impl Oracle {
             let identity = holder.to_owned();
             self.leader = Some(Leader { identity, renewed: now, term, unsure: false });
         }
-        self.brakes.lease_written(&self.given, lease, store);
+        let term = self.leader.as_ref().map_or(0, |leader| leader.term);
+        self.brakes.lease_written(&self.given, lease, store, (term, now));
+    }
+
+    /// Somebody deletes the Lease. Whoever sees that there is none may make it anew, while the holder
+    /// goes on until it reads another name in it, or until its own time is over. No code can help that;
+    /// what a write names of its object keeps the two from doing harm.
+    pub fn lease_deleted(&mut self) {
+        self.deposed.clone_from(&self.leader);
     }
 
     /// Somebody asks the leader to go on.
@@ -155,15 +192,22 @@ impl Oracle {
         }
     }
 
+    /// Whether a replica leads, or may still believe so.
+    pub fn leads(&self, replica: usize, now: Moment) -> bool {
+        let identity = &self.replicas[replica].identity;
+        let mut leaders = self.leader.iter().chain(&self.deposed);
+        leaders.any(|one| one.identity == *identity && now - one.renewed <= 15 * SECOND)
+    }
+
     /// Only the leader writes, and no longer than its Lease lasts.
     fn lease(&mut self, replica: usize, now: Moment) -> Result<(), String> {
         let known = &self.replicas[replica];
         let Some(leader) = &self.leader else { return Err("nobody leads".to_owned()) };
-        if leader.identity == known.identity && now - leader.renewed <= 15 * SECOND {
+        if self.leads(replica, now) {
             return Ok(());
         }
         // What it had begun before it was stopped.
-        if known.pauses.iter().any(|(_, until)| *until <= now && now - until <= 300) {
+        if known.stood_still(now) {
             self.counts.after_pause += 1;
             return Ok(());
         }
@@ -181,7 +225,7 @@ impl Oracle {
             .filter(|(_, until)| *until + MINUTE >= now)
             .map(|(from, until)| until - from)
             .sum();
-        10 * SECOND + 4 * SECOND + 500 + stood
+        10 * SECOND + 4 * SECOND + 500 + stood + self.late
     }
 
     /// The policies by which it may have judged.
@@ -274,8 +318,12 @@ impl Oracle {
             && present != wanted
         {
             let known = &self.replicas[replica];
-            let memory = (leader.term, known.clock_put, known.policies.len());
-            self.flaps.wrote(key, before, wanted, memory, now)?;
+            let memory = (replica, leader.term, known.policies.len());
+            self.flaps.wrote(store, (key, before), wanted, memory, now)?;
+            let is_new = known.policies.last().is_some_and(|(at, _)| at + 10 * SECOND > now);
+            if is_new || known.stood_still(now) {
+                self.flaps.unsure(key);
+            }
         }
         let policies = self.policies(replica, now);
         let meanings = || policies.iter().map(|policy| &self.given[*policy].meaning);
@@ -364,20 +412,20 @@ impl Oracle {
         Ok(())
     }
 
-    /// Finished Jobs that should be gone: nothing stands in their way, and they were due long ago.
-    pub fn left_over(&self, store: &Store, now: Moment) -> Vec<String> {
+    /// Finished Jobs that should be gone: nothing stands in their way, and they were due by then.
+    pub fn left_over(&self, store: &Store, by: Moment, now: Moment) -> Vec<String> {
         let Some((_, policy)) = self.replicas[0].policies.last() else { return Vec::new() };
         let given = &self.given[*policy];
         if given.meaning.action != Action::Delete {
             return Vec::new();
         }
         let held = brake::held(store, &given.policy.revision);
-        let long_ago = i64::try_from(now.saturating_sub(PATIENCE)).expect("small");
+        let by = i64::try_from(by).expect("small");
         let mut left = Vec::new();
         for (key, job) in store.all(Resource::Jobs) {
             let surroundings = Surroundings::of(store, key, job, now, 0);
             let Some(family) = surroundings.families(job).next() else { continue };
-            let Some(due) = given.meaning.due(family).filter(|due| *due < long_ago) else {
+            let Some(due) = given.meaning.due(family).filter(|due| *due < by) else {
                 continue;
             };
             let Some((finish, _)) = finish(job) else { continue };
@@ -497,6 +545,3 @@ fn changes_only(before: &Value, after: &Value, members: &[&str]) -> Result<(), S
         Some(path) => Err(format!("it changes {path}")),
     }
 }
-
-/// After faults have stopped, what is due is gone in this time.
-const PATIENCE: Moment = 8 * MINUTE;

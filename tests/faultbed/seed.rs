@@ -13,9 +13,7 @@ impl Chance {
 
     fn draw(&mut self) -> u64 {
         self.0 = self.0.wrapping_add(0x9E37_79B9_7F4A_7C15);
-        let mixed = (self.0 ^ (self.0 >> 30)).wrapping_mul(0xBF58_476D_1CE4_E5B9);
-        let mixed = (mixed ^ (mixed >> 27)).wrapping_mul(0x94D0_49BB_1331_11EB);
-        mixed ^ (mixed >> 31)
+        mix(self.0)
     }
 
     /// A number from `low` up to `high`, both included.
@@ -37,9 +35,18 @@ impl Chance {
         self.draw()
     }
 
-    /// Another source that goes its own way.
+    /// The source of one thing, by its name and a number: whatever else is drawn, or is not, leaves it
+    /// as it is.
     #[must_use]
-    pub fn fork(&mut self) -> Self {
-        Self(self.draw())
+    pub fn of(&self, what: &str, number: u64) -> Self {
+        let fold = |hash: u64, byte: u8| mix(hash ^ u64::from(byte));
+        Self(mix(what.bytes().fold(self.0, fold) ^ number))
     }
+}
+
+/// A number that looks nothing like the one that it is made of.
+fn mix(number: u64) -> u64 {
+    let mixed = (number ^ (number >> 30)).wrapping_mul(0xBF58_476D_1CE4_E5B9);
+    let mixed = (mixed ^ (mixed >> 27)).wrapping_mul(0x94D0_49BB_1331_11EB);
+    mixed ^ (mixed >> 31)
 }

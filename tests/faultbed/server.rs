@@ -20,9 +20,10 @@ use self::request::{Asked, Request};
 use self::service::Caller;
 use self::store::{Key, Resource, Store};
 use self::watch::Watch;
-use self::weather::Weather;
+use self::weather::{Fate, Weather};
+use crate::events::{Event, Events};
 use crate::oracle::{Oracle, Write};
-use crate::time::{self, Moment};
+use crate::time::{self, Moment, SECOND};
 
 pub type Shared = Arc<Mutex<Server>>;
 
@@ -32,8 +33,13 @@ pub struct Server {
     pub store: Store,
     pub weather: Weather,
     pub oracle: Oracle,
+    pub events: Events,
     /// What happened, a line each.
     pub history: Vec<String>,
+    /// Since when the watches of a replica for a kind are silent, those that had begun before.
+    pub hushed: BTreeMap<(usize, Resource), Moment>,
+    /// A namespace in which Jobs cannot be written, and until when.
+    pub hanging: Option<(&'static str, Moment)>,
     /// A verb and a resource that nobody is granted for now.
     pub withheld: Option<(&'static str, &'static str)>,
     /// Told whenever something is stored.
@@ -41,13 +47,25 @@ pub struct Server {
     /// The rest of lists of which not all pages were read.
     pages: BTreeMap<u64, Page>,
     tokens: u64,
-    events: BTreeSet<(String, String)>,
+    /// The Events that were made, which are no events of the bed.
+    recorded: BTreeSet<(String, String)>,
+    stragglers: Vec<Straggler>,
 }
 
 #[derive(Clone)]
 struct Page {
     revision: u64,
     rest: VecDeque<Arc<Value>>,
+}
+
+/// A write that arrives when nobody waits for the answer any more.
+pub struct Straggler {
+    pub caller: Caller,
+    pub request: Request,
+    /// Whether whoever sent it led then.
+    pub leads: bool,
+    pub sent: Moment,
+    pub arrives: Moment,
 }
 
 /// An answer of the server.
@@ -73,18 +91,22 @@ pub fn status(code: u16, reason: &str, message: &str) -> Value {
 // === impl Server ===
 
 impl Server {
-    pub fn new(weather: Weather, oracle: Oracle) -> Self {
+    pub fn new(weather: Weather, oracle: Oracle, events: Events) -> Self {
         Self {
             now: 0,
             store: Store::default(),
             weather,
             oracle,
+            events,
             history: Vec::new(),
+            hushed: BTreeMap::new(),
+            hanging: None,
             withheld: None,
             changed: Arc::new(Notify::new()),
             pages: BTreeMap::new(),
             tokens: 0,
-            events: BTreeSet::new(),
+            recorded: BTreeSet::new(),
+            stragglers: Vec::new(),
         }
     }
 
@@ -102,9 +124,60 @@ impl Server {
     }
 
     pub fn strike(&mut self, fault: &'static str) {
+        self.strike_quietly(fault);
+        self.tell(fault);
+    }
+
+    /// Where something else tells of it.
+    pub fn strike_quietly(&mut self, fault: &'static str) {
         let now = self.now;
         self.weather.strike(fault, now);
-        self.tell(fault);
+    }
+
+    /// Carries out an event that was drawn, unless this run leaves it out. Where it changes nothing it
+    /// is none.
+    pub fn happen(&mut self, name: String, carry_out: impl FnOnce(&mut Self)) {
+        if !self.events.may(&name) {
+            return;
+        }
+        let told = self.history.len();
+        carry_out(self);
+        if let Some(words) = self.history.get(told).cloned() {
+            self.events.happened.push(Event { name, words });
+        }
+    }
+
+    /// As [`Self::happen`], of a fault; says whether it happens.
+    fn goes_wrong(&mut self, name: String, words: &str) -> bool {
+        let happens = self.events.may(&name);
+        if happens {
+            let words = format!("{} {words}", time::clock(self.now));
+            self.events.happened.push(Event { name, words });
+        }
+        happens
+    }
+
+    /// What becomes of a request.
+    pub fn fate(&mut self, caller: Caller, request: &Request) -> Fate {
+        let place = format!("replica {}: {}", caller.replica, request.place());
+        let mut chance = self.weather.of(&place);
+        let name = format!("fault-{:x}", chance.seed() >> 24);
+        let (well, wrong) = self.weather.request(chance, request);
+        let hangs = self.hanging.is_some_and(|(namespace, until)| {
+            let (Asked::Patch(key) | Asked::Delete(key)) = &request.asked else { return false };
+            key.resource == Resource::Jobs && key.namespace == namespace && self.now < until
+        });
+        match wrong {
+            _ if hangs => {
+                self.strike_quietly("write that hangs");
+                Fate::Hangs
+            }
+            Some((fault, fate)) if self.goes_wrong(name, &format!("{place} → {fault}")) => {
+                self.strike_quietly(fault);
+                fate
+            }
+            _ => well,
+        }
     }
 
     /// Somebody else than curfew writes an object.
@@ -112,6 +185,9 @@ impl Server {
         self.tell(&format!("{words}: {key}"));
         let now = self.now;
         self.store.put(key, object, now);
+        if key.resource == Resource::Namespaces {
+            self.oracle.relabelled(&self.store, key, now);
+        }
         self.changed.notify_waiters();
     }
 
@@ -130,13 +206,44 @@ impl Server {
         self.strike("compaction");
     }
 
+    /// Somebody no longer waits for a write of his that is on its way.
+    pub fn abandoned(&mut self, mut straggler: Straggler) {
+        let place = straggler.request.place();
+        let late = self.weather.of(&format!("straggler: {place}")).between(0, 5 * SECOND);
+        straggler.arrives = straggler.arrives.max(self.now) + late;
+        self.stragglers.push(straggler);
+    }
+
+    /// Carries out what nobody waits for any more.
+    pub fn let_stragglers_in(&mut self) {
+        let now = self.now;
+        let is_there = |straggler: &mut Straggler| straggler.arrives <= now;
+        let arrived: Vec<Straggler> = self.stragglers.extract_if(.., is_there).collect();
+        for Straggler { caller, request, leads, sent, .. } in arrived {
+            let (place, replica) = (request.place(), caller.replica);
+            let name = format!("straggler-{replica}-{sent}-{}", place.replace([' ', '/'], "-"));
+            self.happen(name, |server| {
+                server.strike("abandoned request arrives");
+                server.oracle.late = if leads { now - sent } else { 0 };
+                let reply = server.answer(caller, &request);
+                server.oracle.late = 0;
+                let Reply::Plain(code, _) = reply else { return };
+                if let Asked::Patch(key) | Asked::Replace(key) = &request.asked {
+                    server.oracle.unsure(key);
+                }
+                let words = request.words();
+                server.tell_of(caller, &format!("{words} → {code} for nobody"));
+            });
+        }
+    }
+
     /// Carries out a request of a replica.
     pub fn answer(&mut self, caller: Caller, request: &Request) -> Reply {
         let body = match &request.asked {
             asked if self.withheld.is_some() && asked.right() == self.withheld => {
                 status(403, "Forbidden", "that is not granted")
             }
-            Asked::Watch { resource } => return self.watch(*resource, request),
+            Asked::Watch { resource } => return self.watch(caller, *resource, request),
             Asked::List { resource, namespace } => {
                 self.list(*resource, namespace.as_deref(), request)
             }
@@ -157,7 +264,7 @@ impl Server {
         Reply::Plain(code.unwrap_or_else(|| request.success()), body)
     }
 
-    fn watch(&mut self, resource: Resource, request: &Request) -> Reply {
+    fn watch(&mut self, caller: Caller, resource: Resource, request: &Request) -> Reply {
         let streams_list =
             request.query.get("sendInitialEvents").is_some_and(|value| value == "true");
         let from = if streams_list {
@@ -167,11 +274,22 @@ impl Server {
             Some(version.and_then(|version| version.parse().ok()).unwrap_or_default())
         };
         let now = self.now;
-        let mut fate = self.weather.watch(streams_list, now);
+        let place = format!("replica {}: the watch of {resource:?}", caller.replica);
+        let mut chance = self.weather.of(&place);
+        let name = format!("watch-{:x}", chance.seed() >> 24);
+        let (mut fate, wrong) = self.weather.watch(chance, streams_list, now);
+        if let Some(wrong) = wrong
+            && self.goes_wrong(name, &format!("{place} {}", wrong.words()))
+        {
+            fate = wrong;
+        }
+        if fate.lag > 100 {
+            self.strike_quietly("lagging watch");
+        }
         if from.is_some_and(|from| from < self.store.floor) {
             fate.gone_at = Some(now);
         }
-        Reply::Watch(Box::new(Watch::new(&self.store, resource, from, fate, now)))
+        Reply::Watch(Box::new(Watch::new(&self.store, caller.replica, resource, from, fate, now)))
     }
 
     fn list(&mut self, resource: Resource, namespace: Option<&str>, request: &Request) -> Value {
@@ -325,8 +443,7 @@ impl Server {
 
     /// A conflict is no fault of the weather: it comes of a real change.
     fn conflict(&mut self) {
-        let now = self.now;
-        self.weather.strike("409", now);
+        self.strike_quietly("409");
     }
 
     fn access(&mut self, request: &Request) -> Value {
@@ -342,14 +459,14 @@ impl Server {
     fn event(&mut self, namespace: &str, name: Option<&str>, request: &Request) -> Value {
         let key = |name: &str| (namespace.to_owned(), name.to_owned());
         match name {
-            Some(name) if self.events.contains(&key(name)) => {
+            Some(name) if self.recorded.contains(&key(name)) => {
                 json!({"apiVersion": "events.k8s.io/v1", "kind": "Event",
                        "metadata": {"name": name, "namespace": namespace}, "eventTime": null})
             }
             Some(_) => status(404, "NotFound", "there is no such event"),
             None => {
                 let name = request.body["metadata"]["name"].as_str().unwrap_or_default();
-                if !self.events.insert(key(name)) {
+                if !self.recorded.insert(key(name)) {
                     return status(409, "AlreadyExists", "there is such an event");
                 }
                 request.body.clone()

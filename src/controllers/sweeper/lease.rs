@@ -85,13 +85,15 @@ impl<'s> Annotations<'s> {
     async fn resync(&mut self, state: &mut State) -> bool {
         let began = clock::instant();
         let mut resync = Resync::new(state);
-        while resync.look_at_some(state, self.context.now()) {
+        while resync.look_at_some(state, self.context.moment()) {
             tokio::task::yield_now().await;
             if self.term.over.is_cancelled() {
                 return false;
             }
         }
-        let Some((outcome, states)) = resync.end(state, self.context.now()) else { return false };
+        let Some((outcome, states)) = resync.end(state, self.context.moment()) else {
+            return false;
+        };
         let took = clock::instant() - began;
         state.next_pass = self.context.now().saturating_add(pause(took)).unwrap_or(Timestamp::MAX);
         let saved = self.save(state).await;
@@ -198,7 +200,7 @@ impl<'s> Annotations<'s> {
         for (kind, health) in self.context.watches.health() {
             stored.undecodable(kind, health.undecodable.len());
         }
-        state.tidy(now);
+        state.tidy(self.context.moment());
         if self.swept.replace(now).is_none() {
             // That nothing was known yet is no news any more.
             state.next_status = now;

@@ -15,6 +15,7 @@ use super::state::State;
 use crate::batch::Kind;
 use crate::clock::HashSet;
 use crate::cluster::slim::{Job, Key, Symbol};
+use crate::controllers::context::Moment;
 use crate::policy::Policy;
 use crate::sweeper::brake::BrakeOutcome;
 use crate::sweeper::decide::Risk;
@@ -60,10 +61,10 @@ impl Resync {
 
     /// Looks at some objects: judges and counts each, and puts what is to be done about it on the
     /// work queue. Says whether any are left.
-    pub(super) fn look_at_some(&mut self, state: &mut State, now: Timestamp) -> bool {
+    pub(super) fn look_at_some(&mut self, state: &mut State, at: Moment) -> bool {
         for _ in 0..CHUNK {
             let Some(subject) = self.left.next() else { return false };
-            self.look_at(&subject, state, now);
+            self.look_at(&subject, state, at);
         }
         self.left.len() > 0
     }
@@ -73,14 +74,14 @@ impl Resync {
     pub(super) fn end(
         mut self,
         state: &mut State,
-        now: Timestamp,
+        at: Moment,
     ) -> Option<(BrakeOutcome, BTreeMap<&'static str, u64>)> {
         // The Jobs of a family that could not be judged while it was their turn are unknown; what its
         // limits end is counted with the `CronJob`.
         let [jobs, cronjobs] = self.unread.clone();
         for key in cronjobs.iter() {
             if let Some(subject) = state.view.find(Kind::CronJob, &key.namespace, &key.name) {
-                self.look_at(&subject, state, now);
+                self.look_at(&subject, state, at);
             }
         }
         if !state.is_covered() || (self.accepted.is_some() && state.accepted_before().is_none()) {
@@ -95,15 +96,16 @@ impl Resync {
         state.tell_brake(outcome);
         if outcome != BrakeOutcome::Unchanged {
             // Whoever asks for the status now wants to see it.
-            state.next_status = now;
+            state.next_status = at.now;
         }
         state.builtin.swept(tally.oldest);
         Some((outcome, tally.states))
     }
 
-    fn look_at(&mut self, subject: &ObjectRef, state: &mut State, now: Timestamp) {
+    fn look_at(&mut self, subject: &ObjectRef, state: &mut State, at: Moment) {
+        let now = at.now;
         let policy = Arc::clone(&self.policy);
-        let judgement = state.judge(&policy, subject, now);
+        let judgement = state.judge(&policy, subject, at);
         self.count(subject, &judgement, state, now);
         let word = word(&judgement, now);
         let obstacle = state.schedule(subject, judgement, now);

@@ -74,7 +74,7 @@ impl<'s> ControlLoop<'s> {
             context,
             writer: Writer::new(context.cluster.client.clone(), gate.clone(), term.over.clone()),
             term,
-            state: State::new(beginning, now),
+            state: State::new(beginning, context.moment()),
             annotations,
             policies,
             keeper,
@@ -98,7 +98,7 @@ impl<'s> ControlLoop<'s> {
             if synced {
                 self.state.take_namespace_news(now);
                 self.state.trust(self.context.cluster.clock.trust());
-                self.state.judge_some(now);
+                self.state.judge_some(self.context.moment());
             }
             // Nothing is written while there are news that nobody has thought about.
             let judged = synced && self.state.queue.is_judged();
@@ -151,7 +151,7 @@ impl<'s> ControlLoop<'s> {
         }
         // Asked anew for each write: a clock is put in a moment.
         self.state.trust(self.context.cluster.clock.trust());
-        let Some(write) = self.state.next_write(self.context.now(), clock::ticks()) else { return };
+        let Some(write) = self.state.next_write(self.context.moment()) else { return };
         let writer = self.writer.clone();
         self.writes.spawn(async move {
             let outcome = writer.write_now(taken, &write.step.target(), &write.step.change()).await;
@@ -175,7 +175,7 @@ impl<'s> ControlLoop<'s> {
                 if let WriteOutcome::Refused(_) = outcome {
                     self.keeper.doubt();
                 }
-                self.state.wrote(write, &outcome, self.context.now());
+                self.state.wrote(write, &outcome, self.context.moment());
             }
             Err(error) => tracing::error!(%error, "a write broke off"),
         }

@@ -25,6 +25,7 @@ use crate::cluster::clock_offset::Trust;
 use crate::cluster::events::{About, Event};
 use crate::cluster::slim::{Job, Keep, Namespace, Second, Uid, Version};
 use crate::cluster::write::WriteOutcome;
+use crate::controllers::context::Moment;
 use crate::controllers::feed::{NamespaceNews, News};
 use crate::controllers::rights::Rights;
 use crate::controllers::watches::Watches;
@@ -44,6 +45,7 @@ pub(super) struct State {
     keep: Arc<Keep>,
     /// When the policy in use came, by the API server's clock.
     loaded: Timestamp,
+    began: Instant,
     pub(super) braking: Braking,
     pub(super) permits: Permits,
     pub(super) queue: WorkQueue,
@@ -85,7 +87,7 @@ pub(super) struct Beginning {
 
 impl State {
     /// Nothing is known but what stands on the Lease.
-    pub(super) fn new(beginning: Beginning, now: Timestamp) -> Self {
+    pub(super) fn new(beginning: Beginning, Moment { now, ticks }: Moment) -> Self {
         let Beginning { watches, own_namespace, policy, braking, permits, lease_name, metrics } =
             beginning;
         Self {
@@ -94,6 +96,7 @@ impl State {
             keep: Arc::new(Keep::of(&policy)),
             policy,
             loaded: now,
+            began: ticks,
             braking,
             permits,
             queue: WorkQueue::default(),
@@ -344,15 +347,15 @@ impl State {
     // --- What is thought about it.
 
     /// Judges some of what is to be judged.
-    pub(super) fn judge_some(&mut self, now: Timestamp) {
-        self.queue.take_due(now);
+    pub(super) fn judge_some(&mut self, at: Moment) {
+        self.queue.take_due(at.now);
         for _ in 0..AT_ONCE {
             let Some(subject) = self.queue.next_unjudged() else { return };
             match self.view.fresh(&subject) {
                 Some(subject) => {
                     let policy = Arc::clone(&self.policy);
-                    let judgement = self.judge(&policy, &subject, now);
-                    self.schedule(&subject, judgement, now);
+                    let judgement = self.judge(&policy, &subject, at);
+                    self.schedule(&subject, judgement, at.now);
                 }
                 None => self.forget(&subject),
             }
@@ -371,8 +374,9 @@ impl State {
         &mut self,
         policy: &'p Policy,
         subject: &ObjectRef,
-        now: Timestamp,
+        at: Moment,
     ) -> Judgement<'p> {
+        let now = at.now;
         let uid = &subject.meta().uid;
         let flapping = self.flaps.is_stopped(uid);
         let judgement = self.view.judge(policy, subject, Labels::Present, flapping, now);
@@ -386,7 +390,7 @@ impl State {
             let settled = judgement.decision.setting(setting)?;
             (!settled.is_ours()).then(|| settled.present.clone())
         };
-        if self.flaps.seen(uid, present, now) {
+        if self.flaps.seen(uid, present, at.ticks.duration_since(self.began)) {
             self.warn(subject, REVERTED, "somebody keeps reverting what is written here");
             return self.view.judge(policy, subject, Labels::Present, true, now);
         }
@@ -431,9 +435,10 @@ impl State {
     // --- What comes out.
 
     /// The next write of the work queue that may still be made; it counts as begun.
-    pub(super) fn next_write(&mut self, now: Timestamp, ticks: Instant) -> Option<Write> {
+    pub(super) fn next_write(&mut self, at: Moment) -> Option<Write> {
+        let now = at.now;
         while let Some((subject, step)) = self.queue.pop() {
-            let Some(step) = step.or_else(|| self.next_step(&subject, now)) else { continue };
+            let Some(step) = step.or_else(|| self.next_step(&subject, at)) else { continue };
             let Some(target) = self.view.target(step.identity()) else { continue };
             if self.permits.obstacle(&step, &self.braking).is_some() {
                 continue;
@@ -449,7 +454,7 @@ impl State {
                 self.queue.judge(subject);
                 continue;
             }
-            if step.shortens() && !self.knows_surroundings(&subject, &target, now, ticks) {
+            if step.shortens() && !self.knows_surroundings(&subject, &target, at) {
                 continue;
             }
             if !self.is_covered() {
@@ -466,13 +471,7 @@ impl State {
 
     /// Whether what an object is judged by, beside itself, is known to be as it was a moment ago. If not,
     /// `subject` is looked at again when that is known.
-    fn knows_surroundings(
-        &mut self,
-        subject: &ObjectRef,
-        target: &ObjectRef,
-        now: Timestamp,
-        ticks: Instant,
-    ) -> bool {
+    fn knows_surroundings(&mut self, subject: &ObjectRef, target: &ObjectRef, at: Moment) -> bool {
         let cronjob = match (subject, target) {
             (ObjectRef::CronJob(cronjob), ObjectRef::Job(_)) => Some(Arc::clone(cronjob)),
             (_, ObjectRef::Job(job)) => self.view.cronjob_of(job),
@@ -484,11 +483,11 @@ impl State {
             cronjob: cronjob.as_deref(),
             namespace: namespace.filter(|_| self.policy.needs_namespace_labels()),
         };
-        match self.freshness.look(subject, needed, ticks) {
+        match self.freshness.look(subject, needed, at.ticks) {
             Freshness::Known => true,
             Freshness::Asking => false,
             Freshness::Behind => {
-                let again = now.saturating_add(AGAIN).unwrap_or(Timestamp::MAX);
+                let again = at.now.saturating_add(AGAIN).unwrap_or(Timestamp::MAX);
                 self.queue.judge_at(subject.clone(), again);
                 false
             }
@@ -496,15 +495,16 @@ impl State {
     }
 
     /// What a Job's judgement asks for at this moment.
-    fn next_step(&mut self, subject: &ObjectRef, now: Timestamp) -> Option<Step> {
+    fn next_step(&mut self, subject: &ObjectRef, at: Moment) -> Option<Step> {
         let subject = self.view.fresh(subject)?;
         let policy = Arc::clone(&self.policy);
-        let Judgement { actions, risks, .. } = self.judge(&policy, &subject, now);
+        let Judgement { actions, risks, .. } = self.judge(&policy, &subject, at);
         actions.into_iter().find_map(|action| Step::of(action, &risks))
     }
 
     /// Draws the conclusions from a write that has ended.
-    pub(super) fn wrote(&mut self, write: Write, outcome: &WriteOutcome, now: Timestamp) {
+    pub(super) fn wrote(&mut self, write: Write, outcome: &WriteOutcome, at: Moment) {
+        let now = at.now;
         let Write { subject, target, step } = write;
         let (action, end) = match &step.what {
             What::Delete(deletion) => ("delete", deletion.outcome.condition()),
@@ -512,7 +512,7 @@ impl State {
         };
         self.metrics.stored.acted(action, end, outcome.as_str());
         match outcome {
-            WriteOutcome::Done => self.done(&target, &step, now),
+            WriteOutcome::Done => self.done(&target, &step, at),
             WriteOutcome::Gone | WriteOutcome::Changed | WriteOutcome::Stopped => {}
             WriteOutcome::Retry { why, .. } => {
                 tracing::debug!(%target, why, "to be tried again");
@@ -531,17 +531,18 @@ impl State {
         }
     }
 
-    fn done(&mut self, target: &ObjectRef, step: &Step, now: Timestamp) {
+    fn done(&mut self, target: &ObjectRef, step: &Step, at: Moment) {
         match &step.what {
-            What::Delete(deletion) => self.deleted(target, deletion, &step.reason, now),
+            What::Delete(deletion) => self.deleted(target, deletion, &step.reason, at.now),
             What::Patch(change) => {
                 let meta = target.meta();
                 let (kind, ns, name) = (target.kind().as_str(), &*meta.namespace, &*meta.name);
                 if change.fields.is_empty() {
                     tracing::info!(kind, ns, name, reason = %step.reason, "changed the record only");
                 }
+                let since = at.ticks.duration_since(self.began);
                 for field in &change.fields {
-                    self.flaps.wrote(meta.uid.clone(), field.setting, field.to.clone(), now);
+                    self.flaps.wrote(meta.uid.clone(), field.setting, field.to.clone(), since);
                     let setting = field.setting.as_str();
                     let (from, to, rule) =
                         (field.from.to_string(), field.to.to_string(), &field.rule);
@@ -587,8 +588,8 @@ impl State {
     }
 
     /// Forgets what is over, and gives back the memory of a large backlog that is done.
-    pub(super) fn tidy(&mut self, now: Timestamp) {
-        self.flaps.tidy(now);
+    pub(super) fn tidy(&mut self, Moment { now, ticks }: Moment) {
+        self.flaps.tidy(ticks.duration_since(self.began));
         self.view.tidy();
         let view = &self.view;
         self.acts.tidy(|subject| view.fresh(subject).is_some(), now);

@@ -177,13 +177,15 @@ impl Ttls {
     fn of(settled: &Settled<'_>, record: &RecordChange) -> Self {
         let is_open = settled.entry.as_ref().is_some_and(Entry::is_open);
         let was_raised = settled.entry.as_ref().is_some_and(|entry| entry.rule == HOLD);
+        let (present, target) = (settled.present.number(), settled.target.number());
+        // An author's TTL that is longer than the hold is lowered by the policy, if at all.
+        let raises = matches!(settled.source, Origin::Hold) && lives_longer(target, present);
         Self {
-            present: settled.present.number(),
-            target: settled.target.number(),
+            present,
+            target,
             ours: settled.is_ours(),
             // Where there is no TTL, a hold has nothing to raise.
-            by_hold: !settled.present.is_absent()
-                && (was_raised || matches!(settled.source, Origin::Hold)),
+            by_hold: !settled.present.is_absent() && (was_raised || raises),
             unclaimed: is_open && !has_ttl(record),
         }
     }

@@ -1,12 +1,12 @@
-//! Whether the brake is passed: of the Jobs that a new revision makes due at once, no more than
-//! `atMost` end without a person.
+//! Whether the brake is passed: of the Jobs that a new revision, or new labels of a namespace, make due
+//! at once, no more than `atMost` end without a person.
 
 use std::collections::BTreeMap;
 
 use serde_json::Value;
 
 use super::{Given, Meaning, Surroundings};
-use crate::meaning::{cronjob_of, finish};
+use crate::meaning::{Family, cronjob_of, finish};
 use crate::server::store::{Key, Resource, Store};
 use crate::time::{self, HOUR, MINUTE, Moment};
 
@@ -17,11 +17,14 @@ pub(super) struct Brakes {
     watched: Vec<Watched>,
 }
 
-/// The Jobs that a revision made due when it came, where they were too many.
+/// The Jobs that a revision made due when it came, or new labels under a revision that was accepted,
+/// where they were too many.
 struct Watched {
     policy: usize,
     revision: String,
     since: Moment,
+    /// Whose term it was when the labels changed.
+    term: Option<u64>,
     at_most: usize,
     /// By uid, each with the version in which it was counted, and when it falls due.
     jobs: BTreeMap<String, String>,
@@ -58,6 +61,50 @@ impl Brakes {
                 policy,
                 revision: compiled.revision.clone(),
                 since: now,
+                term: None,
+                at_most: meaning.at_most,
+                jobs,
+                ended: 0,
+                approved: false,
+            });
+        }
+    }
+
+    pub(super) fn relabelled(
+        &mut self,
+        given: &[Given],
+        (policy, term): (usize, u64),
+        store: &Store,
+        namespace: &Key,
+        now: Moment,
+    ) {
+        let Given { policy: compiled, meaning } = &given[policy];
+        let changes = store.changes.get(&Resource::Namespaces).and_then(|all| all.last());
+        let before = changes.and_then(|change| change.before.as_deref());
+        if self.accepted.as_ref() != Some(&compiled.revision) || before.is_none() {
+            return;
+        }
+        let was_due = |key: &Key, job: &Value| {
+            let surroundings = Surroundings::of(store, key, job, now, 0);
+            let horizon = i64::try_from(now + HOUR).expect("small");
+            surroundings.cronjobs.iter().any(|cronjob| {
+                let family = Family { job, cronjob: cronjob.as_deref(), namespace: before };
+                meaning.due(family).is_some_and(|due| due <= horizon)
+            })
+        };
+        let within = store.all(Resource::Jobs).filter(|(key, _)| key.namespace == namespace.name);
+        let made_due = within.filter(|(key, job)| {
+            is_due(meaning, store, key, job, now)
+                && !was_due(key, job)
+                && is_settled(store, key, job, now)
+        });
+        let jobs: BTreeMap<_, _> = made_due.map(|(_, job)| (uid(job), version(job))).collect();
+        if jobs.len() > meaning.at_most {
+            self.watched.push(Watched {
+                policy,
+                revision: compiled.revision.clone(),
+                since: now,
+                term: Some(term),
                 at_most: meaning.at_most,
                 jobs,
                 ended: 0,
@@ -67,10 +114,21 @@ impl Brakes {
     }
 
     /// What another revision that was accepted in the meantime ends is no longer new.
-    pub(super) fn lease_written(&mut self, given: &[Given], lease: &Value, store: &Store) {
+    pub(super) fn lease_written(
+        &mut self,
+        given: &[Given],
+        lease: &Value,
+        store: &Store,
+        (term, now): (u64, Moment),
+    ) {
+        // Who leads since has never seen the labels before; after this time somebody has counted.
+        self.watched.retain(|watched| {
+            watched.term.is_none_or(|one| one == term || watched.since + 2 * MINUTE < now)
+        });
         let memory = memory(lease);
         let accepted = memory["accepted"].as_str().map(str::to_owned);
-        if accepted == self.accepted {
+        // Where somebody has deleted the Lease, what was accepted still is.
+        if accepted.is_none() || accepted == self.accepted {
             return;
         }
         self.accepted = accepted;
@@ -102,19 +160,21 @@ impl Brakes {
     ) -> Result<(), String> {
         let [only] = policies else { return Ok(()) };
         let is_it = |watched: &&mut Watched| watched.policy == *only && !watched.approved;
-        let Some(watched) = self.watched.iter_mut().find(is_it) else { return Ok(()) };
-        let is_same = watched.jobs.get(&uid(job)) == Some(&version(job));
-        if !is_same || !surroundings_are_as_they_were(store, key, job, watched.since) {
-            return Ok(());
-        }
-        watched.ended += 1;
-        if watched.ended > watched.at_most {
-            return Err(format!(
-                "policy {} made {} Jobs due at once, and {} of them end without a person",
-                watched.policy,
-                watched.jobs.len(),
-                watched.ended
-            ));
+        for watched in self.watched.iter_mut().filter(is_it) {
+            let is_same = watched.jobs.get(&uid(job)) == Some(&version(job));
+            if !is_same || surroundings_changed(store, key, job, watched.since, Moment::MAX) {
+                continue;
+            }
+            watched.ended += 1;
+            if watched.ended > watched.at_most {
+                let by = if watched.term.is_some() { "new labels under policy" } else { "policy" };
+                return Err(format!(
+                    "{by} {} made {} Jobs due at once, and {} of them end without a person",
+                    watched.policy,
+                    watched.jobs.len(),
+                    watched.ended
+                ));
+            }
         }
         Ok(())
     }
@@ -187,19 +247,26 @@ fn is_settled(store: &Store, key: &Key, job: &Value, now: Moment) -> bool {
     // What was there at the beginning was made then.
     let is_old = is_old && (now == 0 || !has_changed);
     is_old
-        && (now == 0
-            || surroundings_are_as_they_were(store, key, job, now.saturating_sub(4 * MINUTE)))
+        && (now == 0 || !surroundings_changed(store, key, job, now.saturating_sub(4 * MINUTE), now))
 }
 
-fn surroundings_are_as_they_were(store: &Store, key: &Key, job: &Value, since: Moment) -> bool {
+/// Whether they did after one moment and before another.
+fn surroundings_changed(
+    store: &Store,
+    key: &Key,
+    job: &Value,
+    since: Moment,
+    until: Moment,
+) -> bool {
     let changed = |resource: Resource, namespace: &str, name: &str| {
         let key = Key::new(resource, namespace, name);
         let changes = store.changes.get(&resource).map_or(&[][..], Vec::as_slice);
-        changes.iter().rev().take_while(|change| change.at > since).any(|change| change.key == key)
+        let mut since = changes.iter().rev().take_while(|change| change.at > since);
+        since.any(|change| change.key == key && change.at < until)
     };
     let cronjob =
         cronjob_of(job).is_some_and(|(name, _)| changed(Resource::CronJobs, &key.namespace, name));
-    !cronjob && !changed(Resource::Namespaces, "", &key.namespace)
+    cronjob || changed(Resource::Namespaces, "", &key.namespace)
 }
 
 fn uid(job: &Value) -> String {

@@ -99,6 +99,17 @@ impl Request {
         }
     }
 
+    /// What is asked for, without what differs from one time to the next.
+    pub fn place(&self) -> String {
+        match &self.asked {
+            Asked::Watch { resource } => format!("watch {resource:?}"),
+            Asked::Patch(key) => format!("patch {key}"),
+            Asked::Delete(key) => format!("delete {key}"),
+            Asked::Event { namespace, .. } => format!("event in {namespace}"),
+            _ => self.words(),
+        }
+    }
+
     /// In a few words, for the history.
     pub fn words(&self) -> String {
         match &self.asked {

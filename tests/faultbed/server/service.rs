@@ -19,7 +19,7 @@ use tokio::time::Instant;
 use super::request::{Asked, Request};
 use super::watch::lines;
 use super::weather::Fate;
-use super::{Reply, Shared, lock, status};
+use super::{Reply, Shared, Straggler, lock, status};
 use crate::time::{self, Moment, SECOND};
 
 /// The body of an answer.
@@ -33,6 +33,13 @@ pub struct Caller {
     /// Both at the birth of the replica.
     pub born: Moment,
     pub began: Instant,
+}
+
+/// A write on its way. Who gives it up does not call it back.
+struct Sent<'s> {
+    server: &'s Shared,
+    /// `None` once it has arrived.
+    straggler: Option<Straggler>,
 }
 
 /// The server as one replica reaches it.
@@ -79,9 +86,10 @@ impl Endpoint {
         let fate = {
             let mut server = lock(server);
             server.sees(caller.now());
-            let now = server.now;
-            server.weather.request(&request, now)
+            server.fate(*caller, &request)
         };
+        let is_write =
+            matches!(request.asked, Asked::Patch(_) | Asked::Replace(_) | Asked::Delete(_));
         let words = request.words();
         let tell = |what: &str| lock(server).tell_of(*caller, &format!("{words} → {what}"));
         let pause = |ms: Moment| tokio::time::sleep(Duration::from_millis(ms));
@@ -90,7 +98,20 @@ impl Endpoint {
             Fate::Slow(there, back) => (there, back),
             _ => (5, 5),
         };
+        let mut sent = Sent { server, straggler: None };
+        if is_write && matches!(fate, Fate::Well(_) | Fate::Slow(..) | Fate::Lost) {
+            let server = lock(server);
+            let now = server.now;
+            let leads = server.oracle.leads(caller.replica, now);
+            let (caller, request, arrives) = (*caller, request.clone(), now + there);
+            sent.straggler = Some(Straggler { caller, request, leads, sent: now, arrives });
+        }
         pause(there).await;
+        sent.straggler = None;
+        if fate == Fate::Hangs {
+            tell("no answer");
+            std::future::pending::<()>().await;
+        }
         let refused = match fate {
             Fate::Refused => {
                 tell("connection refused");
@@ -155,6 +176,14 @@ impl Endpoint {
                 let lines = lines(server.clone(), *caller, *watch).boxed();
                 Ok(dated(server, 200).body(StreamBody::new(lines)).expect("a head"))
             }
+        }
+    }
+}
+
+impl Drop for Sent<'_> {
+    fn drop(&mut self) {
+        if let Some(straggler) = self.straggler.take() {
+            lock(self.server).abandoned(straggler);
         }
     }
 }

@@ -19,6 +19,9 @@ use crate::time::{MINUTE, Moment, SECOND};
 #[derive(Debug)]
 pub struct Watch {
     resource: Resource,
+    /// Whose it is, and when it began.
+    replica: usize,
+    began: Moment,
     fate: WatchFate,
     /// The position in the log of the next change.
     position: usize,
@@ -47,6 +50,7 @@ impl Watch {
     /// Begins after a revision, or with a list of what is stored.
     pub fn new(
         store: &Store,
+        replica: usize,
         resource: Resource,
         from: Option<u64>,
         fate: WatchFate,
@@ -56,6 +60,8 @@ impl Watch {
         let revision = from.unwrap_or(store.revision);
         Self {
             resource,
+            replica,
+            began: now,
             fate,
             position: changes.partition_point(|change| change.revision <= revision),
             initial: from
@@ -75,6 +81,10 @@ impl Watch {
             return Step::End;
         }
         let passed = |at: Option<Moment>| at.is_some_and(|at| at <= now);
+        let hushed = server.hushed.get(&(self.replica, self.resource)).copied();
+        if passed(hushed.filter(|at| *at > self.began)) && !passed(self.fate.silent_at) {
+            self.fate.silent_at = hushed;
+        }
         if passed(self.fate.silent_at) {
             let noticed = self.last_sent.max(self.fate.silent_at.unwrap_or_default()) + SILENCE;
             if now < noticed {

@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 
 use super::request::{Asked, Request};
 use crate::seed::Chance;
-use crate::time::{MINUTE, Moment, SECOND};
+use crate::time::{self, MINUTE, Moment, SECOND};
 
 /// What becomes of one request.
 #[derive(Clone, Copy, Debug, Eq, PartialEq)]
@@ -23,6 +23,8 @@ pub enum Fate {
     LostBehindProxy,
     /// It takes so long to arrive, and the answer so long to come back.
     Slow(Moment, Moment),
+    /// It is neither done nor answered.
+    Hangs,
     /// It is done, and the answer breaks off.
     Truncated,
     /// The continue token, or the version of a watch, is too old.
@@ -48,6 +50,8 @@ pub struct WatchFate {
 #[derive(Debug)]
 pub struct Weather {
     chance: Chance,
+    /// How often each request was made.
+    made: BTreeMap<String, u64>,
     /// Of a thousand requests so many fail; 0 is calm.
     pub share: u64,
     /// How often each kind of fault struck.
@@ -56,11 +60,32 @@ pub struct Weather {
     pub last: Option<Moment>,
 }
 
+// === impl WatchFate ===
+
+impl WatchFate {
+    /// What is wrong with it.
+    pub fn words(&self) -> String {
+        let Self { lag, drops_at, silent_at, gone_at, breaks_after } = self;
+        let at =
+            |what: &str, at: &Option<Moment>| at.map(|at| format!("{what} at {}", time::clock(at)));
+        let lags = (*lag > 100).then(|| format!("lags by {lag} ms"));
+        let breaks = breaks_after.map(|sent| format!("breaks off after {sent} objects"));
+        let all = [
+            lags,
+            at("drops", drops_at),
+            at("falls silent", silent_at),
+            at("is told 410", gone_at),
+            breaks,
+        ];
+        all.into_iter().flatten().collect::<Vec<_>>().join(", ")
+    }
+}
+
 // === impl Weather ===
 
 impl Weather {
     pub fn new(chance: Chance) -> Self {
-        Self { chance, share: 0, struck: BTreeMap::new(), last: None }
+        Self { chance, made: BTreeMap::new(), share: 0, struck: BTreeMap::new(), last: None }
     }
 
     /// A fault has struck.
@@ -69,54 +94,69 @@ impl Weather {
         self.last = Some(now);
     }
 
-    /// What becomes of a request.
-    pub fn request(&mut self, request: &Request, now: Moment) -> Fate {
-        let quick = Fate::Well(self.chance.between(1, 40));
-        if !self.chance.per_mille(self.share) {
-            return quick;
+    /// What decides about a request or a watch: the same for the third of its kind, whatever others
+    /// there were.
+    pub fn of(&mut self, place: &str) -> Chance {
+        let made = self.made.entry(place.to_owned()).or_default();
+        *made += 1;
+        self.chance.of(place, *made)
+    }
+
+    /// What becomes of a request if all is well, and what goes wrong with it, if anything.
+    pub fn request(
+        &self,
+        mut chance: Chance,
+        request: &Request,
+    ) -> (Fate, Option<(&'static str, Fate)>) {
+        let quick = Fate::Well(chance.between(1, 40));
+        if !chance.per_mille(self.share) {
+            return (quick, None);
         }
         let is_next_page = request.query.contains_key("continue");
         let is_watch = matches!(request.asked, Asked::Watch { .. });
-        let (fault, fate) = match self.chance.between(0, 11) {
+        let wrong = match chance.between(0, 11) {
             0 => ("429", Fate::TooMany(None)),
-            1 => ("429 with Retry-After", Fate::TooMany(Some(self.chance.between(1, 20)))),
+            1 => ("429 with Retry-After", Fate::TooMany(Some(chance.between(1, 20)))),
             2 => ("500", Fate::Internal),
             3 => ("503", Fate::Unavailable),
             4 => ("connection refused", Fate::Refused),
             5 | 6 => ("lost answer", Fate::Lost),
             7 => ("lost answer behind a 500", Fate::LostBehindProxy),
-            8 => ("slow answer", Fate::Slow(0, self.chance.between(1_000, 6_000))),
+            8 => ("slow answer", Fate::Slow(0, chance.between(1_000, 6_000))),
             9 => {
-                let there = self.chance.between(300, 3_000);
-                ("slow request", Fate::Slow(there, self.chance.between(1, 3_000)))
+                let there =
+                    if chance.per_mille(300) { 4_500 } else { 0 } + chance.between(300, 3_000);
+                ("slow request", Fate::Slow(there, chance.between(1, 3_000)))
             }
             _ if is_next_page => ("expired continue token", Fate::Expired),
             _ if is_watch => ("410 in the head of a watch", Fate::Expired),
             _ => ("truncated body", Fate::Truncated),
         };
-        self.strike(fault, now);
-        fate
+        (quick, Some(wrong))
     }
 
-    /// What becomes of a watch that begins now.
-    pub fn watch(&mut self, streams_list: bool, now: Moment) -> WatchFate {
-        let mut fate = WatchFate { lag: self.chance.between(0, 100), ..WatchFate::default() };
+    /// What becomes of a watch that begins now if all is well, and what goes wrong with it.
+    pub fn watch(
+        &self,
+        mut chance: Chance,
+        streams_list: bool,
+        now: Moment,
+    ) -> (WatchFate, Option<WatchFate>) {
+        let well = WatchFate { lag: chance.between(0, 100), ..WatchFate::default() };
         if self.share == 0 {
-            return fate;
+            return (well, None);
         }
-        let at = now + self.chance.between(SECOND, 4 * MINUTE);
-        match self.chance.between(0, 19) {
+        let mut fate = well;
+        let at = now + chance.between(SECOND, 4 * MINUTE);
+        match chance.between(0, 19) {
             0..=3 => fate.drops_at = Some(at),
             4 | 5 => fate.silent_at = Some(at),
             6 => fate.gone_at = Some(at),
-            7..=9 => fate.lag = self.chance.between(100, 3_000),
+            7..=9 => fate.lag = chance.between(100, 3_000),
             10 => fate.lag = 20 * SECOND,
-            11..=13 if streams_list => fate.breaks_after = Some(self.chance.between(0, 200)),
-            _ => {}
+            11..=13 if streams_list => fate.breaks_after = Some(chance.between(0, 200)),
+            _ => return (well, None),
         }
-        if fate.lag > 100 {
-            self.strike("lagging watch", now);
-        }
-        fate
+        (well, Some(fate))
     }
 }

@@ -15,8 +15,7 @@ use crate::sweeper::brake::Memory;
 /// A term whose clocks and answers a test gives.
 struct Table {
     state: State,
-    now: Timestamp,
-    ticks: Instant,
+    at: Moment,
     /// What the API server has of namespaces when it is asked.
     cronjobs: BTreeMap<String, u64>,
 }
@@ -33,14 +32,14 @@ impl Table {
     /// A term that has just begun, with nothing on the Lease.
     fn new(spec: &str) -> Self {
         let policy = Arc::new(policy(spec));
-        let now = at("2026-11-30T12:00:00Z");
+        let at = Moment { now: at("2026-11-30T12:00:00Z"), ticks: crate::clock::ticks() };
         let reach = Arc::new(Reach::only(Vec::new()));
         let asked = rights::of_sweeper(&policy, &reach).into_iter().collect();
         let state = State::new(
             Beginning {
                 watches: Arc::new(Watches::none()),
                 own_namespace: None,
-                braking: Braking::new(Memory::default(), &reach, &policy, now),
+                braking: Braking::new(Memory::default(), &reach, &policy, at.now),
                 permits: Permits {
                     reach,
                     rights: Rights { asked, ..Rights::default() },
@@ -50,9 +49,9 @@ impl Table {
                 lease_name: ("curfew".to_owned(), "curfew".to_owned()),
                 metrics: Arc::new(Metrics::new()),
             },
-            now,
+            at,
         );
-        let table = Self { state, now, ticks: crate::clock::ticks(), cronjobs: BTreeMap::new() };
+        let table = Self { state, at, cronjobs: BTreeMap::new() };
         let (store, keep) = (&table.state.watches.store, &table.state.keep);
         Arc::clone(&store.jobs).reset(&[], keep);
         Arc::clone(&store.cronjobs).reset(&[], keep);
@@ -69,14 +68,14 @@ impl Table {
 
     fn resync(&mut self) -> Option<BrakeOutcome> {
         let mut resync = Resync::new(&self.state);
-        while resync.look_at_some(&mut self.state, self.now) {}
-        let (outcome, _) = resync.end(&mut self.state, self.now)?;
+        while resync.look_at_some(&mut self.state, self.at) {}
+        let (outcome, _) = resync.end(&mut self.state, self.at)?;
         let memory = self.state.braking.memory().clone();
         self.state.braking.saved(memory);
         // What waited for that.
         let mut resync = Resync::new(&self.state);
-        while resync.look_at_some(&mut self.state, self.now) {}
-        resync.end(&mut self.state, self.now)?;
+        while resync.look_at_some(&mut self.state, self.at) {}
+        resync.end(&mut self.state, self.at)?;
         Some(outcome)
     }
 
@@ -86,7 +85,7 @@ impl Table {
         let job = Arc::new(Job::decode(&job.to_string(), &mut decoder).unwrap());
         Arc::clone(&self.state.watches.store.jobs).apply(&job);
         let changed = [ObjectRef::Job(job)].into_iter().collect();
-        self.state.take_news(News { changed, ..News::default() }, self.now);
+        self.state.take_news(News { changed, ..News::default() }, self.at.now);
     }
 
     /// A watch shows the `CronJob` of every family.
@@ -102,7 +101,7 @@ impl Table {
         let cronjob = Arc::new(CronJob::decode(&json.to_string(), &mut decoder).unwrap());
         Arc::clone(&self.state.watches.store.cronjobs).apply(&cronjob);
         let changed = [ObjectRef::CronJob(cronjob)].into_iter().collect();
-        self.state.take_news(News { changed, ..News::default() }, self.now);
+        self.state.take_news(News { changed, ..News::default() }, self.at.now);
     }
 
     /// A watch shows a namespace with these labels.
@@ -112,13 +111,13 @@ impl Table {
         let namespace = Arc::new(Namespace::decode(&json.to_string(), &mut decoder).unwrap());
         let namespaces = vec![NamespaceNews::Applied(Arc::clone(&namespace))];
         Arc::clone(&self.state.watches.store.namespaces).apply(&namespace);
-        self.state.take_news(News { namespaces, ..News::default() }, self.now);
-        self.state.take_namespace_news(self.now);
+        self.state.take_news(News { namespaces, ..News::default() }, self.at.now);
+        self.state.take_namespace_news(self.at.now);
     }
 
     fn pass(&mut self, seconds: i64) {
-        self.now = self.now.saturating_add(SignedDuration::from_secs(seconds)).unwrap();
-        self.ticks += Duration::from_secs(seconds.unsigned_abs());
+        self.at.now = self.at.now.saturating_add(SignedDuration::from_secs(seconds)).unwrap();
+        self.at.ticks += Duration::from_secs(seconds.unsigned_abs());
     }
 
     /// Everything that is written next, as long as nothing comes back: the verb and the name.
@@ -133,15 +132,15 @@ impl Table {
     /// The next write; questions are answered.
     fn next(&mut self) -> Option<Write> {
         loop {
-            self.state.judge_some(self.now);
-            let write = self.state.next_write(self.now, self.ticks);
+            self.state.judge_some(self.at);
+            let write = self.state.next_write(self.at);
             let questions = self.state.take_questions();
             if write.is_some() || questions.is_empty() {
                 return write;
             }
             for question in questions {
-                let answer = question.answered(&self.cronjobs, self.ticks);
-                self.state.answered(Some(answer), self.ticks);
+                let answer = question.answered(&self.cronjobs, self.at.ticks);
+                self.state.answered(Some(answer), self.at.ticks);
             }
         }
     }
@@ -238,13 +237,13 @@ fn nothing_is_ended_before_the_policy_is_accepted_and_that_is_on_the_lease() {
     table.pass(7_200);
     assert_eq!(table.writes(), [""; 0], "nothing was counted yet");
     let mut resync = Resync::new(&table.state);
-    assert!(!resync.look_at_some(&mut table.state, table.now));
-    let (outcome, states) = resync.end(&mut table.state, table.now).unwrap();
+    assert!(!resync.look_at_some(&mut table.state, table.at));
+    let (outcome, states) = resync.end(&mut table.state, table.at).unwrap();
     assert_eq!((outcome, states), (BrakeOutcome::Accepted, [("braked", 1)].into()));
     assert_eq!(table.writes(), [""; 0], "it is not on the Lease");
     let memory = table.state.braking.memory().clone();
     assert!(table.state.braking.saved(memory));
-    Resync::new(&table.state).look_at_some(&mut table.state, table.now);
+    Resync::new(&table.state).look_at_some(&mut table.state, table.at);
     assert_eq!(table.writes(), ["delete one"]);
 }
 
@@ -255,7 +254,7 @@ fn a_policy_that_ends_many_at_once_waits_for_a_person() {
         table.shows(&job(name, &json!({})));
     }
     table.pass(7_200);
-    table.state.load(Arc::new(policy(POLICY)), table.now);
+    table.state.load(Arc::new(policy(POLICY)), table.at.now);
     assert_eq!(table.resync(), Some(BrakeOutcome::Tripped));
     assert_eq!((table.writes(), table.events()), (Vec::new(), vec!["BrakeOn"]));
     let plan = table.state.braking.waiting().remove(0).plan;
@@ -320,7 +319,7 @@ fn when_a_write_is_made_again(#[case] outcome: WriteOutcome, #[case] then: &[(i6
     table.pass(3_600);
     let write = table.next().unwrap();
     assert_eq!(table.writes(), [""; 0], "it is under way");
-    table.state.wrote(write, &outcome, table.now);
+    table.state.wrote(write, &outcome, table.at);
     for (seconds, writes) in then {
         table.pass(*seconds);
         table.resync();
@@ -336,7 +335,7 @@ fn it_waits_twice_as_long_after_each_failure() {
     for pause in [1, 2, 4, 8, 16, 32, 64, 128, 256, 256] {
         let write = table.next().unwrap();
         let outcome = WriteOutcome::Retry { after: None, why: String::new() };
-        table.state.wrote(write, &outcome, table.now);
+        table.state.wrote(write, &outcome, table.at);
         table.pass(pause - 1);
         assert_eq!(table.writes(), [""; 0], "{pause}");
         table.pass(1);
@@ -349,11 +348,11 @@ fn rights_that_come_let_what_was_refused_go_on() {
     table.shows(&job("one", &json!({})));
     table.pass(3_600);
     let write = table.next().unwrap();
-    table.state.wrote(write, &WriteOutcome::Refused(String::new()), table.now);
+    table.state.wrote(write, &WriteOutcome::Refused(String::new()), table.at);
     table.pass(10);
     assert_eq!(table.writes(), [""; 0]);
     let rights = table.state.permits.rights.clone();
-    table.state.permit(rights, table.now);
+    table.state.permit(rights, table.at.now);
     assert_eq!(table.state.next_pass, Timestamp::MIN);
     table.resync();
     assert_eq!(table.writes(), ["delete one"]);
@@ -393,7 +392,7 @@ fn who_reverts_us_three_times_is_left_alone_and_told_once() {
         let write = table.next();
         assert_eq!(write.is_some(), round < 3, "{round}");
         let Some(write) = write else { break };
-        table.state.wrote(write, &WriteOutcome::Done, table.now);
+        table.state.wrote(write, &WriteOutcome::Done, table.at);
         version += 1;
         let ours = json!({
             "/status": {},
