@@ -3,7 +3,8 @@
 //!
 //! `cargo test --test faultbed` plays some short seeds. More and longer ones, with a table at the end:
 //! `CURFEW_SEEDS=1000 cargo test --release --test faultbed many_seeds -- --nocapture`, from
-//! `CURFEW_FIRST_SEED` on; `CURFEW_STOP=1` stops at the first that is wrong. One of them, with its history in a file:
+//! `CURFEW_FIRST_SEED` on; `CURFEW_SECONDS=600` in place of a number plays for so long, and
+//! `CURFEW_STOP=1` stops at the first that is wrong. One of them, with its history in a file:
 //! `CURFEW_SEED=7 CURFEW_HISTORY=seven.txt cargo test --test faultbed one_seed -- --nocapture`
 //! (a short one with `CURFEW_QUICK=1`). Where that is wrong, it leaves out ever more of what happened
 //! ([`shrink`], `CURFEW_SHRINK` runs at most, 0 for none), says what is left that it still needs, and how
@@ -46,6 +47,7 @@ pub mod time;
 use std::collections::BTreeMap;
 use std::sync::{Arc, Mutex};
 use std::thread;
+use std::time::Instant;
 
 use self::bed::{Failure, Length, Play, Summary};
 use self::events::Event;
@@ -163,14 +165,22 @@ fn a_failure_that_needs_one_job_shrinks_to_it() {
 
 #[test]
 fn many_seeds() {
-    let Some(seeds) = number("CURFEW_SEEDS") else { return };
+    let (seeds, seconds) = (number("CURFEW_SEEDS"), number("CURFEW_SECONDS"));
+    if seeds.or(seconds).is_none() {
+        return;
+    }
     let first = number("CURFEW_FIRST_SEED").unwrap_or(1);
+    #[expect(clippy::disallowed_methods, reason = "of this machine, and not of a run")]
+    let began = Instant::now();
+    let in_time = |_: &u64| seconds.is_none_or(|seconds| began.elapsed().as_secs() < seconds);
+    let asked =
+        (first..).take(seeds.map_or(usize::MAX, |seeds| seeds.try_into().expect("a number")));
     let total = Mutex::new(Total::default());
-    let wrong = play(first..first + seeds, length(), |_, summary| {
+    let wrong = play(asked.take_while(in_time), length(), |_, summary| {
         let mut total = total.lock().expect("nobody panics");
         total.add(&summary);
         if total.seeds % 10 == 0 {
-            println!("{} of {seeds} seeds, {} deletions", total.seeds, total.deletions);
+            println!("{} seeds, {} deletions", total.seeds, total.deletions);
         }
     });
     println!("{}", total.into_inner().expect("nobody panics").table());

@@ -190,8 +190,11 @@ impl Comparison {
 
 impl Model {
     fn new() -> Self {
-        let mut server =
-            Server::new(Weather::new(Chance::new(0)), Oracle::default(), Default::default());
+        let mut server = Server::new(
+            Weather::new(Chance::new(0)),
+            Oracle::default(),
+            crate::events::Events::default(),
+        );
         // Nobody judges here whether a write is right: it never leads.
         let identity = "never the leader".to_owned();
         server.oracle.replicas.push(Known { identity, ..Known::default() });
