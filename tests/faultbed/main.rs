@@ -7,11 +7,14 @@
 //! `CURFEW_SEED=7 CURFEW_HISTORY=seven.txt cargo test --test faultbed one_seed -- --nocapture`
 //! (a short one with `CURFEW_QUICK=1`).
 //!
+//! The model of the API server is held to a real one, request by request, where there is a control plane
+//! ([`compared`]): `CURFEW_E2E=require cargo test --test faultbed compared:: -- --nocapture`, with other
+//! chance by `CURFEW_SEED=7`, longer by `CURFEW_REQUESTS=100000`.
+//!
 //! It plays the watches, the sweeper with its brake, the election and the Events, and tenants at work.
-//! Not the scheduler; no scenario changes the labels of a namespace so that the brake holds it, and the
-//! model was not compared with a real API server request by request. `mutants/run.sh` says whether
-//! the bed finds faults that were put in by hand; of the twelve, one was not found in twelve short seeds:
-//! surroundings that nobody asks for before a write.
+//! Not the scheduler, and no scenario changes the labels of a namespace so that the brake holds it.
+//! `mutants/run.sh` says whether the bed finds faults that were put in by hand; of the twelve, one was
+//! not found in twelve short seeds: surroundings that nobody asks for before a write.
 //!
 //! A binary of its own: each run takes over the clock of its thread.
 
@@ -24,11 +27,14 @@ compile_error!(
 );
 
 pub mod bed;
+pub mod compared;
 pub mod meaning;
 pub mod oracle;
 pub mod replica;
 pub mod seed;
 pub mod server;
+#[path = "../support/harness.rs"]
+pub mod support;
 pub mod tenants;
 pub mod time;
 
