@@ -7,6 +7,12 @@
 //! answered to a deletion and about Events, which nobody reads, and the texts of errors. Objects are
 //! sent as the API server completes them, since the model fills nothing in.
 //!
+//! Left out is what the API server answers otherwise and curfew never asks: to delete what is seen
+//! being deleted (with a version it takes the finalizer away, and then there is a conflict), to
+//! `replace` by a JSON patch what is not there (it adds it), to take away what it fills in again (the
+//! last label of a Job, a history limit), to remove the version of a Lease by a patch, and whatever it
+//! finds wrong in a Job. It streams lists from Kubernetes 1.34 on; on an older one this fails at once.
+//!
 //! The control plane has no controllers, so nobody else writes: whoever else is in the cluster is
 //! played, and writes past the front of the model, as in the bed.
 
@@ -24,13 +30,14 @@ use self::play::Play;
 fn the_model_answers_as_a_real_api_server() {
     let Some(plane) = control_plane::shared() else { return };
     let seed = number("CURFEW_SEED").unwrap_or(1);
-    let wanted = number("CURFEW_REQUESTS").unwrap_or(20_000);
+    let wanted = number("CURFEW_REQUESTS").unwrap_or(LEAST);
     let mut play = Play::new(plane, seed);
-    let mut epochs = (1..EPOCHS).map(|epoch| wanted * epoch / EPOCHS).peekable();
+    let mut next = EPOCH;
     while play.comparison.asked() < wanted {
         play.step();
-        if epochs.next_if(|at| play.comparison.asked() >= *at).is_some() {
+        if play.comparison.asked() >= next {
             play.forget();
+            next += EPOCH;
         }
     }
     play.look();
@@ -39,11 +46,15 @@ fn the_model_answers_as_a_real_api_server() {
     println!("{} requests: {}", play.comparison.asked(), told.join(", "));
     let missing: Vec<&&str> = EXPECTED.iter().filter(|what| !counts.contains_key(**what)).collect();
     assert!(missing.is_empty(), "nothing was asked that is answered so: {missing:?}");
-    assert!(play.comparison.asked() >= wanted);
+    assert!(play.comparison.asked() >= LEAST, "fewer than {LEAST} requests show too little");
 }
 
-/// Parts of a run; between two of them the API server forgets what was before.
-const EPOCHS: u64 = 3;
+/// Requests of a run.
+const LEAST: u64 = 20_000;
+
+/// After so many requests the API server forgets what was before. It ends a watch after some minutes, and
+/// the open ones must not meet that.
+const EPOCH: u64 = 7_000;
 
 /// What must have been asked, and how it must have been answered.
 const EXPECTED: &[&str] = &[

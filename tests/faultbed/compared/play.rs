@@ -139,8 +139,8 @@ impl Play {
         self.tick += 1;
         match self.chance.between(0, 999) {
             0..=10 => self.list(),
-            11..=20 => self.watch(),
-            21..=23 => self.change_right(),
+            11..=18 => self.watch(),
+            19..=23 => self.change_right(),
             24..=26 => self.look(),
             27..=37 => self.relabel_namespace(),
             38..=77 => self.review(),
@@ -238,7 +238,7 @@ impl Play {
             return;
         }
         // The API server keeps what was changed in about a minute.
-        let recent = self.moments.len().saturating_sub(6).max(self.forgotten);
+        let recent = self.moments.len().saturating_sub(3).max(self.forgotten);
         let Some(from) = self.moments.get(recent..).filter(|all| !all.is_empty()) else { return };
         let from = self.chance.pick(from).clone();
         let resource = *self.chance.pick(&WATCHED);

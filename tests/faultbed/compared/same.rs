@@ -120,17 +120,19 @@ impl Names {
         for (real, model) in theirs.iter().zip(&ours) {
             self.same_object(real, model)?;
         }
-        let text = |list: &Value, member: &str| {
-            list["metadata"][member].as_str().unwrap_or_default().to_owned()
-        };
-        self.same_moment(&text(real, "resourceVersion"), &text(model, "resourceVersion"));
-        self.tokens.insert(text(real, "continue"), text(model, "continue"));
+        let (real, model) = (&real["metadata"], &model["metadata"]);
+        self.same_moment(&real["resourceVersion"], &model["resourceVersion"]);
+        if let (Some(real), Some(model)) = (real["continue"].as_str(), model["continue"].as_str()) {
+            self.tokens.insert(real.to_owned(), model.to_owned());
+        }
         Ok(())
     }
 
     /// From here on a watch may begin.
-    pub fn same_moment(&mut self, real: &str, model: &str) {
-        self.moments.insert(real.to_owned(), model.to_owned());
+    pub fn same_moment(&mut self, real: &Value, model: &Value) {
+        if let (Some(real), Some(model)) = (real.as_str(), model.as_str()) {
+            self.moments.insert(real.to_owned(), model.to_owned());
+        }
     }
 
     /// Whether two objects are the same.

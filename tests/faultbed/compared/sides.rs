@@ -8,6 +8,7 @@ use futures::stream::{BoxStream, StreamExt};
 use kube::Client;
 use kube::api::WatchEvent;
 use kube::client::Body;
+use serde::Serialize;
 use serde_json::{Value, json};
 use tokio::runtime::{Builder, Runtime};
 use tokio::time::{Instant, timeout};
@@ -47,6 +48,12 @@ pub struct Watching {
     call: Call,
     real: Events,
     model: Events,
+}
+
+/// What a watch has told.
+struct Told {
+    kind: String,
+    object: Value,
 }
 
 type Events = BoxStream<'static, kube::Result<WatchEvent<Value>>>;
@@ -111,54 +118,42 @@ impl Comparison {
         Some(Watching { resource, call, real, model })
     }
 
-    /// Reads both watches up to an object, the end of a streamed list, or an error. How many events
-    /// came.
+    /// Reads both watches up to an object, the end of a streamed list, or an error.
     ///
     /// # Panics
     /// Where they tell anything else.
-    pub fn read(
-        &mut self,
-        watching: &mut Watching,
-        is_last: impl Fn(&Value) -> bool,
-    ) -> Vec<Value> {
-        let Watching { call, real, model, .. } = watching;
+    pub fn read(&mut self, watching: &mut Watching, is_last: impl Fn(&Value) -> bool) {
+        let Watching { resource: _, call, real, model } = watching;
         let real = runtime().block_on(events(real, &is_last, Some(PATIENCE)));
         // It ends by itself, after five minutes of its own time.
         let model = self.model.runtime.block_on(events(model, &is_last, None));
         let same = self.same_events(&real, &model);
-        self.must(same, &call.clone());
-        real
+        self.must(same, call);
     }
 
-    fn same_events(&mut self, real: &[Value], model: &[Value]) -> Result<(), String> {
-        let words = |events: &[Value]| -> Value {
-            let word = |event: &Value| {
-                format!("{} {}", event["type"], event["object"]["metadata"]["name"])
-            };
-            events.iter().map(word).collect()
+    fn same_events(&mut self, real: &[Told], model: &[Told]) -> Result<(), String> {
+        let words = |all: &[Told]| -> Value {
+            all.iter()
+                .map(|Told { kind, object }| json!([kind, object["metadata"]["name"]]))
+                .collect()
         };
         equal("the events", &words(real), &words(model))?;
         for (real, model) in real.iter().zip(model) {
-            let kind = real["type"].as_str().unwrap_or_default();
+            let (kind, one, other) = (&real.kind, &real.object, &model.object);
             *self.counts.entry(format!("told {kind}")).or_default() += 1;
-            let (one, other) = (&real["object"], &model["object"]);
-            match kind {
+            match kind.as_str() {
+                "ADDED" | "MODIFIED" | "DELETED" => self.names.same_object(one, other)?,
                 "BOOKMARK" => {
-                    let version = |object: &Value| {
-                        object["metadata"]["resourceVersion"]
-                            .as_str()
-                            .unwrap_or_default()
-                            .to_owned()
-                    };
-                    self.names.same_moment(&version(one), &version(other));
-                    let marks = |object: &Value| object["metadata"]["annotations"].clone();
-                    equal("the bookmark", &marks(one), &marks(other))?;
+                    let part = |object: &Value, member: &str| object["metadata"][member].clone();
+                    equal("the bookmark", &part(one, "annotations"), &part(other, "annotations"))?;
+                    let version = "resourceVersion";
+                    self.names.same_moment(&part(one, version), &part(other, version));
                 }
                 "ERROR" => {
                     let words = |error: &Value| json!([error["code"], error["reason"]]);
                     equal("the error", &words(one), &words(other))?;
                 }
-                _ => self.names.same_object(one, other)?,
+                why => return Err(format!("nothing: both watches end, {why}")),
             }
         }
         Ok(())
@@ -235,7 +230,7 @@ async fn events(
     events: &mut Events,
     is_last: &impl Fn(&Value) -> bool,
     patience: Option<Duration>,
-) -> Vec<Value> {
+) -> Vec<Told> {
     let mut all = Vec::new();
     loop {
         let next = events.next();
@@ -243,25 +238,32 @@ async fn events(
             Some(patience) => timeout(patience, next).await.unwrap_or(None),
             None => next.await,
         };
-        let event = match next {
-            Some(Ok(event)) => serde_json::to_value(&event).expect("it was JSON"),
-            Some(Err(error)) => json!({"type": error.to_string()}),
-            None => json!({"type": "no more"}),
+        let (kind, object) = match next {
+            Some(Ok(WatchEvent::Added(object))) => ("ADDED".to_owned(), object),
+            Some(Ok(WatchEvent::Modified(object))) => ("MODIFIED".to_owned(), object),
+            Some(Ok(WatchEvent::Deleted(object))) => ("DELETED".to_owned(), object),
+            Some(Ok(WatchEvent::Bookmark(mark))) => ("BOOKMARK".to_owned(), plain(&mark)),
+            Some(Ok(WatchEvent::Error(said))) => ("ERROR".to_owned(), plain(&said)),
+            Some(Err(error)) => (error.to_string(), Value::Null),
+            None => ("no more".to_owned(), Value::Null),
         };
-        let object = &event["object"];
         let ends_list = object["metadata"]["annotations"]["k8s.io/initial-events-end"] == "true";
-        let (is_end, is_bookmark) = match event["type"].as_str() {
-            Some("ADDED" | "MODIFIED" | "DELETED") => (is_last(object), false),
-            Some("BOOKMARK") => (ends_list, true),
+        let (is_end, is_bookmark) = match kind.as_str() {
+            "ADDED" | "MODIFIED" | "DELETED" => (is_last(&object), false),
+            "BOOKMARK" => (ends_list, true),
             _ => (true, false),
         };
         if is_end || !is_bookmark {
-            all.push(event);
+            all.push(Told { kind, object });
         }
         if is_end {
             return all;
         }
     }
+}
+
+fn plain(said: &impl Serialize) -> Value {
+    serde_json::to_value(said).expect("it was JSON")
 }
 
 /// For one event.
