@@ -64,9 +64,12 @@ impl Acts {
         is_stale.then_some(acted.until)
     }
 
-    /// Whether a write to it has not ended.
-    pub(super) fn is_under_way(&self, subject: &ObjectRef) -> bool {
-        self.0.get(subject).is_some_and(|acted| acted.under_way)
+    /// Whether this state of an object is surely from before our last write to it, or may be.
+    pub(super) fn predates(&self, subject: &ObjectRef, now: Timestamp) -> bool {
+        self.0.get(subject).is_some_and(|acted| {
+            let is_same = acted.version == subject.meta().version;
+            acted.under_way || is_same && (acted.until > now || acted.purpose == Purpose::Change)
+        })
     }
 
     /// Whether we have deleted it for the sake of its family's history.
@@ -140,11 +143,20 @@ impl Acts {
         self.0.retain(|_, acted| !acted.refused);
     }
 
-    /// Forgets what is over. A deletion may take long, by Pods or a finalizer, and stays ours until
-    /// the Job is gone.
-    pub(super) fn tidy(&mut self, is_there: impl Fn(&ObjectRef) -> bool, now: Timestamp) {
+    /// Forgets what is over; `present` gives an object as it is. A deletion may take long, by Pods or
+    /// a finalizer, and stays ours until the Job is gone. And as long as an object is as it was when
+    /// we wrote, its next state tells what came of that, and each failure is one more.
+    pub(super) fn tidy(
+        &mut self,
+        present: impl Fn(&ObjectRef) -> Option<ObjectRef>,
+        now: Timestamp,
+    ) {
         self.0.retain(|subject, acted| {
-            acted.until > now || acted.under_way || acted.purpose.deletes() && is_there(subject)
+            acted.until > now
+                || acted.under_way
+                || present(subject).is_some_and(|present| {
+                    acted.purpose.deletes() || acted.version == present.meta().version
+                })
         });
         self.0.shrink_to_fit();
     }

@@ -382,8 +382,7 @@ impl State {
         let judgement = self.view.judge(policy, subject, Labels::Present, flapping, now);
         // A state from before our last write would look like a revert, and so would that write
         // before it is known to be done.
-        let is_stale = self.acts.stale_until(subject, now).is_some();
-        if flapping || is_stale || self.acts.is_under_way(subject) {
+        if flapping || self.acts.predates(subject, now) {
             return judgement;
         }
         let present = |setting| {
@@ -592,7 +591,7 @@ impl State {
         self.flaps.tidy(ticks.duration_since(self.began));
         self.view.tidy();
         let view = &self.view;
-        self.acts.tidy(|subject| view.fresh(subject).is_some(), now);
+        self.acts.tidy(|subject| view.fresh(subject), now);
         self.queue.shrink();
     }
 

@@ -339,7 +339,24 @@ fn it_waits_twice_as_long_after_each_failure() {
         table.pass(pause - 1);
         assert_eq!(table.writes(), [""; 0], "{pause}");
         table.pass(1);
+        // As each look at everything does.
+        table.state.tidy(table.at);
     }
+}
+
+/// The watch may be silent for longer than we wait for it.
+#[test]
+fn a_state_from_before_our_write_is_no_revert_however_late_it_is() {
+    let mut table = Table::settled(&POLICY.replace("Delete", "Patch"));
+    table.shows(&job("one", &json!({"/status": {}})));
+    for _ in 0..4 {
+        let write = table.next().unwrap();
+        table.state.wrote(write, &WriteOutcome::Done, table.at);
+        table.pass(31);
+        table.state.tidy(table.at);
+        table.resync();
+    }
+    assert_eq!(table.events(), [""; 0]);
 }
 
 #[test]
