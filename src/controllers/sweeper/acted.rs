@@ -3,12 +3,14 @@
 use std::time::Duration;
 
 use jiff::{SignedDuration, Timestamp};
+use tokio::time::Instant;
 
 use super::subject::ObjectRef;
 use super::work_queue::{Step, What};
 use crate::clock::HashMap;
 use crate::cluster::slim::Version;
 use crate::cluster::write::WriteOutcome;
+use crate::controllers::context::Moment;
 
 /// The writes that count still, each by the object that it was about.
 #[derive(Debug, Default)]
@@ -19,8 +21,9 @@ pub(super) struct Acts(HashMap<ObjectRef, Acted>);
 struct Acted {
     /// Of the object that was judged.
     version: Version,
-    /// When to try again if nothing is seen of it.
-    until: Timestamp,
+    /// When to try again if nothing is seen of it. By the monotonic clock: the wall clock may be hours
+    /// off at the moment of a write, and right again a minute later.
+    until: Instant,
     purpose: Purpose,
     /// Whether the API server did not let us.
     refused: bool,
@@ -58,17 +61,19 @@ pub(super) struct Write {
 impl Acts {
     /// Until when what is known of an object counts as older than our last write to it; `None` where
     /// it does not.
-    pub(super) fn stale_until(&self, subject: &ObjectRef, now: Timestamp) -> Option<Timestamp> {
-        let acted = self.0.get(subject)?;
-        let is_stale = acted.version == subject.meta().version && acted.until > now;
-        is_stale.then_some(acted.until)
+    pub(super) fn stale_until(&self, subject: &ObjectRef, at: Moment) -> Option<Timestamp> {
+        let acted = self.0.get(subject).filter(|acted| acted.version == subject.meta().version)?;
+        let left = acted.until.checked_duration_since(at.ticks).filter(|left| !left.is_zero())?;
+        let left = SignedDuration::try_from(left).unwrap_or(SignedDuration::MAX);
+        Some(at.now.saturating_add(left).unwrap_or(Timestamp::MAX))
     }
 
     /// Whether this state of an object is surely from before our last write to it, or may be.
-    pub(super) fn predates(&self, subject: &ObjectRef, now: Timestamp) -> bool {
+    pub(super) fn predates(&self, subject: &ObjectRef, at: Moment) -> bool {
         self.0.get(subject).is_some_and(|acted| {
             let is_same = acted.version == subject.meta().version;
-            acted.under_way || is_same && (acted.until > now || acted.purpose == Purpose::Change)
+            acted.under_way
+                || is_same && (acted.until > at.ticks || acted.purpose == Purpose::Change)
         })
     }
 
@@ -78,14 +83,14 @@ impl Acts {
     }
 
     /// A write begins.
-    pub(super) fn begin(&mut self, write: &Write, now: Timestamp) {
+    pub(super) fn begin(&mut self, write: &Write, at: Moment) {
         let Write { subject, target, step } = write;
         let version = target.meta().version.clone();
         let before = self.0.get(target).filter(|acted| acted.version == version);
         let acted = Acted {
             failures: before.map_or(0, |acted| acted.failures),
             version,
-            until: after(now, UNSEEN),
+            until: at.ticks + UNSEEN,
             purpose: match step.what {
                 What::Delete(_) if subject != target => Purpose::Prune,
                 What::Delete(_) => Purpose::Expire,
@@ -99,12 +104,7 @@ impl Acts {
 
     /// A write has ended; says whether its object is to be looked at again because it came to
     /// nothing.
-    pub(super) fn end(
-        &mut self,
-        target: &ObjectRef,
-        outcome: &WriteOutcome,
-        now: Timestamp,
-    ) -> bool {
+    pub(super) fn end(&mut self, target: &ObjectRef, outcome: &WriteOutcome, at: Moment) -> bool {
         if *outcome == WriteOutcome::Stopped {
             self.0.remove(target);
             return false;
@@ -128,7 +128,7 @@ impl Acts {
             }
             WriteOutcome::Failed(_) => AFTER_REFUSAL,
         };
-        acted.until = after(now, pause);
+        acted.until = at.ticks + pause;
         acted.purpose = Purpose::Vain;
         true
     }
@@ -146,13 +146,9 @@ impl Acts {
     /// Forgets what is over; `present` gives an object as it is. A deletion may take long, by Pods or
     /// a finalizer, and stays ours until the Job is gone. And as long as an object is as it was when
     /// we wrote, its next state tells what came of that, and each failure is one more.
-    pub(super) fn tidy(
-        &mut self,
-        present: impl Fn(&ObjectRef) -> Option<ObjectRef>,
-        now: Timestamp,
-    ) {
+    pub(super) fn tidy(&mut self, present: impl Fn(&ObjectRef) -> Option<ObjectRef>, at: Moment) {
         self.0.retain(|subject, acted| {
-            acted.until > now
+            acted.until > at.ticks
                 || acted.under_way
                 || present(subject).is_some_and(|present| {
                     acted.purpose.deletes() || acted.version == present.meta().version
@@ -169,11 +165,6 @@ impl Purpose {
     pub(super) const fn deletes(self) -> bool {
         matches!(self, Self::Expire | Self::Prune)
     }
-}
-
-fn after(now: Timestamp, pause: Duration) -> Timestamp {
-    let pause = SignedDuration::try_from(pause).unwrap_or(SignedDuration::MAX);
-    now.saturating_add(pause).unwrap_or(Timestamp::MAX)
 }
 
 /// For the watch to show what a write has done, before it is done once more.

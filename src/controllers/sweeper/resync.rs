@@ -108,7 +108,7 @@ impl Resync {
         let judgement = state.judge(&policy, subject, at);
         self.count(subject, &judgement, state, now);
         let word = word(&judgement, now);
-        let obstacle = state.schedule(subject, judgement, now);
+        let obstacle = state.schedule(subject, judgement, at);
         if let ObjectRef::Job(_) = subject {
             *self.tally.states.entry(obstacle.map_or(word, Obstacle::as_str)).or_default() += 1;
         }

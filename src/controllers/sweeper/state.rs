@@ -355,7 +355,7 @@ impl State {
                 Some(subject) => {
                     let policy = Arc::clone(&self.policy);
                     let judgement = self.judge(&policy, &subject, at);
-                    self.schedule(&subject, judgement, at.now);
+                    self.schedule(&subject, judgement, at);
                 }
                 None => self.forget(&subject),
             }
@@ -382,7 +382,7 @@ impl State {
         let judgement = self.view.judge(policy, subject, Labels::Present, flapping, now);
         // A state from before our last write would look like a revert, and so would that write
         // before it is known to be done.
-        if flapping || self.acts.predates(subject, now) {
+        if flapping || self.acts.predates(subject, at) {
             return judgement;
         }
         let present = |setting| {
@@ -401,9 +401,9 @@ impl State {
         &mut self,
         subject: &ObjectRef,
         judgement: Judgement<'_>,
-        now: Timestamp,
+        at: Moment,
     ) -> Option<Obstacle> {
-        if let Some(until) = self.acts.stale_until(subject, now) {
+        if let Some(until) = self.acts.stale_until(subject, at) {
             self.queue.replace(subject, Vec::new(), Some(until));
             return None;
         }
@@ -426,7 +426,7 @@ impl State {
             }
         }
         // What is due later than the pass after next is found by it, and need not be remembered.
-        let horizon = now.saturating_add(HORIZON).unwrap_or(Timestamp::MAX);
+        let horizon = at.now.saturating_add(HORIZON).unwrap_or(Timestamp::MAX);
         self.queue.replace(subject, steps, next.filter(|at| *at <= horizon));
         obstacle
     }
@@ -435,14 +435,13 @@ impl State {
 
     /// The next write of the work queue that may still be made; it counts as begun.
     pub(super) fn next_write(&mut self, at: Moment) -> Option<Write> {
-        let now = at.now;
         while let Some((subject, step)) = self.queue.pop() {
             let Some(step) = step.or_else(|| self.next_step(&subject, at)) else { continue };
             let Some(target) = self.view.target(step.identity()) else { continue };
             if self.permits.obstacle(&step, &self.braking).is_some() {
                 continue;
             }
-            if let Some(until) = self.acts.stale_until(&target, now) {
+            if let Some(until) = self.acts.stale_until(&target, at) {
                 // A Job has a timer of its own for that.
                 if subject != target {
                     self.queue.judge_by(subject, until);
@@ -462,7 +461,7 @@ impl State {
                 return None;
             }
             let write = Write { subject, target, step };
-            self.acts.begin(&write, now);
+            self.acts.begin(&write, at);
             return Some(write);
         }
         None
@@ -521,7 +520,7 @@ impl State {
                 tracing::warn!(%target, action, why, "the API server does not take it");
             }
         }
-        if self.acts.end(&target, outcome, now) {
+        if self.acts.end(&target, outcome, at) {
             self.queue.judge(target.clone());
         }
         // A family's next step may depend on it; its Jobs go by the hundred.
@@ -587,11 +586,11 @@ impl State {
     }
 
     /// Forgets what is over, and gives back the memory of a large backlog that is done.
-    pub(super) fn tidy(&mut self, Moment { now, ticks }: Moment) {
-        self.flaps.tidy(ticks.duration_since(self.began));
+    pub(super) fn tidy(&mut self, at: Moment) {
+        self.flaps.tidy(at.ticks.duration_since(self.began));
         self.view.tidy();
         let view = &self.view;
-        self.acts.tidy(|subject| view.fresh(subject), now);
+        self.acts.tidy(|subject| view.fresh(subject), at);
         self.queue.shrink();
     }
 

@@ -344,6 +344,24 @@ fn it_waits_twice_as_long_after_each_failure() {
     }
 }
 
+/// And is put right again a minute later.
+#[test]
+fn a_clock_that_is_hours_ahead_when_a_write_fails_makes_nothing_wait_for_hours() {
+    let mut table = Table::settled(POLICY);
+    table.shows(&job("one", &json!({})));
+    table.pass(3_600);
+    let write = table.next().unwrap();
+    let put = SignedDuration::from_hours(2);
+    table.at.now += put;
+    let outcome = WriteOutcome::Retry { after: None, why: String::new() };
+    table.state.wrote(write, &outcome, table.at);
+    table.state.judge_some(table.at);
+    table.at.now -= put;
+    table.pass(1);
+    table.resync();
+    assert_eq!(table.writes(), ["delete one"]);
+}
+
 /// The watch may be silent for longer than we wait for it.
 #[test]
 fn a_state_from_before_our_write_is_no_revert_however_late_it_is() {
