@@ -59,7 +59,12 @@ impl ControllerContext {
 
     /// The moment after a pause, by the API server's clock.
     pub fn after(&self, pause: Duration) -> Timestamp {
-        let pause = SignedDuration::try_from(pause).unwrap_or(SignedDuration::MAX);
-        self.now().saturating_add(pause).unwrap_or(Timestamp::MAX)
+        after(self.now(), pause)
     }
+}
+
+/// The moment after a pause that begins then.
+pub(super) fn after(begin: Timestamp, pause: Duration) -> Timestamp {
+    let pause = SignedDuration::try_from(pause).unwrap_or(SignedDuration::MAX);
+    begin.saturating_add(pause).unwrap_or(Timestamp::MAX)
 }

@@ -10,7 +10,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use tokio::sync::{Notify, watch};
-use tokio_util::sync::CancellationToken;
+use tokio_util::sync::{CancellationToken, DropGuard};
 
 use super::ControllerContext;
 use crate::cluster::access::{Grant, Right, missing};
@@ -27,10 +27,11 @@ pub struct Rights {
 }
 
 /// Asks again and again.
-#[derive(Clone, Debug)]
+#[derive(Debug)]
 pub struct Keeper {
     rights: watch::Receiver<Rights>,
     doubt: Arc<Notify>,
+    _asking: DropGuard,
 }
 
 /// The rights that a policy needs, where anything is written.
@@ -81,12 +82,13 @@ impl Rights {
 // === impl Keeper ===
 
 impl Keeper {
-    /// Asks until `stop`, about what is `needed` by each policy that comes along.
-    pub fn start(context: &ControllerContext, needed: Needed, stop: CancellationToken) -> Self {
+    /// Asks until it is dropped, about what is `needed` by each policy that comes along.
+    pub fn start(context: &ControllerContext, needed: Needed) -> Self {
         let (known, rights) = watch::channel(Rights::default());
         let doubt = Arc::new(Notify::new());
-        tokio::spawn(ask(context.clone(), needed, known, Arc::clone(&doubt), stop));
-        Self { rights, doubt }
+        let stop = CancellationToken::new();
+        tokio::spawn(ask(context.clone(), needed, known, Arc::clone(&doubt), stop.clone()));
+        Self { rights, doubt, _asking: stop.drop_guard() }
     }
 
     /// What is known just now.

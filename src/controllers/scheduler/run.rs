@@ -6,7 +6,6 @@ use std::time::Duration;
 use tokio::sync::watch;
 use tokio::task::{Id, JoinError, JoinSet};
 use tokio::time::Instant;
-use tokio_util::sync::{CancellationToken, DropGuard};
 
 use super::name::Name;
 use super::reconcile::{self, Ended, ReconcileDeps, ReconcileRequest};
@@ -38,8 +37,6 @@ pub(super) struct ControlLoop<'s> {
     pace: Pace,
     /// The status that is on its way.
     reports: JoinSet<()>,
-    /// Ends the questions about rights with us.
-    _asking: DropGuard,
 }
 
 // === impl ControlLoop ===
@@ -48,8 +45,7 @@ impl<'s> ControlLoop<'s> {
     pub(super) fn new(context: &'s ControllerContext, force_own: bool, term: Term) -> Self {
         let mut policies = context.policies.clone();
         let policy = Arc::clone(&policies.borrow_and_update());
-        let asking = CancellationToken::new();
-        let keeper = Keeper::start(context, rights::of_scheduler, asking.clone());
+        let keeper = Keeper::start(context, rights::of_scheduler);
         let before = {
             let standing = context.standing.borrow();
             Status::parse(standing.annotations.get(Status::ANNOTATION).map(String::as_str))
@@ -89,7 +85,6 @@ impl<'s> ControlLoop<'s> {
             start: clock::ticks(),
             pace: Pace::wide(Rate::new(LIFTED)),
             reports: JoinSet::new(),
-            _asking: asking.drop_guard(),
         }
     }
 

@@ -22,6 +22,7 @@ use crate::batch::{Map, Object};
 use crate::clock::{HashMap, HashSet};
 use crate::cluster::events::Event;
 use crate::cluster::slim::{CronJob, Job, Keep, Second, Uid};
+use crate::controllers::context::after;
 use crate::controllers::feed::News;
 use crate::controllers::rights::Rights;
 use crate::controllers::sweeper::ObjectRef;
@@ -393,7 +394,7 @@ impl State {
             return;
         }
         let Some(known) = self.expectations.known(&name) else { return };
-        let next = known.passed.map(|at| at.saturating_add(BETWEEN).unwrap_or(Timestamp::MAX));
+        let next = known.passed.map(|at| after(at, BETWEEN));
         match next.filter(|next| *next > now) {
             None => self.queue.chore(name, now),
             Some(next) => self.set_timer(&name, next),
@@ -713,7 +714,7 @@ impl State {
                 let pause = FIRST_PAUSE.saturating_mul(1 << failures.min(DOUBLINGS));
                 // The next start does not wait for what failed, which is tried again before.
                 self.set_wake(&name, expected);
-                self.set_timer(&name, now.saturating_add(pause).unwrap_or(Timestamp::MAX));
+                self.set_timer(&name, after(now, pause));
             }
             Next::At(at) => self.set_wake(&name, Some(at)),
             Next::Soon => {
@@ -742,7 +743,7 @@ impl State {
         if now < self.next_report {
             return None;
         }
-        self.next_report = now.saturating_add(BETWEEN_REPORTS).unwrap_or(Timestamp::MAX);
+        self.next_report = after(now, BETWEEN_REPORTS);
         let counts = self.survey.counts().iter();
         Some(Status {
             mode: self.mode().as_str().to_owned(),
@@ -801,7 +802,7 @@ fn cluster_zone(policy: &Policy) -> Zone {
 const TOLERANCE: SignedDuration = SignedDuration::from_secs(2);
 
 /// Between two passes over one `CronJob` that only news ask for.
-const BETWEEN: SignedDuration = SignedDuration::from_millis(200);
+const BETWEEN: Duration = Duration::from_millis(200);
 
 /// As often as the sweeper looks at everything at least.
 const BETWEEN_HEALINGS: SignedDuration = SignedDuration::from_mins(10);
@@ -809,13 +810,13 @@ const BETWEEN_HEALINGS: SignedDuration = SignedDuration::from_mins(10);
 /// How late the built-in controller may be with a start, and be at work all the same.
 const SLOWEST: SignedDuration = SignedDuration::from_secs(60);
 
-const FIRST_PAUSE: SignedDuration = SignedDuration::from_millis(250);
+const FIRST_PAUSE: Duration = Duration::from_millis(250);
 
 /// Up to two minutes.
 const DOUBLINGS: u32 = 9;
 
 /// A leader after us has to know within two minutes that we owned ([`crate::scheduler::takeover`]).
-const BETWEEN_REPORTS: SignedDuration = SignedDuration::from_secs(30);
+const BETWEEN_REPORTS: Duration = Duration::from_secs(30);
 
 #[cfg(test)]
 mod tests;

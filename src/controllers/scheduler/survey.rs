@@ -11,6 +11,7 @@ use jiff::{SignedDuration, Timestamp};
 use super::name::Name;
 use crate::clock::HashMap;
 use crate::cluster::slim::CronJob;
+use crate::controllers::context::after;
 use crate::metrics::Metrics;
 use crate::scheduler::Observation;
 use crate::scheduler::observe::MissedStarts;
@@ -134,8 +135,7 @@ impl Survey {
         tracing::debug!(?worked, ?counts, "looked at all CronJobs");
         (self.counts, self.missed) = (counts, missed);
         let pause = worked.saturating_mul(SHARE).clamp(SHORTEST, LONGEST);
-        let pause = SignedDuration::try_from(pause).unwrap_or(SignedDuration::MAX);
-        self.next = now.saturating_add(pause).unwrap_or(Timestamp::MAX);
+        self.next = after(now, pause);
         !mem::replace(&mut self.ended, true)
     }
 }

@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use jiff::{SignedDuration, Timestamp};
+use jiff::Timestamp;
 use tokio::time::Instant;
 
 use super::subject::ObjectRef;
@@ -10,7 +10,7 @@ use super::work_queue::{Step, What};
 use crate::clock::HashMap;
 use crate::cluster::slim::Version;
 use crate::cluster::write::WriteOutcome;
-use crate::controllers::context::Moment;
+use crate::controllers::context::{Moment, after};
 
 /// The writes that count still, each by the object that it was about.
 #[derive(Debug, Default)]
@@ -64,8 +64,7 @@ impl Acts {
     pub(super) fn stale_until(&self, subject: &ObjectRef, at: Moment) -> Option<Timestamp> {
         let acted = self.0.get(subject).filter(|acted| acted.version == subject.meta().version)?;
         let left = acted.until.checked_duration_since(at.ticks).filter(|left| !left.is_zero())?;
-        let left = SignedDuration::try_from(left).unwrap_or(SignedDuration::MAX);
-        Some(at.now.saturating_add(left).unwrap_or(Timestamp::MAX))
+        Some(after(at.now, left))
     }
 
     /// Whether this state of an object is surely from before our last write to it, or may be.

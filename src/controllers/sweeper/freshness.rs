@@ -11,7 +11,6 @@
 use std::collections::BTreeSet;
 use std::time::Duration;
 
-use jiff::SignedDuration;
 use k8s_openapi::api::batch::v1::CronJob as CronJobs;
 use k8s_openapi::api::core::v1::Namespace as Namespaces;
 use kube::api::ListParams;
@@ -228,7 +227,7 @@ async fn ask(client: &Client, namespace: &str, labels: bool) -> Result<Found, St
 const BETWEEN: Duration = Duration::from_secs(2);
 
 /// When to try again where something newer is on its way.
-pub(super) const AGAIN: SignedDuration = SignedDuration::from_secs(2);
+pub(super) const AGAIN: Duration = Duration::from_secs(2);
 
 /// Namespaces asked about at the same time.
 const AT_ONCE: usize = 8;

@@ -4,7 +4,7 @@
 use std::collections::BTreeMap;
 use std::time::Duration;
 
-use jiff::{SignedDuration, Timestamp};
+use jiff::Timestamp;
 use k8s_openapi::api::admissionregistration::v1::MutatingWebhookConfiguration;
 use kube::Api;
 use tokio::sync::watch;
@@ -95,7 +95,7 @@ impl<'s> Annotations<'s> {
             return false;
         };
         let took = clock::instant() - began;
-        state.next_pass = self.context.now().saturating_add(pause(took)).unwrap_or(Timestamp::MAX);
+        state.next_pass = self.context.after(pause(took));
         let saved = self.save(state).await;
         if saved || !matches!(outcome, BrakeOutcome::Unchanged | BrakeOutcome::Undecided) {
             // What waited for that can be put on the work queue.
@@ -265,10 +265,9 @@ fn memory(annotations: &BTreeMap<String, String>) -> Memory {
 
 /// Until the next pass: one costs at most a hundredth of the time, and a healed mistake is not ten
 /// minutes old. With a spread, so that replicas and clusters do not beat together.
-fn pause(took: Duration) -> SignedDuration {
+fn pause(took: Duration) -> Duration {
     let wait = took.saturating_mul(SHARE).clamp(SHORTEST, LONGEST);
-    SignedDuration::try_from(wait.mul_f64(0.9 + 0.2 * clock::fraction()))
-        .unwrap_or(SignedDuration::MAX)
+    wait.mul_f64(0.9 + 0.2 * clock::fraction())
 }
 
 const SHARE: u32 = 100;

@@ -6,7 +6,6 @@ use std::time::Duration;
 use jiff::Timestamp;
 use tokio::sync::watch;
 use tokio::task::JoinSet;
-use tokio_util::sync::{CancellationToken, DropGuard};
 
 use super::acted::Write;
 use super::braking::Braking;
@@ -36,8 +35,6 @@ pub(super) struct ControlLoop<'s> {
     writer: Writer,
     writes: JoinSet<(Write, WriteOutcome)>,
     questions: JoinSet<Answer>,
-    /// Ends the questions about rights with us.
-    _asking: DropGuard,
 }
 
 // === impl ControlLoop ===
@@ -53,8 +50,7 @@ impl<'s> ControlLoop<'s> {
         let policy = Arc::clone(&policies.borrow_and_update());
         let now = context.now();
         let (annotations, there) = Annotations::new(context, registration, term.clone(), now);
-        let asking = CancellationToken::new();
-        let keeper = Keeper::start(context, rights::of_sweeper, asking.clone());
+        let keeper = Keeper::start(context, rights::of_sweeper);
         let gate = Gate::new(Rate::new(policy.stored.rate));
         let reach = Arc::clone(&context.reach);
         let beginning = Beginning {
@@ -82,7 +78,6 @@ impl<'s> ControlLoop<'s> {
             gate,
             writes: JoinSet::new(),
             questions: JoinSet::new(),
-            _asking: asking.drop_guard(),
         }
     }
 

@@ -25,7 +25,7 @@ use crate::cluster::clock_offset::Trust;
 use crate::cluster::events::{About, Event};
 use crate::cluster::slim::{Job, Keep, Namespace, Second, Uid, Version};
 use crate::cluster::write::WriteOutcome;
-use crate::controllers::context::Moment;
+use crate::controllers::context::{Moment, after};
 use crate::controllers::feed::{NamespaceNews, News};
 use crate::controllers::rights::Rights;
 use crate::controllers::watches::Watches;
@@ -235,7 +235,7 @@ impl State {
 
     /// A family's history is looked at a moment later: its Jobs come and go by the hundred.
     fn judge_history(&mut self, cronjob: ObjectRef, now: Timestamp) {
-        self.queue.judge_by(cronjob, now.saturating_add(HISTORY_DELAY).unwrap_or(Timestamp::MAX));
+        self.queue.judge_by(cronjob, after(now, HISTORY_DELAY));
     }
 
     fn gone(&mut self, job: &Arc<Job>, now: Timestamp) {
@@ -426,7 +426,7 @@ impl State {
             }
         }
         // What is due later than the pass after next is found by it, and need not be remembered.
-        let horizon = at.now.saturating_add(HORIZON).unwrap_or(Timestamp::MAX);
+        let horizon = after(at.now, HORIZON);
         self.queue.replace(subject, steps, next.filter(|at| *at <= horizon));
         obstacle
     }
@@ -485,8 +485,7 @@ impl State {
             Freshness::Known => true,
             Freshness::Asking => false,
             Freshness::Behind => {
-                let again = at.now.saturating_add(AGAIN).unwrap_or(Timestamp::MAX);
-                self.queue.judge_at(subject.clone(), again);
+                self.queue.judge_at(subject.clone(), after(at.now, AGAIN));
                 false
             }
         }
@@ -570,9 +569,9 @@ impl State {
         tracing::info!(
             ns, name, uid, rule, outcome, age, ttl, expiry = %due, lag_seconds, "deleted"
         );
-        let after = ttl.map(|ttl| format!(", TTL {ttl} s")).unwrap_or_default();
+        let ttl = ttl.map(|ttl| format!(", TTL {ttl} s")).unwrap_or_default();
         let note = format!(
-            "Deleted Job {name}: {outcome} at {finish}{after} by {rule}, due at {due} ({reason})"
+            "Deleted Job {name}: {outcome} at {finish}{ttl} by {rule}, due at {due} ({reason})"
         );
         let mut told = vec![About::new(target.kind(), target.meta())];
         if let ObjectRef::Job(job) = target {
@@ -624,7 +623,7 @@ impl State {
     fn refused(&mut self, action: &'static str, why: &str, now: Timestamp) {
         let quiet = self.refusals.get(action).is_some_and(|until| *until > now);
         if !quiet {
-            self.refusals.insert(action, now.saturating_add(QUIET).unwrap_or(Timestamp::MAX));
+            self.refusals.insert(action, after(now, QUIET));
             tracing::error!(action, why, "refused by the API server; it is tried again later");
         }
     }
@@ -655,20 +654,20 @@ fn is_same(target: &ObjectRef, identity: &Identity) -> bool {
 const REVERTED: &str = "Reverted";
 
 /// How long a family may change before its history is counted again.
-const HISTORY_DELAY: SignedDuration = SignedDuration::from_secs(1);
+const HISTORY_DELAY: Duration = Duration::from_secs(1);
 
 /// By then a policy has reached every replica, which a kubelet takes two minutes for, and a
 /// registration every API server.
 const SETTLED: SignedDuration = SignedDuration::from_mins(3);
 
 /// Twice the longest time between two passes.
-const HORIZON: SignedDuration = SignedDuration::from_mins(20);
+const HORIZON: Duration = Duration::from_secs(1_200);
 
 /// Objects judged before somebody else gets a turn.
 const AT_ONCE: usize = 256;
 
 /// Between two lines about the same refusal.
-const QUIET: SignedDuration = SignedDuration::from_mins(10);
+const QUIET: Duration = Duration::from_secs(600);
 
 #[cfg(test)]
 mod tests;
