@@ -14,6 +14,7 @@
 
 mod approval;
 mod census;
+mod labels;
 mod memory;
 mod plan_id;
 mod waiting;
@@ -24,6 +25,7 @@ use jiff::Timestamp;
 pub use self::approval::Approval;
 pub use self::census::Census;
 use self::census::Count;
+pub use self::labels::{CountedLabels, Labelled};
 pub use self::memory::{Cause, Hold, Memory};
 pub use self::plan_id::{BadPlanId, PlanId};
 pub use self::waiting::{Share, Waiting};
@@ -312,6 +314,11 @@ impl Brake {
             Some(plan) => plan.count,
             None => self.in_force().map(|hold| self.plan_id(hold, census).count).sum(),
         }
+    }
+
+    /// Whether everything was counted under the revision.
+    pub const fn is_decided(&self) -> bool {
+        self.undecided.is_none()
     }
 
     /// Whether the revision is accepted.

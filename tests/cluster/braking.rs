@@ -15,7 +15,7 @@ use crate::support::{
     control_plane::ControlPlane,
     manifest::{self, Finish, days_ago},
     namespace::Namespace,
-    sweeping::{Sweeping, finished_job},
+    sweeping::{Sweeping, finished_job, start},
     wait::{eventually, throughout},
 };
 
@@ -100,7 +100,7 @@ fn a_typo_deletes_no_job_that_had_finished_before() {
     let Sweeping { curfew, space, lease } = sweeping;
     drop(curfew);
     let text = policy(&space.name, "7s", "Delete");
-    let curfew = crate::support::sweeping::start(plane, &lease, &plane.kubeconfig, &text, &[]);
+    let curfew = start(plane, &lease, &plane.kubeconfig, &text, &[]);
     let sweeping = Sweeping { curfew, space, lease };
     let space = &sweeping.space;
     sweeping.wait_for_leader();
@@ -178,6 +178,27 @@ fn relabelling_a_namespace_waits_as_well() {
     wait_until_accepted(&sweeping);
     space.kubectl.ok(&["label", "namespace", &space.name, "environment=dev"]);
     let plan = plan_id(&sweeping);
+    assert_eq!(holds(&sweeping)[0]["cause"]["namespace"], space.name.as_str());
+    throughout("held", Duration::from_secs(2), || old(space) == COUNT);
+    assert_eq!(answer(&sweeping, &plan)["refused"], Value::Null);
+    eventually("approved, they go", LIMIT, || (old(space) == 0).then_some(()));
+}
+
+/// Nobody sees the labels change: the next leader finds out by what stands on the Lease.
+#[test]
+fn labels_that_change_while_nobody_leads_wait_as_well() {
+    let Some(plane) = control_plane::shared() else { return };
+    let space = yesterdays(plane, "unseen");
+    let text = by_label(&space.name, "7d");
+    let sweeping = Sweeping::with_policy(space, &text, &[]);
+    wait_until_accepted(&sweeping);
+    let Sweeping { curfew, space, lease } = sweeping;
+    drop(curfew);
+    space.kubectl.ok(&["label", "namespace", &space.name, "environment=dev"]);
+    let curfew = start(plane, &lease, &plane.kubeconfig, &text, &[]);
+    let sweeping = Sweeping { curfew, space, lease };
+    let plan = plan_id(&sweeping);
+    let space = &sweeping.space;
     assert_eq!(holds(&sweeping)[0]["cause"]["namespace"], space.name.as_str());
     throughout("held", Duration::from_secs(2), || old(space) == COUNT);
     assert_eq!(answer(&sweeping, &plan)["refused"], Value::Null);
@@ -534,7 +555,7 @@ fn one_namespace_alone_is_held_and_the_rest_goes_on() {
     // Another leader holds the same, and lets the rest go on.
     let Sweeping { curfew, space, lease } = sweeping;
     drop(curfew);
-    let curfew = crate::support::sweeping::start(plane, &lease, &plane.kubeconfig, &text, &[]);
+    let curfew = start(plane, &lease, &plane.kubeconfig, &text, &[]);
     let sweeping = Sweeping { curfew, space, lease };
     sweeping.wait_for_leader();
     for number in 0..9 {

@@ -393,7 +393,8 @@ impl Bed {
         }
     }
 
-    /// Somebody exempts all namespaces, and no longer when many Jobs have become due there.
+    /// Somebody exempts all namespaces, and no longer when many Jobs have become due there; often
+    /// while no replica runs.
     fn freeze_and_thaw(&mut self, now: Moment) {
         let mut chance = self.chance.of("frosts", now);
         let mut server = lock(&self.server);
@@ -402,10 +403,23 @@ impl Bed {
             server.happen(format!("frost-{now}"), |server| tenants::label_all(server, true));
         }
         if self.thaws_at == now {
+            let mut killed = Vec::new();
+            if chance.per_mille(500) {
+                server.happen(format!("outage-{now}"), |server| {
+                    server.strike("all replicas killed");
+                    for slot in &mut self.slots {
+                        killed.extend(slot.replica.take());
+                        slot.starts_at = now + chance.between(SECOND, 20 * SECOND);
+                    }
+                });
+            }
             server.happen(format!("thaw-{now}"), |server| {
                 server.strike("all namespaces thawed");
                 tenants::label_all(server, false);
             });
+            // Their tasks end without the lock: they may let go of requests.
+            drop(server);
+            drop(killed);
         }
     }
 

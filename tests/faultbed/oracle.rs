@@ -138,19 +138,20 @@ impl Oracle {
         }
     }
 
-    /// Somebody changed the labels of a namespace. Only where somebody leads who has had one policy for
-    /// a while can it be said what they make due.
+    /// Somebody changed the labels of a namespace. A leader counts what they make due by its policy, if it
+    /// has had one for a while.
     pub fn relabelled(&mut self, store: &Store, namespace: &Key, now: Moment) {
-        let Some(leader) = self.leader.as_ref().filter(|one| now - one.renewed <= 10 * SECOND)
-        else {
-            return;
+        let leader = self.leader.as_ref().filter(|one| now - one.renewed <= 10 * SECOND);
+        let is_leader =
+            |known: &Known| leader.is_some_and(|leader| known.identity == leader.identity);
+        let led = match self.replicas.iter().position(is_leader) {
+            Some(replica) => match self.policies(replica, now)[..] {
+                [policy] => Some(policy),
+                _ => return,
+            },
+            None => None,
         };
-        let is_leader = |known: &Known| known.identity == leader.identity;
-        let Some(replica) = self.replicas.iter().position(is_leader) else { return };
-        if let [policy] = self.policies(replica, now)[..] {
-            let by = (policy, leader.term);
-            self.brakes.relabelled(&self.given, by, store, namespace, now);
-        }
+        self.brakes.relabelled(&self.given, led, store, namespace, now);
     }
 
     /// The Lease was written.
@@ -168,8 +169,7 @@ impl Oracle {
             let identity = holder.to_owned();
             self.leader = Some(Leader { identity, renewed: now, term, unsure: false });
         }
-        let term = self.leader.as_ref().map_or(0, |leader| leader.term);
-        self.brakes.lease_written(&self.given, lease, store, (term, now));
+        self.brakes.lease_written(&self.given, lease, store);
     }
 
     /// Somebody deletes the Lease. Whoever sees that there is none may make it anew, while the holder

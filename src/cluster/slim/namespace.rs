@@ -2,7 +2,7 @@
 
 use serde::Deserialize;
 
-use super::{Decoder, Key, Pairs, Slim, Symbol, Uid};
+use super::{Decoder, Key, Pairs, Second, Slim, Symbol, Uid};
 use crate::batch::Text;
 use crate::batch::object::Metadata;
 
@@ -11,6 +11,7 @@ use crate::batch::object::Metadata;
 pub struct Namespace {
     pub name: Symbol,
     pub uid: Uid,
+    pub created: Option<Second>,
     /// All of them: selectors of the API server's webhook registration are asked of them, too.
     pub labels: Pairs,
     /// It is being deleted: nothing can be created in it.
@@ -47,6 +48,7 @@ impl Slim for Namespace {
         Ok(Self {
             name: decoder.interner.symbol(name),
             uid: Uid::from(metadata.uid.as_deref().unwrap_or_default()),
+            created: Second::of(metadata.creation_timestamp.as_ref()),
             terminating: metadata.deletion_timestamp.is_some()
                 || status.is_some_and(|status| status.phase.as_deref() == Some("Terminating")),
             labels: Pairs::every(labels, decoder),

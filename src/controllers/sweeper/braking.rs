@@ -7,10 +7,12 @@ use std::sync::Arc;
 use jiff::Timestamp;
 
 use crate::clock::HashMap;
-use crate::cluster::slim::{Keep, Symbol};
+use crate::cluster::slim::{Keep, Namespace, Second, Symbol};
 use crate::cluster::store::Store;
 use crate::policy::Policy;
-use crate::sweeper::brake::{AtRisk, BrakeOutcome, Census, Memory, Refused, Waiting};
+use crate::sweeper::brake::{
+    AtRisk, BrakeOutcome, Census, CountedLabels, Labelled, Memory, Refused, Waiting,
+};
 use crate::sweeper::decide::Risk;
 use crate::sweeper::{Brake, PlanId, Reach};
 
@@ -23,6 +25,14 @@ pub(super) struct Braking {
     saved: Memory,
     /// The policy of the last accepted revision, where this process has seen it.
     accepted: Option<Arc<Policy>>,
+    labels: CountedLabels,
+}
+
+/// What the brake remembers from one leader to the next, on the Lease.
+#[derive(Clone, Debug, Default)]
+pub(super) struct Remembered {
+    pub(super) memory: Memory,
+    pub(super) labels: CountedLabels,
 }
 
 /// A finished Job that the policy ends.
@@ -37,10 +47,11 @@ pub(super) struct Counted {
 
 impl Braking {
     /// The brake with what stands on the Lease.
-    pub(super) fn new(there: Memory, reach: &Reach, policy: &Policy, now: Timestamp) -> Self {
+    pub(super) fn new(there: Remembered, reach: &Reach, policy: &Policy, now: Timestamp) -> Self {
+        let Remembered { memory: saved, labels } = there;
         let at_most = at_most(policy);
-        let brake = Brake::new(there.clone(), reach.clone(), &policy.revision, at_most, now);
-        Self { brake, census: Census::default(), saved: there, accepted: None }
+        let brake = Brake::new(saved.clone(), reach.clone(), &policy.revision, at_most, now);
+        Self { brake, census: Census::default(), saved, accepted: None, labels }
     }
 
     /// Whether something that ends these finished Jobs has to wait: the brake holds it, or nobody
@@ -98,6 +109,32 @@ impl Braking {
         self.brake.relabelled(namespace, risks.iter().map(Counted::at_risk), now)
     }
 
+    /// What these namespaces make due under the policy is counted, if it is.
+    pub(super) fn note_labels(
+        &mut self,
+        policy: &Policy,
+        namespaces: &[Labelled<'_>],
+        now: Timestamp,
+    ) {
+        if self.brake.is_decided() {
+            self.labels.note(&policy.revision, self.brake.memory(), namespaces, now);
+        }
+    }
+
+    /// Which of these namespaces may have got other labels while nobody counted under the policy.
+    pub(super) fn changed_unseen(
+        &self,
+        policy: &Policy,
+        namespaces: &[Labelled<'_>],
+    ) -> Vec<String> {
+        self.labels.changed(&policy.revision, namespaces).map(str::to_owned).collect()
+    }
+
+    /// Whether a namespace that nobody knew until now was there when labels were counted.
+    pub(super) fn has_counted(&self, policy: &Policy, namespace: &Namespace) -> bool {
+        self.labels.has_counted(&policy.revision, namespace.created.map(Second::time))
+    }
+
     /// Lets go what a person has agreed to.
     pub(super) fn approve(&mut self, plan: &PlanId) -> Result<(), Refused> {
         self.brake.approve(plan, &self.census)
@@ -106,6 +143,11 @@ impl Braking {
     /// The memory, as it is to be on the Lease.
     pub(super) fn memory(&self) -> &Memory {
         self.brake.memory()
+    }
+
+    /// What is to be on the Lease of the labels of namespaces.
+    pub(super) const fn labels(&self) -> &CountedLabels {
+        &self.labels
     }
 
     /// The memory, where it is not surely on the Lease.

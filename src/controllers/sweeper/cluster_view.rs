@@ -10,11 +10,12 @@ use super::ObjectRef;
 use super::registration::Registration;
 use crate::batch::{Kind, Object};
 use crate::clock::{HashMap, HashSet};
-use crate::cluster::slim::{CronJob, Job, Namespace, Symbol};
+use crate::cluster::slim::{CronJob, Job, Namespace, Second, Symbol};
 use crate::controllers::feed::NamespaceNews;
 use crate::controllers::watches::Watches;
 use crate::policy::Policy;
 use crate::policy::decide::{Input, Operation};
+use crate::sweeper::brake::Labelled;
 use crate::sweeper::change::Identity;
 use crate::sweeper::{Judgement, View, decide};
 
@@ -94,8 +95,20 @@ impl ClusterView {
     }
 
     /// A namespace, as objects are judged by it.
-    pub(super) fn namespace(&self, name: &str) -> Option<&Namespace> {
-        self.namespaces.get(name).map(|one| &**one)
+    pub(super) fn namespace(&self, name: &str) -> Option<&Arc<Namespace>> {
+        self.namespaces.get(name)
+    }
+
+    /// All of them, as far as the policy asks for their labels.
+    pub(super) fn labelled(&self, policy: &Policy) -> Vec<Labelled<'_>> {
+        let keys = policy.namespace_label_keys();
+        self.namespaces
+            .values()
+            .map(|one| {
+                let labels = one.labels.view().map(|_| |key: &str| one.labels.get(key));
+                Labelled::new(&one.name, one.created.map(Second::time), &keys, labels)
+            })
+            .collect()
     }
 
     /// The `CronJob` of a Job's family.

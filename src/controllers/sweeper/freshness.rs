@@ -159,16 +159,17 @@ impl Question {
         Answer { namespace, found, asked }
     }
 
-    /// The answer of a server that has these `CronJob`s, by uid, and no labels.
+    /// The answer of a server that has these `CronJob`s, by uid, and these labels of the namespace.
     #[cfg(test)]
     pub(super) fn answered(
         self,
         cronjobs: &std::collections::BTreeMap<String, u64>,
+        labels: Option<Vec<(String, String)>>,
         asked: Instant,
     ) -> Answer {
         let version = |(uid, version): (&String, &u64)| (uid.clone(), Version::Number(*version));
         let cronjobs = cronjobs.iter().map(version).collect();
-        Answer { namespace: self.namespace, found: Ok(Found { cronjobs, labels: None }), asked }
+        Answer { namespace: self.namespace, found: Ok(Found { cronjobs, labels }), asked }
     }
 }
 

@@ -9,6 +9,7 @@ use k8s_openapi::api::admissionregistration::v1::MutatingWebhookConfiguration;
 use kube::Api;
 use tokio::sync::watch;
 
+use super::braking::Remembered;
 use super::registration::Registration;
 use super::resync::Resync;
 use super::state::State;
@@ -17,7 +18,7 @@ use crate::cluster::clock_offset::Trust;
 use crate::controllers::ControllerContext;
 use crate::leader::{LeaderStatus, Term};
 use crate::sweeper::PlanId;
-use crate::sweeper::brake::{Approval, BadPlanId, BrakeOutcome, Memory};
+use crate::sweeper::brake::{Approval, BadPlanId, BrakeOutcome, CountedLabels, Memory};
 use crate::sweeper::status::Status;
 
 /// What is known of the Lease's annotations.
@@ -44,9 +45,13 @@ impl<'s> Annotations<'s> {
         registration: &'s str,
         term: Term,
         now: Timestamp,
-    ) -> (Self, Memory) {
+    ) -> (Self, Remembered) {
         let mut standing = context.standing.clone();
-        let there = memory(&standing.borrow_and_update().annotations);
+        let there = {
+            let annotations = &standing.borrow_and_update().annotations;
+            let labels = annotations.get(CountedLabels::ANNOTATION).map(String::as_str);
+            Remembered { memory: memory(annotations), labels: CountedLabels::parse(labels) }
+        };
         let due = Some(now);
         let this = Self { context, registration, term, standing, answered: None, due, swept: None };
         (this, there)
@@ -112,7 +117,7 @@ impl<'s> Annotations<'s> {
         let Some(memory) = state.braking.unsaved().filter(|_| self.term.holds()).cloned() else {
             return false;
         };
-        match self.annotate([(Memory::ANNOTATION, Some(memory.to_text()))].into()).await {
+        match self.annotate(self.remember(state)).await {
             Ok(()) => {
                 state.braking.saved(memory);
                 true
@@ -124,6 +129,13 @@ impl<'s> Annotations<'s> {
                 false
             }
         }
+    }
+
+    /// What the brake has to remember, in one write: labels never without the hold that they cause.
+    fn remember(&self, state: &mut State) -> BTreeMap<&'static str, Option<String>> {
+        state.note_labels(self.context.now());
+        let (memory, labels) = (state.braking.memory().to_text(), state.braking.labels().to_text());
+        [(Memory::ANNOTATION, Some(memory)), (CountedLabels::ANNOTATION, Some(labels))].into()
     }
 
     /// Looks at what stands on the Lease: whether our memory still does, and whether there is a
@@ -173,7 +185,7 @@ impl<'s> Annotations<'s> {
             }
         }
         let memory = state.braking.memory().clone();
-        annotations.insert(Memory::ANNOTATION, Some(memory.to_text()));
+        annotations.extend(self.remember(state));
         match self.annotate(annotations).await {
             Ok(()) => {
                 state.braking.saved(memory);
@@ -236,7 +248,10 @@ impl<'s> Annotations<'s> {
             clock_offset: self.context.cluster.clock.correction().as_secs_f64(),
             stopped,
         };
-        let annotations = [(Status::ANNOTATION, Some(report.to_text()))].into();
+        let mut annotations = BTreeMap::from([(Status::ANNOTATION, Some(report.to_text()))]);
+        if state.braking.unsaved().is_none() {
+            annotations.extend(self.remember(state));
+        }
         if let Err(error) = self.annotate(annotations).await {
             tracing::debug!(error, "the status could not be written to the Lease");
         }

@@ -57,6 +57,8 @@ pub(super) struct State {
     pub(super) registered: Option<Registration>,
     /// What happened to namespaces, until everything is known that they are judged with.
     namespace_news: Vec<NamespaceNews>,
+    /// Whether labels of namespaces may have changed while nobody counted under the policy in use.
+    compare_labels: bool,
     /// When everything is looked at again.
     pub(super) next_pass: Timestamp,
     /// When the status is told again.
@@ -106,6 +108,7 @@ impl State {
             builtin: Builtin::default(),
             registered: None,
             namespace_news: Vec::new(),
+            compare_labels: true,
             next_pass: now,
             next_status: now,
             told: HashMap::default(),
@@ -149,6 +152,8 @@ impl State {
         if policy.revision == self.policy.revision {
             return;
         }
+        self.note_labels(now);
+        self.compare_labels = true;
         if self.braking.is_accepted() {
             self.view.accept_labels();
         }
@@ -271,6 +276,14 @@ impl State {
 
     /// New labels are looked at only with everything that they are about.
     pub(super) fn take_namespace_news(&mut self, now: Timestamp) {
+        if mem::take(&mut self.compare_labels) && self.keep.needs_namespaces() {
+            let labelled = self.view.labelled(&self.policy);
+            for name in self.braking.changed_unseen(&self.policy, &labelled) {
+                if let Some(namespace) = self.view.namespace(&name).cloned() {
+                    self.relabelled(&namespace, None, now);
+                }
+            }
+        }
         for news in mem::take(&mut self.namespace_news) {
             self.namespace(news, now);
         }
@@ -282,9 +295,13 @@ impl State {
                 let was_known = self.view.namespace(&namespace.name).is_some();
                 match self.view.set_namespace(&namespace) {
                     Some(before) if before.labels != namespace.labels => {
-                        self.relabelled(&namespace, &before, now);
+                        self.relabelled(&namespace, Some(&before), now);
                     }
                     Some(_) if was_known => {}
+                    // A leader before us may have judged by other ones.
+                    None if self.braking.has_counted(&self.policy, &namespace) => {
+                        self.relabelled(&namespace, None, now);
+                    }
                     // Nothing was decided by labels that nobody knew.
                     _ => self.judge_anew(&namespace.name),
                 }
@@ -311,11 +328,28 @@ impl State {
         }
     }
 
-    /// The labels of a namespace have changed.
-    fn relabelled(&mut self, namespace: &Namespace, before: &Arc<Namespace>, now: Timestamp) {
-        if !self.braking.is_accepted() {
+    /// What is known of the labels of namespaces is counted, and goes on the Lease as such.
+    pub(super) fn note_labels(&mut self, now: Timestamp) {
+        let is_counted = !self.compare_labels && self.namespace_news.is_empty();
+        if is_counted && self.keep.needs_namespaces() {
+            self.braking.note_labels(&self.policy, &self.view.labelled(&self.policy), now);
+        }
+    }
+
+    /// The labels of a namespace have changed, or may have where nobody knows those `before`.
+    fn relabelled(
+        &mut self,
+        namespace: &Namespace,
+        before: Option<&Arc<Namespace>>,
+        now: Timestamp,
+    ) {
+        if let Some(before) = before
+            && !self.braking.is_accepted()
+        {
             self.view.relabelled_unaccepted(before);
         }
+        // Soon enough that the next leader knows, and not for each of a thousand namespaces.
+        self.next_status = self.next_status.min(after(now, UNTIL_TOLD));
         if !self.keep.needs_namespaces() {
             return;
         }
@@ -326,7 +360,8 @@ impl State {
                 let present: Vec<Risk> =
                     present.into_iter().filter(|risk| self.braking.concerns(risk, now)).collect();
                 if !present.is_empty() {
-                    let former = self.risks(&subject, Labels::Of(before), now);
+                    let former = before.map(|it| self.risks(&subject, Labels::Of(it), now));
+                    let former = former.unwrap_or_default();
                     risks.extend(Counted::all(&namespace.name, &present, &former));
                 }
             }
@@ -479,7 +514,7 @@ impl State {
         let namespace = self.view.namespace(&target.meta().namespace);
         let needed = Needed {
             cronjob: cronjob.as_deref(),
-            namespace: namespace.filter(|_| self.policy.needs_namespace_labels()),
+            namespace: namespace.filter(|_| self.policy.needs_namespace_labels()).map(|one| &**one),
         };
         match self.freshness.look(subject, needed, at.ticks) {
             Freshness::Known => true,
@@ -662,6 +697,9 @@ const SETTLED: SignedDuration = SignedDuration::from_mins(3);
 
 /// Twice the longest time between two passes.
 const HORIZON: Duration = Duration::from_secs(1_200);
+
+/// Until labels that have changed are told on the Lease.
+const UNTIL_TOLD: Duration = Duration::from_secs(2);
 
 /// Objects judged before somebody else gets a turn.
 const AT_ONCE: usize = 256;

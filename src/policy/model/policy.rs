@@ -3,8 +3,11 @@
 //! Whoever holds a [`Policy`] holds one that loaded without an error: the loader alone builds it,
 //! and nothing downstream checks it again.
 
+use std::collections::BTreeSet;
+
 use super::index::Index;
 use super::rule::{Exempt, Guards, Rule, Scheduler, Stored};
+use super::selector::Selector;
 use super::settings::{Mode, Settings};
 
 /// All files of a policy, merged, checked and indexed.
@@ -38,6 +41,14 @@ impl Policy {
     /// refuse the policy, and who can need not watch namespaces (policy.md, point 14).
     pub const fn needs_namespace_labels(&self) -> bool {
         self.asks_namespaces
+    }
+
+    /// The labels of namespaces that any decision asks for.
+    pub fn namespace_label_keys(&self) -> BTreeSet<&str> {
+        let of_rules =
+            self.rules.iter().filter_map(|rule| rule.matcher.namespace_selector.as_ref());
+        let all = self.exempt.namespace_selector.iter().chain(of_rules);
+        all.flat_map(Selector::keys).collect()
     }
 }
 

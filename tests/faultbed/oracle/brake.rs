@@ -23,8 +23,8 @@ struct Watched {
     policy: usize,
     revision: String,
     since: Moment,
-    /// Whose term it was when the labels changed.
-    term: Option<u64>,
+    /// Whether new labels did.
+    by_labels: bool,
     at_most: usize,
     /// By uid, each with the version in which it was counted, and when it falls due.
     jobs: BTreeMap<String, String>,
@@ -61,7 +61,7 @@ impl Brakes {
                 policy,
                 revision: compiled.revision.clone(),
                 since: now,
-                term: None,
+                by_labels: false,
                 at_most: meaning.at_most,
                 jobs,
                 ended: 0,
@@ -70,18 +70,22 @@ impl Brakes {
         }
     }
 
+    /// Somebody changed the labels of a namespace; `led` is the policy of the leader, if there is one.
+    /// Where there is none, whoever leads next under the accepted policy has to find out.
     pub(super) fn relabelled(
         &mut self,
         given: &[Given],
-        (policy, term): (usize, u64),
+        led: Option<usize>,
         store: &Store,
         namespace: &Key,
         now: Moment,
     ) {
+        let is_accepted = |one: &Given| self.accepted.as_ref() == Some(&one.policy.revision);
+        let Some(policy) = led.or_else(|| given.iter().position(is_accepted)) else { return };
         let Given { policy: compiled, meaning } = &given[policy];
         let changes = store.changes.get(&Resource::Namespaces).and_then(|all| all.last());
         let before = changes.and_then(|change| change.before.as_deref());
-        if self.accepted.as_ref() != Some(&compiled.revision) || before.is_none() {
+        if !is_accepted(&given[policy]) || before.is_none() {
             return;
         }
         let was_due = |key: &Key, job: &Value| {
@@ -104,7 +108,7 @@ impl Brakes {
                 policy,
                 revision: compiled.revision.clone(),
                 since: now,
-                term: Some(term),
+                by_labels: true,
                 at_most: meaning.at_most,
                 jobs,
                 ended: 0,
@@ -114,17 +118,7 @@ impl Brakes {
     }
 
     /// What another revision that was accepted in the meantime ends is no longer new.
-    pub(super) fn lease_written(
-        &mut self,
-        given: &[Given],
-        lease: &Value,
-        store: &Store,
-        (term, now): (u64, Moment),
-    ) {
-        // Who leads since has never seen the labels before; after this time somebody has counted.
-        self.watched.retain(|watched| {
-            watched.term.is_none_or(|one| one == term || watched.since + 2 * MINUTE < now)
-        });
+    pub(super) fn lease_written(&mut self, given: &[Given], lease: &Value, store: &Store) {
         let memory = memory(lease);
         let accepted = memory["accepted"].as_str().map(str::to_owned);
         // Where somebody has deleted the Lease, what was accepted still is.
@@ -167,7 +161,7 @@ impl Brakes {
             }
             watched.ended += 1;
             if watched.ended > watched.at_most {
-                let by = if watched.term.is_some() { "new labels under policy" } else { "policy" };
+                let by = if watched.by_labels { "new labels under policy" } else { "policy" };
                 return Err(format!(
                     "{by} {} made {} Jobs due at once, and {} of them end without a person",
                     watched.policy,

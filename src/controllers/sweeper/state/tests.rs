@@ -7,17 +7,18 @@ use super::*;
 use crate::cluster::slim::{CronJob, Decoder, Slim};
 use crate::cluster::watch::Index as _;
 use crate::controllers::rights;
+use crate::controllers::sweeper::braking::Remembered;
 use crate::controllers::sweeper::resync::Resync;
 use crate::policy::Source;
 use crate::sweeper::Reach;
-use crate::sweeper::brake::Memory;
 
 /// A term whose clocks and answers a test gives.
 struct Table {
     state: State,
     at: Moment,
-    /// What the API server has of namespaces when it is asked.
+    /// What the API server has when it is asked: versions by uid, and the labels of the namespace.
     cronjobs: BTreeMap<String, u64>,
+    labels: Option<Vec<(String, String)>>,
 }
 
 const POLICY: &str = "
@@ -31,6 +32,11 @@ const POLICY: &str = "
 impl Table {
     /// A term that has just begun, with nothing on the Lease.
     fn new(spec: &str) -> Self {
+        Self::after(Remembered::default(), spec)
+    }
+
+    /// One that has just begun, with this on the Lease.
+    fn after(there: Remembered, spec: &str) -> Self {
         let policy = Arc::new(policy(spec));
         let at = Moment { now: at("2026-11-30T12:00:00Z"), ticks: crate::clock::ticks() };
         let reach = Arc::new(Reach::only(Vec::new()));
@@ -39,7 +45,7 @@ impl Table {
             Beginning {
                 watches: Arc::new(Watches::none()),
                 own_namespace: None,
-                braking: Braking::new(Memory::default(), &reach, &policy, at.now),
+                braking: Braking::new(there, &reach, &policy, at.now),
                 permits: Permits {
                     reach,
                     rights: Rights { asked, ..Rights::default() },
@@ -51,7 +57,7 @@ impl Table {
             },
             at,
         );
-        let table = Self { state, at, cronjobs: BTreeMap::new() };
+        let table = Self { state, at, cronjobs: BTreeMap::new(), labels: None };
         let (store, keep) = (&table.state.watches.store, &table.state.keep);
         Arc::clone(&store.jobs).reset(&[], keep);
         Arc::clone(&store.cronjobs).reset(&[], keep);
@@ -77,6 +83,13 @@ impl Table {
         while resync.look_at_some(&mut self.state, self.at) {}
         resync.end(&mut self.state, self.at)?;
         Some(outcome)
+    }
+
+    /// What it leaves on the Lease for the next leader.
+    fn leaves(&mut self) -> Remembered {
+        self.state.note_labels(self.at.now);
+        let (memory, labels) = (self.state.braking.memory(), self.state.braking.labels());
+        Remembered { memory: memory.clone(), labels: labels.clone() }
     }
 
     /// A watch shows a Job.
@@ -109,6 +122,8 @@ impl Table {
         let json = json!({"metadata": {"name": "apps", "uid": "n", "labels": labels}});
         let mut decoder = Decoder { keep: Arc::clone(&self.state.keep), ..Decoder::default() };
         let namespace = Arc::new(Namespace::decode(&json.to_string(), &mut decoder).unwrap());
+        let label = |(key, value): (&str, &str)| (key.to_owned(), value.to_owned());
+        self.labels = Some(namespace.labels.iter().map(label).collect());
         let namespaces = vec![NamespaceNews::Applied(Arc::clone(&namespace))];
         Arc::clone(&self.state.watches.store.namespaces).apply(&namespace);
         self.state.take_news(News { namespaces, ..News::default() }, self.at.now);
@@ -139,7 +154,7 @@ impl Table {
                 return write;
             }
             for question in questions {
-                let answer = question.answered(&self.cronjobs, self.at.ticks);
+                let answer = question.answered(&self.cronjobs, self.labels.clone(), self.at.ticks);
                 self.state.answered(Some(answer), self.at.ticks);
             }
         }
@@ -279,6 +294,40 @@ fn new_labels_of_a_namespace_that_end_many_wait_for_a_person() {
     assert_eq!(table.writes(), [""; 0]);
     table.shows_namespace(&json!({"stage": "dev"}));
     assert_eq!((table.writes(), table.events()), (Vec::new(), vec!["BrakeOn"]));
+}
+
+/// By the labels that the namespace has when the next leader begins.
+#[rstest]
+#[case::as_they_were("live", &["delete old"], &[])]
+#[case::changed_while_nobody_led("dev", &[], &["BrakeOn"])]
+fn a_leader_looks_for_labels_that_changed_before_its_time(
+    #[case] stage: &str,
+    #[case] writes: &[&str],
+    #[case] events: &[&str],
+) {
+    let spec = "
+    rules:
+      - {name: short, match: {labels: {kind: short}}, ttl: 1m}
+      - {name: dev, match: {namespaceSelector: {matchLabels: {stage: dev}}}, ttl: 1m}
+    defaults: {ttl: 365d}
+    stored: {action: Delete, brake: {atMost: 2}}";
+    let mut before = Table::new(spec);
+    before.shows_namespace(&json!({"stage": "live"}));
+    assert_eq!(before.resync(), Some(BrakeOutcome::Accepted));
+    let mut table = Table::after(before.leaves(), spec);
+    for name in ["one", "two", "three"] {
+        table.shows(&job(name, &json!({})));
+    }
+    // Due under any labels of the namespace.
+    table.shows(&job("old", &json!({"/metadata/labels/kind": "short"})));
+    table.pass(3_600);
+    table.shows_namespace(&json!({"stage": stage}));
+    assert_eq!(table.resync(), Some(BrakeOutcome::Unchanged));
+    assert_eq!((table.writes(), table.events()), (own(writes), events.to_vec()));
+}
+
+fn own(texts: &[&str]) -> Vec<String> {
+    texts.iter().map(|text| (*text).to_owned()).collect()
 }
 
 #[rstest]
