@@ -5,11 +5,8 @@ use std::path::PathBuf;
 use jiff::Timestamp;
 use serde::Serialize;
 
-use crate::cli::shared::as_of::AsOf;
 use crate::cli::shared::manifests::unreadable;
-use crate::cli::shared::output::{Output, Table};
-use crate::cli::shared::printer::Printer;
-use crate::cli::shared::{exit::Exit, invalid::Invalid};
+use crate::cli::shared::{AsOf, Exit, Invalid, Output, Printer, Table};
 use crate::pki::CertificateInfo;
 use crate::{clock, pki};
 
@@ -98,7 +95,7 @@ impl Certs {
     ///
     /// # Errors
     /// [`Invalid`] where a file cannot be read or a name cannot stand in a certificate.
-    pub fn run(self, printer: &mut Printer) -> Result<Exit, anyhow::Error> {
+    pub fn run(self, printer: &mut Printer) -> anyhow::Result<Exit> {
         let Self { command } = self;
         match command {
             Command::Inspect(inspect) => inspect.run(printer),
@@ -110,7 +107,7 @@ impl Certs {
 // === impl Make ===
 
 impl Make {
-    fn run(self, printer: &mut Printer) -> Result<Exit, anyhow::Error> {
+    fn run(self, printer: &mut Printer) -> anyhow::Result<Exit> {
         let Self { host: mut names, service, namespace, out } = self;
         if let Some(service) = service {
             names.push(format!("{service}.{namespace}.svc"));
@@ -143,7 +140,7 @@ impl Make {
 // === impl Inspect ===
 
 impl Inspect {
-    fn run(self, printer: &mut Printer) -> Result<Exit, anyhow::Error> {
+    fn run(self, printer: &mut Printer) -> anyhow::Result<Exit> {
         let Self { files, key, as_of, output: Output { format } } = self;
         let now = as_of.here();
         let read = |path: &PathBuf| {

@@ -4,10 +4,7 @@ use std::path::PathBuf;
 
 use serde::Serialize;
 
-use crate::cli::shared::output;
-use crate::cli::shared::policies::Policies;
-use crate::cli::shared::printer::Printer;
-use crate::cli::shared::{exit::Exit, report};
+use crate::cli::shared::{Exit, Policies, Printer, output, report};
 use crate::policy::diagnostic::{Diagnostic, Severity};
 use crate::policy::{Policy, Source};
 
@@ -55,7 +52,7 @@ impl Check {
     ///
     /// # Errors
     /// [`crate::cli::shared::invalid::Invalid`] where a path cannot be read.
-    pub fn run(self, printer: &mut Printer) -> Result<Exit, anyhow::Error> {
+    pub fn run(self, printer: &mut Printer) -> anyhow::Result<Exit> {
         let Self { paths, strict, output: format } = self;
         let sources = Policies { policy: paths }.sources()?;
         let (policy, findings) = match Policy::load(&sources) {

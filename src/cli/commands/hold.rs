@@ -8,15 +8,11 @@ use serde_json::{Value as Json, json};
 use tokio_util::sync::CancellationToken;
 
 use crate::batch::{Kind, Object};
-use crate::cli::shared::connection::Connection;
-use crate::cli::shared::live::name::{Named, Place, Within};
-use crate::cli::shared::live::policy::{InForce, Otherwise, in_force};
-use crate::cli::shared::live::surroundings::Surrounded;
-use crate::cli::shared::live::{Live, OutOfReach, block_on};
 use crate::cli::shared::output::span;
-use crate::cli::shared::policies::ClusterPolicies;
-use crate::cli::shared::printer::Printer;
-use crate::cli::shared::{exit::Exit, invalid::Invalid};
+use crate::cli::shared::{
+    ClusterPolicies, Connection, Exit, InForce, Invalid, Live, Named, Otherwise, OutOfReach, Place,
+    Printer, Surrounded, Within, block_on, in_force,
+};
 use crate::cluster::pace::Rate;
 use crate::cluster::write::{Change, Gate, Target, WriteOutcome, Writer};
 use crate::policy::Policy;
@@ -79,7 +75,7 @@ impl Hold {
     ///
     /// # Errors
     /// [`Invalid`] where there is no such Job, or the time has passed; [`OutOfReach`].
-    pub fn run(self, printer: &mut Printer) -> Result<Exit, anyhow::Error> {
+    pub fn run(self, printer: &mut Printer) -> anyhow::Result<Exit> {
         let Self { object, until, release: _, connection, policies, within } = self;
         block_on(async {
             let live = Live::connect(&connection).await?;
@@ -144,7 +140,7 @@ async fn write(
     until: Option<Timestamp>,
     in_force: &InForce,
     printer: &mut Printer,
-) -> Result<Attempt, anyhow::Error> {
+) -> anyhow::Result<Attempt> {
     let place = &job.place;
     let InForce { policy, own_namespace } = in_force;
     if job.object["metadata"]["deletionTimestamp"].is_string() {

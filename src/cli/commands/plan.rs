@@ -9,17 +9,11 @@ mod tables;
 
 use jiff::Timestamp;
 
-use crate::cli::shared::as_of::AsOf;
-use crate::cli::shared::connection::Connection;
 use crate::cli::shared::live::lease;
-use crate::cli::shared::live::listing::Scope;
-use crate::cli::shared::live::policy::{InForce, Otherwise, in_force};
-use crate::cli::shared::live::{Live, block_on};
-use crate::cli::shared::manifests::{Dump, Inputs, tell_foreign};
-use crate::cli::shared::output;
-use crate::cli::shared::policies::{ClusterPolicies, Policies};
-use crate::cli::shared::printer::Printer;
-use crate::cli::shared::{exit::Exit, invalid::Invalid};
+use crate::cli::shared::{
+    AsOf, ClusterPolicies, Connection, Dump, Exit, InForce, Inputs, Invalid, Live, Otherwise,
+    Policies, Printer, Scope, block_on, in_force, output, tell_foreign,
+};
 use crate::policy::Policy;
 use crate::policy::value::Seconds;
 use crate::sweeper::Reach;
@@ -105,7 +99,7 @@ impl Plan {
     ///
     /// # Errors
     /// [`Invalid`] where the policy or the dump cannot be used; [`crate::cli::shared::live::OutOfReach`].
-    pub fn run(self, printer: &mut Printer) -> Result<Exit, anyhow::Error> {
+    pub fn run(self, printer: &mut Printer) -> anyhow::Result<Exit> {
         let by_age = self.by_age()?;
         let Read { policy, own_namespace, reach, snapshot, now, live } =
             if self.dump.inputs.filename.is_empty() {
@@ -140,7 +134,7 @@ impl Plan {
     }
 
     /// The policy of `--older-than`, where that is given.
-    fn by_age(&self) -> Result<Option<Policy>, anyhow::Error> {
+    fn by_age(&self) -> anyhow::Result<Option<Policy>> {
         let Some(age) = self.older_than else { return Ok(None) };
         if !self.policies.policies.policy.is_empty() {
             let problem = "--older-than cleans up without a policy; leave out --policy, and unset \
@@ -155,7 +149,7 @@ impl Plan {
         &self,
         by_age: Option<Policy>,
         printer: &mut Printer,
-    ) -> Result<Read, anyhow::Error> {
+    ) -> anyhow::Result<Read> {
         let live = Live::connect(&self.connection).await?;
         let InForce { policy, own_namespace } = if let Some(policy) = by_age {
             InForce { policy, own_namespace: None }
@@ -169,11 +163,7 @@ impl Plan {
         Ok(Read { policy, own_namespace, reach, snapshot, now, live: true })
     }
 
-    fn read_dump(
-        &self,
-        by_age: Option<Policy>,
-        printer: &mut Printer,
-    ) -> Result<Read, anyhow::Error> {
+    fn read_dump(&self, by_age: Option<Policy>, printer: &mut Printer) -> anyhow::Result<Read> {
         let policy = if let Some(policy) = by_age {
             policy
         } else {
@@ -191,11 +181,7 @@ impl Plan {
 }
 
 /// Reads everything, or says all that is wrong.
-fn read(
-    inputs: &Inputs,
-    namespace: &str,
-    printer: &mut Printer,
-) -> Result<Snapshot, anyhow::Error> {
+fn read(inputs: &Inputs, namespace: &str, printer: &mut Printer) -> anyhow::Result<Snapshot> {
     let mut snapshot = Snapshot::new();
     let manifests = inputs.whole(printer)?;
     if manifests.lacking {
@@ -256,7 +242,7 @@ fn differences(
     after: &plan::Plan,
     format: Format,
     printer: &mut Printer,
-) -> Result<Exit, anyhow::Error> {
+) -> anyhow::Result<Exit> {
     let changed = plan::difference(before, after);
     printer.data(match format {
         Format::Json => output::json(&changed)?,

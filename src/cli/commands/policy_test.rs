@@ -11,9 +11,7 @@ pub mod run;
 use std::path::{Path, PathBuf};
 
 use crate::cli::shared::manifests::{below, unreadable};
-use crate::cli::shared::output;
-use crate::cli::shared::printer::Printer;
-use crate::cli::shared::{exit::Exit, invalid::Invalid};
+use crate::cli::shared::{Exit, Invalid, Printer, output};
 
 /// Try a policy on the cases of `JobPolicyTest` fixtures
 ///
@@ -47,7 +45,7 @@ impl Test {
     /// # Errors
     /// [`Invalid`] where a fixture, or a policy that it names, cannot be used; then nothing counts
     /// as tested.
-    pub fn run(self, printer: &mut Printer) -> Result<Exit, anyhow::Error> {
+    pub fn run(self, printer: &mut Printer) -> anyhow::Result<Exit> {
         let Self { paths, output: format } = self;
         let mut problems = Vec::new();
         let mut suites = Vec::new();

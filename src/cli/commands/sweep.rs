@@ -14,12 +14,11 @@ use tokio_util::sync::CancellationToken;
 
 use self::carry::{Carrier, Work};
 use self::tally::Tally;
-use crate::cli::shared::connection::Connection;
-use crate::cli::shared::live::{Live, NAMESPACES, OutOfReach, Unread, block_on};
 use crate::cli::shared::manifests::{shown, text};
-use crate::cli::shared::output::{Format, Output};
-use crate::cli::shared::printer::Printer;
-use crate::cli::shared::{exit::Exit, invalid::Invalid};
+use crate::cli::shared::output::Format;
+use crate::cli::shared::{
+    Connection, Exit, Invalid, Live, NAMESPACES, OutOfReach, Output, Printer, Unread, block_on,
+};
 use crate::cluster::pace::Rate;
 use crate::sweeper::plan::Plan;
 
@@ -61,7 +60,7 @@ impl Sweep {
     ///
     /// # Errors
     /// [`Invalid`] where the plan cannot be used, or nobody could be asked; [`OutOfReach`].
-    pub fn run(self, printer: &mut Printer) -> Result<Exit, anyhow::Error> {
+    pub fn run(self, printer: &mut Printer) -> anyhow::Result<Exit> {
         let Self { plan, connection, rate, yes, output: Output { format } } = self;
         let plan = read(&plan)?;
         plan.check().map_err(|error| Invalid::new(error.to_string()))?;
@@ -131,11 +130,7 @@ fn read(path: &Path) -> Result<Plan, Invalid> {
 }
 
 /// Whether the plan is of this cluster, as far as we may know.
-async fn check_cluster(
-    live: &Live,
-    plan: &Plan,
-    printer: &mut Printer,
-) -> Result<(), anyhow::Error> {
+async fn check_cluster(live: &Live, plan: &Plan, printer: &mut Printer) -> anyhow::Result<()> {
     match live.get(NAMESPACES, "kube-system").await {
         Ok(namespace) => {
             let here = namespace["metadata"]["uid"].as_str().unwrap_or_default();
@@ -152,7 +147,7 @@ async fn check_cluster(
     }
 }
 
-fn tell(tally: &Tally, format: Format, printer: &mut Printer) -> Result<Exit, anyhow::Error> {
+fn tell(tally: &Tally, format: Format, printer: &mut Printer) -> anyhow::Result<Exit> {
     printer.data(format.text(tally, Tally::to_string)?)?;
     if tally.untouched > 0 && tally.unanswered.is_none() {
         printer.talk("note: stopped; the same plan goes on where it was left")?;

@@ -19,9 +19,7 @@ use crate::admission::patch;
 use crate::batch::decoding::decode;
 use crate::batch::namespace::{self as namespaces, Labels};
 use crate::batch::{Kind, Object, defaulting};
-use crate::cli::shared::as_of::AsOf;
-use crate::cli::shared::manifests::{Document, Manifests};
-use crate::cli::shared::policies::Policies;
+use crate::cli::shared::{AsOf, Document, Manifests, Policies};
 use crate::policy::Policy;
 use crate::policy::decide::{Decision, Input, Operation, RecordChange, Verdict};
 use crate::policy::matching::RuleTrace;
@@ -257,7 +255,7 @@ impl Judgeable {
 ///
 /// # Errors
 /// Where the patch does not fit, which is ours to mend.
-pub fn apply(patch: &Patch, author: &mut Value) -> Result<Patch, anyhow::Error> {
+pub fn apply(patch: &Patch, author: &mut Value) -> anyhow::Result<Patch> {
     let mut applied = Vec::with_capacity(patch.0.len());
     for operation in &patch.0 {
         let (pointer, value) = match operation {

@@ -17,7 +17,7 @@ use kube::api::{GetParams, ListParams, Patch, PatchParams};
 use kube::core::Request;
 use serde_json::Value as Json;
 
-use crate::cli::shared::connection::Connection;
+use crate::cli::shared::Connection;
 use crate::cluster::connect::{Cluster, Habit};
 use crate::cluster::listing::{Listing, MOST};
 use crate::cluster::slim::MANAGER;
@@ -56,9 +56,7 @@ pub enum Unread {
 ///
 /// # Errors
 /// Where there can be no runtime, and those of the command.
-pub fn block_on<T>(
-    command: impl Future<Output = Result<T, anyhow::Error>>,
-) -> Result<T, anyhow::Error> {
+pub fn block_on<T>(command: impl Future<Output = anyhow::Result<T>>) -> anyhow::Result<T> {
     tokio::runtime::Builder::new_current_thread().enable_all().build()?.block_on(command)
 }
 

@@ -20,11 +20,9 @@ use serde_yaml::{Mapping, Value};
 
 use self::pieces::Piece;
 use crate::batch::Kind;
-use crate::cli::shared::invalid::Invalid;
-use crate::cli::shared::printer::Printer;
 use crate::cli::shared::yaml::BadText;
 use crate::cli::shared::yaml::read::Tree;
-use crate::cli::shared::{output, shares};
+use crate::cli::shared::{Invalid, Printer, output, shares};
 
 /// Where manifests come from, as the user said it.
 #[derive(Clone, Debug, Eq, PartialEq, clap::Args)]
@@ -122,7 +120,7 @@ impl Inputs {
     ///
     /// # Errors
     /// [`Invalid`] where a path cannot be read, or a document is broken; each with its place.
-    pub fn read(&self, printer: &mut Printer) -> Result<Manifests, anyhow::Error> {
+    pub fn read(&self, printer: &mut Printer) -> anyhow::Result<Manifests> {
         let mut all = Manifests::default();
         let mut problems = Vec::new();
         let mut broken = false;
@@ -173,7 +171,7 @@ impl Inputs {
     ///
     /// # Errors
     /// As [`Inputs::read`], and where what was named is no manifest.
-    pub fn whole(&self, printer: &mut Printer) -> Result<Manifests, anyhow::Error> {
+    pub fn whole(&self, printer: &mut Printer) -> anyhow::Result<Manifests> {
         let mut all = self.read(printer)?;
         if all.lacking {
             return Err(Invalid::new("a part is not shown as if it were the whole").into());

@@ -38,7 +38,7 @@ impl Format {
         self,
         answer: &T,
         table: impl FnOnce(&T) -> String,
-    ) -> Result<String, anyhow::Error> {
+    ) -> anyhow::Result<String> {
         Ok(match self {
             Self::Json => json(answer)?,
             Self::Table => table(answer),

@@ -2,8 +2,7 @@
 
 use std::path::PathBuf;
 
-use crate::cli::shared::printer::Printer;
-use crate::cli::shared::{invalid::Invalid, report};
+use crate::cli::shared::{Invalid, Printer, report};
 use crate::policy::{Loaded, Policy, Source};
 use crate::reload::{self, Accept};
 

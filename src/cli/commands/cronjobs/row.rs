@@ -7,9 +7,7 @@ use super::families::Family;
 use crate::batch::edits::InForce;
 use crate::batch::schedule::daylight::{self, Disturbance};
 use crate::batch::{Child, CronJob, Kind, Object};
-use crate::cli::shared::advice::{self, Note};
-use crate::cli::shared::clocks::{Clocks, ZoneFrom};
-use crate::cli::shared::{output, schedules};
+use crate::cli::shared::{Clocks, Note, ZoneFrom, advice, output, schedules};
 use crate::scheduler::observe::{
     Finding, MissedStarts, NOT_KNOWN, Observation, Stuck, Trouble, observe,
 };

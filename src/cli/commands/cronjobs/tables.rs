@@ -4,8 +4,7 @@ use jiff::{SignedDuration, Timestamp};
 
 use super::row::{DAYLIGHT, Known, Row, is_for_reading};
 use crate::batch::schedule::daylight::{Disturbance, Kind};
-use crate::cli::shared::advice::Note;
-use crate::cli::shared::output::{self, Column, Table};
+use crate::cli::shared::{Column, Note, Table, output};
 use crate::scheduler::observe::{Finding, MOST, NOT_KNOWN, Trouble};
 
 /// What fits a terminal, or everything. Without any row there is nothing to show, as with kubectl.

@@ -5,15 +5,7 @@ use super::deadlines::relative;
 use super::explanation::{About, Explanation};
 use super::sweeps::Sweeps;
 use crate::batch::{Finish, Kind, Object, Time};
-use crate::cli::shared::as_of::AsOf;
-use crate::cli::shared::invalid::Invalid;
-use crate::cli::shared::judge::Judged;
-use crate::cli::shared::live::Live;
-use crate::cli::shared::live::lease::Which;
-use crate::cli::shared::live::name::Place;
-use crate::cli::shared::live::policy::InForce;
-use crate::cli::shared::live::surroundings::Surrounded;
-use crate::cli::shared::printer::Printer;
+use crate::cli::shared::{AsOf, InForce, Invalid, Judged, Live, Place, Printer, Surrounded, Which};
 use crate::policy::decide::Operation;
 use crate::sweeper::brake::Memory;
 use crate::sweeper::{Judgement, PlanId, View, decide};
@@ -30,7 +22,7 @@ pub(super) async fn explain(
     brake: &Memory,
     as_of: AsOf,
     printer: &mut Printer,
-) -> Result<Explanation, anyhow::Error> {
+) -> anyhow::Result<Explanation> {
     let InForce { policy, own_namespace } = in_force;
     let mut found = Surrounded::read(live, place, printer).await?;
     found.read_family(live).await?;

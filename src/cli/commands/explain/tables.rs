@@ -4,7 +4,7 @@ use std::fmt::Write as _;
 
 use super::explanation::Explanation;
 use super::sweeps::{Step, Sweeps};
-use crate::cli::shared::output::Table;
+use crate::cli::shared::Table;
 use crate::policy::decide::GuardHit;
 use crate::policy::record::AUTHOR;
 use crate::policy::setting::{Setting, Value};

@@ -3,7 +3,7 @@
 use super::subject::Subject;
 use crate::batch::Kind;
 use crate::batch::schedule::Schedule;
-use crate::cli::shared::live::name::Named;
+use crate::cli::shared::Named;
 
 /// One of them.
 #[derive(Debug)]

@@ -3,8 +3,8 @@
 use std::fmt::Write as _;
 
 use super::coming::{Coming, Skipped, Start};
-use crate::cli::shared::advice::Note;
-use crate::cli::shared::output::{Table, span};
+use crate::cli::shared::output::span;
+use crate::cli::shared::{Note, Table};
 
 /// One schedule.
 pub(super) fn render(coming: &Coming) -> String {

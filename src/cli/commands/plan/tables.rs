@@ -4,7 +4,8 @@ use std::collections::BTreeMap;
 
 use jiff::Timestamp;
 
-use crate::cli::shared::output::{Column, Table, short};
+use crate::cli::shared::output::short;
+use crate::cli::shared::{Column, Table};
 use crate::policy::value::Seconds;
 use crate::sweeper::plan::{Changed, Does, Item, Plan, Side, Tally};
 

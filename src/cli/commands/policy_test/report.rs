@@ -3,7 +3,7 @@
 use std::fmt::Write as _;
 
 use super::run::{Failure, Suite, Tried};
-use crate::cli::shared::output::Table;
+use crate::cli::shared::Table;
 
 /// A line for each fixture, or for each case, and below it everything that failed.
 pub(super) fn table(suites: &[Suite], wide: bool) -> String {

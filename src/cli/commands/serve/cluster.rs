@@ -1,8 +1,7 @@
 //! The half of `serve` that needs a cluster: which one, and as what this replica is installed there.
 
 use crate::batch::name::is_subdomain;
-use crate::cli::shared::connection::Connection;
-use crate::cli::shared::invalid::Invalid;
+use crate::cli::shared::{Connection, Invalid};
 use crate::cluster::connect::{Cluster, ConnectError, Habit};
 use crate::controllers::certificates::{Certificates, WebhookObject};
 use crate::controllers::running::Installation;

@@ -5,7 +5,7 @@ use std::net::SocketAddr;
 use std::path::Path;
 
 use crate::admission::{Site, admit};
-use crate::cli::shared::printer::Printer;
+use crate::cli::shared::Printer;
 use crate::clock;
 use crate::pki::laptop::{Laptop, Written};
 use crate::policy::Policy;

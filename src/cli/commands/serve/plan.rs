@@ -8,9 +8,7 @@ use rustls::RootCertStore;
 
 use super::cluster::ClusterArgs;
 use super::reloading::{self, PolicyFiles, PolicyRefusal};
-use crate::cli::shared::policies::Policies;
-use crate::cli::shared::printer::Printer;
-use crate::cli::shared::{invalid::Invalid, report};
+use crate::cli::shared::{Invalid, Policies, Printer, report};
 use crate::pki::laptop::Laptop;
 use crate::pki::{Pair, PairError};
 use crate::policy::Loaded;

@@ -14,8 +14,7 @@ use super::greeting::Greeting;
 use super::plan::{PairPlan, Plan, PolicyPlan};
 use super::reloading;
 use crate::admission::Site;
-use crate::cli::shared::printer::Printer;
-use crate::cli::shared::{exit::Exit, invalid::Invalid};
+use crate::cli::shared::{Exit, Invalid, Printer};
 use crate::clock;
 use crate::controllers::Running;
 use crate::metrics::Metrics;
@@ -33,7 +32,7 @@ struct Signals {
 }
 
 /// Runs until a signal comes and what was in flight is answered.
-pub(super) async fn run(plan: Plan, printer: &mut Printer) -> Result<Exit, anyhow::Error> {
+pub(super) async fn run(plan: Plan, printer: &mut Printer) -> anyhow::Result<Exit> {
     let Plan {
         listen,
         admin_listen,

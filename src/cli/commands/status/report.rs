@@ -6,9 +6,7 @@ use serde::Serialize;
 use super::attention::Attention;
 use super::replicas::{self, Present};
 use super::webhook::{self, Webhook};
-use crate::cli::shared::invalid::Invalid;
-use crate::cli::shared::live::lease::{Lease, NoLease, Which};
-use crate::cli::shared::live::{Live, Unread};
+use crate::cli::shared::{Invalid, Lease, Live, NoLease, Unread, Which};
 use crate::scheduler::Takeover;
 use crate::scheduler::observe::AS_MEANT;
 use crate::scheduler::status::Status as Scheduled;
@@ -86,7 +84,7 @@ pub(super) struct Held {
 // === impl Report ===
 
 impl Report {
-    pub(super) async fn read(live: &Live, which: &Which) -> Result<Self, anyhow::Error> {
+    pub(super) async fn read(live: &Live, which: &Which) -> anyhow::Result<Self> {
         let found = which.find(live).await;
         let webhooks = webhook::read(live).await;
         // By the API server's clock, which the answers have told.

@@ -8,7 +8,7 @@ use serde::Serialize;
 use serde_json::Value as Json;
 
 use super::attention::Attention;
-use crate::cli::shared::live::{Live, Unread};
+use crate::cli::shared::{Live, Unread};
 use crate::leader::Replica;
 use crate::pki::{inspect, trust};
 

@@ -8,9 +8,7 @@ use tokio_util::sync::CancellationToken;
 
 use super::tally::{Left, Tally};
 use crate::batch::Kind;
-use crate::cli::shared::invalid::Invalid;
-use crate::cli::shared::live::Live;
-use crate::cli::shared::printer::Printer;
+use crate::cli::shared::{Invalid, Live, Printer};
 use crate::cluster::events::{About, Event, Recorder};
 use crate::cluster::pace::Rate;
 use crate::cluster::write::{Change, Gate, Target, WriteOutcome, Writer};

@@ -4,7 +4,7 @@ use std::fmt;
 
 use serde::Serialize;
 
-use crate::cli::shared::output::Table;
+use crate::cli::shared::Table;
 
 /// The sums, and everything that was left.
 #[derive(Clone, Debug, Default, Eq, PartialEq, Serialize)]

@@ -7,7 +7,7 @@ use serde_json::Value as Json;
 
 use super::{Live, Unread};
 use crate::batch::Kind;
-use crate::cli::shared::invalid::Invalid;
+use crate::cli::shared::Invalid;
 
 /// Where objects are that are named without their namespace.
 #[derive(Clone, Debug, clap::Args)]
@@ -116,7 +116,7 @@ impl Place {
     ///
     /// # Errors
     /// [`Invalid`] where there is none, [`super::OutOfReach`] where it cannot be read.
-    pub async fn read(&self, live: &Live) -> Result<Json, anyhow::Error> {
+    pub async fn read(&self, live: &Live) -> anyhow::Result<Json> {
         let collection = collection(self.kind, Some(&self.namespace));
         match live.get(&collection, &self.name).await {
             Ok(object) => Ok(object),

@@ -9,9 +9,7 @@ use serde_json::Value as Json;
 
 use super::{Live, Unread};
 use crate::batch::zone::{self, Zone};
-use crate::cli::shared::invalid::Invalid;
-use crate::cli::shared::policies::{self, Policies};
-use crate::cli::shared::printer::Printer;
+use crate::cli::shared::{Invalid, Policies, Printer, policies};
 use crate::policy::value::Seconds;
 use crate::policy::{Policy, Source, is_policy};
 
@@ -43,7 +41,7 @@ pub async fn in_force(
     namespace: Option<&str>,
     otherwise: Otherwise,
     printer: &mut Printer,
-) -> Result<InForce, anyhow::Error> {
+) -> anyhow::Result<InForce> {
     if !policies.policy.is_empty() {
         return Ok(InForce { policy: policies.load(printer)?, own_namespace: None });
     }

@@ -8,7 +8,7 @@ use serde_json::Value as Json;
 use super::name::{Place, collection};
 use super::{Live, NAMESPACES, OutOfReach, Unread};
 use crate::batch::{Kind, Object, namespace};
-use crate::cli::shared::printer::Printer;
+use crate::cli::shared::Printer;
 use crate::sweeper::View;
 
 /// What was read.
@@ -31,11 +31,7 @@ impl Surrounded {
     ///
     /// # Errors
     /// As [`Place::read`], and [`OutOfReach`] where the others cannot be read.
-    pub async fn read(
-        live: &Live,
-        place: Place,
-        printer: &mut Printer,
-    ) -> Result<Self, anyhow::Error> {
+    pub async fn read(live: &Live, place: Place, printer: &mut Printer) -> anyhow::Result<Self> {
         let object = place.read(live).await?;
         let cronjob = match owner(&object) {
             Some((name, uid)) => cronjob(live, &place, name, uid, printer).await?,
@@ -130,7 +126,7 @@ async fn cronjob(
     name: &str,
     uid: &str,
     printer: &mut Printer,
-) -> Result<Option<Json>, anyhow::Error> {
+) -> anyhow::Result<Option<Json>> {
     match live.get(&collection(Kind::CronJob, Some(&place.namespace)), name).await {
         Ok(found) if found["metadata"]["uid"] == uid => Ok(Some(found)),
         Ok(_) | Err(Unread::Absent) => {
