@@ -80,6 +80,16 @@ impl Table {
         table
     }
 
+    /// A table with these headings and rows.
+    pub fn with_rows<const N: usize>(
+        headings: [&str; N],
+        rows: impl IntoIterator<Item = [String; N]>,
+    ) -> Self {
+        let mut table = Self::new(headings);
+        rows.into_iter().for_each(|cells| table.row(cells));
+        table
+    }
+
     /// Adds a row; an empty cell is shown as `-`.
     pub fn row<const N: usize>(&mut self, cells: [String; N]) {
         self.rows.push(cells.map(or_dash).to_vec());
@@ -88,6 +98,13 @@ impl Table {
     /// Whether there is nothing below the headings.
     pub fn is_empty(&self) -> bool {
         self.rows.len() == 1
+    }
+
+    /// Writes the table below a text, with a blank line between; nothing where it has no rows.
+    pub fn below(&self, text: &mut String) {
+        if !self.is_empty() {
+            let _ = write!(text, "\n{self}");
+        }
     }
 }
 

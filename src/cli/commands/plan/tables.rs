@@ -43,12 +43,11 @@ pub(super) fn difference(changed: &[Changed], wide: bool) -> String {
     if changed.is_empty() {
         return String::new();
     }
-    let mut table = Table::new(["OBJECT", "OLD", "NEW"]);
-    for Changed { kind, namespace, name, before, after } in changed {
-        let side = |side: &Option<Side>| side.as_ref().map(|s| told(s, wide)).unwrap_or_default();
-        table.row([title(kind, namespace, name), side(before), side(after)]);
-    }
-    table.to_string()
+    let side = |side: &Option<Side>| side.as_ref().map(|s| told(s, wide)).unwrap_or_default();
+    let rows = changed.iter().map(|Changed { kind, namespace, name, before, after }| {
+        [title(kind, namespace, name), side(before), side(after)]
+    });
+    Table::with_rows(["OBJECT", "OLD", "NEW"], rows).to_string()
 }
 
 /// `job/NAMESPACE/NAME`, which is how the other commands take it.
@@ -77,11 +76,10 @@ fn objects(plan: &Plan, wide: bool) -> Table {
 }
 
 fn sums(heading: &'static str, tallies: &BTreeMap<String, Tally>) -> Table {
-    let mut table = Table::new([heading, "DELETE", "CHANGE", "COUNT"]);
-    for (name, Tally { delete, patch, count }) in tallies {
-        table.row([name.clone(), delete.to_string(), patch.to_string(), count.to_string()]);
-    }
-    table
+    let rows = tallies.iter().map(|(name, Tally { delete, patch, count })| {
+        [name.clone(), delete.to_string(), patch.to_string(), count.to_string()]
+    });
+    Table::with_rows([heading, "DELETE", "CHANGE", "COUNT"], rows)
 }
 
 fn told(side: &Side, wide: bool) -> String {
@@ -95,10 +93,8 @@ fn told(side: &Side, wide: bool) -> String {
 }
 
 fn ttl(seconds: Option<i64>) -> String {
-    let shown = |seconds: i64| {
-        Seconds::new(seconds).map_or_else(|| seconds.to_string(), |seconds| seconds.to_string())
-    };
-    seconds.map(shown).unwrap_or_default()
+    let Some(seconds) = seconds else { return String::new() };
+    Seconds::new(seconds).map_or_else(|| seconds.to_string(), |seconds| seconds.to_string())
 }
 
 /// A rough size for a person.
