@@ -68,7 +68,7 @@ impl Live {
     /// # Errors
     /// Where there is none, or its configuration cannot be read.
     pub async fn connect(connection: &Connection) -> Result<Self, OutOfReach> {
-        match connection.connect(Habit::Kubectl).await {
+        match Cluster::connect(&connection.choice(), Habit::Kubectl).await {
             Ok(cluster) => Ok(Self { cluster }),
             Err(error) => Err(OutOfReach(chain(&error))),
         }

@@ -73,7 +73,7 @@ pub(super) struct Keeping {
 impl ClusterArgs {
     /// Whether there is a cluster to look after, before anybody has tried to reach it.
     pub(super) fn names_one(&self) -> bool {
-        !self.no_cluster && self.connection.finds_one(Habit::Server)
+        !self.no_cluster && self.connection.choice().finds_one(Habit::Server)
     }
 
     /// Finds the cluster; `None` where there is none to look after.
@@ -84,7 +84,7 @@ impl ClusterArgs {
         if self.no_cluster {
             return Ok(None);
         }
-        match self.connection.connect(Habit::Server).await {
+        match Cluster::connect(&self.connection.choice(), Habit::Server).await {
             Ok(cluster) => Ok(Some(cluster)),
             Err(ConnectError::NotInCluster) => Ok(None),
             Err(error) => {
