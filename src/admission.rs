@@ -16,8 +16,7 @@ use jiff::Timestamp;
 
 use crate::batch::text::cut;
 use crate::batch::{Kind, Object, Wire, room};
-use crate::policy::decide::{Decision, Input, Operation, Verdict};
-use crate::policy::{Guard, Mode, Policy};
+use crate::policy::{Decision, Guard, Input, Mode, Operation, Policy, Verdict};
 
 use self::neighbours::{KnownCronJob, KnownNamespace, Neighbours};
 use self::review::{AuditAnnotations, Reading, Reply, Request, Response};

@@ -5,8 +5,7 @@ use std::path::PathBuf;
 use serde::Serialize;
 
 use crate::cli::shared::{Exit, Policies, Printer, output, report};
-use crate::policy::diagnostic::{Diagnostic, Severity};
-use crate::policy::{Policy, Source};
+use crate::policy::{Diagnostic, Policy, Severity, Source};
 
 /// Load a policy and tell everything that is wrong or odd about it
 #[derive(Debug, clap::Args)]

@@ -17,7 +17,7 @@ use crate::cli::shared::{
     AsOf, ClusterPolicies, Connection, Exit, Inputs, Invalid, Judgeable, Live, Named, Otherwise,
     Printer, Question, Within, World, block_on, in_force, output, shares,
 };
-use crate::policy::decide::Operation;
+use crate::policy::Operation;
 
 /// Tell how the policy decides about objects, and why
 ///

@@ -15,10 +15,9 @@ use crate::cli::shared::{
 };
 use crate::cluster::pace::Rate;
 use crate::cluster::write::{Change, Gate, Target, WriteOutcome, Writer};
-use crate::policy::Policy;
-use crate::policy::decide::{Input, Operation};
 use crate::policy::record::HOLD_UNTIL;
 use crate::policy::value::Seconds;
+use crate::policy::{Input, Operation, Policy};
 use crate::sweeper::{Hold as Held, View};
 
 /// Keep a Job for a while, whatever its TTL, or release it again

@@ -9,9 +9,7 @@ use crate::cli::shared::judge::{self, Context};
 use crate::cli::shared::{
     Document, Exit, Inputs, Judgeable, Manifests, Printer, Question, World, output, shares, yaml,
 };
-use crate::policy::Policy;
-use crate::policy::decide::Operation;
-use crate::policy::settings::Mode;
+use crate::policy::{Mode, Operation, Policy};
 
 /// Apply the policy to manifests, as the webhook would to a `kubectl create` of them
 ///

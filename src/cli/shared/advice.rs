@@ -9,10 +9,9 @@ use crate::batch::schedule::misread::{self, Misread};
 use crate::batch::schedule::{Field, Schedule};
 use crate::batch::zone::{self, Zone};
 use crate::batch::{Kind, Object};
-use crate::policy::code;
-use crate::policy::decide::{Decision, Origin, Verdict};
+use crate::policy::decide::Origin;
 use crate::policy::lint::{self, Lint};
-use crate::policy::setting::{Setting, Value};
+use crate::policy::{Decision, Setting, Value, Verdict, code};
 
 /// Something to know about a schedule or a `CronJob`.
 #[derive(Debug, Serialize)]

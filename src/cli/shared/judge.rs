@@ -20,10 +20,9 @@ use crate::batch::decoding::decode;
 use crate::batch::namespace::{self as namespaces, Labels};
 use crate::batch::{Kind, Object, defaulting};
 use crate::cli::shared::{AsOf, Document, Manifests, Policies};
-use crate::policy::Policy;
-use crate::policy::decide::{Decision, Input, Operation, RecordChange, Verdict};
+use crate::policy::decide::RecordChange;
 use crate::policy::matching::RuleTrace;
-use crate::policy::settings::Mode;
+use crate::policy::{Decision, Input, Mode, Operation, Policy, Verdict};
 
 /// What every command wants to know that judges manifests.
 #[derive(Clone, Debug, clap::Args)]

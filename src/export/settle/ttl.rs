@@ -1,9 +1,8 @@
 //! `ttlSecondsAfterFinished` of a Job, or of the template of a `CronJob`.
 
 use crate::policy::record::{ANNOTATION, HOLD, HOLD_UNTIL};
-use crate::policy::settings::Settings;
 use crate::policy::value::Seconds;
-use crate::policy::{Policy, Rule, Setting};
+use crate::policy::{Policy, Rule, Setting, Settings};
 
 use super::super::cel;
 use super::super::sheet::Sheet;

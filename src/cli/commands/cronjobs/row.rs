@@ -8,10 +8,9 @@ use crate::batch::edits::InForce;
 use crate::batch::schedule::daylight::{self, Disturbance};
 use crate::batch::{Child, CronJob, Kind, Object};
 use crate::cli::shared::{Clocks, Note, ZoneFrom, advice, output, schedules};
-use crate::scheduler::observe::{
-    Finding, MissedStarts, NOT_KNOWN, Observation, Stuck, Trouble, observe,
-};
-use crate::scheduler::timetable::{Timetable, TimetableError};
+use crate::scheduler::observe::{Finding, MissedStarts, NOT_KNOWN, Stuck, Trouble, observe};
+use crate::scheduler::timetable::TimetableError;
+use crate::scheduler::{Observation, Timetable};
 
 /// A `CronJob` and how its starts are going.
 #[derive(Debug, Serialize)]

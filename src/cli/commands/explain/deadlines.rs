@@ -5,11 +5,10 @@ use serde::Serialize;
 
 use crate::batch::{Finish, Kind, Object, Outcome, Time};
 use crate::cli::shared::output::span;
-use crate::policy::decide::{Decision, Operation, Origin, Settled};
+use crate::policy::decide::{Origin, Settled};
 use crate::policy::record::HOLD_UNTIL;
-use crate::policy::setting::Setting;
-use crate::policy::settings::{Action, Mode, Ttl};
 use crate::policy::value::Seconds;
+use crate::policy::{Action, Decision, Mode, Operation, Setting, Ttl};
 
 /// Something that will happen.
 #[derive(Clone, Debug, Eq, PartialEq, Serialize)]

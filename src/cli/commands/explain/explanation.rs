@@ -8,13 +8,11 @@ use super::supplied::{self, Given};
 use super::sweeps::Sweeps;
 use crate::batch::Object;
 use crate::cli::shared::{Judged, advice};
-use crate::policy::Policy;
-use crate::policy::decide::{Decision, GuardHit, Operation, Origin, Verdict};
+use crate::policy::decide::{GuardHit, Origin};
 use crate::policy::lint::Lint;
 use crate::policy::matching::{Matched, Missed, RuleTrace};
 use crate::policy::resolve::Resolved;
-use crate::policy::setting::Value;
-use crate::policy::settings::{Guard, Mode};
+use crate::policy::{Decision, Guard, Mode, Operation, Policy, Value, Verdict};
 use crate::sweeper::Reason;
 
 /// Everything there is to say about one object.

@@ -6,7 +6,7 @@ use super::explanation::{About, Explanation};
 use super::sweeps::Sweeps;
 use crate::batch::{Finish, Kind, Object, Time};
 use crate::cli::shared::{AsOf, InForce, Invalid, Judged, Live, Place, Printer, Surrounded, Which};
-use crate::policy::decide::Operation;
+use crate::policy::Operation;
 use crate::sweeper::brake::Memory;
 use crate::sweeper::{Judgement, PlanId, View, decide};
 

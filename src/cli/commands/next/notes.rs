@@ -9,9 +9,8 @@ use crate::batch::zone::Zone;
 use crate::batch::{Kind, Object};
 use crate::cli::shared::output::span;
 use crate::cli::shared::{Note, ZoneFrom, advice};
-use crate::policy::code;
 use crate::policy::lint::{self, Lint};
-use crate::policy::setting::Setting;
+use crate::policy::{Setting, code};
 
 /// The code of what says that nothing ever starts.
 pub(super) const NEVER: &str = "never";

@@ -14,10 +14,7 @@ use crate::cli::shared::manifests::{self, Origin};
 use crate::cli::shared::{
     Document, Invalid, Judgeable, Judged, Policies, Question, World, advice, judge, yaml,
 };
-use crate::policy::Policy;
-use crate::policy::decide::{Operation, Verdict};
-use crate::policy::setting::{self, Setting};
-use crate::policy::settings::{Action, Mode};
+use crate::policy::{Action, Mode, Operation, Policy, Setting, Verdict, setting};
 
 /// A fixture that was run.
 #[derive(Debug, Serialize)]
