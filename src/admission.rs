@@ -112,14 +112,13 @@ fn decide<'a>(
     let Some((kind, operation)) = subject_kind(request) else {
         return left_alone(policy, report);
     };
-    let object = match object.map(|wire| Object::new(kind, *wire)) {
-        Some(Ok(object)) => object,
-        Some(Err(error)) => {
-            report.unjudged = Some(error.to_string());
-            return left_alone(policy, report);
-        }
-        None => {
-            report.unjudged = Some("the request has no object".to_owned());
+    let object = object
+        .ok_or_else(|| "the request has no object".to_owned())
+        .and_then(|wire| Object::new(kind, *wire).map_err(|error| error.to_string()));
+    let object = match object {
+        Ok(object) => object,
+        Err(why) => {
+            report.unjudged = Some(why);
             return left_alone(policy, report);
         }
     };
