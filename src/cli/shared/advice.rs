@@ -21,6 +21,14 @@ pub struct Note {
     pub message: String,
 }
 
+// === impl Note ===
+
+impl Note {
+    pub(in crate::cli) fn new(code: &'static str, message: impl Into<String>) -> Self {
+        Self { code, message: message.into() }
+    }
+}
+
 /// Everything that is odd about an object once the decision is carried out; nothing about objects
 /// that the policy leaves alone.
 pub fn about(object: &Object<'_>, decision: &Decision<'_>, now: Timestamp) -> Vec<Lint> {
@@ -98,13 +106,13 @@ pub(in crate::cli) fn disturbed(disturbance: &Disturbance) -> Lint {
 /// What people misread about a schedule, in a sentence each.
 pub(in crate::cli) fn misread(text: &str) -> Vec<Note> {
     let sentence = |found| match found {
-        Misread::EitherDay { month, week } => Note {
-            code: "either-day",
-            message: format!(
+        Misread::EitherDay { month, week } => {
+            let message = format!(
                 "a day of the month that fits `{month}` starts, and so does a day of the week that \
                  fits `{week}`: where both are given, one of them suffices"
-            ),
-        },
+            );
+            Note::new("either-day", message)
+        }
         Misread::Step { field, member, step, numbers } => {
             let (each, every) = match field {
                 Field::Minute => ("hour", Some(("minutes", 'm', 1))),
@@ -125,7 +133,7 @@ pub(in crate::cli) fn misread(text: &str) -> Vec<Note> {
             let numbers = some(&numbers);
             let message =
                 format!("`{member}` in the {field} field is {numbers} of each {each}{otherwise}");
-            Note { code: "step", message }
+            Note::new("step", message)
         }
     };
     misread::misread(text).into_iter().map(sentence).collect()
@@ -153,7 +161,7 @@ pub(in crate::cli) fn short_deadline(deadline: Option<i64>) -> Option<Note> {
          the built-in controller makes it where many CronJobs start together, or after it was away; \
          give a minute or more"
     );
-    Some(Note { code: "short-deadline", message })
+    Some(Note::new("short-deadline", message))
 }
 
 /// Enough to meet the densest part of any schedule that people write for a day or a week.

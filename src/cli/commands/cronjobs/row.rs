@@ -93,7 +93,7 @@ impl Row {
                     name: field("name").to_owned(),
                     known: None,
                     states: vec![UNREADABLE],
-                    attention: vec![Note { code: UNREADABLE, message: bad }],
+                    attention: vec![Note::new(UNREADABLE, bad)],
                     notes: Vec::new(),
                 }
             }
@@ -138,22 +138,17 @@ impl Row {
             let found = daylight::disturbances(timetable.schedule(), timetable.zone(), now);
             found.first().copied()
         });
-        let attention = observation.findings().map(|finding| Note {
-            code: finding.state(),
-            message: friendly(&finding, cronjob.time_zone.is_some()),
+        let attention = observation.findings().map(|finding| {
+            Note::new(finding.state(), friendly(&finding, cronjob.time_zone.is_some()))
         });
-        let mut notes = Vec::new();
-        let mut note = |code, message: String| notes.push(Note { code, message });
-        if let Some(doubt) = observation.doubt() {
-            note(NOT_KNOWN, doubt);
-        }
+        let doubt = observation.doubt().map(|doubt| Note::new(NOT_KNOWN, doubt));
+        let mut notes: Vec<Note> = doubt.into_iter().collect();
         if timetable.as_ref().is_some_and(|timetable| timetable.unsupported) {
             let message = "a time zone in the schedule is not supported; name it in spec.timeZone";
-            note("time-zone-prefix", message.to_owned());
+            notes.push(Note::new("time-zone-prefix", message));
         }
-        if let Some(found) = &daylight {
-            note(DAYLIGHT, advice::disturbed(found).message);
-        }
+        let changed = daylight.as_ref().map(advice::disturbed);
+        notes.extend(changed.map(|lint| Note::new(DAYLIGHT, lint.message)));
         if starts {
             notes.extend(advice::misread(cronjob.schedule));
             // Where nothing starts at all there is no start to lose.
