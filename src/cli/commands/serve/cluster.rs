@@ -61,13 +61,6 @@ pub(super) struct ClusterArgs {
     write_namespaces: Vec<String>,
 }
 
-/// The pair that replicas keep in a Secret.
-pub(super) struct Keeping {
-    pub(super) certificates: Certificates,
-    /// The first one.
-    pub(super) pair: Pair,
-}
-
 // === impl ClusterArgs ===
 
 impl ClusterArgs {
@@ -107,18 +100,14 @@ impl ClusterArgs {
             write_namespaces,
         }
     }
-}
 
-// === impl Keeping ===
-
-impl Keeping {
-    /// Waits for a pair in the Secret, or makes one.
+    /// Waits for a pair in the Secret, or makes one; with what keeps it from then on.
     pub(super) async fn establish(
+        &self,
         cluster: &Cluster,
-        arguments: &ClusterArgs,
         own_namespace: Option<&str>,
         (secret, service): (String, String),
-    ) -> Self {
+    ) -> (Certificates, Pair) {
         let namespace = own_namespace.unwrap_or(&cluster.namespace).to_owned();
         let names = [
             service.clone(),
@@ -126,8 +115,8 @@ impl Keeping {
             format!("{service}.{namespace}.svc"),
         ];
         let object = |resource, name: &String| WebhookObject { resource, name: name.clone() };
-        let mut webhooks = vec![object("mutatingwebhookconfigurations", &arguments.webhook_name)];
-        let policy_webhook = arguments.guard_name.as_ref();
+        let mut webhooks = vec![object("mutatingwebhookconfigurations", &self.webhook_name)];
+        let policy_webhook = self.guard_name.as_ref();
         webhooks.extend(policy_webhook.map(|name| object("validatingwebhookconfigurations", name)));
         let certificates = Certificates {
             client: cluster.client.clone(),
@@ -138,7 +127,7 @@ impl Keeping {
             webhooks,
         };
         let pair = certificates.establish().await;
-        Self { certificates, pair }
+        (certificates, pair)
     }
 }
 
