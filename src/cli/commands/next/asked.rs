@@ -45,7 +45,7 @@ impl Asked {
                  -n NAMESPACE"
             )
         })?;
-        match named.kind() {
+        match named.kind {
             Kind::CronJob => Ok(Self::Stored(named)),
             Kind::Job => Err(format!("{text}: a Job has no schedule; name its CronJob")),
         }

@@ -20,7 +20,7 @@ pub struct Within {
 /// What a user typed.
 #[derive(Clone, Debug, Eq, PartialEq)]
 pub struct Named {
-    kind: Kind,
+    pub kind: Kind,
     /// `None` where it is left to `-n`.
     namespace: Option<String>,
     name: String,
@@ -59,11 +59,6 @@ impl Within {
 // === impl Named ===
 
 impl Named {
-    /// What kind of object it is.
-    pub const fn kind(&self) -> Kind {
-        self.kind
-    }
-
     /// Where the object is: in the namespace that is typed with it, else that of `-n`, else the
     /// kubeconfig's.
     ///
