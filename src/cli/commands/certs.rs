@@ -2,6 +2,7 @@
 
 use std::path::PathBuf;
 
+use anyhow::bail;
 use jiff::Timestamp;
 use serde::Serialize;
 
@@ -115,12 +116,12 @@ impl Make {
             names.push(service);
         }
         if names.is_empty() {
-            return Err(Invalid::new("a certificate needs a name: give --host or --service").into());
+            bail!(Invalid::new("a certificate needs a name: give --host or --service"));
         }
         let request = pki::CertificateRequest { names, now: clock::now() };
         let issued = pki::issue(&request).map_err(|error| match error {
             pki::IssueError::Names { .. } | pki::IssueError::NoNames => {
-                anyhow::Error::from(Invalid::new(error.to_string()))
+                anyhow::Error::from(Invalid::new(error))
             }
             pki::IssueError::Sign { .. } => error.into(),
         })?;

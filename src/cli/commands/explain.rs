@@ -6,11 +6,11 @@
 mod deadlines;
 mod explanation;
 mod live;
-mod supplied;
-mod sweeps;
 mod tables;
 
 use std::io;
+
+use anyhow::ensure;
 
 use self::explanation::{About, Explanation};
 use crate::cli::shared::{
@@ -103,9 +103,7 @@ impl Explain {
                 unexplained.push(problem.to_owned());
             }
             series.end(printer)?;
-            if !unexplained.is_empty() {
-                return Err(Invalid::Problems(unexplained).into());
-            }
+            ensure!(unexplained.is_empty(), Invalid::Problems(unexplained));
         } else {
             for explanation in block_on(self.of_cluster(printer))? {
                 series.add(series.format.text(&explanation)?, printer)?;

@@ -87,7 +87,7 @@ impl Map {
         };
         let wish = Wish { name: &name, own_namespace: namespace.as_deref(), served };
         let Exported { policy: exported, binding, left_out } =
-            export::map(&policy, wish).map_err(|refused| Invalid::new(refused.to_string()))?;
+            export::map(&policy, wish).map_err(Invalid::new)?;
         let mut text = format!(
             "# Policy {}, revision {}, for {served}: made by curfew export map.\n\
              # Where this differs from curfew's webhook:\n",

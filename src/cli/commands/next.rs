@@ -12,6 +12,7 @@ mod tables;
 
 use std::collections::BTreeMap;
 
+use anyhow::ensure;
 use jiff::Timestamp;
 
 use self::asked::Asked;
@@ -180,10 +181,8 @@ fn from_manifests(
     }
     tell_foreign(&foreign, printer)?;
     read?;
-    if subjects.is_empty() {
-        let problem = "there is no CronJob of batch/v1 among the manifests";
-        return Err(Invalid::new(problem).into());
-    }
+    let none = "there is no CronJob of batch/v1 among the manifests";
+    ensure!(!subjects.is_empty(), Invalid::new(none));
     Ok((subjects, manifests.lacking))
 }
 

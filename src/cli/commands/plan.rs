@@ -7,6 +7,7 @@
 mod cluster;
 mod tables;
 
+use anyhow::bail;
 use jiff::Timestamp;
 
 use crate::cli::shared::live::lease;
@@ -139,7 +140,7 @@ impl Plan {
         if !self.policies.policies.policy.is_empty() {
             let problem = "--older-than cleans up without a policy; leave out --policy, and unset \
                            CURFEW_POLICY";
-            return Err(Invalid::new(problem).into());
+            bail!(Invalid::new(problem));
         }
         let policy = plan::older_than(age, self.include_cronjobs);
         policy.map(Some).map_err(|found| anyhow::anyhow!("{found:?}"))
@@ -185,7 +186,7 @@ fn read(inputs: &Inputs, namespace: &str, printer: &mut Printer) -> anyhow::Resu
     let mut snapshot = Snapshot::new();
     let manifests = inputs.whole(printer)?;
     if manifests.lacking {
-        return Err(Invalid::new("a part is not planned for as if it were the whole").into());
+        bail!(Invalid::new("a part is not planned for as if it were the whole"));
     }
     manifests.each(|document| {
         let added = snapshot.add(document.json(), namespace);

@@ -208,7 +208,7 @@ fn pair_of_files(
 fn invalid(refusal: &Refusal<PairError>, place: &str) -> Invalid {
     match refusal {
         // Names the path itself.
-        Refusal::Read(error) => Invalid::new(error.to_string()),
+        Refusal::Read(error) => Invalid::new(error),
         Refusal::Content(error) => Invalid::new(format!("{place}: {}", telemetry::chain(error))),
     }
 }

@@ -63,7 +63,7 @@ impl Sweep {
     pub fn run(self, printer: &mut Printer) -> anyhow::Result<Exit> {
         let Self { plan, connection, rate, yes, output: Output { format } } = self;
         let plan = read(&plan)?;
-        plan.check().map_err(|error| Invalid::new(error.to_string()))?;
+        plan.check().map_err(Invalid::new)?;
         let work = Work::of(&plan)?;
         block_on(async {
             let live = Live::connect(&connection).await?;
@@ -134,7 +134,7 @@ async fn check_cluster(live: &Live, plan: &Plan, printer: &mut Printer) -> anyho
     match live.get(NAMESPACES, "kube-system").await {
         Ok(namespace) => {
             let here = namespace["metadata"]["uid"].as_str().unwrap_or_default();
-            Ok(plan.check_cluster(here).map_err(|error| Invalid::new(error.to_string()))?)
+            Ok(plan.check_cluster(here).map_err(Invalid::new)?)
         }
         Err(Unread::Absent | Unread::NotPermitted(_)) => {
             printer.talk(

@@ -14,6 +14,7 @@ use std::fmt;
 use std::io::{self, ErrorKind, Read as _};
 use std::path::{Path, PathBuf};
 
+use anyhow::ensure;
 use serde::Deserialize;
 use serde_json::Value as Json;
 use serde_yaml::{Mapping, Value};
@@ -125,14 +126,11 @@ impl Inputs {
         let mut problems = Vec::new();
         let mut broken = false;
         for input in &self.filename {
-            let files = match files(input, self.recursive) {
-                Ok(files) => files,
-                Err(problem) => {
-                    broken = true;
-                    problems.push(problem);
-                    continue;
-                }
-            };
+            let files = files(input, self.recursive).unwrap_or_else(|problem| {
+                broken = true;
+                problems.push(problem);
+                Vec::new()
+            });
             for file in files {
                 let named = file == *input;
                 let name = shown(&file).display().to_string();
@@ -156,9 +154,7 @@ impl Inputs {
                 all.kept.append(&mut scanned.kept);
             }
         }
-        if broken {
-            return Err(Invalid::Problems(problems).into());
-        }
+        ensure!(!broken, Invalid::Problems(problems));
         all.lacking = !problems.is_empty();
         for problem in problems {
             printer.error(format_args!("error: {problem}"))?;
@@ -173,9 +169,7 @@ impl Inputs {
     /// As [`Inputs::read`], and where what was named is no manifest.
     pub fn whole(&self, printer: &mut Printer) -> anyhow::Result<Manifests> {
         let mut all = self.read(printer)?;
-        if all.lacking {
-            return Err(Invalid::new("a part is not shown as if it were the whole").into());
-        }
+        ensure!(!all.lacking, Invalid::new("a part is not shown as if it were the whole"));
         let is_one = |kept: &&Kept| ["cronjob", "job"].contains(&&*kept.kind.to_ascii_lowercase());
         let suspects = all.kept.iter().filter(is_one).map(Kept::document);
         let problems: Vec<String> = suspects.filter_map(|found| found.misplaced()).collect();
@@ -299,9 +293,8 @@ impl Scanned {
         };
         let (version, kind) = (text(map, "apiVersion"), text(map, "kind"));
         if kind.is_empty() && version.starts_with("batch/") {
-            return Err(Trouble::broken(format!(
-                "{origin}: it has no `kind`, and is of {version}"
-            )));
+            let problem = format!("{origin}: it has no `kind`, and is of {version}");
+            return Err(Trouble::broken(problem));
         }
         if kind.is_empty() {
             return foreign("has no `kind`");

@@ -52,8 +52,7 @@ impl Policies {
         if self.policy.is_empty() {
             return Ok(reload::policy::bundled());
         }
-        reload::policy::read(&self.policy, Accept::Pipes)
-            .map_err(|error| Invalid::new(error.to_string()))
+        reload::policy::read(&self.policy, Accept::Pipes).map_err(Invalid::new)
     }
 }
 

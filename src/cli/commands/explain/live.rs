@@ -2,10 +2,9 @@
 //! what else may end it.
 
 use super::deadlines::relative;
-use super::explanation::{About, Explanation};
-use super::sweeps::Sweeps;
+use super::explanation::{About, Explanation, Sweeps};
 use crate::batch::{Finish, Kind, Object, Time};
-use crate::cli::shared::{AsOf, InForce, Invalid, Judged, Live, Place, Printer, Surrounded, Which};
+use crate::cli::shared::{AsOf, InForce, Judged, Live, Place, Printer, Surrounded, Which};
 use crate::policy::Operation;
 use crate::sweeper::brake::Memory;
 use crate::sweeper::{Judgement, PlanId, View, decide};
@@ -28,8 +27,6 @@ pub(super) async fn explain(
     found.read_family(live).await?;
     let now = as_of.there(live);
     let place = &found.place;
-    let bad = |problem: String| Invalid::new(format!("{place} cannot be judged: {problem}"));
-
     let look = |view: &View<'_>| {
         // What could not be read here has been told.
         let judged = Judged::new(policy, &view.input());
@@ -45,8 +42,8 @@ pub(super) async fn explain(
         let explanation = Explanation::new(about, judged, policy);
         (explanation, Sweeps::new(&judgement, held), rank(view, &found))
     };
-    let looked = found.look(&found.object, own_namespace.as_deref(), now, look);
-    let (mut explanation, sweeps, rank) = looked.map_err(bad)?;
+    let (mut explanation, sweeps, rank) =
+        found.look(&found.object, own_namespace.as_deref(), now, look)?;
     if let Some(rank) = rank {
         explanation.deadlines.retain(|deadline| deadline.what != "history");
         explanation.deadlines.push(relative("history", rank));

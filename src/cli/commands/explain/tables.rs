@@ -3,8 +3,7 @@
 use std::fmt::Write as _;
 
 use super::deadlines::Deadline;
-use super::explanation::{Decided, Explanation, Traced};
-use super::sweeps::{Step, Sweeps};
+use super::explanation::{Decided, Explanation, Step, Sweeps, Traced};
 use crate::cli::shared::Table;
 use crate::policy::decide::GuardHit;
 use crate::policy::record::AUTHOR;

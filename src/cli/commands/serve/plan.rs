@@ -69,7 +69,7 @@ impl PolicyPlan {
         reloading::watch_policy(paths, has_cluster, now).map(Self::Files).map_err(|refusal| {
             match refusal {
                 Refusal::Content(refusal) => refusal.explain(color),
-                Refusal::Read(error) => Invalid::new(error.to_string()),
+                Refusal::Read(error) => Invalid::new(error),
             }
         })
     }

@@ -48,7 +48,7 @@ impl NoLease {
     pub fn into_error(self) -> anyhow::Error {
         match self {
             Self::Unread(error) => error.about("cannot read the Lease").into(),
-            other => Invalid::new(other.to_string()).into(),
+            other => Invalid::new(other).into(),
         }
     }
 }

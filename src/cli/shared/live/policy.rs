@@ -4,6 +4,7 @@
 //! The chart mounts the policy from a `ConfigMap` with labels of ours, and so it is found. Where
 //! there are several, nobody but the user can say which counts.
 
+use anyhow::{bail, ensure};
 use kube::api::ListParams;
 use serde_json::Value as Json;
 
@@ -67,19 +68,17 @@ pub async fn in_force(
         }
         [map] => {
             let (title, sources) = (title(map), sources(map));
-            if sources.is_empty() {
-                let problem = format!("ConfigMap {title} holds no policy: a key ends in .yaml");
-                return Err(Invalid::new(problem).into());
-            }
+            let empty = format!("ConfigMap {title} holds no policy: a key ends in .yaml");
+            ensure!(!sources.is_empty(), Invalid::new(empty));
             let policy = policies::load(&sources, printer.colors_talk())?.policy;
             printer.talk(format!("note: by the policy in ConfigMap {title}"))?;
             Ok(InForce { policy, own_namespace: Some(field(map, "namespace")) })
         }
         several => {
             let names = several.iter().map(title).collect::<Vec<_>>().join(", ");
-            let problem =
-                format!("several policies are in force: {names}; say which with --policy");
-            Err(Invalid::new(problem).into())
+            bail!(Invalid::new(format!(
+                "several policies are in force: {names}; say which with --policy"
+            )))
         }
     }
 }

@@ -8,7 +8,7 @@ use serde_json::Value as Json;
 use super::name::{Place, collection};
 use super::{Live, NAMESPACES, OutOfReach, Unread};
 use crate::batch::{Kind, Object, namespace};
-use crate::cli::shared::Printer;
+use crate::cli::shared::{Invalid, Printer};
 use crate::sweeper::View;
 
 /// What was read.
@@ -80,21 +80,22 @@ impl Surrounded {
     /// Looks at the object as it stands in `object`, in these surroundings.
     ///
     /// # Errors
-    /// Where an object cannot be judged; which one, and why.
+    /// [`Invalid`] where an object cannot be judged; which one, and why.
     pub fn look<T>(
         &self,
         object: &Json,
         own_namespace: Option<&str>,
         now: Timestamp,
         look: impl FnOnce(&View<'_>) -> T,
-    ) -> Result<T, String> {
-        let read = |kind: Kind, json| Object::from_json(kind, json);
+    ) -> Result<T, Invalid> {
+        let bad = |why| Invalid::new(format!("{} cannot be judged: {why}", self.place));
+        let read = |kind: Kind, json| Object::from_json(kind, json).map_err(bad);
         let seen = read(self.place.kind, object)?;
         let cronjob = self.cronjob.as_ref().map(|json| read(Kind::CronJob, json)).transpose()?;
         let family = self.family.iter().map(|json| read(Kind::Job, json));
         let family: Vec<Object<'_>> = family.collect::<Result<_, _>>()?;
         let family: Vec<&Object<'_>> = family.iter().collect();
-        let labels = self.namespace.as_ref().map(namespace::labels).transpose()?;
+        let labels = self.namespace.as_ref().map(namespace::labels).transpose().map_err(bad)?;
         let labels = labels.as_ref().map(namespace::view);
         Ok(look(&View {
             object: &seen,
