@@ -1,8 +1,6 @@
 //! Who supplies a setting, and what.
 
-use crate::export::cel;
-use crate::export::sheet::Sheet;
-use crate::export::tables::Table;
+use crate::export::{cel, sheet::Sheet, tables::Table};
 use crate::policy::record::DEFAULTS;
 use crate::policy::settings::Stated;
 use crate::policy::{Policy, Rule, Setting, Settings, Ttl, Value};
