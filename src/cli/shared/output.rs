@@ -8,6 +8,7 @@ use serde::{Serialize, Serializer};
 
 use crate::cli::shared::yaml;
 use crate::policy::value::Seconds;
+use crate::telemetry::spelled_out;
 
 /// How most commands print their answer. Not for any format: what clap derives keeps one default
 /// value for all of them.
@@ -170,16 +171,7 @@ pub fn json(value: &impl Serialize) -> Result<String, serde_json::Error> {
 /// JSON without characters that a terminal takes for an order: whoever prints drops them, and they
 /// are not ours to drop.
 pub fn escaped(json: &str) -> String {
-    let mut text = String::with_capacity(json.len());
-    let mut rest = json;
-    while let Some(at) = rest.find(|character| ('\u{7f}'..='\u{9f}').contains(&character)) {
-        text.push_str(&rest[..at]);
-        let mut after = rest[at..].chars();
-        let number = after.next().map_or(0, u32::from);
-        let _ = write!(text, "\\u{number:04x}");
-        rest = after.as_str();
-    }
-    text + rest
+    spelled_out(json, |c| ('\u{7f}'..='\u{9f}').contains(&c))
 }
 
 /// A value as YAML, in the order of its fields.
