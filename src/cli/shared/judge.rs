@@ -211,11 +211,6 @@ impl Judgeable {
         Some(Self { kind, namespace, filled })
     }
 
-    /// Job or `CronJob`.
-    pub const fn kind(&self) -> Kind {
-        self.kind
-    }
-
     /// The namespace, the default one where the manifest has none.
     pub fn namespace(&self) -> &str {
         &self.namespace

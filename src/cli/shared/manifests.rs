@@ -209,13 +209,8 @@ impl Manifests {
     }
 
     /// How many there are.
-    pub fn len(&self) -> usize {
+    pub(in crate::cli) fn len(&self) -> usize {
         self.kept.len()
-    }
-
-    /// Whether there is none.
-    pub fn is_empty(&self) -> bool {
-        self.kept.is_empty()
     }
 }
 
