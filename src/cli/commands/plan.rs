@@ -12,8 +12,8 @@ use jiff::Timestamp;
 
 use crate::cli::shared::live::lease;
 use crate::cli::shared::{
-    AsOf, ClusterPolicies, Connection, Dump, Exit, InForce, Inputs, Invalid, Live, Otherwise,
-    Policies, Printer, Scope, block_on, in_force, output, tell_foreign,
+    AsOf, ClusterPolicies, Connection, Dump, Exit, InForce, Invalid, Live, Otherwise, Policies,
+    Printer, Scope, block_on, in_force, output, tell_foreign,
 };
 use crate::policy::Policy;
 use crate::policy::value::Seconds;
@@ -174,25 +174,19 @@ impl Plan {
             }
             policies.load(printer)?
         };
-        let snapshot = read(&self.dump.inputs, self.scope.of_dump(), printer)?;
+        let mut snapshot = Snapshot::new();
+        let manifests = self.dump.inputs.whole(printer)?;
+        if manifests.lacking {
+            bail!(Invalid::new("a part is not planned for as if it were the whole"));
+        }
+        manifests.each(|document| {
+            let added = snapshot.add(document.json(), self.scope.of_dump());
+            added.map_err(|problem| format!("{}: {problem}", document.origin))
+        })?;
         tell_foreign(snapshot.foreign(), printer)?;
         let (reach, now) = (Reach::EVERYWHERE, self.as_of.here());
         Ok(Read { policy, own_namespace: None, reach, snapshot, now, live: false })
     }
-}
-
-/// Reads everything, or says all that is wrong.
-fn read(inputs: &Inputs, namespace: &str, printer: &mut Printer) -> anyhow::Result<Snapshot> {
-    let mut snapshot = Snapshot::new();
-    let manifests = inputs.whole(printer)?;
-    if manifests.lacking {
-        bail!(Invalid::new("a part is not planned for as if it were the whole"));
-    }
-    manifests.each(|document| {
-        let added = snapshot.add(document.json(), namespace);
-        added.map_err(|problem| format!("{}: {problem}", document.origin))
-    })?;
-    Ok(snapshot)
 }
 
 /// What a person should know beside the plan.

@@ -102,13 +102,11 @@ impl Live {
     ) -> Result<(), Unread> {
         let client = self.cluster.client.clone();
         let mut listing = Listing::new(client, collection, narrowed, MOST);
-        loop {
-            let next = tokio::time::timeout(LIMIT, listing.next()).await;
-            let next = next.map_err(|_late| self.late())?;
-            let Some(json) = next.map_err(|error| Unread::of(&error))? else { return Ok(()) };
+        while let Some(json) = self.in_time(listing.next()).await? {
             let object = serde_json::from_str(json).map_err(|e| Unread::Failed(chain(&e)))?;
             each(object, listing.left());
         }
+        Ok(())
     }
 
     /// The same, as one.
@@ -141,14 +139,17 @@ impl Live {
         request: Result<http::Request<Vec<u8>>, kube::core::request::Error>,
     ) -> Result<Json, Unread> {
         let request = request.map_err(|error| Unread::Nonsense(chain(&error)))?;
-        match tokio::time::timeout(LIMIT, self.cluster.client.request(request)).await {
-            Ok(answer) => answer.map_err(|error| Unread::of(&error)),
-            Err(_late) => Err(self.late()),
-        }
+        self.in_time(self.cluster.client.request(request)).await
     }
 
-    fn late(&self) -> Unread {
-        Unread::Failed(format!("no answer from {} within {LIMIT:?}", self.cluster.url))
+    async fn in_time<T>(&self, call: impl Future<Output = kube::Result<T>>) -> Result<T, Unread> {
+        match tokio::time::timeout(LIMIT, call).await {
+            Ok(answer) => answer.map_err(|error| Unread::of(&error)),
+            Err(_late) => {
+                let url = &self.cluster.url;
+                Err(Unread::Failed(format!("no answer from {url} within {LIMIT:?}")))
+            }
+        }
     }
 }
 
