@@ -166,7 +166,10 @@ impl Report {
     fn new(read: &Read) -> Self {
         let Read { families, assumed, grace, now, lacking: _ } = read;
         let tolerated = SignedDuration::from_secs(grace.get());
-        let row = |family| Row::new(family, assumed, tolerated, *now);
+        let row = |family| {
+            let read = Row::read(family, assumed, tolerated, *now);
+            read.unwrap_or_else(|why| Row::unreadable(family, why))
+        };
         let items: Vec<Row> = families.iter().map(row).collect();
         let mut states = BTreeMap::new();
         for state in items.iter().flat_map(|row| &row.states) {

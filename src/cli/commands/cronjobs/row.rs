@@ -78,29 +78,8 @@ pub(super) struct Known {
 // === impl Row ===
 
 impl Row {
-    pub(super) fn new(
-        family: Family<'_>,
-        assumed: &Clocks,
-        grace: SignedDuration,
-        now: Timestamp,
-    ) -> Self {
-        match Self::read(family, assumed, grace, now) {
-            Ok(row) => row,
-            Err(bad) => {
-                let field = |name| family.cronjob["metadata"][name].as_str().unwrap_or_default();
-                Self {
-                    namespace: field("namespace").to_owned(),
-                    name: field("name").to_owned(),
-                    known: None,
-                    states: vec![UNREADABLE],
-                    attention: vec![Note::new(UNREADABLE, bad)],
-                    notes: Vec::new(),
-                }
-            }
-        }
-    }
-
-    fn read(
+    /// The row of a family; an error says why it cannot be read.
+    pub(super) fn read(
         family: Family<'_>,
         assumed: &Clocks,
         grace: SignedDuration,
@@ -119,6 +98,19 @@ impl Row {
         let is_there = |job: &str| family.is_there(job);
         let seen = observe(&cronjob, &children, is_there, &assumed.zone, grace, now);
         Ok(Self::known(&cronjob, &children, seen, assumed, now))
+    }
+
+    /// The row of a family that cannot be read, and why.
+    pub(super) fn unreadable(family: Family<'_>, why: String) -> Self {
+        let field = |name| family.cronjob["metadata"][name].as_str().unwrap_or_default();
+        Self {
+            namespace: field("namespace").to_owned(),
+            name: field("name").to_owned(),
+            known: None,
+            states: vec![UNREADABLE],
+            attention: vec![Note::new(UNREADABLE, why)],
+            notes: Vec::new(),
+        }
     }
 
     fn known(
