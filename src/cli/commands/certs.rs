@@ -8,7 +8,7 @@ use serde::Serialize;
 
 use crate::cli::shared::manifests::unreadable;
 use crate::cli::shared::{AsOf, Exit, Invalid, Output, Printer, Table};
-use crate::pki::CertificateInfo;
+use crate::pki::{CertificateInfo, Pair};
 use crate::{clock, pki};
 
 /// Make certificates for the webhook, or say what certificates hold
@@ -156,7 +156,8 @@ impl Inspect {
                 pki::inspect(&pem).map_err(|error| Invalid::new(format!("{name}: {error}")))?;
             for (index, info) in infos.into_iter().enumerate() {
                 let first = key.as_ref().filter(|_| index == 0);
-                let fits_key = first.map(|key| fits(&pem, key, info.not_before));
+                // Whatever its age, which is told apart.
+                let fits_key = first.map(|key| Pair::from_pem(&pem, key, info.not_before).is_ok());
                 described.push(Described::new(name.clone(), info, fits_key, now));
             }
         }
@@ -180,11 +181,6 @@ impl Described {
         };
         Self { file, info, days_left: seconds.div_euclid(SECONDS_PER_DAY), state, fits_key }
     }
-}
-
-/// Whether a key belongs to a certificate, whatever its age.
-fn fits(certificate: &[u8], key: &[u8], within: Timestamp) -> bool {
-    pki::Pair::from_pem(certificate, key, within).is_ok()
 }
 
 fn table(described: &[Described]) -> String {

@@ -91,16 +91,13 @@ fn text(
     if !report.is_empty() {
         printer.data(format_args!("{}\n", report.trim_end()))?;
     }
-    let counted = |severity| {
-        let number = count(findings, severity);
-        format!("{number} {}{}", severity.as_str(), if number == 1 { "" } else { "s" })
-    };
+    let counted = |severity| output::counted(count(findings, severity), severity.as_str());
     let (errors, warnings) = (counted(Severity::Error), counted(Severity::Warning));
     printer.talk(match policy {
         None => format!("{errors}, {warnings}"),
         Some(Policy { name, revision, rules, .. }) => {
-            let (rules, s) = (rules.len(), if rules.len() == 1 { "" } else { "s" });
-            format!("policy {name}, {rules} rule{s}, revision {revision}: {errors}, {warnings}")
+            let rules = output::counted(rules.len(), "rule");
+            format!("policy {name}, {rules}, revision {revision}: {errors}, {warnings}")
         }
     })
 }

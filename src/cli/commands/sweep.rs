@@ -148,7 +148,7 @@ async fn check_cluster(live: &Live, plan: &Plan, printer: &mut Printer) -> anyho
 }
 
 fn tell(tally: &Tally, format: Format, printer: &mut Printer) -> anyhow::Result<Exit> {
-    printer.data(format.text(tally, Tally::to_string)?)?;
+    printer.data(format.text(tally, Tally::table)?)?;
     if tally.untouched > 0 && tally.unanswered.is_none() {
         printer.talk("note: stopped; the same plan goes on where it was left")?;
     }
@@ -164,7 +164,8 @@ fn tell(tally: &Tally, format: Format, printer: &mut Printer) -> anyhow::Result<
     if let Some(why) = &tally.unanswered {
         return Err(OutOfReach(format!("stopped: the API server does not answer: {why}")).into());
     }
-    Ok(if tally.is_whole() { Exit::Fine } else { Exit::Findings })
+    let is_whole = tally.refused + tally.failed + tally.untouched == 0;
+    Ok(if is_whole { Exit::Fine } else { Exit::Findings })
 }
 
 /// So many of something, for a person who is about to say yes.

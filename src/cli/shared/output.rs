@@ -146,6 +146,11 @@ pub fn span(seconds: i64) -> String {
     Seconds::new(seconds).map_or_else(|| format!("{seconds}s"), |seconds| seconds.to_string())
 }
 
+/// A number of things: `1 rule`, `3 rules`.
+pub fn counted(number: usize, noun: &str) -> String {
+    format!("{number} {noun}{}", if number == 1 { "" } else { "s" })
+}
+
 /// How many of each: `3 Pod, 1 Service`.
 pub fn counts<K: Display, C: Display>(each: impl IntoIterator<Item = (K, C)>) -> String {
     let each = each.into_iter().map(|(what, count)| format!("{count} {what}"));

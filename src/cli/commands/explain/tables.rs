@@ -5,6 +5,7 @@ use std::fmt::Write as _;
 use super::deadlines::Deadline;
 use super::explanation::{Decided, Explanation, Step, Sweeps, Traced};
 use crate::cli::shared::Table;
+use crate::cli::shared::output::counted;
 use crate::policy::decide::GuardHit;
 use crate::policy::record::AUTHOR;
 use crate::policy::value::Seconds;
@@ -29,8 +30,7 @@ pub(super) fn render(explanation: &Explanation, wide: bool) -> String {
     let missed = rules.len() - shown.len();
     Table::with_rows(["RULE", "AT", "RESULT", "SUPPLIES"], shown).below(&mut text);
     if missed > 0 {
-        let s = if missed == 1 { "" } else { "s" };
-        let _ = writeln!(text, "\n{missed} rule{s} missed; -o wide says why");
+        let _ = writeln!(text, "\n{} missed; -o wide says why", counted(missed, "rule"));
     }
     let is_absent =
         |one: &Decided| [&one.author, &one.present, &one.target].iter().all(|v| v.is_absent());

@@ -1,7 +1,5 @@
 //! What became of a plan.
 
-use std::fmt;
-
 use serde::Serialize;
 
 use crate::cli::shared::Table;
@@ -43,14 +41,8 @@ pub(super) struct Left {
 // === impl Tally ===
 
 impl Tally {
-    /// Whether everything is as the plan wanted it.
-    pub(super) fn is_whole(&self) -> bool {
-        self.refused == 0 && self.failed == 0 && self.untouched == 0
-    }
-}
-
-impl fmt::Display for Tally {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+    /// What became of how many, and whatever was left.
+    pub(super) fn table(&self) -> String {
         let Self { deleted, changed, gone, refused, failed, untouched, left, .. } = self;
         let outcomes = [
             ("deleted", deleted),
@@ -67,7 +59,7 @@ impl fmt::Display for Tally {
             [object.clone(), (*outcome).to_owned(), why.clone()]
         });
         Table::with_rows(["OBJECT", "OUTCOME", "WHY"], left).below(&mut text);
-        f.write_str(&text)
+        text
     }
 }
 
