@@ -119,8 +119,7 @@ impl Explain {
         let places = self.objects.iter().map(|object| self.within.place(object, &live));
         let places = places.collect::<Result<Vec<_>, _>>()?;
         let namespace = places.first().map(|place| place.namespace.as_str());
-        let policies = &self.policies.policies;
-        let in_force = in_force(&live, policies, namespace, Otherwise::Fail, printer).await?;
+        let in_force = in_force(&live, &self.policies, namespace, Otherwise::Fail, printer).await?;
         let brake = live::brake(&live, &in_force, self.lease_name).await;
         let mut explanations = Vec::new();
         for place in places {

@@ -76,9 +76,9 @@ impl Hold {
             if place.kind != Kind::Job {
                 bail!(Invalid::new(format!("{place} cannot be held: name one of its Jobs")));
             }
-            let (policies, namespace) = (&policies.policies, Some(place.namespace.as_str()));
+            let namespace = Some(&*place.namespace);
             let in_force =
-                in_force(&live, policies, namespace, Otherwise::Bundled, printer).await?;
+                in_force(&live, &policies, namespace, Otherwise::Bundled, printer).await?;
             for _ in 0..ATTEMPTS {
                 let job = Surrounded::read(&live, place.clone(), printer).await?;
                 let until = until.map(|until| until.at(live.now())).transpose()?;
@@ -218,19 +218,16 @@ fn told(place: &Place, until: Option<Timestamp>, held: &Held, now: Timestamp) ->
         };
         return (format!("{place} is released; {becomes}{due}\n"), Exit::Fine);
     };
-    match end {
-        Some(end) if end <= now => (
-            format!(
-                "{place} is annotated, and not held: limits.hold ended it at {end}; {becomes}\n"
-            ),
-            Exit::Findings,
-        ),
-        Some(end) if end < until => (
-            format!("{place} is held until {end}, when limits.hold ends it; {becomes}\n"),
-            Exit::Fine,
-        ),
-        _ => (format!("{place} is held until {until}; {becomes}\n"), Exit::Fine),
-    }
+    let ended = end.filter(|end| *end <= now);
+    let state = match (ended, end) {
+        (Some(end), _) => format!("annotated, and not held: limits.hold ended it at {end}"),
+        (None, Some(end)) if end < until => {
+            format!("held until {end}, when limits.hold ends it")
+        }
+        (None, _) => format!("held until {until}"),
+    };
+    let exit = if ended.is_some() { Exit::Findings } else { Exit::Fine };
+    (format!("{place} is {state}; {becomes}\n"), exit)
 }
 
 /// Somebody else may write to a Job at the same time, but not for ever.

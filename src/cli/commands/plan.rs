@@ -152,11 +152,10 @@ impl Plan {
         printer: &mut Printer,
     ) -> anyhow::Result<Read> {
         let live = Live::connect(&self.connection).await?;
-        let InForce { policy, own_namespace } = if let Some(policy) = by_age {
-            InForce { policy, own_namespace: None }
-        } else {
-            let (policies, namespace) = (&self.policies.policies, self.scope.namespace.as_deref());
-            in_force(&live, policies, namespace, Otherwise::Fail, printer).await?
+        let namespace = self.scope.namespace.as_deref();
+        let InForce { policy, own_namespace } = match by_age {
+            Some(policy) => InForce { policy, own_namespace: None },
+            None => in_force(&live, &self.policies, namespace, Otherwise::Fail, printer).await?,
         };
         let reach = lease::reach(&live, own_namespace.as_deref()).await;
         let snapshot = cluster::read(&live, &self.scope, printer).await?;

@@ -65,12 +65,7 @@ pub(super) fn render(explanation: &Explanation, wide: bool) -> String {
     for odd in lint {
         let _ = writeln!(text, "warning[{}]: {}; {}", odd.code, odd.message, odd.mend);
     }
-    let _ = writeln!(
-        text,
-        "\n{}",
-        if explanation.changes { "the object changes" } else { "no change" }
-    );
-    text
+    text + if explanation.changes { "\nthe object changes\n" } else { "\nno change\n" }
 }
 
 /// A line for a rule.

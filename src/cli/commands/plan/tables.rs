@@ -7,7 +7,7 @@ use jiff::Timestamp;
 use crate::cli::shared::output::short;
 use crate::cli::shared::{Column, Table};
 use crate::policy::value::Seconds;
-use crate::sweeper::plan::{Changed, Does, Item, Plan, Side, Tally};
+use crate::sweeper::plan::{Changed, Does, Freed, Item, Plan, Side, Tally};
 
 /// The objects of a plan, what becomes of each, and the sums by rule and by namespace.
 pub(super) fn plan(plan: &Plan, wide: bool) -> String {
@@ -16,25 +16,19 @@ pub(super) fn plan(plan: &Plan, wide: bool) -> String {
     }
     let totals = &plan.totals;
     let objects = objects(plan, wide);
-    let freed = totals.freed;
-    let estimate = if freed.jobs > 0 {
-        format!(
-            "frees about {} in etcd (Jobs: {}, Pods: {}; by the size of their JSON, a Pod taken for \
-             its template and 3 KiB)\n",
-            bytes(freed.bytes),
-            freed.jobs,
-            freed.pods,
-        )
-    } else {
-        String::new()
-    };
+    let (rules, namespaces) =
+        (sums("RULE", &totals.by_rule), sums("NAMESPACE", &totals.by_namespace));
+    let Tally { delete, patch, count } = totals.all;
+    let Freed { jobs, pods, bytes: size } = totals.freed;
+    let estimate = format!(
+        "frees about {} in etcd (Jobs: {jobs}, Pods: {pods}; by the size of their JSON, a Pod taken \
+         for its template and 3 KiB)\n",
+        bytes(size)
+    );
+    let estimate = if jobs > 0 { &*estimate } else { "" };
     format!(
-        "{objects}\n{}\n{}\n{} to delete, {} to change, {} only counted\n{estimate}",
-        sums("RULE", &totals.by_rule),
-        sums("NAMESPACE", &totals.by_namespace),
-        totals.all.delete,
-        totals.all.patch,
-        totals.all.count,
+        "{objects}\n{rules}\n{namespaces}\n\
+         {delete} to delete, {patch} to change, {count} only counted\n{estimate}"
     )
 }
 

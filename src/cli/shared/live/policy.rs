@@ -10,7 +10,7 @@ use serde_json::Value as Json;
 
 use super::{Live, Unread};
 use crate::batch::zone::{self, Zone};
-use crate::cli::shared::{Invalid, Policies, Printer, policies};
+use crate::cli::shared::{ClusterPolicies, Invalid, Printer, policies};
 use crate::policy::value::Seconds;
 use crate::policy::{Policy, Source, is_policy};
 
@@ -38,7 +38,7 @@ pub enum Otherwise {
 /// cluster does not say.
 pub async fn in_force(
     live: &Live,
-    policies: &Policies,
+    ClusterPolicies { policies }: &ClusterPolicies,
     namespace: Option<&str>,
     otherwise: Otherwise,
     printer: &mut Printer,
