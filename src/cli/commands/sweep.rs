@@ -12,7 +12,7 @@ use std::path::{Path, PathBuf};
 use jiff::SignedDuration;
 use tokio_util::sync::CancellationToken;
 
-use self::carry::{Carrier, Work};
+use self::carry::{Work, carry};
 use self::tally::Tally;
 use crate::cli::shared::manifests::{shown, text};
 use crate::cli::shared::output::Format;
@@ -110,8 +110,7 @@ impl Sweep {
                     interrupted.cancel();
                 }
             });
-            let carrier = Carrier::new(&live, Rate::new(rate), over);
-            let tally = carrier.carry(work, printer).await;
+            let tally = carry(work, &live, Rate::new(rate), over, printer).await;
             tell(&tally, format, printer)
         })
     }
