@@ -68,11 +68,8 @@ impl Metrics {
             "Time from the headers of a review to its answer",
             Family::new_with_constructor(histogram as fn() -> Histogram),
         );
-        registry.register(
-            "build",
-            "What is running",
-            Info::new([("version", env!("CARGO_PKG_VERSION"))]),
-        );
+        let version = [("version", env!("CARGO_PKG_VERSION"))];
+        registry.register("build", "What is running", Info::new(version));
         Self {
             stored: stored::StoredMetrics::register(registry),
             scheduling: scheduling::SchedulingMetrics::register(registry),
@@ -116,18 +113,15 @@ impl Metrics {
         self.requests.get_or_create(&labels).inc();
         self.duration.get_or_create(&[("kind", *kind)]).observe(took.as_secs_f64());
         for (setting, rule) in rules {
-            let rule = self.rule_label(rule);
-            self.rule_decisions
-                .get_or_create(&[("rule", rule), ("setting", (*setting).into())])
-                .inc();
+            let labels = [("rule", self.rule_label(rule)), ("setting", (*setting).into())];
+            self.rule_decisions.get_or_create(&labels).inc();
         }
         for guard in guards {
             self.guard_hits.get_or_create(&[("guard", *guard), ("path", "admission")]).inc();
         }
         for (setting, reason) in changed {
-            self.author_values_changed
-                .get_or_create(&[("setting", *setting), ("reason", *reason)])
-                .inc();
+            let labels = [("setting", *setting), ("reason", *reason)];
+            self.author_values_changed.get_or_create(&labels).inc();
         }
     }
 

@@ -1,4 +1,5 @@
-//! What several commands need: what is read, asked and printed.
+//! What several commands need: what is read, asked and printed. What three of them or more name is
+//! exported here.
 
 pub mod advice;
 pub mod as_of;

@@ -56,14 +56,10 @@ impl Surrounded {
     /// # Errors
     /// [`OutOfReach`] where they cannot be read.
     pub async fn read_family(&mut self, live: &Live) -> Result<(), OutOfReach> {
-        let head = if self.place.kind == Kind::CronJob {
-            Some(&self.object)
-        } else {
-            self.cronjob.as_ref()
-        };
-        let Some(uid) = head.and_then(|head| head["metadata"]["uid"].as_str()) else {
-            return Ok(());
-        };
+        let is_head = self.place.kind == Kind::CronJob;
+        let head = if is_head { Some(&self.object) } else { self.cronjob.as_ref() };
+        let uid = head.and_then(|head| head["metadata"]["uid"].as_str());
+        let Some(uid) = uid else { return Ok(()) };
         let mut family = Vec::new();
         let jobs = collection(Kind::Job, Some(&self.place.namespace));
         let everything = ListParams::default();
