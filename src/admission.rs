@@ -16,8 +16,7 @@ use jiff::Timestamp;
 
 use crate::batch::text::cut;
 use crate::batch::{Kind, Object, Wire, room};
-use crate::policy::decide::{Decision, Input, Operation, Verdict};
-use crate::policy::{Guard, Mode, Policy};
+use crate::policy::{Decision, Guard, Input, Mode, Operation, Policy, Verdict};
 
 use self::neighbours::{KnownCronJob, KnownNamespace, Neighbours};
 use self::review::{AuditAnnotations, Reading, Reply, Request, Response};
@@ -113,14 +112,13 @@ fn decide<'a>(
     let Some((kind, operation)) = subject_kind(request) else {
         return left_alone(policy, report);
     };
-    let object = match object.map(|wire| Object::new(kind, *wire)) {
-        Some(Ok(object)) => object,
-        Some(Err(error)) => {
-            report.unjudged = Some(error.to_string());
-            return left_alone(policy, report);
-        }
-        None => {
-            report.unjudged = Some("the request has no object".to_owned());
+    let object = object
+        .ok_or_else(|| "the request has no object".to_owned())
+        .and_then(|wire| Object::new(kind, *wire).map_err(|error| error.to_string()));
+    let object = match object {
+        Ok(object) => object,
+        Err(why) => {
+            report.unjudged = Some(why);
             return left_alone(policy, report);
         }
     };

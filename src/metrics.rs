@@ -24,7 +24,7 @@ use prometheus_client::metrics::histogram::Histogram;
 use prometheus_client::metrics::info::Info;
 use prometheus_client::registry::Registry;
 
-use self::registry::{Labels, registered};
+use self::registry::{Labels, Register};
 use crate::admission::Report;
 use crate::policy_review::PolicyReviewDecision;
 
@@ -63,68 +63,44 @@ impl Metrics {
         all.register_collector(Box::new(process::Process::default()));
         let registry = all.sub_registry_with_prefix("curfew");
 
-        let duration = Family::new_with_constructor(histogram as fn() -> Histogram);
-        registry.register(
+        let duration = registry.own(
             "admission_request_duration_seconds",
             "Time from the headers of a review to its answer",
-            duration.clone(),
+            Family::new_with_constructor(histogram as fn() -> Histogram),
         );
-        registry.register(
-            "build",
-            "What is running",
-            Info::new([("version", env!("CARGO_PKG_VERSION"))]),
-        );
+        let version = [("version", env!("CARGO_PKG_VERSION"))];
+        registry.register("build", "What is running", Info::new(version));
         Self {
             stored: stored::StoredMetrics::register(registry),
             scheduling: scheduling::SchedulingMetrics::register(registry),
-            requests: registered(
-                registry,
-                "admission_requests",
-                "Admission reviews that were answered",
-            ),
+            requests: registry.zero("admission_requests", "Admission reviews that were answered"),
             duration,
-            rejected_bodies: registered(
-                registry,
-                "admission_rejected_bodies",
-                "Requests that got no admission review back",
-            ),
-            author_values_changed: registered(
-                registry,
+            rejected_bodies: registry
+                .zero("admission_rejected_bodies", "Requests that got no admission review back"),
+            author_values_changed: registry.zero(
                 "admission_author_values_changed",
                 "Values that an author wrote and admission replaced",
             ),
-            rule_decisions: registered(
-                registry,
-                "rule_decisions",
-                "Settings by the rule that supplied them",
-            ),
-            guard_hits: registered(registry, "guard_hits", "Objects that a guard kept"),
-            policy_reviews: registered(
-                registry,
+            rule_decisions: registry
+                .zero("rule_decisions", "Settings by the rule that supplied them"),
+            guard_hits: registry.zero("guard_hits", "Objects that a guard kept"),
+            policy_reviews: registry.zero(
                 "policy_guard_requests",
                 "Reviews of the policy itself, by what became of it",
             ),
-            policy_info: registered(registry, "policy_info", "The policy in use"),
-            policy_reload_successful: registered(
-                registry,
+            policy_info: registry.zero("policy_info", "The policy in use"),
+            policy_reload_successful: registry.zero(
                 "policy_last_reload_successful",
                 "Whether the policy on disk is the one in use",
             ),
-            policy_reload_timestamp: registered(
-                registry,
+            policy_reload_timestamp: registry.zero(
                 "policy_last_reload_success_timestamp_seconds",
                 "When the policy in use was loaded",
             ),
-            certificate_not_after: registered(
-                registry,
-                "tls_certificate_not_after_timestamp_seconds",
-                "When a certificate expires",
-            ),
-            handshake_failures: registered(
-                registry,
-                "tls_handshake_failures",
-                "Connections that did not get as far as HTTP",
-            ),
+            certificate_not_after: registry
+                .zero("tls_certificate_not_after_timestamp_seconds", "When a certificate expires"),
+            handshake_failures: registry
+                .zero("tls_handshake_failures", "Connections that did not get as far as HTTP"),
             rule_names: Mutex::default(),
             registry: all,
         }
@@ -137,18 +113,15 @@ impl Metrics {
         self.requests.get_or_create(&labels).inc();
         self.duration.get_or_create(&[("kind", *kind)]).observe(took.as_secs_f64());
         for (setting, rule) in rules {
-            let rule = self.rule_label(rule);
-            self.rule_decisions
-                .get_or_create(&[("rule", rule), ("setting", (*setting).into())])
-                .inc();
+            let labels = [("rule", self.rule_label(rule)), ("setting", (*setting).into())];
+            self.rule_decisions.get_or_create(&labels).inc();
         }
         for guard in guards {
             self.guard_hits.get_or_create(&[("guard", *guard), ("path", "admission")]).inc();
         }
         for (setting, reason) in changed {
-            self.author_values_changed
-                .get_or_create(&[("setting", *setting), ("reason", *reason)])
-                .inc();
+            let labels = [("setting", *setting), ("reason", *reason)];
+            self.author_values_changed.get_or_create(&labels).inc();
         }
     }
 

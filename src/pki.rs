@@ -53,10 +53,7 @@ pub enum IssueError {
     #[error("cannot make a certificate for {names}: is each a host name or an IP address?")]
     Names { names: String, source: rcgen::Error },
     #[error("cannot sign the certificate")]
-    Sign {
-        #[from]
-        source: rcgen::Error,
-    },
+    Sign(#[from] rcgen::Error),
 }
 
 /// Makes an authority and a leaf under it, both with ECDSA keys on P-256: a handshake is cheap

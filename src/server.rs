@@ -84,27 +84,22 @@ impl Server {
     ) -> Result<Self, BindError> {
         let Parts { tls, judge, metrics } = parts;
         let listener = bind(address).await?;
-        let seats = Arc::new(Seats::new(settings.connections, settings.unread_answers));
-        let intake = Arc::new(Intake::new(settings.requests, settings.body_budget));
-        let policy_review_intake =
-            Arc::new(Intake::new(settings.policy_review_requests, settings.policy_review_budget));
-        let large = Arc::new(Semaphore::new(settings.large_bodies));
-        Ok(Self {
-            listener,
-            shared: Arc::new(Shared {
-                settings,
-                tls,
-                judge,
-                metrics,
-                seats,
-                intake,
-                policy_review_intake,
-                policy_review: Arc::new(Semaphore::new(1)),
-                large,
-                failures_logged: Sparse::default(),
-                policy_reviews_logged: Sparse::default(),
-            }),
-        })
+        let intake = |requests, bytes| Arc::new(Intake::new(requests, bytes));
+        let (requests, budget) = (settings.policy_review_requests, settings.policy_review_budget);
+        let shared = Arc::new(Shared {
+            tls,
+            judge,
+            metrics,
+            seats: Arc::new(Seats::new(settings.connections, settings.unread_answers)),
+            intake: intake(settings.requests, settings.body_budget),
+            policy_review_intake: intake(requests, budget),
+            policy_review: Arc::new(Semaphore::new(1)),
+            large: Arc::new(Semaphore::new(settings.large_bodies)),
+            failures_logged: Sparse::default(),
+            policy_reviews_logged: Sparse::default(),
+            settings,
+        });
+        Ok(Self { listener, shared })
     }
 
     /// Where it listens: the real port where 0 was asked for.

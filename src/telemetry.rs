@@ -125,7 +125,7 @@ impl io::Write for Plain {
     fn write(&mut self, line: &[u8]) -> io::Result<usize> {
         match std::str::from_utf8(line) {
             Ok(text) if text.contains(misleads) => {
-                io::stderr().write_all(plain(text).as_bytes())?;
+                io::stderr().write_all(spelled_out(text, misleads).as_bytes())?;
             }
             _ => io::stderr().write_all(line)?,
         }
@@ -137,17 +137,17 @@ impl io::Write for Plain {
     }
 }
 
-/// The same text with what misleads a reader as JSON and people write it.
-fn plain(text: &str) -> String {
-    let mut shown = String::with_capacity(text.len() + 16);
-    for c in text.chars() {
-        if misleads(c) {
-            let _ = write!(shown, "\\u{:04x}", u32::from(c));
-        } else {
-            shown.push(c);
-        }
+/// A text with some characters written as JSON escapes them.
+pub fn spelled_out(text: &str, is_odd: impl Fn(char) -> bool) -> String {
+    let mut shown = String::with_capacity(text.len());
+    let mut rest = text;
+    while let Some(at) = rest.find(&is_odd) {
+        shown.push_str(&rest[..at]);
+        let mut after = rest[at..].chars();
+        let _ = write!(shown, "\\u{:04x}", after.next().map_or(0, u32::from));
+        rest = after.as_str();
     }
-    shown
+    shown + rest
 }
 
 /// Whether a character makes a line look like another one, or like two: what turns the direction of
@@ -203,7 +203,7 @@ const LOG_EVERY: Duration = Duration::from_secs(10);
 mod tests {
     use std::time::Duration;
 
-    use super::{Sparse, plain};
+    use super::{Sparse, misleads, spelled_out};
     use crate::clock;
 
     #[test]
@@ -217,6 +217,9 @@ mod tests {
 
     #[test]
     fn no_text_turns_a_line_around() {
-        assert_eq!(plain("a\u{202e}b\u{2028}c\u{85}é\n"), "a\\u202eb\\u2028c\\u0085é\n");
+        assert_eq!(
+            spelled_out("a\u{202e}b\u{2028}c\u{85}é\n", misleads),
+            "a\\u202eb\\u2028c\\u0085é\n"
+        );
     }
 }

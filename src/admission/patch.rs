@@ -11,7 +11,8 @@ use serde_json::{Value as Json, json};
 
 use crate::batch::object::Metadata;
 use crate::batch::{Kind, Object};
-use crate::policy::decide::{Decision, RecordChange, Settled};
+use crate::policy::Decision;
+use crate::policy::decide::{RecordChange, Settled};
 use crate::policy::record::ANNOTATION;
 
 /// The operations that make an object what a decision says; empty where it is so already, and where

@@ -21,8 +21,7 @@ pub mod version;
 
 use clap::Subcommand;
 
-use crate::cli::shared::exit::Exit;
-use crate::cli::shared::printer::Printer;
+use crate::cli::shared::{Exit, Printer};
 
 /// What curfew can be asked to do.
 #[derive(Debug, Subcommand)]
@@ -54,11 +53,7 @@ impl Command {
     ///
     /// # Errors
     /// Those of the command.
-    pub fn run(
-        self,
-        whole: fn() -> clap::Command,
-        printer: &mut Printer,
-    ) -> Result<Exit, anyhow::Error> {
+    pub fn run(self, whole: fn() -> clap::Command, printer: &mut Printer) -> anyhow::Result<Exit> {
         match self {
             Self::Approve(command) => command.run(printer),
             Self::Certs(command) => command.run(printer),

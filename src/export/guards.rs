@@ -1,10 +1,9 @@
 //! Guards as conditions: what gives an object away as somebody else's, and what becomes of it.
 
 use crate::batch::annotation::LAST_APPLIED;
-use crate::policy::Policy;
 use crate::policy::marks::{HOOKS, INSTANCE, Marks, SUFFIXES};
 use crate::policy::rule::Guards;
-use crate::policy::settings::{Guard, GuardKind};
+use crate::policy::{Guard, GuardKind, Policy};
 
 use super::cel;
 use super::sheet::Sheet;

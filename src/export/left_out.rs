@@ -1,8 +1,6 @@
 //! What a policy says and an export does not do.
 
-use crate::policy::Policy;
-use crate::policy::rule::Rule;
-use crate::policy::settings::{Mode, Settings};
+use crate::policy::{Mode, Policy, Rule, Settings};
 
 /// What no export does, whatever the policy says.
 pub const ALWAYS: [&str; 5] = [

@@ -8,25 +8,21 @@ use crate::policy::{Policy, SYSTEM_NAMESPACES};
 use super::Wish;
 use super::sheet::Variable;
 
-/// A `MutatingAdmissionPolicy`.
+/// An object of this group.
 #[derive(Debug, Serialize)]
 #[serde(rename_all = "camelCase")]
-pub struct MutatingPolicy {
+pub struct Exported<S> {
     api_version: &'static str,
     kind: &'static str,
     metadata: Metadata,
-    spec: PolicySpec,
+    spec: S,
 }
 
+/// A `MutatingAdmissionPolicy`.
+pub type MutatingPolicy = Exported<PolicySpec>;
+
 /// A `MutatingAdmissionPolicyBinding`, for all namespaces.
-#[derive(Debug, Serialize)]
-#[serde(rename_all = "camelCase")]
-pub struct Binding {
-    api_version: &'static str,
-    kind: &'static str,
-    metadata: Metadata,
-    spec: Value,
-}
+pub type Binding = Exported<Value>;
 
 #[derive(Debug, Serialize)]
 struct Metadata {
@@ -37,7 +33,7 @@ struct Metadata {
 
 #[derive(Debug, Serialize)]
 #[serde(rename_all = "camelCase")]
-struct PolicySpec {
+pub struct PolicySpec {
     failure_policy: &'static str,
     reinvocation_policy: &'static str,
     match_constraints: Value,

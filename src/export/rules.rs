@@ -1,8 +1,8 @@
 //! Rules and exemptions as conditions: one variable for each rule, and one for all exemptions.
 
 use crate::batch::Kind;
-use crate::policy::Policy;
-use crate::policy::rule::{Exempt, Match, Rule};
+use crate::policy::rule::Exempt;
+use crate::policy::{Match, Policy, Rule};
 
 use super::cel;
 use super::facts::{Facts, Layers};

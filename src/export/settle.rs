@@ -12,8 +12,7 @@ mod supply;
 mod ttl;
 
 use crate::batch::annotation::LAST_APPLIED;
-use crate::policy::Policy;
-use crate::policy::settings::Mode;
+use crate::policy::{Mode, Policy};
 
 use self::changes::Changes;
 use super::cel;

@@ -1,8 +1,7 @@
 //! Tables in which the first matching rule wins: one for each setting, as [`crate::policy::resolve`]
 //! looks them up.
 
-use crate::policy::Policy;
-use crate::policy::rule::Rule;
+use crate::policy::{Policy, Rule};
 
 use super::rules;
 use super::sheet::Sheet;

@@ -12,15 +12,24 @@ pub(super) type Labels<const N: usize, V = &'static str> = [(&'static str, V); N
 /// How many there are of something.
 pub(super) type Count = Gauge<u64, AtomicU64>;
 
-/// Puts a metric at zero into a registry, and gives the other end of it.
-pub(super) fn registered<M: Metric + Clone + Default>(
-    registry: &mut Registry,
-    name: &str,
-    help: &str,
-) -> M {
-    let metric = M::default();
-    registry.register(name, help, metric.clone());
-    metric
+/// Puts metrics into a registry, and gives the other end of each.
+pub(super) trait Register {
+    /// A metric at zero.
+    fn zero<M: Metric + Clone + Default>(&mut self, name: &str, help: &str) -> M {
+        self.own(name, help, M::default())
+    }
+
+    /// A metric as it is.
+    fn own<M: Metric + Clone>(&mut self, name: &str, help: &str, metric: M) -> M;
+}
+
+// === impl Registry ===
+
+impl Register for Registry {
+    fn own<M: Metric + Clone>(&mut self, name: &str, help: &str, metric: M) -> M {
+        self.register(name, help, metric.clone());
+        metric
+    }
 }
 
 /// How many there are in each state; what is not named has none any more.

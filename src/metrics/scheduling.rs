@@ -8,7 +8,7 @@ use prometheus_client::metrics::gauge::Gauge;
 use prometheus_client::metrics::histogram::Histogram;
 use prometheus_client::registry::Registry;
 
-use super::registry::{Count, Labels, registered, set_states};
+use super::registry::{Count, Labels, Register, set_states};
 
 /// Families about `CronJob`s; told by the leader.
 #[derive(Debug)]
@@ -25,34 +25,20 @@ pub struct SchedulingMetrics {
 impl SchedulingMetrics {
     /// Families at zero, registered.
     pub(super) fn register(registry: &mut Registry) -> Self {
-        let start_lag = Histogram::new(LAGS);
-        registry.register(
+        let start_lag = registry.own(
             "scheduler_start_lag_seconds",
             "From the moment that a schedule names to the creation of its Job, whoever made it",
-            start_lag.clone(),
+            Histogram::new(LAGS),
         );
         Self {
             start_lag,
-            starts: registered(
-                registry,
-                "scheduler_starts",
-                "Starts of CronJobs that were tried here",
-            ),
-            missed: registered(
-                registry,
-                "scheduler_missed",
-                "Starts that nobody made within the grace",
-            ),
-            cronjobs: registered(
-                registry,
+            starts: registry.zero("scheduler_starts", "Starts of CronJobs that were tried here"),
+            missed: registry.zero("scheduler_missed", "Starts that nobody made within the grace"),
+            cronjobs: registry.zero(
                 "cronjobs",
                 "CronJobs by what there is to say about them; one may be in several states",
             ),
-            owning: registered(
-                registry,
-                "scheduler_owning",
-                "Whether this replica starts all CronJobs",
-            ),
+            owning: registry.zero("scheduler_owning", "Whether this replica starts all CronJobs"),
         }
     }
 

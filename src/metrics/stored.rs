@@ -9,7 +9,7 @@ use prometheus_client::metrics::gauge::Gauge;
 use prometheus_client::metrics::histogram::Histogram;
 use prometheus_client::registry::Registry;
 
-use super::registry::{Count, Labels, registered, set_states};
+use super::registry::{Count, Labels, Register, set_states};
 use crate::sweeper::brake::{Share, Waiting};
 
 /// Families about stored objects.
@@ -34,53 +34,35 @@ pub struct StoredMetrics {
 impl StoredMetrics {
     /// Families at zero, registered.
     pub(super) fn register(registry: &mut Registry) -> Self {
-        let lag = Histogram::new(LAGS);
-        registry.register(
+        let lag = registry.own(
             "stored_action_lag_seconds",
             "How long after its due second a Job was deleted",
-            lag.clone(),
+            Histogram::new(LAGS),
         );
         Self {
-            jobs: registered(
-                registry,
+            jobs: registry.zero(
                 "stored_jobs",
                 "Jobs in the cluster by what the sweeper makes of them; told by the leader",
             ),
-            actions: registered(registry, "stored_actions", "Writes to stored objects"),
+            actions: registry.zero("stored_actions", "Writes to stored objects"),
             lag,
-            brake: registered(
-                registry,
-                "stored_brake",
-                "Finished Jobs that wait for `curfew approve`",
-            ),
-            brake_held: registered(
-                registry,
-                "stored_brake_held",
-                "The same in the namespaces with the most of them",
-            ),
-            builtin_ttl_lag: registered(
-                registry,
+            brake: registry.zero("stored_brake", "Finished Jobs that wait for `curfew approve`"),
+            brake_held: registry
+                .zero("stored_brake_held", "The same in the namespaces with the most of them"),
+            builtin_ttl_lag: registry.zero(
                 "builtin_ttl_lag_seconds",
                 "How late the built-in TTL controller is with Jobs that have a TTL of their own",
             ),
-            admission_gap: registered(
-                registry,
-                "admission_gap",
-                "Jobs that were created while the webhook was away",
-            ),
-            clock_offset: registered(
-                registry,
-                "clock_offset_seconds",
-                "How far this clock is behind the API server's",
-            ),
-            leader: registered(registry, "leader", "Whether this replica leads"),
-            missing_rights: registered(
-                registry,
+            admission_gap: registry
+                .zero("admission_gap", "Jobs that were created while the webhook was away"),
+            clock_offset: registry
+                .zero("clock_offset_seconds", "How far this clock is behind the API server's"),
+            leader: registry.zero("leader", "Whether this replica leads"),
+            missing_rights: registry.zero(
                 "missing_rights",
                 "Rights that the policy needs and the API server does not grant",
             ),
-            undecodable: registered(
-                registry,
+            undecodable: registry.zero(
                 "undecodable_objects",
                 "Objects of the cluster that cannot be read, and are left alone",
             ),

@@ -86,16 +86,15 @@ async fn handshake(shared: &Shared, stream: TcpStream) -> Result<TlsStream<TcpSt
     // An answer is a single small write, and must not wait for an acknowledgement.
     stream.set_nodelay(true).map_err(Failure::Io)?;
     let mut first = [0];
-    match stream.peek(&mut first).await {
-        Ok(0) => return Err(Failure::Closed),
-        Ok(_) if first[0] == CLIENT_HELLO => {}
-        Ok(_) if first[0].is_ascii_uppercase() => {
+    match stream.peek(&mut first).await.map_err(Failure::Io)? {
+        0 => return Err(Failure::Closed),
+        _ if first[0] == CLIENT_HELLO => {}
+        _ if first[0].is_ascii_uppercase() => {
             // Whether the client reads it is its own affair.
             let _ = answer_plain(stream).await;
             return Err(Failure::PlainHttp);
         }
-        Ok(_) => return Err(Failure::NotTls(first[0])),
-        Err(error) => return Err(Failure::Io(error)),
+        _ => return Err(Failure::NotTls(first[0])),
     }
     TlsAcceptor::from(shared.tls.config()).accept(stream).await.map_err(Failure::from)
 }

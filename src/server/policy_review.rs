@@ -30,23 +30,23 @@ pub(super) async fn review(shared: &Shared, request: Request) -> Result<Response
 }
 
 fn log(sparse: &Sparse, report: &Report) {
-    let Report { uid, namespace, name, decision, revision, dry_run, told } = report;
-    let (ns, word) = (namespace, decision.as_str());
+    let Report { uid, namespace: ns, name, decision: what, revision, dry_run, told } = report;
+    let decision = what.as_str();
     if let PolicyReviewDecision::NotConsidered
     | PolicyReviewDecision::OtherVersion
-    | PolicyReviewDecision::Unchanged = decision
+    | PolicyReviewDecision::Unchanged = what
     {
-        tracing::debug!(uid, ns, name, decision = word, dry_run, "policy review");
+        tracing::debug!(uid, ns, name, decision, dry_run, "policy review");
         return;
     }
-    let Some(held_back) = sparse.admit(word, clock::instant()) else { return };
+    let Some(held_back) = sparse.admit(decision, clock::instant()) else { return };
     let told = told.iter().take(SHOWN).map(shown).collect::<Vec<_>>().join("; ");
-    if let PolicyReviewDecision::Accepted | PolicyReviewDecision::Drastic = decision {
+    if let PolicyReviewDecision::Accepted | PolicyReviewDecision::Drastic = what {
         tracing::info!(
             uid,
             ns,
             name,
-            decision = word,
+            decision,
             revision,
             dry_run,
             told,
@@ -54,16 +54,7 @@ fn log(sparse: &Sparse, report: &Report) {
             "policy edited"
         );
     } else {
-        tracing::warn!(
-            uid,
-            ns,
-            name,
-            decision = word,
-            dry_run,
-            told,
-            held_back,
-            "policy edit not taken"
-        );
+        tracing::warn!(uid, ns, name, decision, dry_run, told, held_back, "policy edit not taken");
     }
 }
 

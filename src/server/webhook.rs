@@ -1,6 +1,5 @@
 //! The judge of production: the policy in use, and a log line for each review.
 
-use std::fmt::Write;
 use std::sync::Arc;
 
 use arc_swap::ArcSwap;
@@ -42,19 +41,9 @@ impl Webhook {
     /// At debug, because the API server's audit log has the same in its annotations, and a busy
     /// cluster asks a thousand times a second.
     fn log(&self, report: &Report, revision: &str, ms: f64) {
-        let Report {
-            uid,
-            operation,
-            kind,
-            namespace,
-            name,
-            decision,
-            rules,
-            dry_run,
-            unjudged,
-            ..
-        } = report;
-        let left = match unjudged {
+        let Report { uid, operation: op, kind, namespace: ns, name, decision, dry_run, .. } =
+            report;
+        let left = match &report.unjudged {
             Some(why) => Some(("cannot be judged", why.as_str())),
             None if *decision == NO_ROOM => Some((
                 "left as it is",
@@ -65,27 +54,13 @@ impl Webhook {
         if let Some((what, why)) = left
             && let Some(held_back) = self.logged.admit(what, clock::instant())
         {
-            let ns = namespace;
-            tracing::warn!(uid, op = operation, kind, ns, name, why, held_back, "{what}");
+            tracing::warn!(uid, op, kind, ns, name, why, held_back, "{what}");
         }
         if tracing::enabled!(tracing::Level::DEBUG) {
-            let rule = rules.iter().fold(String::new(), |mut text, (setting, rule)| {
-                let comma = if text.is_empty() { "" } else { "," };
-                write!(text, "{comma}{setting}={rule}").expect("writing to a string does not fail");
-                text
-            });
+            let by = report.rules.iter().map(|(setting, rule)| format!("{setting}={rule}"));
+            let rule = by.collect::<Vec<_>>().join(",");
             tracing::debug!(
-                uid,
-                op = operation,
-                kind,
-                ns = namespace,
-                name,
-                decision,
-                dry_run,
-                rule,
-                revision,
-                ms,
-                "review"
+                uid, op, kind, ns, name, decision, dry_run, rule, revision, ms, "review"
             );
         }
     }

@@ -5,11 +5,10 @@
 
 use std::time::Duration;
 
-use crate::cli::shared::connection::Connection;
-use crate::cli::shared::live::lease::{self, Lease, NoLease, Which};
-use crate::cli::shared::live::{Live, block_on};
-use crate::cli::shared::printer::Printer;
-use crate::cli::shared::{exit::Exit, invalid::Invalid};
+use crate::cli::shared::live::lease;
+use crate::cli::shared::{
+    Connection, Exit, Invalid, Lease, Live, NoLease, Printer, Which, block_on,
+};
 use crate::clock;
 use crate::sweeper::PlanId;
 use crate::sweeper::brake::Approval;
@@ -45,7 +44,7 @@ impl Approve {
     ///
     /// # Errors
     /// [`Invalid`] where nothing of this id is held; [`crate::cli::shared::live::OutOfReach`].
-    pub fn run(self, printer: &mut Printer) -> Result<Exit, anyhow::Error> {
+    pub fn run(self, printer: &mut Printer) -> anyhow::Result<Exit> {
         let Self { plan, connection, which, wait } = self;
         block_on(async {
             let live = Live::connect(&connection).await?;

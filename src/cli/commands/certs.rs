@@ -2,15 +2,13 @@
 
 use std::path::PathBuf;
 
+use anyhow::bail;
 use jiff::Timestamp;
 use serde::Serialize;
 
-use crate::cli::shared::as_of::AsOf;
 use crate::cli::shared::manifests::unreadable;
-use crate::cli::shared::output::{Output, Table};
-use crate::cli::shared::printer::Printer;
-use crate::cli::shared::{exit::Exit, invalid::Invalid};
-use crate::pki::CertificateInfo;
+use crate::cli::shared::{AsOf, Exit, Invalid, Output, Printer, Table};
+use crate::pki::{CertificateInfo, Pair};
 use crate::{clock, pki};
 
 /// Make certificates for the webhook, or say what certificates hold
@@ -98,7 +96,7 @@ impl Certs {
     ///
     /// # Errors
     /// [`Invalid`] where a file cannot be read or a name cannot stand in a certificate.
-    pub fn run(self, printer: &mut Printer) -> Result<Exit, anyhow::Error> {
+    pub fn run(self, printer: &mut Printer) -> anyhow::Result<Exit> {
         let Self { command } = self;
         match command {
             Command::Inspect(inspect) => inspect.run(printer),
@@ -110,7 +108,7 @@ impl Certs {
 // === impl Make ===
 
 impl Make {
-    fn run(self, printer: &mut Printer) -> Result<Exit, anyhow::Error> {
+    fn run(self, printer: &mut Printer) -> anyhow::Result<Exit> {
         let Self { host: mut names, service, namespace, out } = self;
         if let Some(service) = service {
             names.push(format!("{service}.{namespace}.svc"));
@@ -118,12 +116,12 @@ impl Make {
             names.push(service);
         }
         if names.is_empty() {
-            return Err(Invalid::new("a certificate needs a name: give --host or --service").into());
+            bail!(Invalid::new("a certificate needs a name: give --host or --service"));
         }
         let request = pki::CertificateRequest { names, now: clock::now() };
         let issued = pki::issue(&request).map_err(|error| match error {
             pki::IssueError::Names { .. } | pki::IssueError::NoNames => {
-                anyhow::Error::from(Invalid::new(error.to_string()))
+                anyhow::Error::from(Invalid::new(error))
             }
             pki::IssueError::Sign { .. } => error.into(),
         })?;
@@ -143,7 +141,7 @@ impl Make {
 // === impl Inspect ===
 
 impl Inspect {
-    fn run(self, printer: &mut Printer) -> Result<Exit, anyhow::Error> {
+    fn run(self, printer: &mut Printer) -> anyhow::Result<Exit> {
         let Self { files, key, as_of, output: Output { format } } = self;
         let now = as_of.here();
         let read = |path: &PathBuf| {
@@ -158,7 +156,8 @@ impl Inspect {
                 pki::inspect(&pem).map_err(|error| Invalid::new(format!("{name}: {error}")))?;
             for (index, info) in infos.into_iter().enumerate() {
                 let first = key.as_ref().filter(|_| index == 0);
-                let fits_key = first.map(|key| fits(&pem, key, info.not_before));
+                // Whatever its age, which is told apart.
+                let fits_key = first.map(|key| Pair::from_pem(&pem, key, info.not_before).is_ok());
                 described.push(Described::new(name.clone(), info, fits_key, now));
             }
         }
@@ -182,11 +181,6 @@ impl Described {
         };
         Self { file, info, days_left: seconds.div_euclid(SECONDS_PER_DAY), state, fits_key }
     }
-}
-
-/// Whether a key belongs to a certificate, whatever its age.
-fn fits(certificate: &[u8], key: &[u8], within: Timestamp) -> bool {
-    pki::Pair::from_pem(certificate, key, within).is_ok()
 }
 
 fn table(described: &[Described]) -> String {

@@ -4,12 +4,8 @@ use std::path::PathBuf;
 
 use serde::Serialize;
 
-use crate::cli::shared::output;
-use crate::cli::shared::policies::Policies;
-use crate::cli::shared::printer::Printer;
-use crate::cli::shared::{exit::Exit, report};
-use crate::policy::diagnostic::{Diagnostic, Severity};
-use crate::policy::{Policy, Source};
+use crate::cli::shared::{Exit, Policies, Printer, output, report};
+use crate::policy::{Diagnostic, Policy, Severity, Source};
 
 /// Load a policy and tell everything that is wrong or odd about it
 #[derive(Debug, clap::Args)]
@@ -55,7 +51,7 @@ impl Check {
     ///
     /// # Errors
     /// [`crate::cli::shared::invalid::Invalid`] where a path cannot be read.
-    pub fn run(self, printer: &mut Printer) -> Result<Exit, anyhow::Error> {
+    pub fn run(self, printer: &mut Printer) -> anyhow::Result<Exit> {
         let Self { paths, strict, output: format } = self;
         let sources = Policies { policy: paths }.sources()?;
         let (policy, findings) = match Policy::load(&sources) {
@@ -95,16 +91,13 @@ fn text(
     if !report.is_empty() {
         printer.data(format_args!("{}\n", report.trim_end()))?;
     }
-    let counted = |severity| {
-        let number = count(findings, severity);
-        format!("{number} {}{}", severity.as_str(), if number == 1 { "" } else { "s" })
-    };
+    let counted = |severity| output::counted(count(findings, severity), severity.as_str());
     let (errors, warnings) = (counted(Severity::Error), counted(Severity::Warning));
     printer.talk(match policy {
         None => format!("{errors}, {warnings}"),
         Some(Policy { name, revision, rules, .. }) => {
-            let (rules, s) = (rules.len(), if rules.len() == 1 { "" } else { "s" });
-            format!("policy {name}, {rules} rule{s}, revision {revision}: {errors}, {warnings}")
+            let rules = output::counted(rules.len(), "rule");
+            format!("policy {name}, {rules}, revision {revision}: {errors}, {warnings}")
         }
     })
 }

@@ -2,8 +2,7 @@
 
 use clap_complete::Shell;
 
-use crate::cli::shared::exit::Exit;
-use crate::cli::shared::printer::Printer;
+use crate::cli::shared::{Exit, Printer};
 
 /// Print a completion script for a shell
 #[derive(Debug, clap::Args)]
@@ -19,11 +18,7 @@ impl Completion {
     ///
     /// # Errors
     /// Where stdout cannot be written to.
-    pub fn run(
-        self,
-        mut command: clap::Command,
-        printer: &mut Printer,
-    ) -> Result<Exit, anyhow::Error> {
+    pub fn run(self, mut command: clap::Command, printer: &mut Printer) -> anyhow::Result<Exit> {
         let Self { shell } = self;
         let mut script = Vec::new();
         clap_complete::generate(shell, &mut command, "curfew", &mut script);

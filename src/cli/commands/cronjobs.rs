@@ -16,16 +16,11 @@ use serde::Serialize;
 
 use self::families::Families;
 use self::row::Row;
-use crate::cli::shared::as_of::AsOf;
-use crate::cli::shared::clocks::{self, Clocks, ZoneFrom};
-use crate::cli::shared::connection::Connection;
-use crate::cli::shared::exit::Exit;
-use crate::cli::shared::live::listing::Scope;
 use crate::cli::shared::live::policy;
-use crate::cli::shared::live::{Live, block_on};
-use crate::cli::shared::manifests::{Dump, tell_foreign};
-use crate::cli::shared::output;
-use crate::cli::shared::printer::Printer;
+use crate::cli::shared::{
+    AsOf, Clocks, Connection, Dump, Exit, Live, Printer, Scope, ZoneFrom, block_on, clocks, output,
+    tell_foreign,
+};
 use crate::policy::rule::Scheduler;
 use crate::policy::value::Seconds;
 use crate::scheduler::observe::NOT_KNOWN;
@@ -110,7 +105,7 @@ impl Cronjobs {
     ///
     /// # Errors
     /// [`crate::cli::shared::invalid::Invalid`] where the dump or an argument cannot be used; [`crate::cli::shared::live::OutOfReach`].
-    pub fn run(self, printer: &mut Printer) -> Result<Exit, anyhow::Error> {
+    pub fn run(self, printer: &mut Printer) -> anyhow::Result<Exit> {
         let assumed = Clocks::assumed(self.time_zone.as_deref())?;
         let read = if self.dump.inputs.filename.is_empty() {
             block_on(self.read_cluster(assumed, printer))?
@@ -129,11 +124,7 @@ impl Cronjobs {
         Ok(Exit::of(read.lacking, report.items.iter().any(Row::needs_attention)))
     }
 
-    async fn read_cluster(
-        &self,
-        assumed: Clocks,
-        printer: &mut Printer,
-    ) -> Result<Read, anyhow::Error> {
+    async fn read_cluster(&self, assumed: Clocks, printer: &mut Printer) -> anyhow::Result<Read> {
         let live = Live::connect(&self.connection).await?;
         let families = cluster::read(&live, &self.scope, printer).await?;
         let is_assumed = assumed.from == ZoneFrom::Assumed;
@@ -150,7 +141,7 @@ impl Cronjobs {
     }
 
     /// Reads everything, or says all that is wrong.
-    fn read_dump(&self, assumed: Clocks, printer: &mut Printer) -> Result<Read, anyhow::Error> {
+    fn read_dump(&self, assumed: Clocks, printer: &mut Printer) -> anyhow::Result<Read> {
         let mut families = Families::default();
         let manifests = self.dump.inputs.whole(printer)?;
         manifests.each(|document| {
@@ -175,7 +166,10 @@ impl Report {
     fn new(read: &Read) -> Self {
         let Read { families, assumed, grace, now, lacking: _ } = read;
         let tolerated = SignedDuration::from_secs(grace.get());
-        let row = |family| Row::new(family, assumed, tolerated, *now);
+        let row = |family| {
+            let read = Row::read(family, assumed, tolerated, *now);
+            read.unwrap_or_else(|why| Row::unreadable(family, why))
+        };
         let items: Vec<Row> = families.iter().map(row).collect();
         let mut states = BTreeMap::new();
         for state in items.iter().flat_map(|row| &row.states) {

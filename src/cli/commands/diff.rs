@@ -7,9 +7,7 @@ use similar::{ChangeTag, TextDiff};
 
 use crate::cli::commands::mutate::{Outcome, Outcomes};
 use crate::cli::shared::judge::Context;
-use crate::cli::shared::manifests::Inputs;
-use crate::cli::shared::printer::Printer;
-use crate::cli::shared::{exit::Exit, yaml};
+use crate::cli::shared::{Exit, Inputs, Printer, yaml};
 
 /// Show what the policy would change in manifests
 ///
@@ -44,7 +42,7 @@ impl Diff {
     ///
     /// # Errors
     /// [`crate::cli::shared::invalid::Invalid`] where the policy or a manifest cannot be used.
-    pub fn run(self, printer: &mut Printer) -> Result<Exit, anyhow::Error> {
+    pub fn run(self, printer: &mut Printer) -> anyhow::Result<Exit> {
         let Self { inputs, context, output: format } = self;
         let policy = context.policies.load(printer)?;
         let mut outcomes = Outcomes::read(&inputs, &context, &policy, printer)?;

@@ -6,25 +6,18 @@
 mod deadlines;
 mod explanation;
 mod live;
-mod supplied;
-mod sweeps;
 mod tables;
 
 use std::io;
 
+use anyhow::ensure;
+
 use self::explanation::{About, Explanation};
-use crate::cli::shared::as_of::AsOf;
-use crate::cli::shared::connection::Connection;
-use crate::cli::shared::judge::{Judgeable, Question, World};
-use crate::cli::shared::live::name::{Named, Within};
-use crate::cli::shared::live::policy::{Otherwise, in_force};
-use crate::cli::shared::live::{Live, block_on};
-use crate::cli::shared::manifests::Inputs;
-use crate::cli::shared::output;
-use crate::cli::shared::policies::ClusterPolicies;
-use crate::cli::shared::printer::Printer;
-use crate::cli::shared::{exit::Exit, invalid::Invalid, shares};
-use crate::policy::decide::Operation;
+use crate::cli::shared::{
+    AsOf, ClusterPolicies, Connection, Exit, Inputs, Invalid, Judgeable, Live, Named, Otherwise,
+    Printer, Question, Within, World, block_on, in_force, output, shares,
+};
+use crate::policy::Operation;
 
 /// Tell how the policy decides about objects, and why
 ///
@@ -101,7 +94,7 @@ impl Explain {
     /// # Errors
     /// [`Invalid`] where the policy or an object cannot be used, or there is nothing to explain;
     /// [`crate::cli::shared::live::OutOfReach`].
-    pub fn run(self, printer: &mut Printer) -> Result<Exit, anyhow::Error> {
+    pub fn run(self, printer: &mut Printer) -> anyhow::Result<Exit> {
         let mut series = Series { format: self.output, held: None, count: 0 };
         if self.objects.is_empty() {
             let mut unexplained = self.of_manifests(&mut series, printer)?;
@@ -110,9 +103,7 @@ impl Explain {
                 unexplained.push(problem.to_owned());
             }
             series.end(printer)?;
-            if !unexplained.is_empty() {
-                return Err(Invalid::Problems(unexplained).into());
-            }
+            ensure!(unexplained.is_empty(), Invalid::Problems(unexplained));
         } else {
             for explanation in block_on(self.of_cluster(printer))? {
                 series.add(series.format.text(&explanation)?, printer)?;
@@ -123,13 +114,12 @@ impl Explain {
     }
 
     /// Explains the objects of a cluster that are named.
-    async fn of_cluster(self, printer: &mut Printer) -> Result<Vec<Explanation>, anyhow::Error> {
+    async fn of_cluster(self, printer: &mut Printer) -> anyhow::Result<Vec<Explanation>> {
         let live = Live::connect(&self.connection).await?;
         let places = self.objects.iter().map(|object| self.within.place(object, &live));
         let places = places.collect::<Result<Vec<_>, _>>()?;
         let namespace = places.first().map(|place| place.namespace.as_str());
-        let policies = &self.policies.policies;
-        let in_force = in_force(&live, policies, namespace, Otherwise::Fail, printer).await?;
+        let in_force = in_force(&live, &self.policies, namespace, Otherwise::Fail, printer).await?;
         let brake = live::brake(&live, &in_force, self.lease_name).await;
         let mut explanations = Vec::new();
         for place in places {
@@ -144,7 +134,7 @@ impl Explain {
         &self,
         series: &mut Series,
         printer: &mut Printer,
-    ) -> Result<Vec<String>, anyhow::Error> {
+    ) -> anyhow::Result<Vec<String>> {
         let policy = self.policies.policies.load(printer)?;
         let manifests = self.inputs.read(printer)?;
         let namespace = self.within.of_manifests();
@@ -190,7 +180,7 @@ impl Explain {
 
 impl Format {
     /// An explanation as it is printed alone.
-    fn text(self, explanation: &Explanation) -> Result<String, anyhow::Error> {
+    fn text(self, explanation: &Explanation) -> anyhow::Result<String> {
         Ok(match self {
             Self::Json => output::json(explanation)?,
             Self::Yaml => output::yaml(explanation)?,

@@ -3,11 +3,9 @@
 use serde_json::Value as Json;
 
 use crate::batch::name::is_subdomain;
-use crate::cli::shared::connection::Connection;
-use crate::cli::shared::live::{self, Live, Unread};
-use crate::cli::shared::policies::Policies;
-use crate::cli::shared::printer::Printer;
-use crate::cli::shared::{exit::Exit, invalid::Invalid, output};
+use crate::cli::shared::{
+    Connection, Exit, Invalid, Live, Policies, Printer, Unread, live, output,
+};
 use crate::export::{self, ALWAYS, Export as Exported, Served, Wish};
 
 /// Print a policy as something else that a cluster can carry out
@@ -68,7 +66,7 @@ impl Export {
     ///
     /// # Errors
     /// [`Invalid`] where the policy cannot be used, or has no export.
-    pub fn run(self, printer: &mut Printer) -> Result<Exit, anyhow::Error> {
+    pub fn run(self, printer: &mut Printer) -> anyhow::Result<Exit> {
         let Self { target: Target::Map(map) } = self;
         map.run(printer)
     }
@@ -77,7 +75,7 @@ impl Export {
 // === impl Map ===
 
 impl Map {
-    fn run(self, printer: &mut Printer) -> Result<Exit, anyhow::Error> {
+    fn run(self, printer: &mut Printer) -> anyhow::Result<Exit> {
         let Self { policies, name, namespace, kube_version, served, connection } = self;
         let policy = policies.load(printer)?;
         let served = match kube_version {
@@ -89,7 +87,7 @@ impl Map {
         };
         let wish = Wish { name: &name, own_namespace: namespace.as_deref(), served };
         let Exported { policy: exported, binding, left_out } =
-            export::map(&policy, wish).map_err(|refused| Invalid::new(refused.to_string()))?;
+            export::map(&policy, wish).map_err(Invalid::new)?;
         let mut text = format!(
             "# Policy {}, revision {}, for {served}: made by curfew export map.\n\
              # Where this differs from curfew's webhook:\n",
@@ -110,7 +108,7 @@ impl Map {
 }
 
 /// The best version of the kind that the API server serves.
-async fn ask_api_server(connection: &Connection) -> Result<Served, anyhow::Error> {
+async fn ask_api_server(connection: &Connection) -> anyhow::Result<Served> {
     let live = Live::connect(connection).await?;
     for served in Served::ALL {
         match live.get("/apis", served.api_version()).await {

@@ -3,26 +3,22 @@
 //! Annotation, TTL and record are written in one request, bound to the very object that was read,
 //! so that a built-in TTL controller meets either the Job as it was or the Job as it is held.
 
+use anyhow::{bail, ensure};
 use jiff::{SignedDuration, Timestamp};
 use serde_json::{Value as Json, json};
 use tokio_util::sync::CancellationToken;
 
 use crate::batch::{Kind, Object};
-use crate::cli::shared::connection::Connection;
-use crate::cli::shared::live::name::{Named, Place, Within};
-use crate::cli::shared::live::policy::{InForce, Otherwise, in_force};
-use crate::cli::shared::live::surroundings::Surrounded;
-use crate::cli::shared::live::{Live, OutOfReach, block_on};
 use crate::cli::shared::output::span;
-use crate::cli::shared::policies::ClusterPolicies;
-use crate::cli::shared::printer::Printer;
-use crate::cli::shared::{exit::Exit, invalid::Invalid};
+use crate::cli::shared::{
+    ClusterPolicies, Connection, Exit, InForce, Invalid, Live, Named, Otherwise, OutOfReach, Place,
+    Printer, Surrounded, Within, block_on, in_force,
+};
 use crate::cluster::pace::Rate;
 use crate::cluster::write::{Change, Gate, Target, WriteOutcome, Writer};
-use crate::policy::Policy;
-use crate::policy::decide::{Input, Operation};
 use crate::policy::record::HOLD_UNTIL;
 use crate::policy::value::Seconds;
+use crate::policy::{Input, Operation, Policy};
 use crate::sweeper::{Hold as Held, View};
 
 /// Keep a Job for a while, whatever its TTL, or release it again
@@ -65,13 +61,6 @@ enum Until {
     Time(Timestamp),
 }
 
-/// One attempt.
-enum Attempt {
-    Done(Exit),
-    /// The Job has changed in the meantime.
-    Again,
-}
-
 // === impl Hold ===
 
 impl Hold {
@@ -79,26 +68,25 @@ impl Hold {
     ///
     /// # Errors
     /// [`Invalid`] where there is no such Job, or the time has passed; [`OutOfReach`].
-    pub fn run(self, printer: &mut Printer) -> Result<Exit, anyhow::Error> {
+    pub fn run(self, printer: &mut Printer) -> anyhow::Result<Exit> {
         let Self { object, until, release: _, connection, policies, within } = self;
         block_on(async {
             let live = Live::connect(&connection).await?;
             let place = within.place(&object, &live)?;
             if place.kind != Kind::Job {
-                let problem = format!("{place} cannot be held: name one of its Jobs");
-                return Err(Invalid::new(problem).into());
+                bail!(Invalid::new(format!("{place} cannot be held: name one of its Jobs")));
             }
-            let (policies, namespace) = (&policies.policies, Some(place.namespace.as_str()));
+            let namespace = Some(&*place.namespace);
             let in_force =
-                in_force(&live, policies, namespace, Otherwise::Bundled, printer).await?;
+                in_force(&live, &policies, namespace, Otherwise::Bundled, printer).await?;
             for _ in 0..ATTEMPTS {
                 let job = Surrounded::read(&live, place.clone(), printer).await?;
                 let until = until.map(|until| until.at(live.now())).transpose()?;
-                if let Attempt::Done(exit) = write(&live, &job, until, &in_force, printer).await? {
+                if let Some(exit) = write(&live, &job, until, &in_force, printer).await? {
                     return Ok(exit);
                 }
             }
-            Err(OutOfReach(format!("{place} is being changed all the time: try again")).into())
+            bail!(OutOfReach(format!("{place} is being changed all the time: try again")));
         })
     }
 }
@@ -137,33 +125,29 @@ impl std::str::FromStr for Until {
     }
 }
 
-/// Places or releases the hold on a Job as it was read.
+/// Places or releases the hold on a Job as it was read; `None` where that has changed in the
+/// meantime.
 async fn write(
     live: &Live,
     job: &Surrounded,
     until: Option<Timestamp>,
     in_force: &InForce,
     printer: &mut Printer,
-) -> Result<Attempt, anyhow::Error> {
+) -> anyhow::Result<Option<Exit>> {
     let place = &job.place;
     let InForce { policy, own_namespace } = in_force;
-    if job.object["metadata"]["deletionTimestamp"].is_string() {
-        return Err(Invalid::new(format!("{place} is being deleted already")).into());
-    }
+    let is_going = job.object["metadata"]["deletionTimestamp"].is_string();
+    ensure!(!is_going, Invalid::new(format!("{place} is being deleted already")));
     let annotation = until.map_or(Json::Null, |until| until.to_string().into());
     if until.is_none() && job.object["metadata"]["annotations"][HOLD_UNTIL].is_null() {
         printer.data(format!("{place} is not held\n"))?;
-        return Ok(Attempt::Done(Exit::Fine));
+        return Ok(Some(Exit::Fine));
     }
     let members = json!({"metadata": {"annotations": {HOLD_UNTIL: &annotation}}});
     let mut changed = job.object.clone();
     json_patch::merge(&mut changed, &members);
-    let bad = |problem: String| Invalid::new(format!("{place} cannot be judged: {problem}"));
-    let (held, warnings) = job
-        .look(&changed, own_namespace.as_deref(), live.now(), |view| {
-            (Held::of(policy, view), warnings(policy, view, &job.object))
-        })
-        .map_err(bad)?;
+    let look = |view: &View<'_>| (Held::of(policy, view), warnings(policy, view, &job.object));
+    let (held, warnings) = job.look(&changed, own_namespace.as_deref(), live.now(), look)?;
     let mut whole = match &held {
         Held::Judged { change: Some(change), .. } => change.merge_patch(),
         _ => json!({}),
@@ -183,14 +167,12 @@ async fn write(
     match writer.write(&target, &Change::Merge(whole)).await {
         WriteOutcome::Done => {}
         // Nobody knows whether it was done: what is there now will tell.
-        WriteOutcome::Changed | WriteOutcome::Retry { after: _, why: _ } => {
-            return Ok(Attempt::Again);
-        }
+        WriteOutcome::Changed | WriteOutcome::Retry { after: _, why: _ } => return Ok(None),
         WriteOutcome::Gone | WriteOutcome::Stopped => {
-            return Err(Invalid::new(format!("{place} is not there any more")).into());
+            bail!(Invalid::new(format!("{place} is not there any more")));
         }
         WriteOutcome::Refused(why) | WriteOutcome::Failed(why) => {
-            return Err(OutOfReach(format!("cannot write to {place}: {why}")).into());
+            bail!(OutOfReach(format!("cannot write to {place}: {why}")));
         }
     }
     for warning in warnings {
@@ -198,7 +180,7 @@ async fn write(
     }
     let (text, exit) = told(place, until, &held, live.now());
     printer.data(text)?;
-    Ok(Attempt::Done(exit))
+    Ok(Some(exit))
 }
 
 /// What a webhook would say about it.
@@ -236,19 +218,16 @@ fn told(place: &Place, until: Option<Timestamp>, held: &Held, now: Timestamp) ->
         };
         return (format!("{place} is released; {becomes}{due}\n"), Exit::Fine);
     };
-    match end {
-        Some(end) if end <= now => (
-            format!(
-                "{place} is annotated, and not held: limits.hold ended it at {end}; {becomes}\n"
-            ),
-            Exit::Findings,
-        ),
-        Some(end) if end < until => (
-            format!("{place} is held until {end}, when limits.hold ends it; {becomes}\n"),
-            Exit::Fine,
-        ),
-        _ => (format!("{place} is held until {until}; {becomes}\n"), Exit::Fine),
-    }
+    let ended = end.filter(|end| *end <= now);
+    let state = match (ended, end) {
+        (Some(end), _) => format!("annotated, and not held: limits.hold ended it at {end}"),
+        (None, Some(end)) if end < until => {
+            format!("held until {end}, when limits.hold ends it")
+        }
+        (None, _) => format!("held until {until}"),
+    };
+    let exit = if ended.is_some() { Exit::Findings } else { Exit::Fine };
+    (format!("{place} is {state}; {becomes}\n"), exit)
 }
 
 /// Somebody else may write to a Job at the same time, but not for ever.

@@ -5,14 +5,11 @@ use json_patch::Patch;
 use serde::Serialize;
 use serde_yaml::Value;
 
-use crate::cli::shared::judge::{self, Context, Judgeable, Question, World};
-use crate::cli::shared::manifests::{Document, Inputs, Manifests};
-use crate::cli::shared::output;
-use crate::cli::shared::printer::Printer;
-use crate::cli::shared::{exit::Exit, shares, yaml};
-use crate::policy::Policy;
-use crate::policy::decide::Operation;
-use crate::policy::settings::Mode;
+use crate::cli::shared::judge::{self, Context};
+use crate::cli::shared::{
+    Document, Exit, Inputs, Judgeable, Manifests, Printer, Question, World, output, shares, yaml,
+};
+use crate::policy::{Mode, Operation, Policy};
 
 /// Apply the policy to manifests, as the webhook would to a `kubectl create` of them
 ///
@@ -79,7 +76,7 @@ impl Mutate {
     ///
     /// # Errors
     /// [`crate::cli::shared::invalid::Invalid`] where the policy or a manifest cannot be used.
-    pub fn run(self, printer: &mut Printer) -> Result<Exit, anyhow::Error> {
+    pub fn run(self, printer: &mut Printer) -> anyhow::Result<Exit> {
         let Self { inputs, context, output: format } = self;
         let policy = context.policies.load(printer)?;
         let mut outcomes = Outcomes::read(&inputs, &context, &policy, printer)?;
@@ -137,7 +134,7 @@ impl<'p> Outcomes<'p> {
         context: &Context,
         policy: &'p Policy,
         printer: &mut Printer,
-    ) -> Result<Self, anyhow::Error> {
+    ) -> anyhow::Result<Self> {
         let manifests = inputs.read(printer)?;
         let world = World::of(&manifests, &context.namespace);
         let exit = if manifests.lacking { Exit::Usage } else { Exit::Fine };
@@ -155,9 +152,9 @@ impl<'p> Outcomes<'p> {
     pub fn each(
         &mut self,
         printer: &mut Printer,
-        write: impl Fn(&Outcome) -> Result<String, anyhow::Error> + Sync,
-        mut print: impl FnMut(&str, &mut Printer) -> Result<(), anyhow::Error>,
-    ) -> Result<(), anyhow::Error> {
+        write: impl Fn(&Outcome) -> anyhow::Result<String> + Sync,
+        mut print: impl FnMut(&str, &mut Printer) -> anyhow::Result<()>,
+    ) -> anyhow::Result<()> {
         let mut exit = self.exit;
         let one = |number| {
             let outcome = self.judge(self.manifests.document(number))?;
@@ -178,7 +175,7 @@ impl<'p> Outcomes<'p> {
         Ok(())
     }
 
-    fn judge(&self, document: Document) -> Result<Outcome, anyhow::Error> {
+    fn judge(&self, document: Document) -> anyhow::Result<Outcome> {
         let judgeable = Judgeable::new(&document, &self.namespace);
         let (origin, title) = (document.origin.clone(), document.title());
         let mut outcome = Outcome {

@@ -12,21 +12,18 @@ mod tables;
 
 use std::collections::BTreeMap;
 
+use anyhow::ensure;
 use jiff::Timestamp;
 
 use self::asked::Asked;
 use self::coming::Coming;
 use self::subject::Subject;
 use crate::batch::namespace;
-use crate::cli::shared::as_of::AsOf;
-use crate::cli::shared::clocks::{self, Clocks};
-use crate::cli::shared::connection::Connection;
-use crate::cli::shared::live::name::{Place, Within};
-use crate::cli::shared::live::{Live, NAMESPACES, block_on};
-use crate::cli::shared::manifests::{Document, Inputs, tell_foreign};
-use crate::cli::shared::output::{self, Format, Output};
-use crate::cli::shared::printer::Printer;
-use crate::cli::shared::{exit::Exit, invalid::Invalid};
+use crate::cli::shared::output::{self, Format};
+use crate::cli::shared::{
+    AsOf, Clocks, Connection, Document, Exit, Inputs, Invalid, Live, NAMESPACES, Output, Place,
+    Printer, Within, block_on, clocks, tell_foreign,
+};
 
 /// Show the next starts of schedules, as the cluster would compute them
 ///
@@ -81,7 +78,7 @@ impl Next {
     /// # Errors
     /// [`Invalid`] where a schedule, a time zone or a manifest cannot be used, or there is no
     /// `CronJob`; [`crate::cli::shared::live::OutOfReach`].
-    pub fn run(self, printer: &mut Printer) -> Result<Exit, anyhow::Error> {
+    pub fn run(self, printer: &mut Printer) -> anyhow::Result<Exit> {
         let assumed = Clocks::assumed(self.time_zone.as_deref())?;
         let mut lacking = false;
         let (subjects, now) = if self.what.is_empty() {
@@ -115,7 +112,7 @@ impl Next {
     }
 
     /// What is asked about, and what time it is there: the API server's where one is asked.
-    async fn find(&self, asked: Vec<Asked>) -> Result<(Vec<Subject>, Timestamp), anyhow::Error> {
+    async fn find(&self, asked: Vec<Asked>) -> anyhow::Result<(Vec<Subject>, Timestamp)> {
         let mut live = None;
         let mut subjects = Vec::with_capacity(asked.len());
         for asked in asked {
@@ -135,7 +132,7 @@ impl Next {
     }
 }
 
-async fn stored(live: &Live, place: &Place) -> Result<Subject, anyhow::Error> {
+async fn stored(live: &Live, place: &Place) -> anyhow::Result<Subject> {
     let object = place.read(live).await?;
     // Who may not read its namespace goes without that.
     let namespace = live.get(NAMESPACES, &place.namespace).await;
@@ -152,7 +149,7 @@ fn from_manifests(
     inputs: &Inputs,
     namespace: &str,
     printer: &mut Printer,
-) -> Result<(Vec<Subject>, bool), anyhow::Error> {
+) -> anyhow::Result<(Vec<Subject>, bool)> {
     let mut subjects = Vec::new();
     let mut terminating = Vec::<String>::new();
     let mut foreign = BTreeMap::<String, usize>::new();
@@ -184,10 +181,8 @@ fn from_manifests(
     }
     tell_foreign(&foreign, printer)?;
     read?;
-    if subjects.is_empty() {
-        let problem = "there is no CronJob of batch/v1 among the manifests";
-        return Err(Invalid::new(problem).into());
-    }
+    let none = "there is no CronJob of batch/v1 among the manifests";
+    ensure!(!subjects.is_empty(), Invalid::new(none));
     Ok((subjects, manifests.lacking))
 }
 

@@ -7,19 +7,14 @@
 mod cluster;
 mod tables;
 
+use anyhow::bail;
 use jiff::Timestamp;
 
-use crate::cli::shared::as_of::AsOf;
-use crate::cli::shared::connection::Connection;
 use crate::cli::shared::live::lease;
-use crate::cli::shared::live::listing::Scope;
-use crate::cli::shared::live::policy::{InForce, Otherwise, in_force};
-use crate::cli::shared::live::{Live, block_on};
-use crate::cli::shared::manifests::{Dump, Inputs, tell_foreign};
-use crate::cli::shared::output;
-use crate::cli::shared::policies::{ClusterPolicies, Policies};
-use crate::cli::shared::printer::Printer;
-use crate::cli::shared::{exit::Exit, invalid::Invalid};
+use crate::cli::shared::{
+    AsOf, ClusterPolicies, Connection, Dump, Exit, InForce, Invalid, Live, Otherwise, Policies,
+    Printer, Scope, block_on, in_force, output, tell_foreign,
+};
 use crate::policy::Policy;
 use crate::policy::value::Seconds;
 use crate::sweeper::Reach;
@@ -105,7 +100,7 @@ impl Plan {
     ///
     /// # Errors
     /// [`Invalid`] where the policy or the dump cannot be used; [`crate::cli::shared::live::OutOfReach`].
-    pub fn run(self, printer: &mut Printer) -> Result<Exit, anyhow::Error> {
+    pub fn run(self, printer: &mut Printer) -> anyhow::Result<Exit> {
         let by_age = self.by_age()?;
         let Read { policy, own_namespace, reach, snapshot, now, live } =
             if self.dump.inputs.filename.is_empty() {
@@ -140,12 +135,12 @@ impl Plan {
     }
 
     /// The policy of `--older-than`, where that is given.
-    fn by_age(&self) -> Result<Option<Policy>, anyhow::Error> {
+    fn by_age(&self) -> anyhow::Result<Option<Policy>> {
         let Some(age) = self.older_than else { return Ok(None) };
         if !self.policies.policies.policy.is_empty() {
             let problem = "--older-than cleans up without a policy; leave out --policy, and unset \
                            CURFEW_POLICY";
-            return Err(Invalid::new(problem).into());
+            bail!(Invalid::new(problem));
         }
         let policy = plan::older_than(age, self.include_cronjobs);
         policy.map(Some).map_err(|found| anyhow::anyhow!("{found:?}"))
@@ -155,13 +150,12 @@ impl Plan {
         &self,
         by_age: Option<Policy>,
         printer: &mut Printer,
-    ) -> Result<Read, anyhow::Error> {
+    ) -> anyhow::Result<Read> {
         let live = Live::connect(&self.connection).await?;
-        let InForce { policy, own_namespace } = if let Some(policy) = by_age {
-            InForce { policy, own_namespace: None }
-        } else {
-            let (policies, namespace) = (&self.policies.policies, self.scope.namespace.as_deref());
-            in_force(&live, policies, namespace, Otherwise::Fail, printer).await?
+        let namespace = self.scope.namespace.as_deref();
+        let InForce { policy, own_namespace } = match by_age {
+            Some(policy) => InForce { policy, own_namespace: None },
+            None => in_force(&live, &self.policies, namespace, Otherwise::Fail, printer).await?,
         };
         let reach = lease::reach(&live, own_namespace.as_deref()).await;
         let snapshot = cluster::read(&live, &self.scope, printer).await?;
@@ -169,11 +163,7 @@ impl Plan {
         Ok(Read { policy, own_namespace, reach, snapshot, now, live: true })
     }
 
-    fn read_dump(
-        &self,
-        by_age: Option<Policy>,
-        printer: &mut Printer,
-    ) -> Result<Read, anyhow::Error> {
+    fn read_dump(&self, by_age: Option<Policy>, printer: &mut Printer) -> anyhow::Result<Read> {
         let policy = if let Some(policy) = by_age {
             policy
         } else {
@@ -183,29 +173,19 @@ impl Plan {
             }
             policies.load(printer)?
         };
-        let snapshot = read(&self.dump.inputs, self.scope.of_dump(), printer)?;
+        let mut snapshot = Snapshot::new();
+        let manifests = self.dump.inputs.whole(printer)?;
+        if manifests.lacking {
+            bail!(Invalid::new("a part is not planned for as if it were the whole"));
+        }
+        manifests.each(|document| {
+            let added = snapshot.add(document.json(), self.scope.of_dump());
+            added.map_err(|problem| format!("{}: {problem}", document.origin))
+        })?;
         tell_foreign(snapshot.foreign(), printer)?;
         let (reach, now) = (Reach::EVERYWHERE, self.as_of.here());
         Ok(Read { policy, own_namespace: None, reach, snapshot, now, live: false })
     }
-}
-
-/// Reads everything, or says all that is wrong.
-fn read(
-    inputs: &Inputs,
-    namespace: &str,
-    printer: &mut Printer,
-) -> Result<Snapshot, anyhow::Error> {
-    let mut snapshot = Snapshot::new();
-    let manifests = inputs.whole(printer)?;
-    if manifests.lacking {
-        return Err(Invalid::new("a part is not planned for as if it were the whole").into());
-    }
-    manifests.each(|document| {
-        let added = snapshot.add(document.json(), namespace);
-        added.map_err(|problem| format!("{}: {problem}", document.origin))
-    })?;
-    Ok(snapshot)
 }
 
 /// What a person should know beside the plan.
@@ -256,7 +236,7 @@ fn differences(
     after: &plan::Plan,
     format: Format,
     printer: &mut Printer,
-) -> Result<Exit, anyhow::Error> {
+) -> anyhow::Result<Exit> {
     let changed = plan::difference(before, after);
     printer.data(match format {
         Format::Json => output::json(&changed)?,

@@ -10,10 +10,10 @@ pub mod run;
 
 use std::path::{Path, PathBuf};
 
+use anyhow::ensure;
+
 use crate::cli::shared::manifests::{below, unreadable};
-use crate::cli::shared::output;
-use crate::cli::shared::printer::Printer;
-use crate::cli::shared::{exit::Exit, invalid::Invalid};
+use crate::cli::shared::{Exit, Invalid, Printer, output};
 
 /// Try a policy on the cases of `JobPolicyTest` fixtures
 ///
@@ -47,31 +47,27 @@ impl Test {
     /// # Errors
     /// [`Invalid`] where a fixture, or a policy that it names, cannot be used; then nothing counts
     /// as tested.
-    pub fn run(self, printer: &mut Printer) -> Result<Exit, anyhow::Error> {
+    pub fn run(self, printer: &mut Printer) -> anyhow::Result<Exit> {
         let Self { paths, output: format } = self;
         let mut problems = Vec::new();
         let mut suites = Vec::new();
         for path in &paths {
-            match find(path) {
-                Err(problem) => problems.push(problem),
-                Ok(files) => {
-                    for file in files {
-                        match run::run(&file, printer.colors_talk()) {
-                            Ok(suite) => suites.push(suite),
-                            Err(Invalid::Problems(mut found)) => problems.append(&mut found),
-                            Err(Invalid::Policy(text)) => {
-                                let file = file.display();
-                                let text = text.trim_end();
-                                problems.push(format!("{file}: its policy has errors\n{text}"));
-                            }
-                        }
+            let files = find(path).unwrap_or_else(|problem| {
+                problems.push(problem);
+                Vec::new()
+            });
+            for file in files {
+                match run::run(&file, printer.colors_talk()) {
+                    Ok(suite) => suites.push(suite),
+                    Err(Invalid::Problems(mut found)) => problems.append(&mut found),
+                    Err(Invalid::Policy(text)) => {
+                        let (file, text) = (file.display(), text.trim_end());
+                        problems.push(format!("{file}: its policy has errors\n{text}"));
                     }
                 }
             }
         }
-        if !problems.is_empty() {
-            return Err(Invalid::Problems(problems).into());
-        }
+        ensure!(problems.is_empty(), Invalid::Problems(problems));
         printer.data(match format {
             Format::Json => output::json(&suites)?,
             Format::Junit => report::junit(&suites),

@@ -1,7 +1,6 @@
 //! `curfew schema`: the JSON Schema of policy files, for editors and for CI.
 
-use crate::cli::shared::exit::Exit;
-use crate::cli::shared::printer::Printer;
+use crate::cli::shared::{Exit, Printer};
 use crate::policy::schema;
 
 /// Print the JSON Schema of policy files
@@ -16,7 +15,7 @@ impl Schema {
     ///
     /// # Errors
     /// Where stdout cannot be written to.
-    pub fn run(self, printer: &mut Printer) -> Result<Exit, anyhow::Error> {
+    pub fn run(self, printer: &mut Printer) -> anyhow::Result<Exit> {
         let Self {} = self;
         printer.data(schema::text())?;
         Ok(Exit::Fine)

@@ -18,9 +18,7 @@ use std::time::Duration;
 use anyhow::Context;
 use jiff::{SignedDuration, Timestamp};
 
-use crate::cli::shared::policies::Policies;
-use crate::cli::shared::printer::Printer;
-use crate::cli::shared::{exit::Exit, invalid::Invalid};
+use crate::cli::shared::{Exit, Invalid, Policies, Printer};
 use crate::pki::PairError;
 use crate::pki::laptop::{self, Laptop};
 use crate::reload::Refusal;
@@ -118,7 +116,7 @@ impl Serve {
     ///
     /// # Errors
     /// [`Invalid`] where the policy, the certificate or an address cannot be used.
-    pub fn run(self, printer: &mut Printer) -> Result<Exit, anyhow::Error> {
+    pub fn run(self, printer: &mut Printer) -> anyhow::Result<Exit> {
         let log_format = self.log_format.unwrap_or_else(LogFormat::fitting);
         let log_level = self.log_level;
         // Before logging begins: what is wrong with the arguments is for whoever typed them.
@@ -210,7 +208,7 @@ fn pair_of_files(
 fn invalid(refusal: &Refusal<PairError>, place: &str) -> Invalid {
     match refusal {
         // Names the path itself.
-        Refusal::Read(error) => Invalid::new(error.to_string()),
+        Refusal::Read(error) => Invalid::new(error),
         Refusal::Content(error) => Invalid::new(format!("{place}: {}", telemetry::chain(error))),
     }
 }

@@ -14,12 +14,7 @@ use std::time::Duration;
 
 use self::attention::{About, Attention};
 use self::report::{Part, Report};
-use crate::cli::shared::connection::Connection;
-use crate::cli::shared::exit::Exit;
-use crate::cli::shared::live::lease::Which;
-use crate::cli::shared::live::{Live, OutOfReach, block_on};
-use crate::cli::shared::output::Output;
-use crate::cli::shared::printer::Printer;
+use crate::cli::shared::{Connection, Exit, Live, OutOfReach, Output, Printer, Which, block_on};
 use crate::clock;
 
 /// Show how webhook, replicas, sweeper, scheduler and brake are doing in a cluster
@@ -57,7 +52,7 @@ impl Status {
     ///
     /// # Errors
     /// [`OutOfReach`]; [`crate::cli::shared::invalid::Invalid`] where it is not clear which installation is meant.
-    pub fn run(self, printer: &mut Printer) -> Result<Exit, anyhow::Error> {
+    pub fn run(self, printer: &mut Printer) -> anyhow::Result<Exit> {
         let Self { connection, which, installation, wait, output: Output { format } } = self;
         let counts =
             |attention: &Attention| !installation || attention.about == About::Installation;

@@ -12,14 +12,13 @@ use std::path::{Path, PathBuf};
 use jiff::SignedDuration;
 use tokio_util::sync::CancellationToken;
 
-use self::carry::{Carrier, Work};
+use self::carry::{Work, carry};
 use self::tally::Tally;
-use crate::cli::shared::connection::Connection;
-use crate::cli::shared::live::{Live, NAMESPACES, OutOfReach, Unread, block_on};
 use crate::cli::shared::manifests::{shown, text};
-use crate::cli::shared::output::{Format, Output};
-use crate::cli::shared::printer::Printer;
-use crate::cli::shared::{exit::Exit, invalid::Invalid};
+use crate::cli::shared::output::Format;
+use crate::cli::shared::{
+    Connection, Exit, Invalid, Live, NAMESPACES, OutOfReach, Output, Printer, Unread, block_on,
+};
 use crate::cluster::pace::Rate;
 use crate::sweeper::plan::Plan;
 
@@ -61,10 +60,10 @@ impl Sweep {
     ///
     /// # Errors
     /// [`Invalid`] where the plan cannot be used, or nobody could be asked; [`OutOfReach`].
-    pub fn run(self, printer: &mut Printer) -> Result<Exit, anyhow::Error> {
+    pub fn run(self, printer: &mut Printer) -> anyhow::Result<Exit> {
         let Self { plan, connection, rate, yes, output: Output { format } } = self;
         let plan = read(&plan)?;
-        plan.check().map_err(|error| Invalid::new(error.to_string()))?;
+        plan.check().map_err(Invalid::new)?;
         let work = Work::of(&plan)?;
         block_on(async {
             let live = Live::connect(&connection).await?;
@@ -111,8 +110,7 @@ impl Sweep {
                     interrupted.cancel();
                 }
             });
-            let carrier = Carrier::new(&live, Rate::new(rate), over);
-            let tally = carrier.carry(work, printer).await;
+            let tally = carry(work, &live, Rate::new(rate), over, printer).await;
             tell(&tally, format, printer)
         })
     }
@@ -131,15 +129,11 @@ fn read(path: &Path) -> Result<Plan, Invalid> {
 }
 
 /// Whether the plan is of this cluster, as far as we may know.
-async fn check_cluster(
-    live: &Live,
-    plan: &Plan,
-    printer: &mut Printer,
-) -> Result<(), anyhow::Error> {
+async fn check_cluster(live: &Live, plan: &Plan, printer: &mut Printer) -> anyhow::Result<()> {
     match live.get(NAMESPACES, "kube-system").await {
         Ok(namespace) => {
             let here = namespace["metadata"]["uid"].as_str().unwrap_or_default();
-            Ok(plan.check_cluster(here).map_err(|error| Invalid::new(error.to_string()))?)
+            Ok(plan.check_cluster(here).map_err(Invalid::new)?)
         }
         Err(Unread::Absent | Unread::NotPermitted(_)) => {
             printer.talk(
@@ -152,8 +146,8 @@ async fn check_cluster(
     }
 }
 
-fn tell(tally: &Tally, format: Format, printer: &mut Printer) -> Result<Exit, anyhow::Error> {
-    printer.data(format.text(tally, Tally::to_string)?)?;
+fn tell(tally: &Tally, format: Format, printer: &mut Printer) -> anyhow::Result<Exit> {
+    printer.data(format.text(tally, Tally::table)?)?;
     if tally.untouched > 0 && tally.unanswered.is_none() {
         printer.talk("note: stopped; the same plan goes on where it was left")?;
     }
@@ -169,7 +163,8 @@ fn tell(tally: &Tally, format: Format, printer: &mut Printer) -> Result<Exit, an
     if let Some(why) = &tally.unanswered {
         return Err(OutOfReach(format!("stopped: the API server does not answer: {why}")).into());
     }
-    Ok(if tally.is_whole() { Exit::Fine } else { Exit::Findings })
+    let is_whole = tally.refused + tally.failed + tally.untouched == 0;
+    Ok(if is_whole { Exit::Fine } else { Exit::Findings })
 }
 
 /// So many of something, for a person who is about to say yes.

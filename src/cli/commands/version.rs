@@ -4,9 +4,7 @@ use std::env::consts;
 
 use serde::Serialize;
 
-use crate::cli::shared::exit::Exit;
-use crate::cli::shared::output::Output;
-use crate::cli::shared::printer::Printer;
+use crate::cli::shared::{Exit, Output, Printer};
 
 /// Print the version and what this build reads
 #[derive(Debug, clap::Args)]
@@ -35,7 +33,7 @@ impl Version {
     ///
     /// # Errors
     /// Where stdout cannot be written to.
-    pub fn run(self, printer: &mut Printer) -> Result<Exit, anyhow::Error> {
+    pub fn run(self, printer: &mut Printer) -> anyhow::Result<Exit> {
         let Self { output: Output { format } } = self;
         let build = Build {
             version: env!("CARGO_PKG_VERSION"),

@@ -9,10 +9,9 @@ use crate::batch::schedule::misread::{self, Misread};
 use crate::batch::schedule::{Field, Schedule};
 use crate::batch::zone::{self, Zone};
 use crate::batch::{Kind, Object};
-use crate::policy::code;
-use crate::policy::decide::{Decision, Origin, Verdict};
+use crate::policy::decide::Origin;
 use crate::policy::lint::{self, Lint};
-use crate::policy::setting::{Setting, Value};
+use crate::policy::{Decision, Setting, Value, Verdict, code};
 
 /// Something to know about a schedule or a `CronJob`.
 #[derive(Debug, Serialize)]
@@ -20,6 +19,14 @@ pub struct Note {
     /// Stable, for scripts: a word, or the code of a lint.
     pub code: &'static str,
     pub message: String,
+}
+
+// === impl Note ===
+
+impl Note {
+    pub(in crate::cli) fn new(code: &'static str, message: impl Into<String>) -> Self {
+        Self { code, message: message.into() }
+    }
 }
 
 /// Everything that is odd about an object once the decision is carried out; nothing about objects
@@ -99,13 +106,13 @@ pub(in crate::cli) fn disturbed(disturbance: &Disturbance) -> Lint {
 /// What people misread about a schedule, in a sentence each.
 pub(in crate::cli) fn misread(text: &str) -> Vec<Note> {
     let sentence = |found| match found {
-        Misread::EitherDay { month, week } => Note {
-            code: "either-day",
-            message: format!(
+        Misread::EitherDay { month, week } => {
+            let message = format!(
                 "a day of the month that fits `{month}` starts, and so does a day of the week that \
                  fits `{week}`: where both are given, one of them suffices"
-            ),
-        },
+            );
+            Note::new("either-day", message)
+        }
         Misread::Step { field, member, step, numbers } => {
             let (each, every) = match field {
                 Field::Minute => ("hour", Some(("minutes", 'm', 1))),
@@ -126,7 +133,7 @@ pub(in crate::cli) fn misread(text: &str) -> Vec<Note> {
             let numbers = some(&numbers);
             let message =
                 format!("`{member}` in the {field} field is {numbers} of each {each}{otherwise}");
-            Note { code: "step", message }
+            Note::new("step", message)
         }
     };
     misread::misread(text).into_iter().map(sentence).collect()
@@ -154,7 +161,7 @@ pub(in crate::cli) fn short_deadline(deadline: Option<i64>) -> Option<Note> {
          the built-in controller makes it where many CronJobs start together, or after it was away; \
          give a minute or more"
     );
-    Some(Note { code: "short-deadline", message })
+    Some(Note::new("short-deadline", message))
 }
 
 /// Enough to meet the densest part of any schedule that people write for a day or a week.

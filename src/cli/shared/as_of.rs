@@ -2,7 +2,7 @@
 
 use jiff::Timestamp;
 
-use crate::cli::shared::live::Live;
+use crate::cli::shared::Live;
 use crate::clock;
 
 /// The time that a user gave, if any.

@@ -8,7 +8,7 @@ use serde::Serialize;
 
 use crate::batch::schedule::Schedule;
 use crate::batch::zone::Zone;
-use crate::cli::shared::{invalid::Invalid, schedules};
+use crate::cli::shared::{Invalid, schedules};
 
 /// The clocks that the starts of a schedule follow.
 #[derive(Clone, Debug)]

@@ -2,7 +2,7 @@
 
 use std::path::PathBuf;
 
-use crate::cluster::connect::{Choice, Cluster, ConnectError, Habit};
+use crate::cluster::connect::Choice;
 
 /// The flags of kubectl for it.
 #[derive(Clone, Debug, Default, Eq, PartialEq, clap::Args)]
@@ -19,20 +19,8 @@ pub struct Connection {
 // === impl Connection ===
 
 impl Connection {
-    /// Finds the cluster; calls nothing yet.
-    ///
-    /// # Errors
-    /// Where there is none, or its configuration cannot be read.
-    pub async fn connect(&self, habit: Habit) -> Result<Cluster, ConnectError> {
-        Cluster::connect(&self.choice(), habit).await
-    }
-
-    /// Whether there is one to find, before anybody has tried to reach it.
-    pub fn finds_one(&self, habit: Habit) -> bool {
-        self.choice().finds_one(habit)
-    }
-
-    fn choice(&self) -> Choice {
+    /// What was chosen.
+    pub fn choice(&self) -> Choice {
         let Self { kubeconfig, context } = self;
         Choice { kubeconfig: kubeconfig.clone(), context: context.clone() }
     }

@@ -1,5 +1,7 @@
 //! What the user gave us cannot be used.
 
+use std::fmt::Display;
+
 /// Why what the user gave us cannot be used.
 #[derive(Debug, thiserror::Error)]
 pub enum Invalid {
@@ -15,7 +17,7 @@ pub enum Invalid {
 
 impl Invalid {
     /// A single complaint.
-    pub fn new(problem: impl Into<String>) -> Self {
-        Self::Problems(vec![problem.into()])
+    pub fn new(problem: impl Display) -> Self {
+        Self::Problems(vec![problem.to_string()])
     }
 }

@@ -19,13 +19,10 @@ use crate::admission::patch;
 use crate::batch::decoding::decode;
 use crate::batch::namespace::{self as namespaces, Labels};
 use crate::batch::{Kind, Object, defaulting};
-use crate::cli::shared::as_of::AsOf;
-use crate::cli::shared::manifests::{Document, Manifests};
-use crate::cli::shared::policies::Policies;
-use crate::policy::Policy;
-use crate::policy::decide::{Decision, Input, Operation, RecordChange, Verdict};
+use crate::cli::shared::{AsOf, Document, Manifests, Policies};
+use crate::policy::decide::RecordChange;
 use crate::policy::matching::RuleTrace;
-use crate::policy::settings::Mode;
+use crate::policy::{Decision, Input, Mode, Operation, Policy, Verdict};
 
 /// What every command wants to know that judges manifests.
 #[derive(Clone, Debug, clap::Args)]
@@ -214,11 +211,6 @@ impl Judgeable {
         Some(Self { kind, namespace, filled })
     }
 
-    /// Job or `CronJob`.
-    pub const fn kind(&self) -> Kind {
-        self.kind
-    }
-
     /// The namespace, the default one where the manifest has none.
     pub fn namespace(&self) -> &str {
         &self.namespace
@@ -257,7 +249,7 @@ impl Judgeable {
 ///
 /// # Errors
 /// Where the patch does not fit, which is ours to mend.
-pub fn apply(patch: &Patch, author: &mut Value) -> Result<Patch, anyhow::Error> {
+pub fn apply(patch: &Patch, author: &mut Value) -> anyhow::Result<Patch> {
     let mut applied = Vec::with_capacity(patch.0.len());
     for operation in &patch.0 {
         let (pointer, value) = match operation {

@@ -17,7 +17,7 @@ use kube::api::{GetParams, ListParams, Patch, PatchParams};
 use kube::core::Request;
 use serde_json::Value as Json;
 
-use crate::cli::shared::connection::Connection;
+use crate::cli::shared::Connection;
 use crate::cluster::connect::{Cluster, Habit};
 use crate::cluster::listing::{Listing, MOST};
 use crate::cluster::slim::MANAGER;
@@ -56,9 +56,7 @@ pub enum Unread {
 ///
 /// # Errors
 /// Where there can be no runtime, and those of the command.
-pub fn block_on<T>(
-    command: impl Future<Output = Result<T, anyhow::Error>>,
-) -> Result<T, anyhow::Error> {
+pub fn block_on<T>(command: impl Future<Output = anyhow::Result<T>>) -> anyhow::Result<T> {
     tokio::runtime::Builder::new_current_thread().enable_all().build()?.block_on(command)
 }
 
@@ -70,7 +68,7 @@ impl Live {
     /// # Errors
     /// Where there is none, or its configuration cannot be read.
     pub async fn connect(connection: &Connection) -> Result<Self, OutOfReach> {
-        match connection.connect(Habit::Kubectl).await {
+        match Cluster::connect(&connection.choice(), Habit::Kubectl).await {
             Ok(cluster) => Ok(Self { cluster }),
             Err(error) => Err(OutOfReach(chain(&error))),
         }
@@ -104,13 +102,11 @@ impl Live {
     ) -> Result<(), Unread> {
         let client = self.cluster.client.clone();
         let mut listing = Listing::new(client, collection, narrowed, MOST);
-        loop {
-            let next = tokio::time::timeout(LIMIT, listing.next()).await;
-            let next = next.map_err(|_late| self.late())?;
-            let Some(json) = next.map_err(|error| Unread::of(&error))? else { return Ok(()) };
+        while let Some(json) = self.in_time(listing.next()).await? {
             let object = serde_json::from_str(json).map_err(|e| Unread::Failed(chain(&e)))?;
             each(object, listing.left());
         }
+        Ok(())
     }
 
     /// The same, as one.
@@ -143,14 +139,17 @@ impl Live {
         request: Result<http::Request<Vec<u8>>, kube::core::request::Error>,
     ) -> Result<Json, Unread> {
         let request = request.map_err(|error| Unread::Nonsense(chain(&error)))?;
-        match tokio::time::timeout(LIMIT, self.cluster.client.request(request)).await {
-            Ok(answer) => answer.map_err(|error| Unread::of(&error)),
-            Err(_late) => Err(self.late()),
-        }
+        self.in_time(self.cluster.client.request(request)).await
     }
 
-    fn late(&self) -> Unread {
-        Unread::Failed(format!("no answer from {} within {LIMIT:?}", self.cluster.url))
+    async fn in_time<T>(&self, call: impl Future<Output = kube::Result<T>>) -> Result<T, Unread> {
+        match tokio::time::timeout(LIMIT, call).await {
+            Ok(answer) => answer.map_err(|error| Unread::of(&error)),
+            Err(_late) => {
+                let url = &self.cluster.url;
+                Err(Unread::Failed(format!("no answer from {url} within {LIMIT:?}")))
+            }
+        }
     }
 }
 

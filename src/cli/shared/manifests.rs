@@ -14,17 +14,16 @@ use std::fmt;
 use std::io::{self, ErrorKind, Read as _};
 use std::path::{Path, PathBuf};
 
+use anyhow::ensure;
 use serde::Deserialize;
 use serde_json::Value as Json;
 use serde_yaml::{Mapping, Value};
 
 use self::pieces::Piece;
 use crate::batch::Kind;
-use crate::cli::shared::invalid::Invalid;
-use crate::cli::shared::printer::Printer;
 use crate::cli::shared::yaml::BadText;
 use crate::cli::shared::yaml::read::Tree;
-use crate::cli::shared::{output, shares};
+use crate::cli::shared::{Invalid, Printer, output, shares};
 
 /// Where manifests come from, as the user said it.
 #[derive(Clone, Debug, Eq, PartialEq, clap::Args)]
@@ -122,19 +121,16 @@ impl Inputs {
     ///
     /// # Errors
     /// [`Invalid`] where a path cannot be read, or a document is broken; each with its place.
-    pub fn read(&self, printer: &mut Printer) -> Result<Manifests, anyhow::Error> {
+    pub fn read(&self, printer: &mut Printer) -> anyhow::Result<Manifests> {
         let mut all = Manifests::default();
         let mut problems = Vec::new();
         let mut broken = false;
         for input in &self.filename {
-            let files = match files(input, self.recursive) {
-                Ok(files) => files,
-                Err(problem) => {
-                    broken = true;
-                    problems.push(problem);
-                    continue;
-                }
-            };
+            let files = files(input, self.recursive).unwrap_or_else(|problem| {
+                broken = true;
+                problems.push(problem);
+                Vec::new()
+            });
             for file in files {
                 let named = file == *input;
                 let name = shown(&file).display().to_string();
@@ -158,9 +154,7 @@ impl Inputs {
                 all.kept.append(&mut scanned.kept);
             }
         }
-        if broken {
-            return Err(Invalid::Problems(problems).into());
-        }
+        ensure!(!broken, Invalid::Problems(problems));
         all.lacking = !problems.is_empty();
         for problem in problems {
             printer.error(format_args!("error: {problem}"))?;
@@ -173,11 +167,9 @@ impl Inputs {
     ///
     /// # Errors
     /// As [`Inputs::read`], and where what was named is no manifest.
-    pub fn whole(&self, printer: &mut Printer) -> Result<Manifests, anyhow::Error> {
+    pub fn whole(&self, printer: &mut Printer) -> anyhow::Result<Manifests> {
         let mut all = self.read(printer)?;
-        if all.lacking {
-            return Err(Invalid::new("a part is not shown as if it were the whole").into());
-        }
+        ensure!(!all.lacking, Invalid::new("a part is not shown as if it were the whole"));
         let is_one = |kept: &&Kept| ["cronjob", "job"].contains(&&*kept.kind.to_ascii_lowercase());
         let suspects = all.kept.iter().filter(is_one).map(Kept::document);
         let problems: Vec<String> = suspects.filter_map(|found| found.misplaced()).collect();
@@ -217,13 +209,8 @@ impl Manifests {
     }
 
     /// How many there are.
-    pub fn len(&self) -> usize {
+    pub(in crate::cli) fn len(&self) -> usize {
         self.kept.len()
-    }
-
-    /// Whether there is none.
-    pub fn is_empty(&self) -> bool {
-        self.kept.is_empty()
     }
 }
 
@@ -301,9 +288,8 @@ impl Scanned {
         };
         let (version, kind) = (text(map, "apiVersion"), text(map, "kind"));
         if kind.is_empty() && version.starts_with("batch/") {
-            return Err(Trouble::broken(format!(
-                "{origin}: it has no `kind`, and is of {version}"
-            )));
+            let problem = format!("{origin}: it has no `kind`, and is of {version}");
+            return Err(Trouble::broken(problem));
         }
         if kind.is_empty() {
             return foreign("has no `kind`");

@@ -8,6 +8,7 @@ use serde::{Serialize, Serializer};
 
 use crate::cli::shared::yaml;
 use crate::policy::value::Seconds;
+use crate::telemetry::spelled_out;
 
 /// How most commands print their answer. Not for any format: what clap derives keeps one default
 /// value for all of them.
@@ -38,7 +39,7 @@ impl Format {
         self,
         answer: &T,
         table: impl FnOnce(&T) -> String,
-    ) -> Result<String, anyhow::Error> {
+    ) -> anyhow::Result<String> {
         Ok(match self {
             Self::Json => json(answer)?,
             Self::Table => table(answer),
@@ -80,6 +81,16 @@ impl Table {
         table
     }
 
+    /// A table with these headings and rows.
+    pub fn with_rows<const N: usize>(
+        headings: [&str; N],
+        rows: impl IntoIterator<Item = [String; N]>,
+    ) -> Self {
+        let mut table = Self::new(headings);
+        rows.into_iter().for_each(|cells| table.row(cells));
+        table
+    }
+
     /// Adds a row; an empty cell is shown as `-`.
     pub fn row<const N: usize>(&mut self, cells: [String; N]) {
         self.rows.push(cells.map(or_dash).to_vec());
@@ -88,6 +99,13 @@ impl Table {
     /// Whether there is nothing below the headings.
     pub fn is_empty(&self) -> bool {
         self.rows.len() == 1
+    }
+
+    /// Writes the table below a text, with a blank line between; nothing where it has no rows.
+    pub fn below(&self, text: &mut String) {
+        if !self.is_empty() {
+            let _ = write!(text, "\n{self}");
+        }
     }
 }
 
@@ -128,6 +146,11 @@ pub fn span(seconds: i64) -> String {
     Seconds::new(seconds).map_or_else(|| format!("{seconds}s"), |seconds| seconds.to_string())
 }
 
+/// A number of things: `1 rule`, `3 rules`.
+pub fn counted(number: usize, noun: &str) -> String {
+    format!("{number} {noun}{}", if number == 1 { "" } else { "s" })
+}
+
 /// How many of each: `3 Pod, 1 Service`.
 pub fn counts<K: Display, C: Display>(each: impl IntoIterator<Item = (K, C)>) -> String {
     let each = each.into_iter().map(|(what, count)| format!("{count} {what}"));
@@ -153,16 +176,7 @@ pub fn json(value: &impl Serialize) -> Result<String, serde_json::Error> {
 /// JSON without characters that a terminal takes for an order: whoever prints drops them, and they
 /// are not ours to drop.
 pub fn escaped(json: &str) -> String {
-    let mut text = String::with_capacity(json.len());
-    let mut rest = json;
-    while let Some(at) = rest.find(|character| ('\u{7f}'..='\u{9f}').contains(&character)) {
-        text.push_str(&rest[..at]);
-        let mut after = rest[at..].chars();
-        let number = after.next().map_or(0, u32::from);
-        let _ = write!(text, "\\u{number:04x}");
-        rest = after.as_str();
-    }
-    text + rest
+    spelled_out(json, |c| ('\u{7f}'..='\u{9f}').contains(&c))
 }
 
 /// A value as YAML, in the order of its fields.

@@ -2,8 +2,7 @@
 
 use std::path::PathBuf;
 
-use crate::cli::shared::printer::Printer;
-use crate::cli::shared::{invalid::Invalid, report};
+use crate::cli::shared::{Invalid, Printer, report};
 use crate::policy::{Loaded, Policy, Source};
 use crate::reload::{self, Accept};
 
@@ -53,8 +52,7 @@ impl Policies {
         if self.policy.is_empty() {
             return Ok(reload::policy::bundled());
         }
-        reload::policy::read(&self.policy, Accept::Pipes)
-            .map_err(|error| Invalid::new(error.to_string()))
+        reload::policy::read(&self.policy, Accept::Pipes).map_err(Invalid::new)
     }
 }
 

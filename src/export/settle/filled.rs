@@ -1,8 +1,8 @@
 //! What is filled only where it is absent, and only at a creation: time zone and deadlines.
 
+use crate::export::sheet::Sheet;
 use crate::policy::{Policy, Setting};
 
-use super::super::sheet::Sheet;
 use super::changes::{Changes, entry};
 use super::supply::{name, supply};
 

@@ -3,11 +3,9 @@
 //! The API server fills 3 and 1 before anybody sees the object, so such a value counts as unset
 //! unless something shows that the author meant it.
 
+use crate::export::{cel, sheet::Sheet, tables::Table};
 use crate::policy::{Policy, Rule, Setting};
 
-use super::super::cel;
-use super::super::sheet::Sheet;
-use super::super::tables::Table;
 use super::changes::{Changes, entry, is_last_applied, number};
 use super::supply::{name, supply};
 

@@ -5,10 +5,9 @@
 //! the author's, so whoever forges one gains nothing, and being asked again changes nothing.
 
 use crate::batch::annotation;
+use crate::export::{cel, sheet::Sheet};
 use crate::policy::record::ANNOTATION;
 
-use super::super::cel;
-use super::super::sheet::Sheet;
 use super::changes::Changes;
 
 pub(super) fn define(sheet: &mut Sheet, changes: &mut Changes) {

@@ -1,11 +1,9 @@
 //! Who supplies a setting, and what.
 
-use crate::export::cel;
-use crate::export::sheet::Sheet;
-use crate::export::tables::Table;
+use crate::export::{cel, sheet::Sheet, tables::Table};
 use crate::policy::record::DEFAULTS;
-use crate::policy::settings::{Settings, Stated, Ttl};
-use crate::policy::{Policy, Rule, Setting, Value};
+use crate::policy::settings::Stated;
+use crate::policy::{Policy, Rule, Setting, Settings, Ttl, Value};
 
 /// What a policy says of a setting.
 #[derive(Clone, Debug)]

@@ -1,13 +1,10 @@
 //! `ttlSecondsAfterFinished` of a Job, or of the template of a `CronJob`.
 
+use crate::export::{cel, sheet::Sheet, tables::Table};
 use crate::policy::record::{ANNOTATION, HOLD, HOLD_UNTIL};
-use crate::policy::settings::Settings;
 use crate::policy::value::Seconds;
-use crate::policy::{Policy, Rule, Setting};
+use crate::policy::{Policy, Rule, Setting, Settings};
 
-use super::super::cel;
-use super::super::sheet::Sheet;
-use super::super::tables::Table;
 use super::changes::{Changes, entry, is_last_applied, number};
 use super::supply::supply;
 

@@ -5,9 +5,8 @@ use serde_json::Value as Json;
 
 use super::families::Families;
 use crate::batch::Kind;
-use crate::cli::shared::live::listing::{Scope, list, namespaces};
-use crate::cli::shared::live::{Live, OutOfReach};
-use crate::cli::shared::printer::Printer;
+use crate::cli::shared::live::listing::{list, namespaces};
+use crate::cli::shared::{Live, OutOfReach, Printer, Scope};
 
 /// Reads them.
 ///
@@ -18,7 +17,7 @@ pub(super) async fn read(
     live: &Live,
     scope: &Scope,
     printer: &mut Printer,
-) -> Result<Families, anyhow::Error> {
+) -> anyhow::Result<Families> {
     let mut families = Families::complete();
     let mut bad = Vec::new();
     let mut add = |json: Json| {

@@ -7,13 +7,10 @@ use super::families::Family;
 use crate::batch::edits::InForce;
 use crate::batch::schedule::daylight::{self, Disturbance};
 use crate::batch::{Child, CronJob, Kind, Object};
-use crate::cli::shared::advice::{self, Note};
-use crate::cli::shared::clocks::{Clocks, ZoneFrom};
-use crate::cli::shared::{output, schedules};
-use crate::scheduler::observe::{
-    Finding, MissedStarts, NOT_KNOWN, Observation, Stuck, Trouble, observe,
-};
-use crate::scheduler::timetable::{Timetable, TimetableError};
+use crate::cli::shared::{Clocks, Note, ZoneFrom, advice, output, schedules};
+use crate::scheduler::observe::{Finding, MissedStarts, NOT_KNOWN, Stuck, Trouble, observe};
+use crate::scheduler::timetable::TimetableError;
+use crate::scheduler::{Observation, Timetable};
 
 /// A `CronJob` and how its starts are going.
 #[derive(Debug, Serialize)]
@@ -81,29 +78,8 @@ pub(super) struct Known {
 // === impl Row ===
 
 impl Row {
-    pub(super) fn new(
-        family: Family<'_>,
-        assumed: &Clocks,
-        grace: SignedDuration,
-        now: Timestamp,
-    ) -> Self {
-        match Self::read(family, assumed, grace, now) {
-            Ok(row) => row,
-            Err(bad) => {
-                let field = |name| family.cronjob["metadata"][name].as_str().unwrap_or_default();
-                Self {
-                    namespace: field("namespace").to_owned(),
-                    name: field("name").to_owned(),
-                    known: None,
-                    states: vec![UNREADABLE],
-                    attention: vec![Note { code: UNREADABLE, message: bad }],
-                    notes: Vec::new(),
-                }
-            }
-        }
-    }
-
-    fn read(
+    /// The row of a family; an error says why it cannot be read.
+    pub(super) fn read(
         family: Family<'_>,
         assumed: &Clocks,
         grace: SignedDuration,
@@ -124,6 +100,19 @@ impl Row {
         Ok(Self::known(&cronjob, &children, seen, assumed, now))
     }
 
+    /// The row of a family that cannot be read, and why.
+    pub(super) fn unreadable(family: Family<'_>, why: String) -> Self {
+        let field = |name| family.cronjob["metadata"][name].as_str().unwrap_or_default();
+        Self {
+            namespace: field("namespace").to_owned(),
+            name: field("name").to_owned(),
+            known: None,
+            states: vec![UNREADABLE],
+            attention: vec![Note::new(UNREADABLE, why)],
+            notes: Vec::new(),
+        }
+    }
+
     fn known(
         cronjob: &CronJob<'_>,
         children: &[Child<'_>],
@@ -141,22 +130,17 @@ impl Row {
             let found = daylight::disturbances(timetable.schedule(), timetable.zone(), now);
             found.first().copied()
         });
-        let attention = observation.findings().map(|finding| Note {
-            code: finding.state(),
-            message: friendly(&finding, cronjob.time_zone.is_some()),
+        let attention = observation.findings().map(|finding| {
+            Note::new(finding.state(), friendly(&finding, cronjob.time_zone.is_some()))
         });
-        let mut notes = Vec::new();
-        let mut note = |code, message: String| notes.push(Note { code, message });
-        if let Some(doubt) = observation.doubt() {
-            note(NOT_KNOWN, doubt);
-        }
+        let doubt = observation.doubt().map(|doubt| Note::new(NOT_KNOWN, doubt));
+        let mut notes: Vec<Note> = doubt.into_iter().collect();
         if timetable.as_ref().is_some_and(|timetable| timetable.unsupported) {
             let message = "a time zone in the schedule is not supported; name it in spec.timeZone";
-            note("time-zone-prefix", message.to_owned());
+            notes.push(Note::new("time-zone-prefix", message));
         }
-        if let Some(found) = &daylight {
-            note(DAYLIGHT, advice::disturbed(found).message);
-        }
+        let changed = daylight.as_ref().map(advice::disturbed);
+        notes.extend(changed.map(|lint| Note::new(DAYLIGHT, lint.message)));
         if starts {
             notes.extend(advice::misread(cronjob.schedule));
             // Where nothing starts at all there is no start to lose.

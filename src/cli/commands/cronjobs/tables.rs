@@ -4,8 +4,7 @@ use jiff::{SignedDuration, Timestamp};
 
 use super::row::{DAYLIGHT, Known, Row, is_for_reading};
 use crate::batch::schedule::daylight::{Disturbance, Kind};
-use crate::cli::shared::advice::Note;
-use crate::cli::shared::output::{self, Column, Table};
+use crate::cli::shared::{Column, Note, Table, output};
 use crate::scheduler::observe::{Finding, MOST, NOT_KNOWN, Trouble};
 
 /// What fits a terminal, or everything. Without any row there is nothing to show, as with kubectl.
@@ -19,7 +18,6 @@ pub(super) fn render(rows: &[Row], now: Timestamp, wide: bool) -> String {
     let past = |at: Timestamp| {
         full(at, if at > now { format!("in {}", span(at.duration_since(now))) } else { ago(at) })
     };
-    let due = |known: &Known| known.pending_start.filter(|_| wide);
     // Of a success that lies ahead the short table makes nothing.
     let success = |at| if wide { past(at) } else { ago(at) };
     let columns: [Column<'_, Row>; 13] = [
@@ -30,7 +28,7 @@ pub(super) fn render(rows: &[Row], now: Timestamp, wide: bool) -> String {
         ("INTERVAL", true, &|row| cell(row, |known| known.interval.map(span))),
         ("CONCURRENCY", true, &|row| cell(row, |known| Some(known.concurrency_policy.to_owned()))),
         ("ACTIVE", true, &|row| cell(row, |known| Some(known.active.to_string()))),
-        ("NEXT", false, &|row| cell(row, |known| next(known, ahead, due(known)))),
+        ("NEXT", false, &|row| cell(row, |known| Some(next(known, ahead, wide)))),
         ("LAST", false, &|row| cell(row, |known| known.last_start.map(past))),
         ("LAST SUCCESS", false, &|row| cell(row, |known| known.last_success.map(success))),
         ("LAG", false, &|row| cell(row, |known| known.lag.map(span))),
@@ -56,20 +54,10 @@ fn zone(known: &Known) -> Option<String> {
 }
 
 /// When it starts next, and whether something is due that nothing holds back.
-fn next(
-    known: &Known,
-    shown: impl Fn(Timestamp) -> String,
-    pending: Option<Timestamp>,
-) -> Option<String> {
-    let next = known.next_start.map(shown);
-    if known.pending_start.is_none() {
-        return next;
-    }
-    let due = match pending {
-        Some(at) => format!("due since {at}"),
-        None => "due".to_owned(),
-    };
-    Some([Some(due), next].into_iter().flatten().collect::<Vec<_>>().join(", "))
+fn next(known: &Known, shown: impl Fn(Timestamp) -> String, wide: bool) -> String {
+    let due = |at| if wide { format!("due since {at}") } else { "due".to_owned() };
+    let told = known.pending_start.map(due).into_iter().chain(known.next_start.map(shown));
+    told.collect::<Vec<_>>().join(", ")
 }
 
 fn missed(known: &Known) -> Option<String> {

@@ -4,19 +4,15 @@ use jiff::Timestamp;
 use serde::Serialize;
 
 use super::deadlines::{self, Deadline};
-use super::supplied::{self, Given};
-use super::sweeps::Sweeps;
 use crate::batch::Object;
-use crate::cli::shared::advice;
-use crate::cli::shared::judge::Judged;
-use crate::policy::Policy;
-use crate::policy::decide::{Decision, GuardHit, Operation, Origin, Verdict};
+use crate::cli::shared::{Judged, advice};
+use crate::policy::decide::{GuardHit, Origin};
 use crate::policy::lint::Lint;
 use crate::policy::matching::{Matched, Missed, RuleTrace};
-use crate::policy::resolve::Resolved;
-use crate::policy::setting::Value;
-use crate::policy::settings::{Guard, Mode};
-use crate::sweeper::Reason;
+use crate::policy::record::DEFAULTS;
+use crate::policy::resolve::{Resolved, Supplied, Supplier};
+use crate::policy::{Decision, Guard, Mode, Operation, Policy, Value, Verdict};
+use crate::sweeper::{Action, Judgement, PlanId, Reason};
 
 /// Everything there is to say about one object.
 #[derive(Debug, Serialize)]
@@ -90,6 +86,40 @@ pub(super) struct Decided {
     pub(super) origin: Option<String>,
 }
 
+/// A setting that somebody supplies.
+#[derive(Clone, Debug, Serialize)]
+pub(super) struct Given {
+    pub(super) setting: &'static str,
+    pub(super) value: String,
+    /// The rule's name, or `defaults`.
+    pub(super) by: String,
+    /// Where the rule stands.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub(super) origin: Option<String>,
+}
+
+/// What the sweeper does about a stored object.
+#[derive(Debug, Serialize)]
+#[serde(rename_all = "camelCase")]
+pub(super) struct Sweeps {
+    /// What the policy lets it do here.
+    pub(super) stored: &'static str,
+    pub(super) does: Vec<Step>,
+    /// What to approve before it does that.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub(super) held: Option<PlanId>,
+}
+
+/// One action.
+#[derive(Debug, Serialize)]
+pub(super) struct Step {
+    pub(super) action: &'static str,
+    pub(super) why: String,
+    /// When to look again.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub(super) at: Option<Timestamp>,
+}
+
 // === impl Explanation ===
 
 impl Explanation {
@@ -133,7 +163,7 @@ impl Explanation {
                     },
                 })
                 .collect(),
-            supplied: supplied::all(&resolved),
+            supplied: supplied(&resolved),
             sweeper: None,
             earliest: deadlines::earliest(&deadlines),
             deadlines,
@@ -160,7 +190,27 @@ impl Traced {
             origin: rule.origin.to_string(),
             result,
             missed,
-            supplies: supplied::by_rule(resolved, &rule.name),
+            supplies: supplied_by(resolved, &rule.name),
+        }
+    }
+}
+
+// === impl Sweeps ===
+
+impl Sweeps {
+    pub(super) fn new(judgement: &Judgement<'_>, held: Option<PlanId>) -> Self {
+        let step = |action: &Action| Step {
+            action: action.as_str(),
+            why: action.reason().to_string(),
+            at: match action {
+                Action::Wait { until, .. } => Some(*until),
+                _ => None,
+            },
+        };
+        Self {
+            stored: judgement.stored.as_str(),
+            does: judgement.actions.iter().map(step).collect(),
+            held,
         }
     }
 }
@@ -192,4 +242,24 @@ fn why(verdict: &Verdict) -> Option<String> {
         Verdict::UnknownNamespace => "the labels of its namespace are not known".to_owned(),
         Verdict::Untouched => "the update changes nothing that the policy looks at".to_owned(),
     })
+}
+
+/// Everything that is supplied, in the order of the policy's schema.
+fn supplied(resolved: &Resolved<'_>) -> Vec<Given> {
+    let given = resolved.stated().map(|(setting, Supplied { value, by })| {
+        let rule = by.rule();
+        Given {
+            setting,
+            value: value.to_string(),
+            by: rule.map_or(DEFAULTS, |rule| &rule.name).to_owned(),
+            origin: rule.map(|rule| rule.origin.to_string()),
+        }
+    });
+    given.collect()
+}
+
+/// The settings that a rule was the first to mention.
+fn supplied_by(resolved: &Resolved<'_>, rule: &str) -> Vec<&'static str> {
+    let by_it = |by: Supplier<'_>| by.rule().is_some_and(|supplier| supplier.name == rule);
+    resolved.stated().filter(|(_, given)| by_it(given.by)).map(|(setting, _)| setting).collect()
 }

@@ -2,21 +2,12 @@
 //! what else may end it.
 
 use super::deadlines::relative;
-use super::explanation::{About, Explanation};
-use super::sweeps::Sweeps;
-use crate::batch::{Finish, Kind, Object, Time};
-use crate::cli::shared::as_of::AsOf;
-use crate::cli::shared::invalid::Invalid;
-use crate::cli::shared::judge::Judged;
-use crate::cli::shared::live::Live;
-use crate::cli::shared::live::lease::Which;
-use crate::cli::shared::live::name::Place;
-use crate::cli::shared::live::policy::InForce;
-use crate::cli::shared::live::surroundings::Surrounded;
-use crate::cli::shared::printer::Printer;
-use crate::policy::decide::Operation;
+use super::explanation::{About, Explanation, Sweeps};
+use crate::batch::{Finish, Kind, Object, Outcome, Time};
+use crate::cli::shared::{AsOf, InForce, Judged, Live, Place, Printer, Surrounded, Which};
+use crate::policy::Operation;
 use crate::sweeper::brake::Memory;
-use crate::sweeper::{Judgement, PlanId, View, decide};
+use crate::sweeper::{PlanId, View, decide};
 
 /// Explains one object.
 ///
@@ -30,14 +21,12 @@ pub(super) async fn explain(
     brake: &Memory,
     as_of: AsOf,
     printer: &mut Printer,
-) -> Result<Explanation, anyhow::Error> {
+) -> anyhow::Result<Explanation> {
     let InForce { policy, own_namespace } = in_force;
     let mut found = Surrounded::read(live, place, printer).await?;
     found.read_family(live).await?;
     let now = as_of.there(live);
     let place = &found.place;
-    let bad = |problem: String| Invalid::new(format!("{place} cannot be judged: {problem}"));
-
     let look = |view: &View<'_>| {
         // What could not be read here has been told.
         let judged = Judged::new(policy, &view.input());
@@ -49,12 +38,15 @@ pub(super) async fn explain(
             now,
         };
         let judgement = decide(policy, view);
-        let held = held(&judgement, brake, &policy.revision, &place.namespace);
+        // What keeps the sweeper from ending it.
+        let mut holds = brake.holds.iter().filter(|hold| hold.revision == policy.revision);
+        let held = holds
+            .find(|hold| judgement.risks.iter().any(|risk| hold.holds(&place.namespace, risk)));
         let explanation = Explanation::new(about, judged, policy);
-        (explanation, Sweeps::new(&judgement, held), rank(view, &found))
+        (explanation, Sweeps::new(&judgement, held.map(PlanId::of)), rank(view, &found))
     };
-    let looked = found.look(&found.object, own_namespace.as_deref(), now, look);
-    let (mut explanation, sweeps, rank) = looked.map_err(bad)?;
+    let (mut explanation, sweeps, rank) =
+        found.look(&found.object, own_namespace.as_deref(), now, look)?;
     if let Some(rank) = rank {
         explanation.deadlines.retain(|deadline| deadline.what != "history");
         explanation.deadlines.push(relative("history", rank));
@@ -74,30 +66,14 @@ pub(super) async fn brake(live: &Live, in_force: &InForce, lease_name: String) -
     which.find(live).await.map(|lease| lease.brake()).unwrap_or_default()
 }
 
-/// The hold of the brake that keeps the sweeper from ending it.
-fn held(
-    judgement: &Judgement<'_>,
-    brake: &Memory,
-    revision: &str,
-    namespace: &str,
-) -> Option<PlanId> {
-    let hold = brake
-        .holds
-        .iter()
-        .filter(|hold| hold.revision == revision)
-        .find(|hold| judgement.risks.iter().any(|risk| hold.holds(namespace, risk)))?;
-    Some(PlanId::of(hold))
-}
-
 /// Where a finished Job stands in its family, as the built-in controller counts: by start.
 fn rank(view: &View<'_>, found: &Surrounded) -> Option<String> {
     let finish = Finish::of(view.object).filter(|_| view.object.kind == Kind::Job)?;
     let cronjob = view.cronjob?;
     let name = cronjob.metadata.name.as_deref().unwrap_or_default();
-    let started = |job: &Object<'_>| job.status.start_time.as_ref().and_then(Time::at);
     // Without a start it counts as the youngest.
     let order = |job: &Object<'_>| {
-        let at = started(job);
+        let at = job.status.start_time.as_ref().and_then(Time::at);
         (at.is_none(), at, job.metadata.name.as_deref().map(str::to_owned))
     };
     let own = order(view.object);
@@ -107,11 +83,10 @@ fn rank(view: &View<'_>, found: &Surrounded) -> Option<String> {
         .filter(|job| Finish::of(job).is_some_and(|other| other.outcome == finish.outcome))
         .filter(|job| order(job) > own)
         .count();
+    let spec = &cronjob.spec;
     let (limit, how) = match finish.outcome {
-        crate::batch::Outcome::Failure => (cronjob.spec.failed_jobs_history_limit, "failed"),
-        crate::batch::Outcome::Success => {
-            (cronjob.spec.successful_jobs_history_limit, "successful")
-        }
+        Outcome::Failure => (spec.failed_jobs_history_limit, "failed"),
+        Outcome::Success => (spec.successful_jobs_history_limit, "successful"),
     };
     let limit = limit.map_or_else(|| "?".to_owned(), |limit| limit.to_string());
     Some(format!(

@@ -3,7 +3,7 @@
 use super::subject::Subject;
 use crate::batch::Kind;
 use crate::batch::schedule::Schedule;
-use crate::cli::shared::live::name::Named;
+use crate::cli::shared::Named;
 
 /// One of them.
 #[derive(Debug)]
@@ -45,7 +45,7 @@ impl Asked {
                  -n NAMESPACE"
             )
         })?;
-        match named.kind() {
+        match named.kind {
             Kind::CronJob => Ok(Self::Stored(named)),
             Kind::Job => Err(format!("{text}: a Job has no schedule; name its CronJob")),
         }

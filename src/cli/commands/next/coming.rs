@@ -17,9 +17,7 @@ use crate::batch::schedule::Schedule;
 use crate::batch::schedule::daylight::{self, Disturbance, Kind};
 use crate::batch::zone::Zone;
 use crate::batch::{Concurrency, CronJob, Object};
-use crate::cli::shared::advice::Note;
-use crate::cli::shared::clocks::{Clocks, ZoneFrom};
-use crate::cli::shared::output;
+use crate::cli::shared::{Clocks, Note, ZoneFrom, output};
 use crate::scheduler::missed::Since;
 use crate::scheduler::{Timetable, observe};
 

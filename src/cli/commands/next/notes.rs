@@ -7,12 +7,10 @@ use super::subject::Subject;
 use crate::batch::schedule::Schedule;
 use crate::batch::zone::Zone;
 use crate::batch::{Kind, Object};
-use crate::cli::shared::advice::{self, Note};
-use crate::cli::shared::clocks::ZoneFrom;
 use crate::cli::shared::output::span;
-use crate::policy::code;
+use crate::cli::shared::{Note, ZoneFrom, advice};
 use crate::policy::lint::{self, Lint};
-use crate::policy::setting::Setting;
+use crate::policy::{Setting, code};
 
 /// The code of what says that nothing ever starts.
 pub(super) const NEVER: &str = "never";
@@ -27,59 +25,45 @@ pub(super) fn about(
     ahead: Option<String>,
 ) -> Vec<Note> {
     let mut notes = Vec::new();
-    let mut note = |code, message: String| notes.push(Note { code, message });
     if subject.suspended {
         let deadline = match subject.deadline {
             Some(deadline) => format!(", if that was due less than {} before", span(deadline)),
             None => String::new(),
         };
-        note(
-            "suspended",
-            format!(
-                "nothing starts; once that is over, the latest missed start comes at \
-                 once{deadline}"
-            ),
+        let message = format!(
+            "nothing starts; once that is over, the latest missed start comes at once{deadline}"
         );
+        notes.push(Note::new("suspended", message));
     }
     if subject.terminating {
-        note("terminating", "it is being deleted: nothing starts any more".to_owned());
+        notes.push(Note::new("terminating", "it is being deleted: nothing starts any more"));
     }
     if subject.namespace_terminating {
         let message = "its namespace is being deleted: no Job can be created there";
-        note("namespace-terminating", message.to_owned());
+        notes.push(Note::new("namespace-terminating", message));
     }
     if let Some(base) = subject.base.filter(|base| *base > now) {
-        note("future", format!("its last start or creation lies ahead, and counts: {base}"));
+        let message = format!("its last start or creation lies ahead, and counts: {base}");
+        notes.push(Note::new("future", message));
     }
     if Schedule::mentions_zone(&subject.text) {
-        note("time-zone-prefix", prefix(subject, zone, from));
+        notes.push(Note::new("time-zone-prefix", prefix(subject, zone, from)));
     }
     if subject.refused {
-        note(
-            "refused",
-            "the controller does not mind the blanks around the schedule, and the API server \
-             refuses any update until they are gone"
-                .to_owned(),
-        );
+        let message = "the controller does not mind the blanks around the schedule, and the API \
+                       server refuses any update until they are gone";
+        notes.push(Note::new("refused", message));
     }
-    for message in every(subject) {
-        note("every", message);
-    }
+    notes.extend(every(subject).map(|message| Note::new("every", message)));
     notes.extend(advice::misread(&subject.text));
-    let mut note = |code, message: String| notes.push(Note { code, message });
     if !times.is_empty() && times.len() < count {
-        note("last", "there is no further start within five calendar years".to_owned());
+        notes.push(Note::new("last", "there is no further start within five calendar years"));
     }
-    if let Some(message) = ahead {
-        note("daylight", message);
-    }
+    notes.extend(ahead.map(|message| Note::new("daylight", message)));
     let odd = odd(subject, zone, now);
     let said = odd.iter().any(|lint| lint.code == code::SHORT_STARTING_DEADLINE);
     notes.extend(advice::short_deadline(subject.deadline).filter(|_| !said));
-    let whole = |Lint { code, message, mend }| {
-        let message = format!("{message}; {mend}");
-        Note { code, message }
-    };
+    let whole = |Lint { code, message, mend }| Note::new(code, format!("{message}; {mend}"));
     notes.extend(odd.into_iter().map(whole));
     notes
 }
@@ -102,25 +86,24 @@ pub(super) fn never(subject: &Subject, times: &[Timestamp]) -> Option<Note> {
             .to_owned(),
         _ => return None,
     };
-    Some(Note { code: NEVER, message })
+    Some(Note::new(NEVER, message))
 }
 
 /// When a start is made that has come, in short and in full. `held` is a Job on whose end a
 /// `Forbid` waits.
 pub(super) fn pending(slot: Timestamp, held: Option<&str>) -> (String, Note) {
-    let such = if held.is_none() {
-        ", such as at a change of the CronJob or of one of its Jobs"
-    } else {
-        ""
+    let (until, such) = match held {
+        Some(job) => (format!("once job/{job} is over, if it is still there"), ""),
+        None => (
+            "at its next look".to_owned(),
+            ", such as at a change of the CronJob or of one of its Jobs",
+        ),
     };
-    let until = held.map_or("at its next look".to_owned(), |job| {
-        format!("once job/{job} is over, if it is still there")
-    });
     let message = format!(
         "the start at {slot} has come, and the status knows nothing of it: the built-in controller \
          makes it {until}{such}, unless the next start comes first and takes its place"
     );
-    (until, Note { code: "pending", message })
+    (until, Note::new("pending", message))
 }
 
 /// What a time zone in the schedule means.
@@ -140,22 +123,13 @@ fn prefix(subject: &Subject, zone: &Zone, from: ZoneFrom) -> String {
 }
 
 /// What is special about `@every`.
-fn every(subject: &Subject) -> Vec<String> {
-    let Some(period) = subject.schedule.period() else { return Vec::new() };
-    let mut notes = Vec::new();
-    if subject.base.is_none() {
-        notes.push(
-            "`@every` counts from the last start, at first from the creation, here from now"
-                .to_owned(),
-        );
-    }
-    if period.as_secs() < 60 {
-        notes.push(
-            "starts within one minute share the name of their Job: one of them a minute runs"
-                .to_owned(),
-        );
-    }
-    notes
+fn every(subject: &Subject) -> impl Iterator<Item = &'static str> {
+    let period = subject.schedule.period();
+    let from_now = "`@every` counts from the last start, at first from the creation, here from now";
+    let shared = "starts within one minute share the name of their Job: one of them a minute runs";
+    let from_now = period.filter(|_| subject.base.is_none()).map(|_| from_now);
+    let shared = period.filter(|period| period.as_secs() < 60).map(|_| shared);
+    from_now.into_iter().chain(shared)
 }
 
 /// What is odd about the `CronJob`, without a policy.

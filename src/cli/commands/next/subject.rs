@@ -48,11 +48,16 @@ impl Subject {
     /// # Errors
     /// What is wrong with it.
     pub(super) fn typed(text: &str) -> Result<Self, String> {
-        Ok(Self {
+        Ok(Self::new(text.to_owned(), schedules::schedule(text)?))
+    }
+
+    /// Nothing but a schedule.
+    fn new(text: String, schedule: Schedule) -> Self {
+        Self {
             object: None,
             origin: None,
-            text: text.to_owned(),
-            schedule: schedules::schedule(text)?,
+            text,
+            schedule,
             time_zone: None,
             suspended: false,
             terminating: false,
@@ -61,7 +66,7 @@ impl Subject {
             base: None,
             refused: false,
             json: Json::Null,
-        })
+        }
     }
 
     /// A `CronJob` of a manifest.
@@ -109,17 +114,14 @@ impl Subject {
         let (suspended, terminating) = (suspend.unwrap_or_default(), whole.is_terminating());
         Ok(Self {
             object: Some(object.to_owned()),
-            origin: None,
-            text,
-            schedule,
             time_zone,
             suspended,
             terminating,
-            namespace_terminating: false,
             deadline,
             base: last.or(created),
             refused: as_controller,
             json,
+            ..Self::new(text, schedule)
         })
     }
 }

@@ -3,32 +3,16 @@
 use std::fmt::Write as _;
 
 use super::coming::{Coming, Skipped, Start};
-use crate::cli::shared::advice::Note;
-use crate::cli::shared::output::{Table, span};
+use crate::cli::shared::output::span;
+use crate::cli::shared::{Note, Table};
 
 /// One schedule.
 pub(super) fn render(coming: &Coming) -> String {
-    let Coming {
-        object,
-        origin,
-        schedule,
-        time_zone,
-        time_zone_from: _,
-        by_the_clock: _,
-        now,
-        suspended: _,
-        pending,
-        starts,
-        skipped,
-        notes,
-    } = coming;
+    let Coming { schedule, time_zone, now, pending, starts, skipped, notes, .. } = coming;
     let mut text = String::new();
-    if let Some(object) = object {
-        let _ = write!(text, "{object}");
-        let _ = match origin {
-            Some(origin) => writeln!(text, " ({origin})"),
-            None => writeln!(text),
-        };
+    if let Some(object) = &coming.object {
+        let origin = coming.origin.as_ref().map(|origin| format!(" ({origin})"));
+        let _ = writeln!(text, "{object}{}", origin.unwrap_or_default());
     }
     let from = if coming.assumes_a_zone() { ", assumed" } else { "" };
     let _ = write!(text, "{schedule:?} in {time_zone}{from}, as of {now}");
@@ -36,20 +20,15 @@ pub(super) fn render(coming: &Coming) -> String {
         let _ = write!(text, ": next in {}", span(first.utc.duration_since(*now).as_secs()));
     }
     text.push('\n');
-    if pending.is_some() || !starts.is_empty() {
-        let mut table = Table::new(["START", "UTC", "GAP", "NOTE"]);
-        if let Some(pending) = pending {
-            table.row(present(pending));
+    let mut table = Table::with_rows(["START", "UTC", "GAP", "NOTE"], pending.iter().map(present));
+    let mut left = skipped.iter().peekable();
+    for start in starts {
+        while let Some(skipped) = left.next_if(|skipped| skipped.next <= start.utc) {
+            table.row(absent(skipped));
         }
-        let mut left = skipped.iter().peekable();
-        for start in starts {
-            while let Some(skipped) = left.next_if(|skipped| skipped.next <= start.utc) {
-                table.row(absent(skipped));
-            }
-            table.row(present(start));
-        }
-        let _ = write!(text, "\n{table}");
+        table.row(present(start));
     }
+    table.below(&mut text);
     if !notes.is_empty() {
         text.push('\n');
     }

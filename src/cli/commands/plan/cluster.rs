@@ -6,9 +6,8 @@ use kube::api::ListParams;
 use serde_json::Value as Json;
 
 use crate::batch::Kind;
-use crate::cli::shared::live::listing::{self, Scope, list, whole};
-use crate::cli::shared::live::{Live, NAMESPACES, OutOfReach, Unread};
-use crate::cli::shared::printer::Printer;
+use crate::cli::shared::live::listing::{self, list, whole};
+use crate::cli::shared::{Live, NAMESPACES, OutOfReach, Printer, Scope, Unread};
 use crate::sweeper::plan::{BadObject, Snapshot};
 
 /// Reads it.
@@ -20,7 +19,7 @@ pub(super) async fn read(
     live: &Live,
     scope: &Scope,
     printer: &mut Printer,
-) -> Result<Snapshot, anyhow::Error> {
+) -> anyhow::Result<Snapshot> {
     let mut snapshot = Snapshot::new();
     namespaces(live, scope, &mut snapshot, printer).await?;
     let everything = ListParams::default();
@@ -66,7 +65,7 @@ async fn namespaces(
     scope: &Scope,
     snapshot: &mut Snapshot,
     printer: &mut Printer,
-) -> Result<(), anyhow::Error> {
+) -> anyhow::Result<()> {
     let mut found = if let Some(found) = listing::namespaces(live, scope).await? {
         found
     } else {

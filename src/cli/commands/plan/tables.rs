@@ -4,9 +4,10 @@ use std::collections::BTreeMap;
 
 use jiff::Timestamp;
 
-use crate::cli::shared::output::{Column, Table, short};
+use crate::cli::shared::output::short;
+use crate::cli::shared::{Column, Table};
 use crate::policy::value::Seconds;
-use crate::sweeper::plan::{Changed, Does, Item, Plan, Side, Tally};
+use crate::sweeper::plan::{Changed, Does, Freed, Item, Plan, Side, Tally};
 
 /// The objects of a plan, what becomes of each, and the sums by rule and by namespace.
 pub(super) fn plan(plan: &Plan, wide: bool) -> String {
@@ -15,25 +16,19 @@ pub(super) fn plan(plan: &Plan, wide: bool) -> String {
     }
     let totals = &plan.totals;
     let objects = objects(plan, wide);
-    let freed = totals.freed;
-    let estimate = if freed.jobs > 0 {
-        format!(
-            "frees about {} in etcd (Jobs: {}, Pods: {}; by the size of their JSON, a Pod taken for \
-             its template and 3 KiB)\n",
-            bytes(freed.bytes),
-            freed.jobs,
-            freed.pods,
-        )
-    } else {
-        String::new()
-    };
+    let (rules, namespaces) =
+        (sums("RULE", &totals.by_rule), sums("NAMESPACE", &totals.by_namespace));
+    let Tally { delete, patch, count } = totals.all;
+    let Freed { jobs, pods, bytes: size } = totals.freed;
+    let estimate = format!(
+        "frees about {} in etcd (Jobs: {jobs}, Pods: {pods}; by the size of their JSON, a Pod taken \
+         for its template and 3 KiB)\n",
+        bytes(size)
+    );
+    let estimate = if jobs > 0 { &*estimate } else { "" };
     format!(
-        "{objects}\n{}\n{}\n{} to delete, {} to change, {} only counted\n{estimate}",
-        sums("RULE", &totals.by_rule),
-        sums("NAMESPACE", &totals.by_namespace),
-        totals.all.delete,
-        totals.all.patch,
-        totals.all.count,
+        "{objects}\n{rules}\n{namespaces}\n\
+         {delete} to delete, {patch} to change, {count} only counted\n{estimate}"
     )
 }
 
@@ -42,12 +37,11 @@ pub(super) fn difference(changed: &[Changed], wide: bool) -> String {
     if changed.is_empty() {
         return String::new();
     }
-    let mut table = Table::new(["OBJECT", "OLD", "NEW"]);
-    for Changed { kind, namespace, name, before, after } in changed {
-        let side = |side: &Option<Side>| side.as_ref().map(|s| told(s, wide)).unwrap_or_default();
-        table.row([title(kind, namespace, name), side(before), side(after)]);
-    }
-    table.to_string()
+    let side = |side: &Option<Side>| side.as_ref().map(|s| told(s, wide)).unwrap_or_default();
+    let rows = changed.iter().map(|Changed { kind, namespace, name, before, after }| {
+        [title(kind, namespace, name), side(before), side(after)]
+    });
+    Table::with_rows(["OBJECT", "OLD", "NEW"], rows).to_string()
 }
 
 /// `job/NAMESPACE/NAME`, which is how the other commands take it.
@@ -76,11 +70,10 @@ fn objects(plan: &Plan, wide: bool) -> Table {
 }
 
 fn sums(heading: &'static str, tallies: &BTreeMap<String, Tally>) -> Table {
-    let mut table = Table::new([heading, "DELETE", "CHANGE", "COUNT"]);
-    for (name, Tally { delete, patch, count }) in tallies {
-        table.row([name.clone(), delete.to_string(), patch.to_string(), count.to_string()]);
-    }
-    table
+    let rows = tallies.iter().map(|(name, Tally { delete, patch, count })| {
+        [name.clone(), delete.to_string(), patch.to_string(), count.to_string()]
+    });
+    Table::with_rows([heading, "DELETE", "CHANGE", "COUNT"], rows)
 }
 
 fn told(side: &Side, wide: bool) -> String {
@@ -94,10 +87,8 @@ fn told(side: &Side, wide: bool) -> String {
 }
 
 fn ttl(seconds: Option<i64>) -> String {
-    let shown = |seconds: i64| {
-        Seconds::new(seconds).map_or_else(|| seconds.to_string(), |seconds| seconds.to_string())
-    };
-    seconds.map(shown).unwrap_or_default()
+    let Some(seconds) = seconds else { return String::new() };
+    Seconds::new(seconds).map_or_else(|| seconds.to_string(), |seconds| seconds.to_string())
 }
 
 /// A rough size for a person.

@@ -8,9 +8,8 @@ use jiff::Timestamp;
 use serde::{Deserialize, Deserializer};
 use serde_yaml::Value;
 
-use crate::policy::decide::Operation;
-use crate::policy::setting::{self, Setting};
 use crate::policy::value::Seconds;
+use crate::policy::{Operation, Setting, setting};
 
 /// A file of cases.
 #[derive(Debug, Deserialize)]

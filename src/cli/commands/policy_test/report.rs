@@ -3,27 +3,25 @@
 use std::fmt::Write as _;
 
 use super::run::{Failure, Suite, Tried};
-use crate::cli::shared::output::Table;
+use crate::cli::shared::Table;
 
 /// A line for each fixture, or for each case, and below it everything that failed.
 pub(super) fn table(suites: &[Suite], wide: bool) -> String {
-    let mut text = String::new();
-    if wide {
-        let mut table = Table::new(["FIXTURE", "CASE", "RESULT"]);
-        for (suite, case) in each(suites) {
+    let table = if wide {
+        let cases = each(suites).map(|(suite, case)| {
             let result = if case.passed { "pass" } else { "FAIL" };
-            table.row([suite.file.clone(), case.name.clone(), result.to_owned()]);
-        }
-        let _ = write!(text, "{table}");
+            [suite.file.clone(), case.name.clone(), result.to_owned()]
+        });
+        Table::with_rows(["FIXTURE", "CASE", "RESULT"], cases)
     } else {
-        let mut table = Table::new(["FIXTURE", "PASSED", "FAILED"]);
-        for suite in suites {
+        let sums = suites.iter().map(|suite| {
             let failed = suite.failed();
             let passed = suite.cases.len() - failed;
-            table.row([suite.file.clone(), passed.to_string(), failed.to_string()]);
-        }
-        let _ = write!(text, "{table}");
-    }
+            [suite.file.clone(), passed.to_string(), failed.to_string()]
+        });
+        Table::with_rows(["FIXTURE", "PASSED", "FAILED"], sums)
+    };
+    let mut text = table.to_string();
     for (suite, case) in each(suites).filter(|(_, case)| !case.passed) {
         let _ = writeln!(text, "\nFAIL {}: {}", suite.file, case.name);
         for failure in &case.failures {

@@ -10,14 +10,11 @@ use serde_yaml::{Mapping, Value};
 
 use super::fixture::{Case, Expect, Fixture, Spec};
 use crate::batch::{Finish, Outcome};
-use crate::cli::shared::judge::{self, Judgeable, Judged, Question, World};
-use crate::cli::shared::manifests::{self, Document, Origin};
-use crate::cli::shared::policies::Policies;
-use crate::cli::shared::{advice, invalid::Invalid, yaml};
-use crate::policy::Policy;
-use crate::policy::decide::{Operation, Verdict};
-use crate::policy::setting::{self, Setting};
-use crate::policy::settings::{Action, Mode};
+use crate::cli::shared::manifests::{self, Origin};
+use crate::cli::shared::{
+    Document, Invalid, Judgeable, Judged, Policies, Question, World, advice, judge, yaml,
+};
+use crate::policy::{Action, Mode, Operation, Policy, Setting, Verdict, setting};
 
 /// A fixture that was run.
 #[derive(Debug, Serialize)]

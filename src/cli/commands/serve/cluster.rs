@@ -1,8 +1,7 @@
 //! The half of `serve` that needs a cluster: which one, and as what this replica is installed there.
 
 use crate::batch::name::is_subdomain;
-use crate::cli::shared::connection::Connection;
-use crate::cli::shared::invalid::Invalid;
+use crate::cli::shared::{Connection, Invalid};
 use crate::cluster::connect::{Cluster, ConnectError, Habit};
 use crate::controllers::certificates::{Certificates, WebhookObject};
 use crate::controllers::running::Installation;
@@ -62,19 +61,12 @@ pub(super) struct ClusterArgs {
     write_namespaces: Vec<String>,
 }
 
-/// The pair that replicas keep in a Secret.
-pub(super) struct Keeping {
-    pub(super) certificates: Certificates,
-    /// The first one.
-    pub(super) pair: Pair,
-}
-
 // === impl ClusterArgs ===
 
 impl ClusterArgs {
     /// Whether there is a cluster to look after, before anybody has tried to reach it.
     pub(super) fn names_one(&self) -> bool {
-        !self.no_cluster && self.connection.finds_one(Habit::Server)
+        !self.no_cluster && self.connection.choice().finds_one(Habit::Server)
     }
 
     /// Finds the cluster; `None` where there is none to look after.
@@ -85,7 +77,7 @@ impl ClusterArgs {
         if self.no_cluster {
             return Ok(None);
         }
-        match self.connection.connect(Habit::Server).await {
+        match Cluster::connect(&self.connection.choice(), Habit::Server).await {
             Ok(cluster) => Ok(Some(cluster)),
             Err(ConnectError::NotInCluster) => Ok(None),
             Err(error) => {
@@ -108,18 +100,14 @@ impl ClusterArgs {
             write_namespaces,
         }
     }
-}
 
-// === impl Keeping ===
-
-impl Keeping {
-    /// Waits for a pair in the Secret, or makes one.
+    /// Waits for a pair in the Secret, or makes one; with what keeps it from then on.
     pub(super) async fn establish(
+        &self,
         cluster: &Cluster,
-        arguments: &ClusterArgs,
         own_namespace: Option<&str>,
         (secret, service): (String, String),
-    ) -> Self {
+    ) -> (Certificates, Pair) {
         let namespace = own_namespace.unwrap_or(&cluster.namespace).to_owned();
         let names = [
             service.clone(),
@@ -127,8 +115,8 @@ impl Keeping {
             format!("{service}.{namespace}.svc"),
         ];
         let object = |resource, name: &String| WebhookObject { resource, name: name.clone() };
-        let mut webhooks = vec![object("mutatingwebhookconfigurations", &arguments.webhook_name)];
-        let policy_webhook = arguments.guard_name.as_ref();
+        let mut webhooks = vec![object("mutatingwebhookconfigurations", &self.webhook_name)];
+        let policy_webhook = self.guard_name.as_ref();
         webhooks.extend(policy_webhook.map(|name| object("validatingwebhookconfigurations", name)));
         let certificates = Certificates {
             client: cluster.client.clone(),
@@ -139,7 +127,7 @@ impl Keeping {
             webhooks,
         };
         let pair = certificates.establish().await;
-        Self { certificates, pair }
+        (certificates, pair)
     }
 }
 

@@ -5,7 +5,8 @@ use std::net::SocketAddr;
 use std::path::Path;
 
 use crate::admission::{Site, admit};
-use crate::cli::shared::printer::Printer;
+use crate::cli::shared::Printer;
+use crate::cli::shared::output::counted;
 use crate::clock;
 use crate::pki::laptop::{Laptop, Written};
 use crate::policy::Policy;
@@ -50,18 +51,14 @@ impl Greeting<'_> {
             return Ok(());
         }
         let origin = if *bundled { " (bundled; --policy PATH for another)" } else { "" };
-        let rules = match policy.rules.len() {
-            1 => "1 rule".to_owned(),
-            count => format!("{count} rules"),
-        };
+        let (rules, revision) = (counted(policy.rules.len(), "rule"), &policy.revision);
         printer.talk(format_args!(
             "curfew {} answers admission reviews on https://{address}/mutate",
             env!("CARGO_PKG_VERSION")
         ))?;
-        printer.talk(format_args!(
-            "  policy       {}{origin}, {rules}, revision {}",
-            policy.name, policy.revision
-        ))?;
+        let name = &policy.name;
+        printer
+            .talk(format_args!("  policy       {name}{origin}, {rules}, revision {revision}"))?;
         printer.talk(format_args!("  health       http://{admin_address}/readyz?verbose"))?;
         printer.talk(format_args!("  metrics      http://{admin_address}/metrics"))?;
         if let Some(Laptop { ca, written: state, .. }) = laptop {

@@ -8,9 +8,7 @@ use rustls::RootCertStore;
 
 use super::cluster::ClusterArgs;
 use super::reloading::{self, PolicyFiles, PolicyRefusal};
-use crate::cli::shared::policies::Policies;
-use crate::cli::shared::printer::Printer;
-use crate::cli::shared::{invalid::Invalid, report};
+use crate::cli::shared::{Invalid, Policies, Printer, report};
 use crate::pki::laptop::Laptop;
 use crate::pki::{Pair, PairError};
 use crate::policy::Loaded;
@@ -71,7 +69,7 @@ impl PolicyPlan {
         reloading::watch_policy(paths, has_cluster, now).map(Self::Files).map_err(|refusal| {
             match refusal {
                 Refusal::Content(refusal) => refusal.explain(color),
-                Refusal::Read(error) => Invalid::new(error.to_string()),
+                Refusal::Read(error) => Invalid::new(error),
             }
         })
     }

@@ -9,13 +9,12 @@ use tokio::signal::unix::{Signal, SignalKind, signal};
 use tokio::sync::watch;
 use tokio_util::sync::CancellationToken;
 
-use super::cluster::{self, Keeping};
+use super::cluster;
 use super::greeting::Greeting;
 use super::plan::{PairPlan, Plan, PolicyPlan};
 use super::reloading;
 use crate::admission::Site;
-use crate::cli::shared::printer::Printer;
-use crate::cli::shared::{exit::Exit, invalid::Invalid};
+use crate::cli::shared::{Exit, Invalid, Printer};
 use crate::clock;
 use crate::controllers::Running;
 use crate::metrics::Metrics;
@@ -33,7 +32,7 @@ struct Signals {
 }
 
 /// Runs until a signal comes and what was in flight is answered.
-pub(super) async fn run(plan: Plan, printer: &mut Printer) -> Result<Exit, anyhow::Error> {
+pub(super) async fn run(plan: Plan, printer: &mut Printer) -> anyhow::Result<Exit> {
     let Plan {
         listen,
         admin_listen,
@@ -67,11 +66,10 @@ pub(super) async fn run(plan: Plan, printer: &mut Printer) -> Result<Exit, anyho
             return Err(Invalid::new("--tls-secret needs a cluster, and there is none").into());
         }
         (PairPlan::Secret { secret, service }, Some(found)) => {
-            let place = (secret, service);
-            let namespace = own_namespace.as_deref();
+            let (namespace, place) = (own_namespace.as_deref(), (secret, service));
             // It may take a while, and whoever wants us to stop need not wait for it.
-            let establishing = Keeping::establish(found, &arguments, namespace, place);
-            let Keeping { certificates, pair } = tokio::select! {
+            let establishing = arguments.establish(found, namespace, place);
+            let (certificates, pair) = tokio::select! {
                 biased;
                 _name = signals.next() => return Ok(Exit::Fine),
                 kept = establishing => kept,

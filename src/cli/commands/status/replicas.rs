@@ -5,7 +5,7 @@ use serde::Serialize;
 
 use super::attention::Attention;
 use super::webhook::Webhook;
-use crate::cli::shared::live::lease::Lease;
+use crate::cli::shared::Lease;
 use crate::cli::shared::output::short;
 use crate::leader::Replica;
 use crate::leader::replica::ServedCertificate;

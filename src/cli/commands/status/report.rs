@@ -6,9 +6,7 @@ use serde::Serialize;
 use super::attention::Attention;
 use super::replicas::{self, Present};
 use super::webhook::{self, Webhook};
-use crate::cli::shared::invalid::Invalid;
-use crate::cli::shared::live::lease::{Lease, NoLease, Which};
-use crate::cli::shared::live::{Live, Unread};
+use crate::cli::shared::{Lease, Live, NoLease, Unread, Which};
 use crate::scheduler::Takeover;
 use crate::scheduler::observe::AS_MEANT;
 use crate::scheduler::status::Status as Scheduled;
@@ -86,7 +84,7 @@ pub(super) struct Held {
 // === impl Report ===
 
 impl Report {
-    pub(super) async fn read(live: &Live, which: &Which) -> Result<Self, anyhow::Error> {
+    pub(super) async fn read(live: &Live, which: &Which) -> anyhow::Result<Self> {
         let found = which.find(live).await;
         let webhooks = webhook::read(live).await;
         // By the API server's clock, which the answers have told.
@@ -95,10 +93,7 @@ impl Report {
             Ok(lease) => (Part::Known(Leader::new(&lease, now)), Some(lease)),
             Err(NoLease::Unread(Unread::NotPermitted(why))) => (Part::NotPermitted(why), None),
             Err(absent @ NoLease::Absent { .. }) => (Part::Absent(absent.to_string()), None),
-            Err(several @ NoLease::Several(_)) => {
-                return Err(Invalid::new(several.to_string()).into());
-            }
-            Err(NoLease::Unread(error)) => return Err(error.about("cannot read the Lease").into()),
+            Err(other) => return Err(other.into_error()),
         };
         let webhooks = match webhooks {
             Ok(found) if found.is_empty() => {
@@ -249,11 +244,9 @@ fn needs_looking_at(report: &Report) -> Vec<Attention> {
 }
 
 fn sweeping(said: &Said) -> Vec<Attention> {
-    let mut found = Vec::new();
     let stopped = said.stopped.iter().map(|why| format!("nothing is deleted: {why}"));
-    found.extend(stopped.map(Attention::installation));
     let missing = said.missing_rights.iter().map(|right| format!("a right is missing: {right}"));
-    found.extend(missing.map(Attention::installation));
+    let mut found: Vec<_> = stopped.chain(missing).map(Attention::installation).collect();
     if said.builtin_ttl == BuiltinTtl::Off {
         found.push(Attention::cluster("the built-in TTL controller does not work"));
     }

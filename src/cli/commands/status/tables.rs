@@ -8,7 +8,8 @@ use super::attention::Attention;
 use super::replicas::Present;
 use super::report::{Held, Leader, Part, Report};
 use super::webhook::{Authority, Webhook};
-use crate::cli::shared::output::{self, Table, short};
+use crate::cli::shared::Table;
+use crate::cli::shared::output::{self, short};
 use crate::scheduler::Takeover;
 use crate::scheduler::status::Status as Scheduled;
 use crate::sweeper::Status as Said;
@@ -37,35 +38,16 @@ pub(super) fn render(report: &Report) -> String {
     }
     fact("webhook", part(webhooks, |all| format!("{} registered", all.len())));
     let mut text = facts.to_string();
-    if !replicas.is_empty() {
-        let _ = write!(text, "\n{}", present(replicas, *now));
-    }
-    if !brake.is_empty() {
-        let mut table = Table::new(["HELD", "WHERE", "FINISHED BY", "BECAUSE", "APPROVE"]);
-        for held in brake {
-            let Held { plan, cause, count, cutoff, requested, .. } = held;
-            let id = format!("{plan}{}", if *requested { " (requested)" } else { "" });
-            let (count, cutoff) = (count.to_string(), cutoff.to_string());
-            table.row([count, held.who(), cutoff, cause.clone(), id]);
-        }
-        let _ = write!(text, "\n{table}");
-    }
+    present(replicas, *now).below(&mut text);
+    let held = brake.iter().map(|held| {
+        let Held { plan, cause, count, cutoff, requested, .. } = held;
+        let id = format!("{plan}{}", if *requested { " (requested)" } else { "" });
+        [count.to_string(), held.who(), cutoff.to_string(), cause.clone(), id]
+    });
+    Table::with_rows(["HELD", "WHERE", "FINISHED BY", "BECAUSE", "APPROVE"], held).below(&mut text);
     if let Part::Known(webhooks) = webhooks {
-        let mut table = Table::new(["WEBHOOK", "CONFIGURATION", "CALLS", "ON FAILURE", "CA"]);
-        for Webhook { configuration, name, failure_policy, calls, authority, .. } in webhooks {
-            let authority = match authority {
-                Authority::Absent => "none".to_owned(),
-                Authority::Unreadable(_) => "broken".to_owned(),
-                Authority::Until(until) => format!("until {until}"),
-            };
-            table.row([
-                name.clone(),
-                configuration.clone(),
-                calls.clone(),
-                failure_policy.clone(),
-                authority,
-            ]);
-        }
+        let headings = ["WEBHOOK", "CONFIGURATION", "CALLS", "ON FAILURE", "CA"];
+        let table = Table::with_rows(headings, webhooks.iter().map(registered));
         let _ = write!(text, "\n{table}");
     }
     if !attention.is_empty() {
@@ -77,11 +59,21 @@ pub(super) fn render(report: &Report) -> String {
     text
 }
 
+fn registered(webhook: &Webhook) -> [String; 5] {
+    let Webhook { configuration, name, failure_policy, calls, authority, .. } = webhook;
+    let authority = match authority {
+        Authority::Absent => "none".to_owned(),
+        Authority::Unreadable(_) => "broken".to_owned(),
+        Authority::Until(until) => format!("until {until}"),
+    };
+    [name, configuration, calls, failure_policy, &authority].map(String::clone)
+}
+
 fn present(replicas: &[Present], now: Timestamp) -> Table {
     let headings = ["REPLICA", "VERSION", "POLICY", "SINCE", "CERTIFICATE", "BELIEVED", "HEARD"];
-    let mut table = Table::new(headings);
     let ago = |time: &Timestamp| short(now.duration_since(*time).as_secs());
-    for Present { name, leads, silent: _, trust, replica } in replicas {
+    let row = |one: &Present| {
+        let Present { name, leads, silent: _, trust, replica } = one;
         let certificate = replica.certificate.as_ref().map(|shown| {
             let left = shown.not_after.duration_since(now).as_secs();
             format!("began {} ago, {} left", ago(&shown.not_before), short(left))
@@ -91,7 +83,7 @@ fn present(replicas: &[Present], now: Timestamp) -> Table {
             all if all.iter().all(|trust| trust.refused.is_none()) => "yes",
             _ => "no",
         };
-        table.row([
+        [
             format!("{name}{}", if *leads { " (leads)" } else { "" }),
             replica.version.clone(),
             replica.revision.clone(),
@@ -99,9 +91,9 @@ fn present(replicas: &[Present], now: Timestamp) -> Table {
             certificate.unwrap_or_default(),
             believed.to_owned(),
             replica.said.as_ref().map(|said| format!("{} ago", ago(said))).unwrap_or_default(),
-        ]);
-    }
-    table
+        ]
+    };
+    Table::with_rows(headings, replicas.iter().map(row))
 }
 
 fn part<T>(part: &Part<T>, told: impl Fn(&T) -> String) -> String {
@@ -120,37 +112,23 @@ fn told(leader: &Leader) -> String {
 }
 
 fn sweeps(said: &Said, fact: &mut impl FnMut(&str, String)) {
-    let Said {
-        version,
-        revision,
-        swept,
-        jobs,
-        builtin_ttl,
-        builtin_ttl_lag,
-        missing_rights,
-        writes,
-        brake: _,
-        clock_offset,
-        stopped,
-    } = said;
-    fact("version", version.clone());
-    fact("policy", format!("revision {revision}"));
-    let swept = swept.map_or_else(|| "not yet".to_owned(), |at| format!("last at {}", whole(at)));
-    fact("sweep", stopped.as_ref().map_or(swept.clone(), |why| format!("{swept}; stopped: {why}")));
-    fact("stored Jobs", output::counts(jobs));
-    let lag = builtin_ttl_lag.map(|lag| format!(", {} late", short(lag))).unwrap_or_default();
-    fact("built-in TTL controller", format!("{}{lag}", builtin_ttl.as_str()));
-    fact(
-        "missing rights",
-        match missing_rights.len() {
-            0 => "none".to_owned(),
-            count => count.to_string(),
-        },
-    );
-    if !writes.is_everywhere() {
-        fact("writes", writes.to_string());
+    fact("version", said.version.clone());
+    fact("policy", format!("revision {}", said.revision));
+    let swept = match said.swept {
+        Some(at) => format!("last at {}", whole(at)),
+        None => "not yet".to_owned(),
+    };
+    let stopped = said.stopped.as_ref().map(|why| format!("; stopped: {why}"));
+    fact("sweep", swept + &stopped.unwrap_or_default());
+    fact("stored Jobs", output::counts(&said.jobs));
+    let lag = said.builtin_ttl_lag.map(|lag| format!(", {} late", short(lag))).unwrap_or_default();
+    fact("built-in TTL controller", format!("{}{lag}", said.builtin_ttl.as_str()));
+    let missing = said.missing_rights.len();
+    fact("missing rights", if missing == 0 { "none".to_owned() } else { missing.to_string() });
+    if !said.writes.is_everywhere() {
+        fact("writes", said.writes.to_string());
     }
-    fact("clock", format!("{clock_offset:+.1}s to the API server's"));
+    fact("clock", format!("{:+.1}s to the API server's", said.clock_offset));
 }
 
 fn schedules(said: &Scheduled, fact: &mut impl FnMut(&str, String)) {

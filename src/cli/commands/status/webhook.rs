@@ -8,7 +8,7 @@ use serde::Serialize;
 use serde_json::Value as Json;
 
 use super::attention::Attention;
-use crate::cli::shared::live::{Live, Unread};
+use crate::cli::shared::{Live, Unread};
 use crate::leader::Replica;
 use crate::pki::{inspect, trust};
 
@@ -96,25 +96,23 @@ impl Webhook {
         let client = &webhook["clientConfig"];
         let service = &client["service"];
         let bundle = client["caBundle"].as_str();
+        let (calls, host) = if service.is_object() {
+            let (namespace, name) = (text(&service["namespace"]), text(&service["name"]));
+            (format!("{namespace}/{name}"), format!("{name}.{namespace}.svc"))
+        } else {
+            let url: Option<http::Uri> = client["url"].as_str().and_then(|u| u.parse().ok());
+            let host = url.as_ref().and_then(http::Uri::host).unwrap_or_default();
+            // An address of IPv6 stands in brackets, and only in a URL.
+            (text(&client["url"]), host.trim_matches(['[', ']']).to_owned())
+        };
         Self {
             configuration: text(&configuration["metadata"]["name"]),
             name: text(&webhook["name"]),
             failure_policy: text(&webhook["failurePolicy"]),
-            calls: if service.is_object() {
-                format!("{}/{}", text(&service["namespace"]), text(&service["name"]))
-            } else {
-                text(&client["url"])
-            },
+            calls,
             authority: Authority::of(bundle),
             // The API server asks for this name, whatever address it has found.
-            host: if service.is_object() {
-                format!("{}.{}.svc", text(&service["name"]), text(&service["namespace"]))
-            } else {
-                let url: Option<http::Uri> = client["url"].as_str().and_then(|u| u.parse().ok());
-                let host = url.as_ref().and_then(http::Uri::host).unwrap_or_default();
-                // An address of IPv6 stands in brackets, and only in a URL.
-                host.trim_matches(['[', ']']).to_owned()
-            },
+            host,
             bundle: bundle.and_then(|bundle| STANDARD.decode(bundle).ok()).unwrap_or_default(),
         }
     }

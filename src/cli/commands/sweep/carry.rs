@@ -8,9 +8,7 @@ use tokio_util::sync::CancellationToken;
 
 use super::tally::{Left, Tally};
 use crate::batch::Kind;
-use crate::cli::shared::invalid::Invalid;
-use crate::cli::shared::live::Live;
-use crate::cli::shared::printer::Printer;
+use crate::cli::shared::{Invalid, Live, Printer};
 use crate::cluster::events::{About, Event, Recorder};
 use crate::cluster::pace::Rate;
 use crate::cluster::write::{Change, Gate, Target, WriteOutcome, Writer};
@@ -36,12 +34,9 @@ pub(super) struct Task {
 }
 
 /// Makes the calls.
-pub(super) struct Carrier {
+struct Carrier {
     writer: Writer,
     over: CancellationToken,
-    events: Recorder,
-    recording: tokio::task::JoinHandle<()>,
-    stop_recording: CancellationToken,
     /// Calls in a row that nobody answered, however often they were made.
     unanswered: AtomicUsize,
 }
@@ -147,56 +142,53 @@ impl Task {
     }
 }
 
+/// Does all of it at this rate, or as much as it may until `over` is cancelled.
+pub(super) async fn carry(
+    work: Work,
+    live: &Live,
+    rate: Rate,
+    over: CancellationToken,
+    printer: &Printer,
+) -> Tally {
+    let client = &live.cluster.client;
+    let stop_recording = CancellationToken::new();
+    let (events, recording) =
+        Recorder::start(client.clone(), "curfew-sweep", stop_recording.clone());
+    let writer = Writer::new(client.clone(), Gate::new(rate), over.clone());
+    let carrier = Carrier { writer, over, unanswered: AtomicUsize::new(0) };
+    let gives_up = || carrier.unanswered.load(Ordering::Relaxed) >= GIVE_UP;
+    let mut tally = Tally::default();
+    let Work { changes, deletions } = work;
+    let progress = printer.progress("sweeping", Some((changes.len() + deletions.len()) as u64));
+    for tasks in [changes, deletions] {
+        let calls = stream::iter(tasks).map(|task| carrier.finish(task));
+        let mut calls = calls.buffer_unordered(AT_ONCE);
+        while let Some((task, outcome)) = calls.next().await {
+            progress.advance(1);
+            if outcome == WriteOutcome::Done {
+                task.events().for_each(|event| events.record(event));
+            }
+            tally.take(&task, outcome);
+            if gives_up() {
+                carrier.over.cancel();
+            }
+        }
+    }
+    drop(progress);
+    if gives_up() {
+        let mut failed = tally.left.iter().rev().filter(|left| left.outcome == FAILED);
+        tally.unanswered = failed.next().map(|left| left.why.clone());
+    }
+    stop_recording.cancel();
+    // It ends by itself soon after; if it panicked, only Events are lost.
+    let _ = recording.await;
+    tally.events_lost = events.dropped();
+    tally
+}
+
 // === impl Carrier ===
 
 impl Carrier {
-    /// Ready to write at this rate, until `over` is cancelled.
-    pub(super) fn new(live: &Live, rate: Rate, over: CancellationToken) -> Self {
-        let client = &live.cluster.client;
-        let stop_recording = CancellationToken::new();
-        let (events, recording) =
-            Recorder::start(client.clone(), "curfew-sweep", stop_recording.clone());
-        Self {
-            writer: Writer::new(client.clone(), Gate::new(rate), over.clone()),
-            over,
-            events,
-            recording,
-            stop_recording,
-            unanswered: AtomicUsize::new(0),
-        }
-    }
-
-    /// Does all of it, or as much as it may.
-    pub(super) async fn carry(self, work: Work, printer: &Printer) -> Tally {
-        let mut tally = Tally::default();
-        let Work { changes, deletions } = work;
-        let progress = printer.progress("sweeping", Some((changes.len() + deletions.len()) as u64));
-        for tasks in [changes, deletions] {
-            let mut calls =
-                stream::iter(tasks).map(|task| self.finish(task)).buffer_unordered(AT_ONCE);
-            while let Some((task, outcome)) = calls.next().await {
-                progress.advance(1);
-                if outcome == WriteOutcome::Done {
-                    task.events().for_each(|event| self.events.record(event));
-                }
-                tally.take(&task, outcome);
-                if self.unanswered.load(Ordering::Relaxed) >= GIVE_UP {
-                    self.over.cancel();
-                }
-            }
-        }
-        drop(progress);
-        if self.unanswered.load(Ordering::Relaxed) >= GIVE_UP {
-            let mut failed = tally.left.iter().rev().filter(|left| left.outcome == FAILED);
-            tally.unanswered = failed.next().map(|left| left.why.clone());
-        }
-        self.stop_recording.cancel();
-        // It ends by itself soon after; if it panicked, only Events are lost.
-        let _ = self.recording.await;
-        tally.events_lost = self.events.dropped();
-        tally
-    }
-
     /// Calls until there is an answer, or it is no use.
     async fn finish(&self, task: Task) -> (Task, WriteOutcome) {
         let mut pause = FIRST_PAUSE;

@@ -1,10 +1,8 @@
 //! What became of a plan.
 
-use std::fmt;
-
 use serde::Serialize;
 
-use crate::cli::shared::output::Table;
+use crate::cli::shared::Table;
 
 /// The sums, and everything that was left.
 #[derive(Clone, Debug, Default, Eq, PartialEq, Serialize)]
@@ -43,16 +41,9 @@ pub(super) struct Left {
 // === impl Tally ===
 
 impl Tally {
-    /// Whether everything is as the plan wanted it.
-    pub(super) fn is_whole(&self) -> bool {
-        self.refused == 0 && self.failed == 0 && self.untouched == 0
-    }
-}
-
-impl fmt::Display for Tally {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+    /// What became of how many, and whatever was left.
+    pub(super) fn table(&self) -> String {
         let Self { deleted, changed, gone, refused, failed, untouched, left, .. } = self;
-        let mut sums = Table::new(["OUTCOME", "OBJECTS"]);
         let outcomes = [
             ("deleted", deleted),
             ("changed", changed),
@@ -60,21 +51,15 @@ impl fmt::Display for Tally {
             ("refused", refused),
             ("failed", failed),
         ];
-        for (outcome, count) in outcomes {
-            sums.row([outcome.to_owned(), count.to_string()]);
-        }
-        if *untouched > 0 {
-            sums.row(["not tried".to_owned(), untouched.to_string()]);
-        }
-        write!(f, "{sums}")?;
-        if left.is_empty() {
-            return Ok(());
-        }
-        let mut table = Table::new(["OBJECT", "OUTCOME", "WHY"]);
-        for Left { object, outcome, why } in left {
-            table.row([object.clone(), (*outcome).to_owned(), why.clone()]);
-        }
-        write!(f, "\n{table}")
+        let untouched = (*untouched > 0).then_some(("not tried", untouched));
+        let sums = outcomes.into_iter().chain(untouched);
+        let sums = sums.map(|(outcome, count)| [outcome.to_owned(), count.to_string()]);
+        let mut text = Table::with_rows(["OUTCOME", "OBJECTS"], sums).to_string();
+        let left = left.iter().map(|Left { object, outcome, why }| {
+            [object.clone(), (*outcome).to_owned(), why.clone()]
+        });
+        Table::with_rows(["OBJECT", "OUTCOME", "WHY"], left).below(&mut text);
+        text
     }
 }
 

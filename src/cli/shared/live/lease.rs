@@ -5,7 +5,7 @@ use kube::api::ListParams;
 use serde_json::Value as Json;
 
 use super::{Live, Unread};
-use crate::cli::shared::invalid::Invalid;
+use crate::cli::shared::Invalid;
 use crate::leader::Replica;
 use crate::sweeper::brake::{Approval, Memory};
 use crate::sweeper::{Reach, Status};
@@ -48,7 +48,7 @@ impl NoLease {
     pub fn into_error(self) -> anyhow::Error {
         match self {
             Self::Unread(error) => error.about("cannot read the Lease").into(),
-            other => Invalid::new(other.to_string()).into(),
+            other => Invalid::new(other).into(),
         }
     }
 }

@@ -6,8 +6,7 @@ use serde_json::Value as Json;
 use super::name::collection;
 use super::{Live, NAMESPACES, Unread};
 use crate::batch::Kind;
-use crate::cli::shared::invalid::Invalid;
-use crate::cli::shared::printer::Printer;
+use crate::cli::shared::{Invalid, Printer};
 
 /// What of a cluster is asked for, or of a dump of one.
 #[derive(Clone, Debug, clap::Args)]
@@ -38,7 +37,7 @@ pub async fn list(
     narrowed: &ListParams,
     printer: &Printer,
     mut each: impl FnMut(Json),
-) -> Result<(), anyhow::Error> {
+) -> anyhow::Result<()> {
     let what = match kind {
         Kind::CronJob => "CronJobs",
         Kind::Job => "Jobs",
@@ -64,7 +63,7 @@ pub async fn list(
 ///
 /// # Errors
 /// [`super::OutOfReach`] where they cannot be read; [`Invalid`] where there is none of this name.
-pub async fn namespaces(live: &Live, scope: &Scope) -> Result<Option<Vec<Json>>, anyhow::Error> {
+pub async fn namespaces(live: &Live, scope: &Scope) -> anyhow::Result<Option<Vec<Json>>> {
     let only = scope.namespace.as_deref();
     let read = match only {
         Some(name) => live.get(NAMESPACES, name).await.map(|namespace| vec![namespace]),

@@ -7,7 +7,7 @@ use serde_json::Value as Json;
 
 use super::{Live, Unread};
 use crate::batch::Kind;
-use crate::cli::shared::invalid::Invalid;
+use crate::cli::shared::Invalid;
 
 /// Where objects are that are named without their namespace.
 #[derive(Clone, Debug, clap::Args)]
@@ -20,7 +20,7 @@ pub struct Within {
 /// What a user typed.
 #[derive(Clone, Debug, Eq, PartialEq)]
 pub struct Named {
-    kind: Kind,
+    pub kind: Kind,
     /// `None` where it is left to `-n`.
     namespace: Option<String>,
     name: String,
@@ -59,11 +59,6 @@ impl Within {
 // === impl Named ===
 
 impl Named {
-    /// What kind of object it is.
-    pub const fn kind(&self) -> Kind {
-        self.kind
-    }
-
     /// Where the object is: in the namespace that is typed with it, else that of `-n`, else the
     /// kubeconfig's.
     ///
@@ -116,7 +111,7 @@ impl Place {
     ///
     /// # Errors
     /// [`Invalid`] where there is none, [`super::OutOfReach`] where it cannot be read.
-    pub async fn read(&self, live: &Live) -> Result<Json, anyhow::Error> {
+    pub async fn read(&self, live: &Live) -> anyhow::Result<Json> {
         let collection = collection(self.kind, Some(&self.namespace));
         match live.get(&collection, &self.name).await {
             Ok(object) => Ok(object),

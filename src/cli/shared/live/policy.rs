@@ -4,14 +4,13 @@
 //! The chart mounts the policy from a `ConfigMap` with labels of ours, and so it is found. Where
 //! there are several, nobody but the user can say which counts.
 
+use anyhow::{bail, ensure};
 use kube::api::ListParams;
 use serde_json::Value as Json;
 
 use super::{Live, Unread};
 use crate::batch::zone::{self, Zone};
-use crate::cli::shared::invalid::Invalid;
-use crate::cli::shared::policies::{self, Policies};
-use crate::cli::shared::printer::Printer;
+use crate::cli::shared::{ClusterPolicies, Invalid, Printer, policies};
 use crate::policy::value::Seconds;
 use crate::policy::{Policy, Source, is_policy};
 
@@ -39,11 +38,11 @@ pub enum Otherwise {
 /// cluster does not say.
 pub async fn in_force(
     live: &Live,
-    policies: &Policies,
+    ClusterPolicies { policies }: &ClusterPolicies,
     namespace: Option<&str>,
     otherwise: Otherwise,
     printer: &mut Printer,
-) -> Result<InForce, anyhow::Error> {
+) -> anyhow::Result<InForce> {
     if !policies.policy.is_empty() {
         return Ok(InForce { policy: policies.load(printer)?, own_namespace: None });
     }
@@ -69,19 +68,17 @@ pub async fn in_force(
         }
         [map] => {
             let (title, sources) = (title(map), sources(map));
-            if sources.is_empty() {
-                let problem = format!("ConfigMap {title} holds no policy: a key ends in .yaml");
-                return Err(Invalid::new(problem).into());
-            }
+            let empty = format!("ConfigMap {title} holds no policy: a key ends in .yaml");
+            ensure!(!sources.is_empty(), Invalid::new(empty));
             let policy = policies::load(&sources, printer.colors_talk())?.policy;
             printer.talk(format!("note: by the policy in ConfigMap {title}"))?;
             Ok(InForce { policy, own_namespace: Some(field(map, "namespace")) })
         }
         several => {
             let names = several.iter().map(title).collect::<Vec<_>>().join(", ");
-            let problem =
-                format!("several policies are in force: {names}; say which with --policy");
-            Err(Invalid::new(problem).into())
+            bail!(Invalid::new(format!(
+                "several policies are in force: {names}; say which with --policy"
+            )))
         }
     }
 }

@@ -8,7 +8,7 @@ use serde_json::Value as Json;
 use super::name::{Place, collection};
 use super::{Live, NAMESPACES, OutOfReach, Unread};
 use crate::batch::{Kind, Object, namespace};
-use crate::cli::shared::printer::Printer;
+use crate::cli::shared::{Invalid, Printer};
 use crate::sweeper::View;
 
 /// What was read.
@@ -31,11 +31,7 @@ impl Surrounded {
     ///
     /// # Errors
     /// As [`Place::read`], and [`OutOfReach`] where the others cannot be read.
-    pub async fn read(
-        live: &Live,
-        place: Place,
-        printer: &mut Printer,
-    ) -> Result<Self, anyhow::Error> {
+    pub async fn read(live: &Live, place: Place, printer: &mut Printer) -> anyhow::Result<Self> {
         let object = place.read(live).await?;
         let cronjob = match owner(&object) {
             Some((name, uid)) => cronjob(live, &place, name, uid, printer).await?,
@@ -60,14 +56,10 @@ impl Surrounded {
     /// # Errors
     /// [`OutOfReach`] where they cannot be read.
     pub async fn read_family(&mut self, live: &Live) -> Result<(), OutOfReach> {
-        let head = if self.place.kind == Kind::CronJob {
-            Some(&self.object)
-        } else {
-            self.cronjob.as_ref()
-        };
-        let Some(uid) = head.and_then(|head| head["metadata"]["uid"].as_str()) else {
-            return Ok(());
-        };
+        let is_head = self.place.kind == Kind::CronJob;
+        let head = if is_head { Some(&self.object) } else { self.cronjob.as_ref() };
+        let uid = head.and_then(|head| head["metadata"]["uid"].as_str());
+        let Some(uid) = uid else { return Ok(()) };
         let mut family = Vec::new();
         let jobs = collection(Kind::Job, Some(&self.place.namespace));
         let everything = ListParams::default();
@@ -84,21 +76,22 @@ impl Surrounded {
     /// Looks at the object as it stands in `object`, in these surroundings.
     ///
     /// # Errors
-    /// Where an object cannot be judged; which one, and why.
+    /// [`Invalid`] where an object cannot be judged; which one, and why.
     pub fn look<T>(
         &self,
         object: &Json,
         own_namespace: Option<&str>,
         now: Timestamp,
         look: impl FnOnce(&View<'_>) -> T,
-    ) -> Result<T, String> {
-        let read = |kind: Kind, json| Object::from_json(kind, json);
+    ) -> Result<T, Invalid> {
+        let bad = |why| Invalid::new(format!("{} cannot be judged: {why}", self.place));
+        let read = |kind: Kind, json| Object::from_json(kind, json).map_err(bad);
         let seen = read(self.place.kind, object)?;
         let cronjob = self.cronjob.as_ref().map(|json| read(Kind::CronJob, json)).transpose()?;
         let family = self.family.iter().map(|json| read(Kind::Job, json));
         let family: Vec<Object<'_>> = family.collect::<Result<_, _>>()?;
         let family: Vec<&Object<'_>> = family.iter().collect();
-        let labels = self.namespace.as_ref().map(namespace::labels).transpose()?;
+        let labels = self.namespace.as_ref().map(namespace::labels).transpose().map_err(bad)?;
         let labels = labels.as_ref().map(namespace::view);
         Ok(look(&View {
             object: &seen,
@@ -130,7 +123,7 @@ async fn cronjob(
     name: &str,
     uid: &str,
     printer: &mut Printer,
-) -> Result<Option<Json>, anyhow::Error> {
+) -> anyhow::Result<Option<Json>> {
     match live.get(&collection(Kind::CronJob, Some(&place.namespace)), name).await {
         Ok(found) if found["metadata"]["uid"] == uid => Ok(Some(found)),
         Ok(_) | Err(Unread::Absent) => {

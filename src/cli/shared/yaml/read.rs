@@ -9,9 +9,7 @@ use std::collections::{HashMap, HashSet};
 use std::fmt;
 use std::ops::Range;
 
-use granit_parser::{
-    Event, Marker, Parser, ScalarStyle, ScanError, Span, StrInput, StructureStyle,
-};
+use granit_parser::{Event, Marker, Parser, ScalarStyle, Span, StrInput, StructureStyle};
 use serde::de::{DeserializeSeed, Deserializer, Error as _, MapAccess, SeqAccess, Visitor};
 use serde_yaml::mapping::Entry;
 use serde_yaml::{Mapping, Value};
@@ -176,7 +174,7 @@ impl<'t> Reader<'t> {
                 if let Ok((_, span)) = &result {
                     self.end = span.byte_range().map_or(self.end, |range| range.end);
                 }
-                result.map_err(|error| located(&error))
+                result.map_err(|error| bad(*error.marker(), error.info()))
             }
         }
     }
@@ -379,18 +377,14 @@ impl<'t> Reader<'t> {
             } else {
                 self.value(event, span)?
             };
-            match map.entry(Value::String(key)) {
-                Entry::Occupied(mut entry) => {
-                    let key = entry.key().as_str().unwrap_or_default();
-                    if !merged.remove(key) {
-                        self.remarks.push(bad(at, twice(key)));
-                    }
-                    entry.insert(value);
-                }
-                Entry::Vacant(entry) => {
-                    entry.insert(value);
+            let entry = map.entry(Value::String(key));
+            if let Entry::Occupied(before) = &entry {
+                let key = before.key().as_str().unwrap_or_default();
+                if !merged.remove(key) {
+                    self.remarks.push(bad(at, twice(key)));
                 }
             }
+            *entry.or_insert(Value::Null) = value;
         }
     }
 
@@ -530,10 +524,6 @@ fn bad(at: Marker, message: impl fmt::Display) -> BadText {
     BadText { line: at.line().max(1), column: at.col() + 1, message: message.to_string() }
 }
 
-fn located(error: &ScanError) -> BadText {
-    bad(*error.marker(), error.info())
-}
-
 /// A JSON value, of which the last of two like keys counts, as it does for kubectl.
 struct Json<'i> {
     place: Place<'i>,
@@ -618,15 +608,11 @@ impl<'de> Visitor<'de> for Json<'_> {
                 _ => Place::Inner,
             };
             let value = access.next_value_seed(Json { place, twice })?;
-            match map.entry(Value::String(key)) {
-                Entry::Occupied(mut entry) => {
-                    twice.borrow_mut().extend(entry.key().as_str().map(str::to_owned));
-                    entry.insert(value);
-                }
-                Entry::Vacant(entry) => {
-                    entry.insert(value);
-                }
+            let entry = map.entry(Value::String(key));
+            if let Entry::Occupied(before) = &entry {
+                twice.borrow_mut().extend(before.key().as_str().map(str::to_owned));
             }
+            *entry.or_insert(Value::Null) = value;
         }
         Ok(Value::Mapping(map))
     }

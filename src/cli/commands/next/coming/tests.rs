@@ -11,8 +11,7 @@ use crate::batch::schedule::Schedule;
 use crate::batch::zone::Zone;
 use crate::cli::commands::next::subject::Subject;
 use crate::cli::commands::next::tables;
-use crate::cli::shared::clocks::{Clocks, ZoneFrom};
-use crate::cli::shared::schedules;
+use crate::cli::shared::{Clocks, ZoneFrom, schedules};
 
 fn coming(subject: &Subject, zone: &str, now: &str, count: usize) -> Coming {
     let zone = schedules::zone(zone).unwrap();
