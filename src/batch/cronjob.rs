@@ -7,6 +7,7 @@ use jiff::Timestamp;
 use super::Time;
 use super::edits::InForce;
 use super::object::{self, Object};
+use crate::named::named;
 
 /// A `CronJob` as it is stored, or as it will be when what was started is written down.
 #[derive(Clone, Debug, PartialEq)]
@@ -33,15 +34,17 @@ pub struct CronJob<'a> {
     pub status: Status<'a>,
 }
 
-/// `spec.concurrencyPolicy`.
-#[derive(Clone, Copy, Debug, Default, Eq, PartialEq)]
-pub enum Concurrency {
-    #[default]
-    Allow,
-    /// A start waits for the end of the one before.
-    Forbid,
-    /// A start ends the one before.
-    Replace,
+named! {
+    /// `spec.concurrencyPolicy`.
+    #[derive(Clone, Copy, Debug, Default, Eq, PartialEq)]
+    pub enum Concurrency {
+        #[default]
+        Allow = "Allow",
+        /// A start waits for the end of the one before.
+        Forbid = "Forbid",
+        /// A start ends the one before.
+        Replace = "Replace",
+    }
 }
 
 /// What a pass writes down.
@@ -131,15 +134,6 @@ impl Concurrency {
             "Forbid" => Self::Forbid,
             "Replace" => Self::Replace,
             _ => Self::Allow,
-        }
-    }
-
-    /// As the API spells it.
-    pub const fn as_str(self) -> &'static str {
-        match self {
-            Self::Allow => "Allow",
-            Self::Forbid => "Forbid",
-            Self::Replace => "Replace",
         }
     }
 }

@@ -135,7 +135,7 @@ impl fmt::Display for Finding<'_> {
                     None => write!(f, "nothing starts until then"),
                 }
             }
-            Self::Missed(missed) => write!(f, "{} missed: {}", Starts(*missed), missed.why),
+            Self::Missed(missed) => write!(f, "{} missed: {}", Starts(*missed), missed.why.text()),
             Self::NeverStarted(jobs) => {
                 write!(f, "no Pod is ready or has ended of ")?;
                 listed(f, jobs.iter().map(|job| format!("job/{job}")))

@@ -9,6 +9,7 @@ use super::super::decide::{Action, Judgement};
 use super::super::reason::Reason;
 use super::snapshot::{Objects, Stored, Weight};
 use crate::batch::Finish;
+use crate::named::named;
 use crate::policy::decide::Origin;
 use crate::policy::value::Seconds;
 use crate::policy::{Setting, Value};
@@ -58,14 +59,16 @@ pub struct Family {
     pub uid: String,
 }
 
-/// What is done. The order is that of carrying out.
-#[derive(Clone, Copy, Debug, Deserialize, Eq, Ord, PartialEq, PartialOrd, Serialize)]
-#[serde(rename_all = "lowercase")]
-pub enum Does {
-    Patch,
-    Delete,
-    Count,
-    Wait,
+named! {
+    /// What is done. The order is that of carrying out.
+    #[derive(Clone, Copy, Debug, Deserialize, Eq, Ord, PartialEq, PartialOrd, Serialize)]
+    #[serde(rename_all = "lowercase")]
+    pub enum Does {
+        Patch = "patch",
+        Delete = "delete",
+        Count = "count",
+        Wait = "wait",
+    }
 }
 
 // === impl Item ===
@@ -175,20 +178,6 @@ impl Item {
             cronjob: None,
             pods: 0,
             bytes: 0,
-        }
-    }
-}
-
-// === impl Does ===
-
-impl Does {
-    /// As plans spell it.
-    pub const fn as_str(self) -> &'static str {
-        match self {
-            Self::Count => "count",
-            Self::Delete => "delete",
-            Self::Patch => "patch",
-            Self::Wait => "wait",
         }
     }
 }
