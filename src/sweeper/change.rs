@@ -140,26 +140,11 @@ impl Change {
     pub fn shortens(&self) -> bool {
         self.fields.iter().any(Field::shortens)
     }
-
-    /// The field of a setting.
-    pub fn field(&self, setting: Setting) -> Option<&Field> {
-        self.fields.iter().find(|field| field.setting == setting)
-    }
 }
 
 // === impl Direction ===
 
 impl Direction {
-    /// One word, for metrics and plans.
-    pub const fn as_str(self) -> &'static str {
-        match self {
-            Self::Lower => "lower",
-            Self::Raise => "raise",
-            Self::Set => "set",
-            Self::TakeBack => "take-back",
-        }
-    }
-
     /// Whether a finished Job may be gone the sooner for it.
     pub const fn may_end_in_deletion(self) -> bool {
         matches!(self, Self::Set | Self::Lower)

@@ -66,16 +66,6 @@ impl<K: Clone + Eq + Hash + Ord> Deadlines<K> {
     pub fn shrink(&mut self) {
         self.by_key.shrink_to_fit();
     }
-
-    /// How many keys wait.
-    pub fn len(&self) -> usize {
-        self.by_key.len()
-    }
-
-    /// Whether none waits.
-    pub fn is_empty(&self) -> bool {
-        self.by_key.is_empty()
-    }
 }
 
 impl<K> Default for Deadlines<K> {

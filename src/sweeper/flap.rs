@@ -98,11 +98,6 @@ impl<K: Eq + Hash> Flaps<K> {
     pub fn clear(&mut self) {
         self.objects.clear();
     }
-
-    /// How many objects are left alone.
-    pub fn stopped(&self) -> usize {
-        self.objects.values().filter(|fields| fields.iter().any(|w| w.stopped)).count()
-    }
 }
 
 impl<K> Default for Flaps<K> {

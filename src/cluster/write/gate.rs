@@ -46,7 +46,8 @@ impl Gate {
     }
 
     /// How many writes may be under way at once just now.
-    pub fn concurrency(&self) -> usize {
+    #[cfg(test)]
+    pub(super) fn concurrency(&self) -> usize {
         self.0.pace.lock().concurrency()
     }
 

@@ -66,11 +66,6 @@ impl Observation {
         Some(format!("not known whether {what}: nobody can tell since when it has this schedule"))
     }
 
-    /// Whether a person should look.
-    pub fn needs_attention(&self) -> bool {
-        self.findings().next().is_some()
-    }
-
     /// The words of [`STATES`] that apply: those of the findings, of what is meant to be so, and of
     /// what nobody knows. A `CronJob` is `fine` where no other word applies.
     pub fn states(&self) -> Vec<&'static str> {
