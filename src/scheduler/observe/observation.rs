@@ -8,7 +8,7 @@ use crate::named::named;
 use crate::scheduler::timetable::TimetableError;
 
 /// What there is to say about a `CronJob`.
-#[derive(Clone, Debug, Eq, PartialEq)]
+#[derive(Clone, Debug, Default, Eq, PartialEq)]
 pub struct Observation {
     pub suspended: bool,
     pub terminating: bool,
