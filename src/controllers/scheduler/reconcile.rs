@@ -16,7 +16,7 @@ mod start;
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 
-use jiff::{SignedDuration, Timestamp};
+use jiff::Timestamp;
 use serde_json::{Value as Json, json};
 use tokio::sync::Semaphore;
 use tokio::time::Instant;
@@ -37,7 +37,7 @@ use crate::cluster::write::{Target, WriteOutcome};
 use crate::controllers::staleness::TRUSTED;
 use crate::leader::Term;
 use crate::metrics::Metrics;
-use crate::scheduler::backstop::Refusal;
+use crate::scheduler::backstop::{Conditions, Refusal};
 use crate::scheduler::decide::{self, Answers};
 use crate::scheduler::history::beyond_limits;
 use crate::scheduler::{Notice, Pass, Question, Situation, Step};
@@ -111,20 +111,9 @@ pub(super) enum Manner {
     /// As the controller.
     Own,
     /// Beside the built-in controller.
-    Backstop(Help),
+    Backstop(Conditions),
     /// As whoever no longer starts anything, and has something to write down.
     Finish,
-}
-
-/// What helping out hangs on, beside the time.
-#[derive(Clone, Copy, Debug)]
-pub(super) struct Help {
-    /// It is in a system namespace or our own.
-    pub(super) protected: bool,
-    pub(super) watched: Timestamp,
-    pub(super) grace: SignedDuration,
-    pub(super) zone_known: bool,
-    pub(super) ttl: Option<i64>,
 }
 
 /// What became of a pass.

@@ -6,7 +6,7 @@ use serde_json::Value as Json;
 use tokio::sync::OwnedSemaphorePermit;
 
 use super::super::views;
-use super::{Help, Manner, Next, PARTS, Run, Stop, text};
+use super::{Manner, Next, PARTS, Run, Stop, text};
 use crate::batch::cronjob::Active;
 use crate::cluster::slim::is_large_template;
 use crate::cluster::starting::NotCreated;
@@ -196,16 +196,14 @@ impl Run {
 
     /// Why a start is left to the built-in controller.
     pub(super) fn refusal(&self, pass: &Pass<'_>) -> Option<Refusal> {
-        let (Manner::Backstop(help), Some(start)) = (self.request.manner, &pass.start) else {
+        let (Manner::Backstop(conditions), Some(start)) = (self.request.manner, &pass.start) else {
             return None;
         };
-        let Help { protected, watched, grace, zone_known, ttl } = help;
         // What was read may be an edit that no news have told of: then it was not watched.
         if self.stored.scheduling.generation != self.request.cronjob.scheduling.generation {
             return Some(Refusal::BeforeWatch);
         }
-        let now = self.deps.clock.now();
-        let conditions = Conditions { protected, watched, grace, zone_known, ttl, now };
+        let conditions = Conditions { now: self.deps.clock.now(), ..conditions };
         let refusal = backstop::permit(&views::cronjob(&self.stored, None), start, conditions);
         refusal
             .inspect_err(|why| {
