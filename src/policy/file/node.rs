@@ -107,10 +107,9 @@ pub(in crate::policy) fn read(file: usize, findings: &mut Findings<'_>) -> Optio
         return None;
     }
     if let Some(second) = documents.get(1) {
-        findings
+        return findings
             .error(code::DOCUMENTS, second.span, "a second YAML document begins here")
-            .mend("give each document a file of its own: a directory of them is one policy");
-        return None;
+            .refuse("give each document a file of its own: a directory of them is one policy");
     }
     if documents.is_empty() {
         findings
