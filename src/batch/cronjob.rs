@@ -76,7 +76,8 @@ impl<'a> CronJob<'a> {
     /// as what the cluster does.
     pub fn of(object: &'a Object<'_>) -> Result<Self, String> {
         let Object { metadata, spec, status, .. } = object;
-        let created = known(metadata.creation_timestamp.as_ref(), "metadata.creationTimestamp")?;
+        let time = |time: &Option<Time<'_>>, field| known(time.as_ref(), field);
+        let created = time(&metadata.creation_timestamp, "metadata.creationTimestamp")?;
         let listed = match &status.active {
             None => &[][..],
             Some(object::Active::Jobs(jobs)) => jobs,
@@ -91,7 +92,7 @@ impl<'a> CronJob<'a> {
             uid: metadata.uid.as_deref().unwrap_or_default().into(),
             created: required(created, "metadata.creationTimestamp")?,
             in_force: None,
-            terminating: known(metadata.deletion_timestamp.as_ref(), "metadata.deletionTimestamp")?
+            terminating: time(&metadata.deletion_timestamp, "metadata.deletionTimestamp")?
                 .is_some(),
             namespace_terminating: false,
             schedule: required(spec.schedule.as_deref(), "spec.schedule")?,
@@ -106,14 +107,8 @@ impl<'a> CronJob<'a> {
             failed_limit: natural(spec.failed_jobs_history_limit, "spec.failedJobsHistoryLimit")?,
             status: Status {
                 active: listed.iter().map(Active::of).collect(),
-                last_schedule: known(
-                    status.last_schedule_time.as_ref(),
-                    "status.lastScheduleTime",
-                )?,
-                last_successful: known(
-                    status.last_successful_time.as_ref(),
-                    "status.lastSuccessfulTime",
-                )?,
+                last_schedule: time(&status.last_schedule_time, "status.lastScheduleTime")?,
+                last_successful: time(&status.last_successful_time, "status.lastSuccessfulTime")?,
             },
         })
     }

@@ -87,11 +87,8 @@ impl Observation {
 /// The findings as one text, empty where there are none.
 impl fmt::Display for Observation {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        for (index, finding) in self.findings().enumerate() {
-            let between = if index == 0 { "" } else { "; " };
-            write!(f, "{between}{finding}")?;
-        }
-        Ok(())
+        let findings: Vec<String> = self.findings().map(|finding| finding.to_string()).collect();
+        f.write_str(&findings.join("; "))
     }
 }
 
