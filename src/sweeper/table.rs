@@ -49,50 +49,21 @@ pub enum Response {
 impl Row {
     /// What an action does about this row.
     pub const fn response(self, action: Action) -> Response {
-        match (self, action) {
-            (_, Action::Report)
-            | (
-                Self::FinishedWithout
-                | Self::FinishedAuthors
-                | Self::UnfinishedAuthors
-                | Self::UnfinishedWithout,
-                Action::Marked,
-            )
+        use Response::{Count, Delete, Patch, PatchOurs};
+        let [marked, patch, delete] = match self {
+            Self::FinishedWithout | Self::FinishedAuthors => [Count, Patch, Delete],
+            Self::FinishedOurs => [Patch, Patch, Delete],
             // The built-in controllers delete.
-            | (Self::Expired | Self::Family, Action::Marked | Action::Patch) => Response::Count,
-            (Self::CronJob, Action::Marked) => Response::PatchOurs,
-            (
-                Self::FinishedWithout
-                | Self::FinishedOurs
-                | Self::FinishedAuthors
-                | Self::Expired
-                | Self::Family,
-                Action::Delete,
-            ) => Response::Delete,
-            (
-                Self::FinishedOurs
-                | Self::UnfinishedOurs
-                | Self::Hold
-                | Self::TakeBack
-                | Self::Unclaimed,
-                Action::Marked,
-            )
-            | (
-                Self::FinishedWithout
-                | Self::FinishedOurs
-                | Self::FinishedAuthors,
-                Action::Patch,
-            )
-            | (
-                Self::UnfinishedOurs
-                | Self::UnfinishedAuthors
-                | Self::UnfinishedWithout
-                | Self::Hold
-                | Self::TakeBack
-                | Self::Unclaimed
-                | Self::CronJob,
-                Action::Patch | Action::Delete,
-            ) => Response::Patch,
+            Self::Expired | Self::Family => [Count, Count, Delete],
+            Self::UnfinishedOurs | Self::Hold | Self::TakeBack | Self::Unclaimed => [Patch; 3],
+            Self::UnfinishedAuthors | Self::UnfinishedWithout => [Count, Patch, Patch],
+            Self::CronJob => [PatchOurs, Patch, Patch],
+        };
+        match action {
+            Action::Report => Count,
+            Action::Marked => marked,
+            Action::Patch => patch,
+            Action::Delete => delete,
         }
     }
 }

@@ -92,7 +92,7 @@ impl Item {
             // A family's limit ends Jobs that are not the object itself.
             Action::Delete { deletion, .. } => {
                 let job = objects.job(&deletion.identity.uid).unwrap_or(stored);
-                let Weight { pods, bytes } = job.weight();
+                let Weight { pods, bytes } = job.weight;
                 Self {
                     due: Some(deletion.due),
                     finish: Some(deletion.finish),
@@ -112,19 +112,16 @@ impl Item {
             Action::Patch { change, .. } => {
                 let fields: Vec<String> = change.fields.iter().map(written).collect();
                 let rule = change.fields.first().map(|field| field.rule.clone());
+                let why =
+                    if fields.is_empty() { why } else { format!("{why}: {}", fields.join(", ")) };
                 Self {
                     patch: Some(change.merge_patch()),
                     rule: rule.unwrap_or_else(|| judgement.rule.clone()),
-                    ..Self::about(stored, judgement, Does::Patch, now)
+                    ..Self::about(stored, judgement, Does::Patch, why, now)
                 }
-                .because(if fields.is_empty() {
-                    why
-                } else {
-                    format!("{why}: {}", fields.join(", "))
-                })
             }
-            Action::Count { .. } => Self::about(stored, judgement, Does::Count, now).because(why),
-            Action::Wait { .. } => Self::about(stored, judgement, Does::Wait, now).because(why),
+            Action::Count { .. } => Self::about(stored, judgement, Does::Count, why, now),
+            Action::Wait { .. } => Self::about(stored, judgement, Does::Wait, why, now),
         }
     }
 
@@ -134,11 +131,13 @@ impl Item {
         (*action, due.unwrap_or(Timestamp::MAX), namespace, kind, name)
     }
 
-    fn because(self, why: String) -> Self {
-        Self { why, ..self }
-    }
-
-    fn about(stored: &Stored<'_>, judgement: &Judgement<'_>, does: Does, now: Timestamp) -> Self {
+    fn about(
+        stored: &Stored<'_>,
+        judgement: &Judgement<'_>,
+        does: Does,
+        why: String,
+        now: Timestamp,
+    ) -> Self {
         let finish = judgement.finish;
         let at = finish.and_then(|finish| finish.at);
         Self {
@@ -152,7 +151,7 @@ impl Item {
             },
             ttl: judgement.ttl,
             due: judgement.expiry,
-            ..Self::bare(stored, does, String::new())
+            ..Self::bare(stored, does, why)
         }
     }
 
