@@ -18,11 +18,6 @@ pub struct Deadlines<K> {
 // === impl Deadlines ===
 
 impl<K: Clone + Eq + Hash + Ord> Deadlines<K> {
-    /// An empty queue.
-    pub fn new() -> Self {
-        Self::default()
-    }
-
     /// Makes a key due at this moment, and at no other.
     pub fn set(&mut self, key: K, at: Timestamp) {
         if let Some(before) = self.by_key.insert(key.clone(), at) {

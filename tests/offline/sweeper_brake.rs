@@ -626,7 +626,7 @@ proptest! {
     fn deadlines_agree_with_a_map(
         steps in prop::collection::vec((0_u8..4, 0_u8..20, any_time()), 0..200),
     ) {
-        let mut queue = Deadlines::new();
+        let mut queue = Deadlines::default();
         let mut model: BTreeMap<u8, Timestamp> = BTreeMap::new();
         for (what, key, at) in steps {
             match what {
@@ -663,7 +663,7 @@ fn any_time() -> impl Strategy<Value = Timestamp> {
 
 #[test]
 fn deadlines_come_in_order_and_count_to_the_second() {
-    let mut queue = Deadlines::new();
+    let mut queue = Deadlines::default();
     for (key, seconds) in [("b", 5), ("a", 5), ("c", 3), ("d", 9)] {
         queue.set(key, after(seconds));
     }

@@ -59,28 +59,11 @@ pub(super) struct ReconcileDeps {
     pub(super) large: Arc<Semaphore>,
 }
 
-impl ReconcileDeps {
-    /// What starts of large templates share.
-    pub(super) fn room() -> Arc<Semaphore> {
-        Arc::new(Semaphore::new(PARTS as usize))
-    }
-
-    /// Records an Event about a `CronJob`.
-    pub(super) fn notify(&self, cronjob: &CronJob, notice: &Notice) {
-        self.recorder.record(event(cronjob, notice));
-    }
-}
-
 /// An Event about a `CronJob`.
-pub(super) fn event(cronjob: &CronJob, notice: &Notice) -> Event {
+pub(super) fn event(cronjob: &CronJob, notice: Notice) -> Event {
     let Notice { warning, reason, note } = notice;
-    Event {
-        about: About::new(Kind::CronJob, &cronjob.meta),
-        warning: *warning,
-        reason,
-        action: "Schedule",
-        note: note.clone(),
-    }
+    let about = About::new(Kind::CronJob, &cronjob.meta);
+    Event { about, warning, reason, action: "Schedule", note }
 }
 
 /// A pass to make.
@@ -348,7 +331,7 @@ impl Run {
             match self.delete(child).await {
                 WriteOutcome::Done => {
                     self.removed.insert(child.uid.to_string());
-                    self.deps.notify(&self.stored, &Notice::deleted(child.name));
+                    self.notify(Notice::deleted(child.name));
                 }
                 WriteOutcome::Gone => {
                     self.removed.insert(child.uid.to_string());
@@ -356,7 +339,7 @@ impl Run {
                 // The watch tells what it is now.
                 WriteOutcome::Changed => {}
                 outcome => {
-                    self.deps.notify(&self.stored, &Notice::delete_failed(&text(&outcome)));
+                    self.notify(Notice::delete_failed(&text(&outcome)));
                     self.refused |= matches!(outcome, WriteOutcome::Refused(_));
                     self.signal = outcome.signal();
                     self.rest = Rest::Failed;
@@ -467,9 +450,14 @@ impl Run {
     fn tell(&self, pass: &Pass<'_>) {
         if let Manner::Own = self.request.manner {
             for notice in &pass.notices {
-                self.deps.notify(&self.stored, notice);
+                self.notify(notice.clone());
             }
         }
+    }
+
+    /// Tells of something that happens to the `CronJob`.
+    fn notify(&self, notice: Notice) {
+        self.deps.recorder.record(event(&self.stored, notice));
     }
 
     fn failed(&mut self, what: &'static str, outcome: &WriteOutcome) -> Stop {
@@ -527,4 +515,4 @@ fn text(outcome: &WriteOutcome) -> String {
 const BEFORE_START: usize = 20;
 
 /// Of all large templates that are read as JSON at once.
-const PARTS: u32 = 64;
+pub(super) const PARTS: u32 = 64;

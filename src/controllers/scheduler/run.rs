@@ -3,12 +3,12 @@
 use std::sync::Arc;
 use std::time::Duration;
 
-use tokio::sync::watch;
+use tokio::sync::{Semaphore, watch};
 use tokio::task::{Id, JoinError, JoinSet};
 use tokio::time::Instant;
 
 use super::name::Name;
-use super::reconcile::{self, Ended, ReconcileDeps, ReconcileRequest};
+use super::reconcile::{self, Ended, PARTS, ReconcileDeps, ReconcileRequest};
 use super::state::{Given, State};
 use crate::clock::{self, HashMap};
 use crate::cluster::pace::{LIFTED, NextWrite, Pace, Rate, Signal};
@@ -61,14 +61,14 @@ impl<'s> ControlLoop<'s> {
         let state = State::new(given, keeper.rights(), policy, owned_until, context.now());
         let (keep, zone) = state.ways();
         let deps = ReconcileDeps {
-            starter: Starter::new(context.cluster.client.clone()),
+            starter: Starter(context.cluster.client.clone()),
             clock: context.cluster.clock.clone(),
             recorder: context.recorder.clone(),
             metrics: Arc::clone(&context.metrics),
             keep,
             zone,
             term: term.clone(),
-            large: ReconcileDeps::room(),
+            large: Arc::new(Semaphore::new(PARTS as usize)),
         };
         Self {
             context,

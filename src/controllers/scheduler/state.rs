@@ -109,7 +109,7 @@ impl State {
             rivals: BTreeSet::new(),
             expectations: Expectations::default(),
             queue: WorkQueue::default(),
-            timers: Deadlines::new(),
+            timers: Deadlines::default(),
             under_way: HashMap::default(),
             survey: Survey::new(now),
             next_report: now,
@@ -150,7 +150,7 @@ impl State {
 
     /// Those whose last start is to be written down.
     pub(super) fn unwritten(&self) -> Vec<Name> {
-        self.expectations.unwritten()
+        self.expectations.names(|known| known.unwritten.is_some())
     }
 
     /// When there is something to do without news.
@@ -292,7 +292,7 @@ impl State {
             self.set_timer(name, at);
         }
         if timetable.is_err() && self.acts(name.parts().0) && self.mode() == SchedulerMode::Own {
-            self.events.push(event(stored, &Notice::edited_unparseable(view.schedule)));
+            self.events.push(event(stored, Notice::edited_unparseable(view.schedule)));
         }
     }
 
@@ -440,7 +440,7 @@ impl State {
     /// Gives every `CronJob` a turn.
     fn everything(&mut self, now: Timestamp) {
         self.healed = now;
-        for name in self.expectations.unedited() {
+        for name in self.expectations.names(|known| !known.edited) {
             self.queue.chore(name, now);
         }
     }
@@ -449,7 +449,7 @@ impl State {
     /// same.
     fn clear_queue(&mut self, now: Timestamp) {
         self.queue.clear();
-        for name in self.expectations.unwritten() {
+        for name in self.unwritten() {
             self.queue.chore(name, now);
         }
     }
