@@ -276,12 +276,9 @@ impl<'a> Object<'a> {
     /// The name that `names` globs see: the prefix where the API server makes the name, before
     /// and after it is made (policy.md, point 15).
     pub fn match_name(&self) -> &str {
-        self.metadata
-            .generate_name
-            .as_deref()
-            .filter(|prefix| !prefix.is_empty())
-            .or(self.metadata.name.as_deref())
-            .unwrap_or_default()
+        let Metadata { name, generate_name, .. } = &self.metadata;
+        let prefix = generate_name.as_deref().filter(|prefix| !prefix.is_empty());
+        prefix.or(name.as_deref()).unwrap_or_default()
     }
 
     /// `spec.jobTemplate.metadata` of a `CronJob`.

@@ -33,10 +33,8 @@ type Sort = (&'static str, fn(&str) -> Option<&'static str>);
 
 /// Why a text is no key of a label.
 fn key_fault(key: &str) -> Option<&'static str> {
-    let (prefix, name) = match key.split_once('/') {
-        Some((prefix, name)) => (Some(prefix), name),
-        None => (None, key),
-    };
+    let parts = key.split_once('/');
+    let (prefix, name) = parts.map_or((None, key), |(prefix, name)| (Some(prefix), name));
     if name.contains('/') {
         Some("it has more than one `/`")
     } else if prefix.is_some_and(|prefix| !is_subdomain(prefix)) {

@@ -5,6 +5,7 @@
 use schemars::{JsonSchema, Schema, SchemaGenerator, json_schema};
 
 use super::decode::{self, FromNode, Path, read_by};
+use super::fields::schemas;
 use super::finding::Findings;
 use super::node::{Node, Value};
 use super::{API_VERSION, KIND, words};
@@ -314,14 +315,8 @@ macro_rules! words {
             }
         }
 
-        impl JsonSchema for $type {
-            fn schema_name() -> std::borrow::Cow<'static, str> {
-                $name.into()
-            }
-
-            fn json_schema(_: &mut SchemaGenerator) -> Schema {
-                json_schema!({"enum": $all.iter().map(|word| word.as_str()).collect::<Vec<_>>()})
-            }
+        schemas! {
+            $type = $name {"enum": $all.iter().map(|word| word.as_str()).collect::<Vec<_>>()}
         }
     )* };
 }
