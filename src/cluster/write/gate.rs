@@ -60,11 +60,8 @@ impl Gate {
             let turn = self.0.pace.lock().turn(now);
             match turn {
                 NextWrite::Now => {
-                    return WritePermit {
-                        gate: self.clone(),
-                        started: now,
-                        signal: Signal::Answered,
-                    };
+                    let (gate, signal) = (self.clone(), Signal::Answered);
+                    return WritePermit { gate, started: now, signal };
                 }
                 NextWrite::At(at) => {
                     tokio::select! {

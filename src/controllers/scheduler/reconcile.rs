@@ -139,7 +139,6 @@ struct Run {
     stored: Arc<CronJob>,
     removed: BTreeSet<String>,
     wake: Option<Timestamp>,
-    verified: bool,
     /// When the stored object was asked for in this pass.
     read: Option<Instant>,
     signal: Signal,
@@ -163,14 +162,12 @@ struct Stop(Next);
 /// Makes a pass.
 pub(super) async fn make(deps: ReconcileDeps, request: ReconcileRequest) -> Ended {
     let stored = Arc::clone(&request.cronjob);
-    let verified = request.verified;
     let mut run = Run {
         deps,
         request,
         stored,
         removed: BTreeSet::new(),
         wake: None,
-        verified,
         read: None,
         signal: Signal::Answered,
         refused: false,
@@ -179,13 +176,13 @@ pub(super) async fn make(deps: ReconcileDeps, request: ReconcileRequest) -> Ende
     run.forget_written();
     let made = run.make().await;
     let next = made.unwrap_or_else(|Stop(next)| next);
-    let Run { request, stored, wake, verified, signal, refused, .. } = run;
+    let Run { request, stored, wake, signal, refused, .. } = run;
     let newest = (!Arc::ptr_eq(&stored, &request.cronjob)).then(|| {
         let mut newest = Arc::unwrap_or_clone(stored);
         newest.scheduling.drop_large_template();
         Arc::new(newest)
     });
-    let ReconcileRequest { name, unwritten, .. } = request;
+    let ReconcileRequest { name, unwritten, verified, .. } = request;
     Ended { name, next, wake, unwritten, newest, verified, signal, refused }
 }
 
@@ -222,7 +219,10 @@ impl Run {
         let starts = pass.start.is_some() && !matches!(self.request.manner, Manner::Finish);
         let replaces = pass.start.as_ref().is_some_and(|start| !start.replaces.is_empty());
         let needs_fresh = replaces || self.stored.scheduling.template.is_none();
-        if starts && refused.is_none() && (!self.verified || needs_fresh && !self.is_fresh()) {
+        if starts
+            && refused.is_none()
+            && (!self.request.verified || needs_fresh && !self.is_fresh())
+        {
             self.read().await?;
             pass = self.decide().await?;
             refused = self.refusal(&pass);
@@ -267,7 +267,7 @@ impl Run {
                     self.request.unwritten = None;
                 }
                 self.stored = Arc::new(found);
-                (self.request.doubt, self.verified) = (false, true);
+                (self.request.doubt, self.request.verified) = (false, true);
                 self.read = Some(asked);
                 self.forget_written();
                 Ok(())

@@ -29,7 +29,7 @@ impl Run {
             self.write(&pass.status).await?;
         }
         let Some(entry) = launched? else { return Ok(Next::Sleep) };
-        self.verified = true;
+        self.request.verified = true;
         pass.started(start, entry);
         self.wake = pass.wake;
         self.request.unwritten = Some(pass.status.clone());
