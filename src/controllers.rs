@@ -23,7 +23,6 @@ pub mod watches;
 
 pub use context::ControllerContext;
 pub use feed::Feed;
-pub use heartbeat::Heartbeat;
 pub use running::Running;
 pub use scheduler::Scheduler;
 pub use sweeper::Sweeper;

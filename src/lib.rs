@@ -35,6 +35,7 @@ pub mod controllers;
 pub mod export;
 pub mod leader;
 pub mod metrics;
+mod named;
 pub mod pki;
 pub mod policy;
 pub mod policy_review;

@@ -7,6 +7,7 @@ use jiff::Timestamp;
 use super::Time;
 use super::edits::InForce;
 use super::object::{self, Object};
+use crate::named::named;
 
 /// A `CronJob` as it is stored, or as it will be when what was started is written down.
 #[derive(Clone, Debug, PartialEq)]
@@ -33,15 +34,17 @@ pub struct CronJob<'a> {
     pub status: Status<'a>,
 }
 
-/// `spec.concurrencyPolicy`.
-#[derive(Clone, Copy, Debug, Default, Eq, PartialEq)]
-pub enum Concurrency {
-    #[default]
-    Allow,
-    /// A start waits for the end of the one before.
-    Forbid,
-    /// A start ends the one before.
-    Replace,
+named! {
+    /// `spec.concurrencyPolicy`.
+    #[derive(Clone, Copy, Debug, Default, Eq, PartialEq)]
+    pub enum Concurrency {
+        #[default]
+        Allow = "Allow",
+        /// A start waits for the end of the one before.
+        Forbid = "Forbid",
+        /// A start ends the one before.
+        Replace = "Replace",
+    }
 }
 
 /// What a pass writes down.
@@ -73,7 +76,8 @@ impl<'a> CronJob<'a> {
     /// as what the cluster does.
     pub fn of(object: &'a Object<'_>) -> Result<Self, String> {
         let Object { metadata, spec, status, .. } = object;
-        let created = known(metadata.creation_timestamp.as_ref(), "metadata.creationTimestamp")?;
+        let time = |time: &Option<Time<'_>>, field| known(time.as_ref(), field);
+        let created = time(&metadata.creation_timestamp, "metadata.creationTimestamp")?;
         let listed = match &status.active {
             None => &[][..],
             Some(object::Active::Jobs(jobs)) => jobs,
@@ -88,7 +92,7 @@ impl<'a> CronJob<'a> {
             uid: metadata.uid.as_deref().unwrap_or_default().into(),
             created: required(created, "metadata.creationTimestamp")?,
             in_force: None,
-            terminating: known(metadata.deletion_timestamp.as_ref(), "metadata.deletionTimestamp")?
+            terminating: time(&metadata.deletion_timestamp, "metadata.deletionTimestamp")?
                 .is_some(),
             namespace_terminating: false,
             schedule: required(spec.schedule.as_deref(), "spec.schedule")?,
@@ -103,14 +107,8 @@ impl<'a> CronJob<'a> {
             failed_limit: natural(spec.failed_jobs_history_limit, "spec.failedJobsHistoryLimit")?,
             status: Status {
                 active: listed.iter().map(Active::of).collect(),
-                last_schedule: known(
-                    status.last_schedule_time.as_ref(),
-                    "status.lastScheduleTime",
-                )?,
-                last_successful: known(
-                    status.last_successful_time.as_ref(),
-                    "status.lastSuccessfulTime",
-                )?,
+                last_schedule: time(&status.last_schedule_time, "status.lastScheduleTime")?,
+                last_successful: time(&status.last_successful_time, "status.lastSuccessfulTime")?,
             },
         })
     }
@@ -131,15 +129,6 @@ impl Concurrency {
             "Forbid" => Self::Forbid,
             "Replace" => Self::Replace,
             _ => Self::Allow,
-        }
-    }
-
-    /// As the API spells it.
-    pub const fn as_str(self) -> &'static str {
-        match self {
-            Self::Allow => "Allow",
-            Self::Forbid => "Forbid",
-            Self::Replace => "Replace",
         }
     }
 }

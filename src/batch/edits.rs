@@ -29,24 +29,23 @@ pub enum InForce {
 }
 
 /// What is read of an entry of `metadata.managedFields`.
-#[derive(Debug, Deserialize)]
+#[derive(Debug, Default, Deserialize)]
+#[serde(default, bound(deserialize = "'de: 'a"))]
 pub struct Entry<'a> {
-    #[serde(borrow, default)]
     pub manager: Text<'a>,
-    #[serde(borrow, default)]
     pub subresource: Text<'a>,
-    #[serde(borrow)]
     pub time: Option<Text<'a>>,
-    #[serde(borrow, rename = "fieldsV1", default)]
+    #[serde(rename = "fieldsV1")]
     fields: Fields<'a>,
 }
 
 #[derive(Debug, Default, Deserialize)]
+#[serde(bound(deserialize = "'de: 'a"))]
 #[expect(clippy::zero_sized_map_values, reason = "serde reads no set from a map")]
 struct Fields<'a> {
     #[serde(rename = "f:metadata")]
     metadata: Option<IgnoredAny>,
-    #[serde(borrow, rename = "f:spec", default)]
+    #[serde(rename = "f:spec", default)]
     spec: BTreeMap<Text<'a>, IgnoredAny>,
 }
 

@@ -2,24 +2,20 @@
 
 use std::fmt;
 
-/// A kind that curfew judges.
-#[derive(Clone, Copy, Debug, Eq, Hash, Ord, PartialEq, PartialOrd)]
-pub enum Kind {
-    CronJob,
-    Job,
+use crate::named::named;
+
+named! {
+    /// A kind that curfew judges.
+    #[derive(Clone, Copy, Debug, Eq, Hash, Ord, PartialEq, PartialOrd)]
+    pub enum Kind {
+        CronJob = "CronJob",
+        Job = "Job",
+    }
 }
 
 // === impl Kind ===
 
 impl Kind {
-    /// The kind as the API writes it.
-    pub const fn as_str(self) -> &'static str {
-        match self {
-            Self::CronJob => "CronJob",
-            Self::Job => "Job",
-        }
-    }
-
     /// Reads the kind as the API writes it; `None` for any other.
     pub fn parse(text: &str) -> Option<Self> {
         [Self::CronJob, Self::Job].into_iter().find(|kind| kind.as_str() == text)

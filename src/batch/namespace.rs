@@ -13,8 +13,9 @@ use super::text::Map;
 pub type Labels = BTreeMap<String, String>;
 
 #[derive(Deserialize)]
+#[serde(bound(deserialize = "'de: 'a"))]
 struct Namespace<'a> {
-    #[serde(borrow, default)]
+    #[serde(default)]
     metadata: Metadata<'a>,
 }
 

@@ -23,20 +23,18 @@ pub struct Object<'a> {
 }
 
 /// A Job or a `CronJob` as it came over the wire.
-#[derive(Clone, Debug, Default)]
-pub struct Wire<'a> {
-    metadata: Option<Metadata<'a>>,
-    spec: Option<Spec<'a>>,
-    status: Option<Status<'a>>,
-}
+#[derive(Clone, Debug, Default, Deserialize)]
+#[serde(transparent, bound(deserialize = "'de: 'a"))]
+pub struct Wire<'a>(#[serde(deserialize_with = "mapping::strict")] WireFields<'a>);
 
-#[derive(Deserialize)]
+#[derive(Clone, Debug, Default, Deserialize)]
+#[serde(bound(deserialize = "'de: 'a"))]
 struct WireFields<'a> {
-    #[serde(borrow, default, deserialize_with = "mapping::optional")]
+    #[serde(default, deserialize_with = "mapping::optional")]
     metadata: Option<Metadata<'a>>,
-    #[serde(borrow, default, deserialize_with = "mapping::optional")]
+    #[serde(default, deserialize_with = "mapping::optional")]
     spec: Option<Spec<'a>>,
-    #[serde(borrow, default, deserialize_with = "mapping::optional")]
+    #[serde(default, deserialize_with = "mapping::optional")]
     status: Option<Status<'a>>,
 }
 
@@ -53,34 +51,25 @@ pub enum Unreadable {
 
 /// What we read of `metadata`, of an object or of a template.
 #[derive(Clone, Debug, Default, Deserialize)]
-#[serde(rename_all = "camelCase")]
+#[serde(rename_all = "camelCase", bound(deserialize = "'de: 'a"))]
 pub struct Metadata<'a> {
-    #[serde(borrow)]
     pub name: Option<Text<'a>>,
-    #[serde(borrow)]
     pub generate_name: Option<Text<'a>>,
-    #[serde(borrow)]
     pub namespace: Option<Text<'a>>,
-    #[serde(borrow)]
     pub uid: Option<Text<'a>>,
     /// Opaque; a write that carries it fails if anything changed since.
-    #[serde(borrow)]
     pub resource_version: Option<Text<'a>>,
-    #[serde(borrow)]
     pub creation_timestamp: Option<Time<'a>>,
-    #[serde(borrow)]
     pub deletion_timestamp: Option<Time<'a>>,
     /// `None` where the object has no such map: a patch then adds the map and not a key.
-    #[serde(borrow)]
     pub labels: Option<Map<'a>>,
     /// As `labels`.
-    #[serde(borrow)]
     pub annotations: Option<Map<'a>>,
-    #[serde(borrow, default, deserialize_with = "room::list")]
+    #[serde(default, deserialize_with = "room::list")]
     pub owner_references: Option<Vec<OwnerReference<'a>>>,
-    #[serde(borrow, default, deserialize_with = "room::list")]
+    #[serde(default, deserialize_with = "room::list")]
     pub finalizers: Option<Vec<Text<'a>>>,
-    #[serde(borrow, default, deserialize_with = "room::list")]
+    #[serde(default, deserialize_with = "room::list")]
     pub managed_fields: Option<Vec<ManagedFields<'a>>>,
     /// The bytes of annotations that the object has and this view leaves out: none where it was read
     /// as it came over the wire.
@@ -90,81 +79,74 @@ pub struct Metadata<'a> {
 
 /// What we read of `spec`: the fields of a Job and of a `CronJob` together.
 #[derive(Clone, Debug, Default, Deserialize)]
-#[serde(rename_all = "camelCase")]
+#[serde(rename_all = "camelCase", bound(deserialize = "'de: 'a"))]
 pub struct Spec<'a> {
     pub ttl_seconds_after_finished: Option<i64>,
     pub active_deadline_seconds: Option<i64>,
-    #[serde(borrow)]
     pub managed_by: Option<Text<'a>>,
     pub parallelism: Option<i64>,
-    #[serde(borrow, default, deserialize_with = "mapping::optional")]
+    #[serde(default, deserialize_with = "mapping::optional")]
     pub template: Option<PodTemplate<'a>>,
 
     /// Of a Job or of a `CronJob`.
     pub suspend: Option<bool>,
 
-    #[serde(borrow)]
     pub concurrency_policy: Option<Text<'a>>,
-    #[serde(borrow)]
     pub schedule: Option<Text<'a>>,
-    #[serde(borrow)]
     pub time_zone: Option<Text<'a>>,
     pub starting_deadline_seconds: Option<i64>,
     pub successful_jobs_history_limit: Option<i64>,
     pub failed_jobs_history_limit: Option<i64>,
-    #[serde(borrow, default, deserialize_with = "mapping::optional")]
+    #[serde(default, deserialize_with = "mapping::optional")]
     pub job_template: Option<JobTemplate<'a>>,
 }
 
 /// What we read of a `CronJob`'s `spec.jobTemplate`.
 #[derive(Clone, Debug, Default, Deserialize)]
+#[serde(bound(deserialize = "'de: 'a"))]
 pub struct JobTemplate<'a> {
     /// Boxed, as in the Pod template: objects are moved about, and most templates have none.
-    #[serde(borrow, default, deserialize_with = "mapping::optional")]
+    #[serde(default, deserialize_with = "mapping::optional")]
     pub metadata: Option<Box<Metadata<'a>>>,
-    #[serde(borrow, default, deserialize_with = "mapping::optional")]
+    #[serde(default, deserialize_with = "mapping::optional")]
     pub spec: Option<TemplateSpec<'a>>,
 }
 
 /// What we read of a `CronJob`'s `spec.jobTemplate.spec`.
 #[derive(Clone, Debug, Default, Deserialize)]
-#[serde(rename_all = "camelCase")]
+#[serde(rename_all = "camelCase", bound(deserialize = "'de: 'a"))]
 pub struct TemplateSpec<'a> {
     pub ttl_seconds_after_finished: Option<i64>,
     pub active_deadline_seconds: Option<i64>,
-    #[serde(borrow, default, deserialize_with = "mapping::optional")]
+    #[serde(default, deserialize_with = "mapping::optional")]
     pub template: Option<PodTemplate<'a>>,
 }
 
 /// What we read of a Pod template: its labels stand in where a Job has none of its own.
 #[derive(Clone, Debug, Default, Deserialize)]
+#[serde(bound(deserialize = "'de: 'a"))]
 pub struct PodTemplate<'a> {
-    #[serde(borrow, default, deserialize_with = "mapping::optional")]
+    #[serde(default, deserialize_with = "mapping::optional")]
     pub metadata: Option<Box<Metadata<'a>>>,
 }
 
 /// What we read of `status`: the fields of a Job and of a `CronJob` together.
 #[derive(Clone, Debug, Default, Deserialize)]
-#[serde(rename_all = "camelCase")]
+#[serde(rename_all = "camelCase", bound(deserialize = "'de: 'a"))]
 pub struct Status<'a> {
-    #[serde(borrow)]
     pub active: Option<Active<'a>>,
 
     pub ready: Option<i64>,
     pub succeeded: Option<i64>,
     pub failed: Option<i64>,
     pub uncounted_terminated_pods: Option<UncountedTerminatedPods>,
-    #[serde(borrow)]
     pub start_time: Option<Time<'a>>,
-    #[serde(borrow)]
     pub completion_time: Option<Time<'a>>,
-    #[serde(borrow, default, deserialize_with = "room::list")]
+    #[serde(default, deserialize_with = "room::list")]
     pub conditions: Option<Vec<Condition<'a>>>,
 
     /// The last start that is written down.
-    #[serde(borrow)]
     pub last_schedule_time: Option<Time<'a>>,
-    #[serde(borrow)]
     pub last_successful_time: Option<Time<'a>>,
 }
 
@@ -179,13 +161,10 @@ pub enum Active<'a> {
 
 /// What we read of an entry of a `CronJob`'s `status.active`.
 #[derive(Clone, Debug, Default, Deserialize)]
-#[serde(rename_all = "camelCase")]
+#[serde(rename_all = "camelCase", default, bound(deserialize = "'de: 'a"))]
 pub struct Listed<'a> {
-    #[serde(borrow, default)]
     pub name: Text<'a>,
-    #[serde(borrow, default)]
     pub uid: Text<'a>,
-    #[serde(borrow, default)]
     pub resource_version: Text<'a>,
 }
 
@@ -198,27 +177,21 @@ pub struct UncountedTerminatedPods {
 
 /// What we read of an entry of `status.conditions`.
 #[derive(Clone, Debug, Default, Deserialize)]
-#[serde(rename_all = "camelCase")]
+#[serde(rename_all = "camelCase", default, bound(deserialize = "'de: 'a"))]
 pub struct Condition<'a> {
-    #[serde(borrow, default)]
     pub r#type: Text<'a>,
-    #[serde(borrow, default)]
     pub status: Text<'a>,
-    #[serde(borrow)]
     pub reason: Option<Text<'a>>,
-    #[serde(borrow)]
     pub last_transition_time: Option<Time<'a>>,
 }
 
 /// What we read of an entry of `metadata.managedFields`.
 #[derive(Clone, Debug, Default, Deserialize)]
-#[serde(rename_all = "camelCase")]
+#[serde(rename_all = "camelCase", default, bound(deserialize = "'de: 'a"))]
 pub struct ManagedFields<'a> {
-    #[serde(borrow, default)]
     pub manager: Text<'a>,
-    #[serde(borrow, default)]
     pub operation: Text<'a>,
-    #[serde(rename = "fieldsV1", default)]
+    #[serde(rename = "fieldsV1")]
     pub fields: OwnedFields,
 }
 
@@ -256,15 +229,6 @@ pub struct OwnedTemplateSpec {
     pub ttl: Option<IgnoredAny>,
 }
 
-// === impl Wire ===
-
-impl<'de: 'a, 'a> Deserialize<'de> for Wire<'a> {
-    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
-        let WireFields { metadata, spec, status } = mapping::strict(deserializer)?;
-        Ok(Self { metadata, spec, status })
-    }
-}
-
 // === impl Object ===
 
 impl<'a> Object<'a> {
@@ -275,7 +239,7 @@ impl<'a> Object<'a> {
     /// object, and a patch under a missing parent would fail the whole request even under
     /// `failurePolicy: Ignore` (upstream-semantics.md, 5.4).
     pub fn new(kind: Kind, wire: Wire<'a>) -> Result<Self, Unreadable> {
-        let Wire { metadata, spec, status } = wire;
+        let Wire(WireFields { metadata, spec, status }) = wire;
         let metadata = metadata.ok_or(Unreadable::NoMetadata)?;
         let spec = spec.ok_or(Unreadable::NoSpec)?;
         let has_template = spec.job_template.as_ref().is_some_and(|t| t.spec.is_some());
@@ -299,7 +263,7 @@ impl<'a> Object<'a> {
     /// # Errors
     /// As [`Object::from_json`], for a wrong type.
     pub fn stored(kind: Kind, value: &'a serde_json::Value) -> Result<Self, String> {
-        let Wire { metadata, spec, status } =
+        let Wire(WireFields { metadata, spec, status }) =
             decode(value).map_err(|refused| refused.to_string())?;
         Ok(Self {
             kind,
@@ -312,12 +276,9 @@ impl<'a> Object<'a> {
     /// The name that `names` globs see: the prefix where the API server makes the name, before
     /// and after it is made (policy.md, point 15).
     pub fn match_name(&self) -> &str {
-        self.metadata
-            .generate_name
-            .as_deref()
-            .filter(|prefix| !prefix.is_empty())
-            .or(self.metadata.name.as_deref())
-            .unwrap_or_default()
+        let Metadata { name, generate_name, .. } = &self.metadata;
+        let prefix = generate_name.as_deref().filter(|prefix| !prefix.is_empty());
+        prefix.or(name.as_deref()).unwrap_or_default()
     }
 
     /// `spec.jobTemplate.metadata` of a `CronJob`.

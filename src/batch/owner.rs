@@ -6,15 +6,11 @@ use super::Text;
 
 /// What we read of an entry of `metadata.ownerReferences`.
 #[derive(Clone, Debug, Default, Deserialize)]
-#[serde(rename_all = "camelCase")]
+#[serde(rename_all = "camelCase", default, bound(deserialize = "'de: 'a"))]
 pub struct OwnerReference<'a> {
-    #[serde(borrow, default)]
     pub api_version: Text<'a>,
-    #[serde(borrow, default)]
     pub kind: Text<'a>,
-    #[serde(borrow, default)]
     pub name: Text<'a>,
-    #[serde(borrow, default)]
     pub uid: Text<'a>,
     pub controller: Option<bool>,
 }

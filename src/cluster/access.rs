@@ -119,11 +119,9 @@ impl Right {
 
     /// What in the chart grants it.
     pub fn grant(&self) -> Grant {
-        let key = (self.verb, self.group, self.resource, self.subresource);
-        let found = GRANTS.iter().find(|(verb, group, resource, subresource, _)| {
-            (*verb, *group, *resource, *subresource) == key
-        });
-        found.map_or(Grant::Always, |(.., value)| Grant::Value(value))
+        let key = [self.verb, self.group, self.resource, self.subresource];
+        let found = GRANTS.iter().find(|(right, _)| *right == key);
+        found.map_or(Grant::Always, |(_, value)| Grant::Value(value))
     }
 }
 
@@ -160,13 +158,13 @@ impl fmt::Display for Grant {
 }
 
 /// Verb, group, resource, subresource and value.
-const GRANTS: [(&str, &str, &str, &str, &str); 6] = [
-    ("patch", "batch", "jobs", "", "rbac.patch"),
-    ("patch", "batch", "cronjobs", "", "rbac.patch"),
-    ("delete", "batch", "jobs", "", "rbac.delete"),
-    ("create", "batch", "jobs", "", "rbac.create"),
-    ("patch", "batch", "cronjobs", "status", "rbac.create"),
-    ("update", "batch", "cronjobs", "finalizers", "rbac.create"),
+const GRANTS: [([&str; 4], &str); 6] = [
+    (["patch", "batch", "jobs", ""], "rbac.patch"),
+    (["patch", "batch", "cronjobs", ""], "rbac.patch"),
+    (["delete", "batch", "jobs", ""], "rbac.delete"),
+    (["create", "batch", "jobs", ""], "rbac.create"),
+    (["patch", "batch", "cronjobs", "status"], "rbac.create"),
+    (["update", "batch", "cronjobs", "finalizers"], "rbac.create"),
 ];
 
 const LIMIT: Duration = Duration::from_secs(10);

@@ -8,13 +8,14 @@
 use std::collections::VecDeque;
 use std::future::Future;
 use std::pin::Pin;
-use std::sync::{Arc, Mutex, MutexGuard};
+use std::sync::Arc;
 use std::task::{Context, Poll};
 use std::time::Instant;
 
 use http::{HeaderMap, Request, Response, header};
 use jiff::fmt::rfc2822;
 use jiff::{SignedDuration, Timestamp};
+use parking_lot::Mutex;
 use tower::Service;
 
 use crate::clock;
@@ -144,7 +145,7 @@ impl ServerClock {
 
     /// The same from now on, for all clones.
     pub fn shift(&self, by: SignedDuration) {
-        self.known().shift = Some(by);
+        self.0.lock().shift = Some(by);
     }
 
     /// The time on the API server's clock.
@@ -156,24 +157,24 @@ impl ServerClock {
 
     /// What is added to our clock.
     pub fn correction(&self) -> SignedDuration {
-        let known = self.known();
+        let known = self.0.lock();
         known.shift.unwrap_or_else(|| known.offset.correction())
     }
 
     /// How far to trust our clock. A clock that was put since the last answer is not trusted until
     /// the next one says how far it is off.
     pub fn trust(&self) -> Trust {
-        if self.has_jumped() { Trust::Refused } else { self.known().offset.trust() }
+        if self.has_jumped() { Trust::Refused } else { self.0.lock().offset.trust() }
     }
 
     /// Whether our clock was put since the last answer: then nobody knows how far it is off.
     pub fn has_jumped(&self) -> bool {
-        self.known().anchor.is_some_and(|anchor| has_jumped(anchor, now_of_both()))
+        self.0.lock().anchor.is_some_and(|anchor| has_jumped(anchor, now_of_both()))
     }
 
     /// Takes an answer into account, and says where that changes the trust.
     pub fn observe(&self, sample: Sample) {
-        let mut known = self.known();
+        let mut known = self.0.lock();
         known.offset.observe(sample);
         known.anchor = Some(now_of_both());
         let (before, trust) = (known.said, known.offset.trust());
@@ -193,10 +194,6 @@ impl ServerClock {
                 "this clock differs too much from the API server's: nothing is deleted until it is put right"
             ),
         }
-    }
-
-    fn known(&self) -> MutexGuard<'_, Known> {
-        self.0.lock().expect("arithmetic on checked bounds does not panic")
     }
 }
 

@@ -17,9 +17,7 @@ use crate::policy::rule::Propagation;
 
 /// Makes the calls.
 #[derive(Clone)]
-pub struct Starter {
-    client: Client,
-}
+pub struct Starter(pub Client);
 
 /// Why there is no new Job.
 #[derive(Clone, Debug, Eq, PartialEq)]
@@ -34,11 +32,6 @@ pub enum NotCreated {
 // === impl Starter ===
 
 impl Starter {
-    /// Calls through a client.
-    pub fn new(client: Client) -> Self {
-        Self { client }
-    }
-
     /// Reads a `CronJob`, with its template; `None` where it is not there.
     ///
     /// # Errors
@@ -84,12 +77,12 @@ impl Starter {
     ) -> Result<CronJob, WriteOutcome> {
         let target = Target::new(Kind::CronJob, &cronjob.meta);
         let request = target.request(&Change::Status(members)).map_err(WriteOutcome::Failed)?;
-        decoded(&call(&self.client, request).await?, keep)
+        decoded(&call(&self.0, request).await?, keep)
     }
 
     /// Deletes the very Job that was judged. Its Pods go with it, in the background.
     pub async fn delete(&self, target: &Target) -> WriteOutcome {
-        change(&self.client, target, &Change::Delete(Propagation::Background)).await
+        change(&self.0, target, &Change::Delete(Propagation::Background)).await
     }
 
     async fn send(
@@ -106,7 +99,7 @@ impl Starter {
             .header(header::ACCEPT, "application/json")
             .body(Body::from(body))
             .expect("decisions name stored objects, and of a status only what can be a name");
-        call(&self.client, request).await
+        call(&self.0, request).await
     }
 }
 

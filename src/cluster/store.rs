@@ -7,7 +7,9 @@
 use std::borrow::Borrow;
 use std::hash::{Hash, Hasher};
 use std::mem;
-use std::sync::{Arc, RwLock, RwLockReadGuard, RwLockWriteGuard};
+use std::sync::Arc;
+
+use parking_lot::RwLock;
 
 use super::slim::{CronJob, Job, Keep, Key, Meta, Namespace, Slim, Symbol, Uid};
 use super::watch::Index;
@@ -86,31 +88,31 @@ impl Store {
 impl<T: Stored> Objects<T> {
     /// Whether all have been listed, with what a policy needs.
     pub fn covers(&self, keep: &Keep) -> bool {
-        read(&self.0).covers(keep)
+        self.0.read().covers(keep)
     }
 
     /// An object by its name.
     pub fn find(&self, namespace: &str, name: &str) -> Option<Arc<T>> {
-        read(&self.0).find(namespace, name)
+        self.0.read().find(namespace, name)
     }
 
     /// The objects of a namespace that name an owner of this name, of whatever kind and uid.
     pub fn owned_by(&self, namespace: &str, owner: &str) -> Vec<Arc<T>> {
         let key = Owned { namespace: namespace.into(), owner: owner.into() };
-        let known = read(&self.0);
+        let known = self.0.read();
         known.by_owner.get(&key).into_iter().flatten().map(|one| Arc::clone(&one.0)).collect()
     }
 
     /// The objects of a namespace, in no order.
     pub fn within(&self, namespace: &str) -> Vec<Arc<T>> {
-        let known = read(&self.0);
+        let known = self.0.read();
         let within = known.by_name.get(namespace).into_iter().flatten();
         within.map(|object| Arc::clone(&object.0)).collect()
     }
 
     /// All of them, in no order.
     pub fn all(&self) -> Vec<Arc<T>> {
-        let known = read(&self.0);
+        let known = self.0.read();
         let mut all = Vec::with_capacity(known.count);
         all.extend(known.by_name.values().flatten().map(|object| Arc::clone(&object.0)));
         all
@@ -118,7 +120,7 @@ impl<T: Stored> Objects<T> {
 
     /// How many there are.
     pub fn len(&self) -> usize {
-        read(&self.0).count
+        self.0.read().count
     }
 
     /// Whether there are none.
@@ -137,7 +139,7 @@ impl Objects<CronJob> {
         name: &str,
         uid: &str,
     ) -> Option<Arc<CronJob>> {
-        let known = read(&self.0);
+        let known = self.0.read();
         let found = if known.covers(keep) { known.find(namespace, name) } else { None };
         drop(known);
         found.filter(|cronjob| cronjob.meta.uid == Uid::from(uid))
@@ -151,16 +153,16 @@ impl Objects<CronJob> {
 
 impl<T: Stored> Index<T> for Arc<Objects<T>> {
     fn apply(&mut self, object: &Arc<T>) {
-        let _old = write(&self.0).insert(object);
+        let _old = self.0.write().insert(object);
     }
 
     fn delete(&mut self, key: &Key) {
-        let _old = write(&self.0).remove(key);
+        let _old = self.0.write().remove(key);
     }
 
     fn reset(&mut self, objects: &[Arc<T>], keep: &Arc<Keep>) {
         let fresh = Known::new(objects, keep);
-        let _old = mem::replace(&mut *write(&self.0), fresh);
+        let _old = mem::replace(&mut *self.0.write(), fresh);
     }
 
     fn share(&self, fresh: T) -> Arc<T> {
@@ -183,33 +185,33 @@ impl<T> Default for Objects<T> {
 impl Namespaces {
     /// Whether all have been listed. Their labels are kept whatever the policy.
     pub fn is_listed(&self) -> bool {
-        read(&self.0).keep.is_some()
+        self.0.read().keep.is_some()
     }
 
     /// All namespaces, in no order.
     pub fn all(&self) -> Vec<Arc<Namespace>> {
-        read(&self.0).by_name.values().map(Arc::clone).collect()
+        self.0.read().by_name.values().map(Arc::clone).collect()
     }
 
     /// A namespace by its name; `None` where nobody knows it, or knows it yet.
     pub fn find(&self, name: &str) -> Option<Arc<Namespace>> {
-        read(&self.0).by_name.get(name).map(Arc::clone)
+        self.0.read().by_name.get(name).map(Arc::clone)
     }
 }
 
 impl Index<Namespace> for Arc<Namespaces> {
     fn apply(&mut self, object: &Arc<Namespace>) {
-        let _old = write(&self.0).by_name.insert(object.name.clone(), Arc::clone(object));
+        let _old = self.0.write().by_name.insert(object.name.clone(), Arc::clone(object));
     }
 
     fn delete(&mut self, key: &Key) {
-        let _old = write(&self.0).by_name.remove(key.name.as_str());
+        let _old = self.0.write().by_name.remove(key.name.as_str());
     }
 
     fn reset(&mut self, objects: &[Arc<Namespace>], keep: &Arc<Keep>) {
         let by_name = objects.iter().map(|one| (one.name.clone(), Arc::clone(one))).collect();
         let fresh = KnownNamespaces { by_name, keep: Some(Arc::clone(keep)) };
-        let _old = mem::replace(&mut *write(&self.0), fresh);
+        let _old = mem::replace(&mut *self.0.write(), fresh);
     }
 }
 
@@ -332,14 +334,6 @@ impl<T: Stored> PartialEq for Named<T> {
 }
 
 impl<T: Stored> Eq for Named<T> {}
-
-fn read<T>(lock: &RwLock<T>) -> RwLockReadGuard<'_, T> {
-    lock.read().expect("no operation on a map panics half-way")
-}
-
-fn write<T>(lock: &RwLock<T>) -> RwLockWriteGuard<'_, T> {
-    lock.write().expect("no operation on a map panics half-way")
-}
 
 /// A set that is emptier than one in so many gives its memory back: a drain ends near idle.
 const SPARSE: usize = 8;

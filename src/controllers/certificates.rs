@@ -63,13 +63,6 @@ pub enum CertificatesError {
     Late,
 }
 
-/// The Secret as it was read.
-struct LeaseLock {
-    kept: CertificateSecret,
-    /// `None` where there is no Secret.
-    version: Option<String>,
-}
-
 // === impl Certificates ===
 
 impl Certificates {
@@ -129,7 +122,7 @@ impl Certificates {
 
     /// What is kept now; takes the steps that are due, where it may.
     async fn step(&self, may_write: bool) -> Result<CertificateSecret, CertificatesError> {
-        let LeaseLock { mut kept, mut version } = self.read().await?;
+        let (mut kept, mut version) = self.read().await?;
         if !may_write {
             return Ok(kept);
         }
@@ -138,7 +131,7 @@ impl Certificates {
             let RotationStep::Keep(fresh, what) = next(&kept, &request)? else { break };
             let Some(written) = self.write(&fresh, version.as_deref()).await? else {
                 // Somebody was quicker.
-                LeaseLock { kept, version } = self.read().await?;
+                (kept, version) = self.read().await?;
                 continue;
             };
             tracing::info!(secret = self.secret, "{what} is kept");
@@ -154,19 +147,19 @@ impl Certificates {
         pair.inspect_err(|error| tracing::warn!(%error, "the Secret's pair is not shown")).ok()
     }
 
-    async fn read(&self) -> Result<LeaseLock, CertificatesError> {
+    async fn read(&self) -> Result<(CertificateSecret, Option<String>), CertificatesError> {
         let found = within(self.secrets().get_opt(&self.secret)).await?;
         let failed = |source: kube::Error| CertificatesError::Read {
             secret: self.secret.clone(),
             source: Box::new(source),
         };
         let Some(found) = found.map_err(failed)? else {
-            return Ok(LeaseLock { kept: CertificateSecret::default(), version: None });
+            return Ok((CertificateSecret::default(), None));
         };
         let data = found.data.unwrap_or_default();
         let kept =
             CertificateSecret::from_data(|key| data.get(key).map(|value| value.0.as_slice()));
-        Ok(LeaseLock { kept, version: found.metadata.resource_version })
+        Ok((kept, found.metadata.resource_version))
     }
 
     /// Writes the Secret as it was read; gives its new version, or `None` where it was changed.

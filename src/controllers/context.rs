@@ -44,6 +44,9 @@ pub struct Moment {
     pub ticks: Instant,
 }
 
+/// Does what is to be done at the end of some work, which may also be broken off.
+pub(super) struct AtEnd<F: Fn()>(pub(super) F);
+
 // === impl ControllerContext ===
 
 impl ControllerContext {
@@ -60,6 +63,14 @@ impl ControllerContext {
     /// The moment after a pause, by the API server's clock.
     pub fn after(&self, pause: Duration) -> Timestamp {
         after(self.now(), pause)
+    }
+}
+
+// === impl AtEnd ===
+
+impl<F: Fn()> Drop for AtEnd<F> {
+    fn drop(&mut self) {
+        (self.0)();
     }
 }
 

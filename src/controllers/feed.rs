@@ -4,8 +4,9 @@
 //! kept. The sweeper and the scheduler have a feed each, since each looks in its own time.
 
 use std::mem;
-use std::sync::{Arc, Mutex, MutexGuard};
+use std::sync::Arc;
 
+use parking_lot::Mutex;
 use tokio::sync::Notify;
 
 use super::sweeper::ObjectRef;
@@ -72,17 +73,17 @@ pub struct Feeds {
 impl Feed {
     /// Begins to keep news; whatever was there before is to be read from the store.
     pub fn listen(&self) {
-        *self.news() = Some(News { relisted: true, ..News::default() });
+        *self.0.news.lock() = Some(News { relisted: true, ..News::default() });
     }
 
     /// Stops keeping news.
     pub fn leave(&self) {
-        *self.news() = None;
+        *self.0.news.lock() = None;
     }
 
     /// Takes the news, if there are any.
     pub fn take(&self) -> News {
-        self.news().as_mut().map(mem::take).unwrap_or_default()
+        self.0.news.lock().as_mut().map(mem::take).unwrap_or_default()
     }
 
     /// Waits for news. Cancel-safe.
@@ -91,14 +92,10 @@ impl Feed {
     }
 
     fn tell(&self, add: impl FnOnce(&mut News)) {
-        if let Some(news) = self.news().as_mut() {
+        if let Some(news) = self.0.news.lock().as_mut() {
             add(news);
             self.0.arrived.notify_one();
         }
-    }
-
-    fn news(&self) -> MutexGuard<'_, Option<News>> {
-        self.0.news.lock().expect("adding to a list does not panic")
     }
 }
 

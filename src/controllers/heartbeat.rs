@@ -5,71 +5,60 @@ use std::collections::BTreeMap;
 use std::time::Duration;
 
 use jiff::Timestamp;
-use tokio::sync::watch;
 use tokio::time::{Instant, sleep};
 use tokio_util::sync::CancellationToken;
 
+use super::ControllerContext;
 use crate::clock;
-use crate::cluster::clock_offset::ServerClock;
-use crate::leader::lease::{LeaseError, LeaseLock};
+use crate::leader::lease::LeaseError;
 use crate::leader::{LeaderStatus, Replica};
 
-/// Where to say it, and as whom.
-pub struct Heartbeat {
-    pub lease: LeaseLock,
-    pub clock: ServerClock,
-    /// By which name this replica stands for election.
-    pub identity: String,
-    pub standing: watch::Receiver<LeaderStatus>,
-}
-
-// === impl Heartbeat ===
-
-impl Heartbeat {
-    /// Says what `look` sees until `stop`, and then that this replica is gone.
-    pub async fn run(self, look: impl Fn() -> Replica + Send, stop: CancellationToken) {
-        let key = Replica::key(&self.identity);
-        let mut last = Replica::default();
-        // When that was said; its own clock may be put.
-        let mut told: Option<Instant> = None;
-        let mut refused = false;
-        loop {
-            let now = self.clock.now();
-            let standing = self.standing.borrow().clone();
-            let fresh = Replica { said: last.said, since: last.since, ..look() };
-            let since = if fresh.revision == last.revision { last.since } else { Some(now) };
-            // Of a Lease that was made anew, and of what somebody took away.
-            let is_missing = standing.annotations.get(&key).is_none_or(|it| *it != last.to_text());
-            let is_due = told.is_none_or(|told| {
-                told.elapsed() >= PERIOD || is_missing && told.elapsed() >= SEEN
-            });
-            let mut annotations = left_behind(&standing, now);
-            if fresh != last || is_due || !annotations.is_empty() {
-                let fresh = Replica { said: Some(now), since, ..fresh };
-                annotations.insert(key.clone(), Some(fresh.to_text()));
-                match self.lease.tell(&annotations).await {
-                    Ok(()) => {
-                        (last, refused) = (fresh, false);
-                        told = Some(clock::ticks());
-                    }
-                    // Nobody has led yet, so there is no Lease: soon.
-                    Err(LeaseError::Conflict) => {}
-                    Err(error) if refused => tracing::debug!(%error, "not told again"),
-                    Err(error) => {
-                        refused = true;
-                        tracing::warn!(%error, "what this replica runs is not on the Lease");
-                    }
+/// Says what `look` sees until `stop`, and then that this replica is gone.
+pub async fn run(
+    context: ControllerContext,
+    look: impl Fn() -> Replica + Send,
+    stop: CancellationToken,
+) {
+    let key = Replica::key(&context.identity);
+    let mut last = Replica::default();
+    // When that was said; its own clock may be put.
+    let mut told: Option<Instant> = None;
+    let mut refused = false;
+    loop {
+        let now = context.now();
+        let standing = context.standing.borrow().clone();
+        let fresh = Replica { said: last.said, since: last.since, ..look() };
+        let since = if fresh.revision == last.revision { last.since } else { Some(now) };
+        // Of a Lease that was made anew, and of what somebody took away.
+        let is_missing = standing.annotations.get(&key).is_none_or(|it| *it != last.to_text());
+        let is_due = told
+            .is_none_or(|told| told.elapsed() >= PERIOD || is_missing && told.elapsed() >= SEEN);
+        let mut annotations = left_behind(&standing, now);
+        if fresh != last || is_due || !annotations.is_empty() {
+            let fresh = Replica { said: Some(now), since, ..fresh };
+            annotations.insert(key.clone(), Some(fresh.to_text()));
+            match context.lease.tell(&annotations).await {
+                Ok(()) => {
+                    (last, refused) = (fresh, false);
+                    told = Some(clock::ticks());
+                }
+                // Nobody has led yet, so there is no Lease: soon.
+                Err(LeaseError::Conflict) => {}
+                Err(error) if refused => tracing::debug!(%error, "not told again"),
+                Err(error) => {
+                    refused = true;
+                    tracing::warn!(%error, "what this replica runs is not on the Lease");
                 }
             }
-            tokio::select! {
-                biased;
-                () = stop.cancelled() => break,
-                () = sleep(TICK) => {}
-            }
         }
-        if let Err(error) = self.lease.tell(&BTreeMap::from([(key, None)])).await {
-            tracing::debug!(%error, "that this replica is gone is not on the Lease");
+        tokio::select! {
+            biased;
+            () = stop.cancelled() => break,
+            () = sleep(TICK) => {}
         }
+    }
+    if let Err(error) = context.lease.tell(&BTreeMap::from([(key, None)])).await {
+        tracing::debug!(%error, "that this replica is gone is not on the Lease");
     }
 }
 

@@ -122,10 +122,8 @@ async fn ask(
         let needed = needed(&policies.borrow_and_update(), &context.reach);
         let pause = match missing(&context.cluster.client, &needed).await {
             Ok(found) => {
-                let fresh = Rights {
-                    asked: needed.into_iter().collect(),
-                    missing: found.into_iter().collect(),
-                };
+                let (asked, missing) = (needed.into_iter().collect(), found.into_iter().collect());
+                let fresh = Rights { asked, missing };
                 tell(&known.borrow(), &fresh);
                 let pause = fresh.pause();
                 known.send_if_modified(|rights| {

@@ -11,7 +11,7 @@ use tokio::task::JoinHandle;
 use tokio_util::sync::CancellationToken;
 
 use super::certificates::Certificates;
-use super::{ControllerContext, Heartbeat, Scheduler, Sweeper, Watches};
+use super::{ControllerContext, Scheduler, Sweeper, Watches, heartbeat};
 use crate::admission::neighbours::Neighbours;
 use crate::cluster::connect::Cluster;
 use crate::cluster::events::{About, Event, Recorder};
@@ -78,17 +78,10 @@ impl Running {
         metrics: &Arc<Metrics>,
         shown: impl Fn() -> Option<ServedCertificate> + Send + Sync + 'static,
     ) -> Self {
-        let Installation {
-            host,
-            own_namespace,
-            lease_name,
-            webhook_name,
-            policy_webhook_name,
-            force_own,
-            write_namespaces,
-        } = installation;
-        let reach = Arc::new(Reach::only(write_namespaces));
+        let reach = Arc::new(Reach::only(installation.write_namespaces));
+        let own_namespace = installation.own_namespace;
         let namespace = own_namespace.as_ref().unwrap_or(&cluster.namespace).clone();
+        let lease_name = installation.lease_name;
         let proxy = cluster.proxy.as_ref().map(tracing::field::display);
         tracing::info!(
             cluster.url, proxy, namespace, lease = lease_name, writes = %reach,
@@ -98,7 +91,8 @@ impl Running {
         let client = cluster.client.clone();
         let watches = Arc::new(Watches::start(&client, policy, &stop));
         let (policies, in_use) = watch::channel(Arc::clone(policy));
-        let candidate = Candidate { identity: task::identity(&host), timing: Timing::default() };
+        let candidate =
+            Candidate { identity: task::identity(&installation.host), timing: Timing::default() };
         let identity = candidate.identity.clone();
         let (recorder, events) = Recorder::start(client.clone(), &identity, stop_events.clone());
         let (told, standing) = watch::channel(LeaderStatus::default());
@@ -109,7 +103,7 @@ impl Running {
             policies: in_use,
             standing,
             lease: lease.clone(),
-            identity: identity.clone(),
+            identity,
             recorder,
             metrics: Arc::clone(metrics),
             own_namespace,
@@ -118,29 +112,24 @@ impl Running {
         let refused = Arc::new(ArcSwapOption::empty());
         let look = {
             let (policies, refused) = (context.policies.clone(), Arc::clone(&refused));
-            let webhook = webhook_name.clone();
+            let webhook = installation.webhook_name.clone();
             move || Replica {
                 version: env!("CARGO_PKG_VERSION").to_owned(),
                 revision: policies.borrow().revision.clone(),
                 refused: refused.load().as_deref().cloned(),
                 webhook: webhook.clone(),
-                policy_webhook: policy_webhook_name.clone(),
+                policy_webhook: installation.policy_webhook_name.clone(),
                 certificate: shown(),
                 ..Replica::default()
             }
         };
-        let heartbeat = Heartbeat {
-            lease: lease.clone(),
-            clock: context.cluster.clock.clone(),
-            identity,
-            standing: context.standing.clone(),
-        };
-        let heartbeat = tokio::spawn(heartbeat.run(look, stop.clone()));
-        let scheduler = Arc::new(Scheduler { context: context.clone(), force_own });
+        let heartbeat = tokio::spawn(heartbeat::run(context.clone(), look, stop.clone()));
+        let scheduler =
+            Arc::new(Scheduler { context: context.clone(), force_own: installation.force_own });
         let sweeper = Arc::new(Sweeper {
             context: context.clone(),
             lease_name: (namespace.clone(), lease_name.clone()),
-            registration: webhook_name,
+            registration: installation.webhook_name,
         });
         let election = tokio::spawn(task::run(lease, candidate, told, stop.clone(), move |term| {
             let sweeping = Arc::clone(&sweeper).work(term.clone());

@@ -23,6 +23,7 @@ use std::sync::Arc;
 
 use self::run::ControlLoop;
 use super::ControllerContext;
+use super::context::AtEnd;
 use crate::leader::Term;
 
 /// What the work of a leader needs.
@@ -32,31 +33,17 @@ pub struct Scheduler {
     pub force_own: bool,
 }
 
-/// Listens for as long as it is there: work may also be broken off.
-struct Listening<'s>(&'s Scheduler);
-
 // === impl Scheduler ===
 
 impl Scheduler {
     /// Schedules until the term is over, and until what was under way then has ended.
     pub async fn work(self: Arc<Self>, term: Term) {
-        let _listening = Listening::begin(&self);
+        let (feed, metrics) = (&self.context.watches.feeds.scheduler, &self.context.metrics);
+        feed.listen();
+        let _listening = AtEnd(|| {
+            metrics.scheduling.forget();
+            feed.leave();
+        });
         ControlLoop::new(&self.context, self.force_own, term).run().await;
-    }
-}
-
-// === impl Listening ===
-
-impl<'s> Listening<'s> {
-    fn begin(scheduler: &'s Scheduler) -> Self {
-        scheduler.context.watches.feeds.scheduler.listen();
-        Self(scheduler)
-    }
-}
-
-impl Drop for Listening<'_> {
-    fn drop(&mut self) {
-        self.0.context.metrics.scheduling.forget();
-        self.0.context.watches.feeds.scheduler.leave();
     }
 }

@@ -28,6 +28,7 @@ use std::sync::Arc;
 use self::run::ControlLoop;
 pub use self::subject::ObjectRef;
 use super::ControllerContext;
+use super::context::AtEnd;
 use crate::leader::Term;
 
 /// What the work of a leader needs.
@@ -40,32 +41,18 @@ pub struct Sweeper {
     pub registration: String,
 }
 
-/// Listens and says that it leads, for as long as it is there: work may also be broken off.
-struct Leading<'s>(&'s Sweeper);
-
 // === impl Sweeper ===
 
 impl Sweeper {
     /// Sweeps until the term is over, and until what was under way then has ended.
     pub async fn work(self: Arc<Self>, term: Term) {
-        let _leading = Leading::begin(&self);
+        let (feed, metrics) = (&self.context.watches.feeds.sweeper, &self.context.metrics);
+        feed.listen();
+        metrics.stored.leading(true);
+        let _leading = AtEnd(|| {
+            metrics.stored.leading(false);
+            feed.leave();
+        });
         ControlLoop::new(&self.context, &self.lease_name, &self.registration, term).run().await;
-    }
-}
-
-// === impl Leading ===
-
-impl<'s> Leading<'s> {
-    fn begin(sweeper: &'s Sweeper) -> Self {
-        sweeper.context.watches.feeds.sweeper.listen();
-        sweeper.context.metrics.stored.leading(true);
-        Self(sweeper)
-    }
-}
-
-impl Drop for Leading<'_> {
-    fn drop(&mut self) {
-        self.0.context.metrics.stored.leading(false);
-        self.0.context.watches.feeds.sweeper.leave();
     }
 }

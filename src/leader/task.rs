@@ -86,11 +86,8 @@ pub async fn run<L, F, W>(
     F: FnMut(Term) -> W,
     W: Future<Output = ()> + Send + 'static,
 {
-    assert!(
-        candidate.timing.is_sound(),
-        "{:?}: a leader must stop before another may start",
-        candidate.timing
-    );
+    let timing = candidate.timing;
+    assert!(timing.is_sound(), "{timing:?}: a leader must stop before another may start");
     let mut election = Election {
         leases,
         candidate,

@@ -66,10 +66,9 @@ fn read(file: usize, findings: &mut Findings<'_>) -> Option<File> {
     let length = findings.lines(file).text().len();
     if length > MAX_FILE_BYTES {
         let message = format!("the file has {length} bytes, and may have {MAX_FILE_BYTES}");
-        findings
+        return findings
             .error(code::TOO_LARGE, Span::top(file), message)
-            .mend("give parts of it files of their own: a directory of them is one policy");
-        return None;
+            .refuse("give parts of it files of their own: a directory of them is one policy");
     }
     let node = node::read(file, findings)?;
     if check::other_document(&node, findings) {

@@ -64,7 +64,7 @@ impl Policy {
 impl Reads {
     /// Whether a label is looked at.
     pub fn label(&self, key: &str) -> bool {
-        self.labels.contains(key) || of_guards(|keys| keys.labels).any(|own| own == key)
+        self.labels.contains(key)
     }
 
     /// How many bytes of an annotation's value are looked at; `None` where nobody looks at it.
@@ -125,23 +125,16 @@ fn built_in(key: &str) -> Option<usize> {
         record::ANNOTATION | record::HOLD_UNTIL | SCHEDULED => Some(record::MAX_BYTES),
         LAST_APPLIED => Some(usize::MAX),
         // That it is there.
-        _ => of_guards(|keys| keys.annotations).any(|own| own == key).then_some(0),
+        _ => is_of_guards(key).then_some(0),
     }
 }
 
-/// The keys by which a guard knows an object under any policy.
-#[derive(Clone, Copy, Debug, Default)]
-struct Keys {
-    labels: &'static [&'static str],
-    annotations: &'static [&'static str],
-}
-
-/// What every guard looks at: a kind that is new says it here, or the sweeper would not see it.
-fn of_guards(part: fn(Keys) -> &'static [&'static str]) -> impl Iterator<Item = &'static str> {
-    let keys = |guard| match guard {
-        GuardKind::DeployHooks => Keys { annotations: &HOOKS, ..Keys::default() },
+/// Whether a guard knows an object by this annotation under any policy: a kind that is new says it
+/// here, or the sweeper would not see it.
+fn is_of_guards(key: &str) -> bool {
+    GuardKind::ALL.into_iter().any(|guard| match guard {
+        GuardKind::DeployHooks => HOOKS.contains(&key),
         // Owners are kept by themselves, and the marks of tools are the policy's.
-        GuardKind::OwnedByOther | GuardKind::GitOpsTracked => Keys::default(),
-    };
-    GuardKind::ALL.into_iter().flat_map(move |guard| part(keys(guard))).copied()
+        GuardKind::OwnedByOther | GuardKind::GitOpsTracked => false,
+    })
 }

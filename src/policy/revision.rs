@@ -119,89 +119,77 @@ impl io::Write for Hashing {
 fn exempt_value(exempt: &Exempt) -> Value {
     let Exempt { namespaces, namespace_selector, selectors } = exempt;
     let selectors = selectors.iter().map(selector_value).collect();
-    object(
-        first::exempt(),
-        [
-            ("system", Some(json!(SYSTEM_NAMESPACES))),
-            ("namespaces", list(texts(namespaces))),
-            ("namespaceSelector", namespace_selector.as_ref().map(selector_value)),
-            ("selectors", list(selectors)),
-        ],
-    )
+    let members = [
+        ("system", Some(json!(SYSTEM_NAMESPACES))),
+        ("namespaces", list(texts(namespaces))),
+        ("namespaceSelector", namespace_selector.as_ref().map(selector_value)),
+        ("selectors", list(selectors)),
+    ];
+    object(first::exempt(), members)
 }
 
 fn guards_value(guards: &Guards, settings: Value) -> Value {
     let Guards { floor, allow_owners, gitops_marks } = guards;
     let Marks { labels, annotations, managers } = gitops_marks;
-    object(
-        first::guards(),
-        [
-            ("settings", Some(settings)),
-            ("floor", Some(json!(floor.get()))),
-            ("allowOwners", list(texts(allow_owners))),
-            ("labels", list(texts(labels))),
-            ("annotations", list(texts(annotations))),
-            ("managers", list(texts(managers))),
-        ],
-    )
+    let members = [
+        ("settings", Some(settings)),
+        ("floor", Some(json!(floor.get()))),
+        ("allowOwners", list(texts(allow_owners))),
+        ("labels", list(texts(labels))),
+        ("annotations", list(texts(annotations))),
+        ("managers", list(texts(managers))),
+    ];
+    object(first::guards(), members)
 }
 
 fn stored_value(stored: &Stored) -> Value {
     let Stored { action, selector, propagation, rate, brake_at_most } = stored;
-    object(
-        first::stored(),
-        [
-            ("action", Some(json!(action.as_str()))),
-            ("selector", selector.as_ref().map(selector_value)),
-            ("propagation", Some(json!(propagation.as_str()))),
-            ("rate", Some(json!(rate))),
-            ("brake", Some(json!(brake_at_most))),
-        ],
-    )
+    let members = [
+        ("action", Some(json!(action.as_str()))),
+        ("selector", selector.as_ref().map(selector_value)),
+        ("propagation", Some(json!(propagation.as_str()))),
+        ("rate", Some(json!(rate))),
+        ("brake", Some(json!(brake_at_most))),
+    ];
+    object(first::stored(), members)
 }
 
 fn scheduler_value(scheduler: &Scheduler) -> Value {
     let Scheduler { mode, grace, selector, cluster_time_zone } = scheduler;
-    object(
-        first::scheduler(),
-        [
-            ("mode", Some(json!(mode.as_str()))),
-            ("grace", Some(json!(grace.get()))),
-            ("selector", selector.as_ref().map(selector_value)),
-            ("clusterTimeZone", cluster_time_zone.as_ref().map(|zone| json!(zone.as_str()))),
-        ],
-    )
+    let members = [
+        ("mode", Some(json!(mode.as_str()))),
+        ("grace", Some(json!(grace.get()))),
+        ("selector", selector.as_ref().map(selector_value)),
+        ("clusterTimeZone", cluster_time_zone.as_ref().map(|zone| json!(zone.as_str()))),
+    ];
+    object(first::scheduler(), members)
 }
 
 fn rule_value(rule: &Rule) -> Value {
     let Rule { name, origin: _, matcher, enforce, reason, settings } = rule;
-    object(
-        first::rule(),
-        [
-            ("name", Some(json!(name))),
-            ("match", Some(match_value(matcher))),
-            ("enforce", enforce.then_some(Value::Bool(true))),
-            ("reason", reason.as_ref().map(|reason| json!(reason))),
-            ("settings", Some(settings_value(settings))),
-        ],
-    )
+    let members = [
+        ("name", Some(json!(name))),
+        ("match", Some(match_value(matcher))),
+        ("enforce", enforce.then_some(Value::Bool(true))),
+        ("reason", reason.as_ref().map(|reason| json!(reason))),
+        ("settings", Some(settings_value(settings))),
+    ];
+    object(first::rule(), members)
 }
 
 fn match_value(matcher: &Match) -> Value {
     let Match { kinds, namespaces, namespace_selector, names, labels, annotations, selector } =
         matcher;
-    object(
-        first::matching(),
-        [
-            ("kinds", list(texts(kinds))),
-            ("namespaces", list(texts(namespaces))),
-            ("namespaceSelector", namespace_selector.as_ref().map(selector_value)),
-            ("names", list(texts(names))),
-            ("labels", accepted(labels)),
-            ("annotations", accepted(annotations)),
-            ("selector", selector.as_ref().map(selector_value)),
-        ],
-    )
+    let members = [
+        ("kinds", list(texts(kinds))),
+        ("namespaces", list(texts(namespaces))),
+        ("namespaceSelector", namespace_selector.as_ref().map(selector_value)),
+        ("names", list(texts(names))),
+        ("labels", accepted(labels)),
+        ("annotations", accepted(annotations)),
+        ("selector", selector.as_ref().map(selector_value)),
+    ];
+    object(first::matching(), members)
 }
 
 fn settings_value(settings: &Settings) -> Value {

@@ -4,6 +4,7 @@ use super::problem::Problem;
 use super::refusal;
 use super::warnings::cut;
 use crate::admission::review::{AuditAnnotations, Reply, Request, Response};
+use crate::named::named;
 
 /// The answer to one review, with what a log line and a metric want to know of it.
 #[derive(Debug)]
@@ -27,21 +28,23 @@ pub struct Report {
     pub told: Vec<String>,
 }
 
-/// What becomes of an edit.
-#[derive(Clone, Copy, Debug, Eq, Hash, PartialEq)]
-pub enum PolicyReviewDecision {
-    Accepted,
-    /// Let in with a word about what it does to many objects at once.
-    Drastic,
-    /// Nothing that we judge: another kind, another operation, or a map that is being deleted.
-    NotConsidered,
-    /// The map of another version of curfew.
-    OtherVersion,
-    Refused,
-    /// The files stay as they are.
-    Unchanged,
-    /// No map that could be read.
-    Unjudged,
+named! {
+    /// What becomes of an edit.
+    #[derive(Clone, Copy, Debug, Eq, Hash, PartialEq)]
+    pub enum PolicyReviewDecision {
+        Accepted = "accepted",
+        /// Let in with a word about what it does to many objects at once.
+        Drastic = "drastic",
+        /// Nothing that we judge: another kind, another operation, or a map that is being deleted.
+        NotConsidered = "not-considered",
+        /// The map of another version of curfew.
+        OtherVersion = "other-version",
+        Refused = "refused",
+        /// The files stay as they are.
+        Unchanged = "unchanged",
+        /// No map that could be read.
+        Unjudged = "unjudged",
+    }
 }
 
 /// What becomes of an edit, with what is said about it.
@@ -82,23 +85,6 @@ pub(super) fn of<O>(request: &Request<'_, O>, verdict: EditVerdict) -> Answer {
         told,
     };
     Answer { body, report }
-}
-
-// === impl PolicyReviewDecision ===
-
-impl PolicyReviewDecision {
-    /// As metrics, logs and the audit log name it.
-    pub const fn as_str(self) -> &'static str {
-        match self {
-            Self::Accepted => "accepted",
-            Self::Drastic => "drastic",
-            Self::NotConsidered => "not-considered",
-            Self::OtherVersion => "other-version",
-            Self::Refused => "refused",
-            Self::Unchanged => "unchanged",
-            Self::Unjudged => "unjudged",
-        }
-    }
 }
 
 // === impl EditVerdict ===

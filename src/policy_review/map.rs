@@ -9,20 +9,16 @@ use crate::policy::{Source, code, is_policy};
 
 /// A `ConfigMap`.
 #[derive(Debug, Default, Deserialize)]
-#[serde(rename_all = "camelCase")]
+#[serde(rename_all = "camelCase", bound(deserialize = "'de: 'a"))]
 pub(super) struct ConfigMap<'a> {
-    #[serde(borrow)]
     metadata: Option<Metadata<'a>>,
-    #[serde(borrow)]
     data: Option<Map<'a>>,
-    #[serde(borrow)]
     binary_data: Option<Map<'a>>,
 }
 
 #[derive(Debug, Default, Deserialize)]
-#[serde(rename_all = "camelCase")]
+#[serde(rename_all = "camelCase", bound(deserialize = "'de: 'a"))]
 struct Metadata<'a> {
-    #[serde(borrow)]
     labels: Option<Map<'a>>,
     deletion_timestamp: Option<IgnoredAny>,
 }

@@ -7,31 +7,40 @@
 //! 8, 7), and so is every start that came due before anybody watched, and every one in a system
 //! namespace or our own.
 
-use std::fmt;
-
 use jiff::{SignedDuration, Timestamp};
 
 use super::decide::Start;
 use crate::batch::CronJob;
 
 /// Why a start is left to the built-in controller.
-#[derive(Clone, Copy, Debug, Eq, PartialEq)]
+#[derive(Clone, Copy, Debug, Eq, PartialEq, thiserror::Error)]
 pub enum Refusal {
     /// Its namespace is one that belongs to the cluster, or to us.
+    #[error("it is in a system namespace or curfew's own")]
     Protected,
     /// The built-in controller may still come; look again then.
+    #[error("the built-in controller has until {0}")]
     Early(Timestamp),
     /// It came due before this state of the spec was watched.
+    #[error("it came due before this spec was watched")]
     BeforeWatch,
     /// Nobody said what the zone of kube-controller-manager is.
+    #[error("it has no spec.timeZone, and the policy no spec.scheduler.clusterTimeZone")]
     NoZone,
     /// A zone in the schedule itself is not supported.
+    #[error("there is a time zone in its schedule")]
     ZoneInSchedule,
     /// Another Job would have to be deleted for it.
+    #[error("a running Job would have to be replaced")]
     Replaces,
     /// Its TTL in seconds would end it too soon.
+    #[error(
+        "its Job would be gone {0}s after its end, before the built-in controller has surely seen \
+         it; that takes {SHORTEST_LIFE}s"
+    )]
     ShortLived(i64),
     /// A history limit of zero would end it too soon.
+    #[error("a history limit is 0")]
     NoHistory,
 }
 
@@ -84,27 +93,6 @@ pub fn permit(
     }
     let late = start.slot.saturating_add(grace).unwrap_or(Timestamp::MAX);
     if now < late { Err(Refusal::Early(late)) } else { Ok(()) }
-}
-
-impl fmt::Display for Refusal {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        match self {
-            Self::Protected => f.write_str("it is in a system namespace or curfew's own"),
-            Self::Early(until) => write!(f, "the built-in controller has until {until}"),
-            Self::BeforeWatch => f.write_str("it came due before this spec was watched"),
-            Self::NoZone => f.write_str(
-                "it has no spec.timeZone, and the policy no spec.scheduler.clusterTimeZone",
-            ),
-            Self::ZoneInSchedule => f.write_str("there is a time zone in its schedule"),
-            Self::Replaces => f.write_str("a running Job would have to be replaced"),
-            Self::ShortLived(ttl) => write!(
-                f,
-                "its Job would be gone {ttl}s after its end, before the built-in controller has \
-                 surely seen it; that takes {SHORTEST_LIFE}s"
-            ),
-            Self::NoHistory => f.write_str("a history limit is 0"),
-        }
-    }
 }
 
 /// In seconds. A controller that was away lists everything anew, which takes seconds; ten minutes

@@ -49,22 +49,10 @@ pub fn observe(
         suspended: cronjob.suspended,
         terminating: cronjob.terminating,
         namespace_terminating: cronjob.namespace_terminating,
-        trouble: None,
-        zone: None,
-        next: None,
-        due: None,
-        pending: None,
         last: cronjob.status.last_schedule,
-        last_ahead: None,
         last_success: last_success(cronjob, children),
         lag: lag(children, now),
-        missed: None,
-        perhaps: Perhaps::default(),
-        interval: None,
-        overdue: None,
-        blocked: None,
-        never_started: Vec::new(),
-        stuck: Vec::new(),
+        ..Observation::default()
     };
     let timetable = Timetable::read(cronjob.schedule, cronjob.time_zone, zone);
     if cronjob.terminating || cronjob.namespace_terminating {

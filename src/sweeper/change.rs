@@ -4,7 +4,7 @@
 use serde_json::{Map, Value as Json, json};
 
 use super::reason::Reason;
-use crate::batch::{Kind, Object, annotation};
+use crate::batch::{Kind, Object, Text, annotation};
 use crate::policy::decide::{Decision, RecordChange, Settled, fits};
 use crate::policy::record::{ANNOTATION, Record};
 use crate::policy::{Setting, Value};
@@ -60,16 +60,15 @@ impl Identity {
     /// The identity of an object; `None` where it lacks what a precondition needs.
     pub fn of(object: &Object<'_>, namespace: &str) -> Option<Self> {
         let metadata = &object.metadata;
+        let told = |text: &Option<Text<'_>>| {
+            text.as_deref().filter(|text| !text.is_empty()).map(str::to_owned)
+        };
         Some(Self {
             kind: object.kind,
             namespace: namespace.to_owned(),
             name: metadata.name.as_deref()?.to_owned(),
-            uid: metadata.uid.as_deref().filter(|uid| !uid.is_empty())?.to_owned(),
-            resource_version: metadata
-                .resource_version
-                .as_deref()
-                .filter(|version| !version.is_empty())?
-                .to_owned(),
+            uid: told(&metadata.uid)?,
+            resource_version: told(&metadata.resource_version)?,
         })
     }
 }
@@ -140,26 +139,11 @@ impl Change {
     pub fn shortens(&self) -> bool {
         self.fields.iter().any(Field::shortens)
     }
-
-    /// The field of a setting.
-    pub fn field(&self, setting: Setting) -> Option<&Field> {
-        self.fields.iter().find(|field| field.setting == setting)
-    }
 }
 
 // === impl Direction ===
 
 impl Direction {
-    /// One word, for metrics and plans.
-    pub const fn as_str(self) -> &'static str {
-        match self {
-            Self::Lower => "lower",
-            Self::Raise => "raise",
-            Self::Set => "set",
-            Self::TakeBack => "take-back",
-        }
-    }
-
     /// Whether a finished Job may be gone the sooner for it.
     pub const fn may_end_in_deletion(self) -> bool {
         matches!(self, Self::Set | Self::Lower)

@@ -18,11 +18,6 @@ pub struct Deadlines<K> {
 // === impl Deadlines ===
 
 impl<K: Clone + Eq + Hash + Ord> Deadlines<K> {
-    /// An empty queue.
-    pub fn new() -> Self {
-        Self::default()
-    }
-
     /// Makes a key due at this moment, and at no other.
     pub fn set(&mut self, key: K, at: Timestamp) {
         if let Some(before) = self.by_key.insert(key.clone(), at) {
@@ -65,16 +60,6 @@ impl<K: Clone + Eq + Hash + Ord> Deadlines<K> {
     /// Gives back the memory of many keys that are done.
     pub fn shrink(&mut self) {
         self.by_key.shrink_to_fit();
-    }
-
-    /// How many keys wait.
-    pub fn len(&self) -> usize {
-        self.by_key.len()
-    }
-
-    /// Whether none waits.
-    pub fn is_empty(&self) -> bool {
-        self.by_key.is_empty()
     }
 }
 

@@ -46,13 +46,8 @@ impl<K: Eq + Hash> Flaps<K> {
             watched.touched = now;
             return;
         }
-        fields.push(Watched {
-            setting,
-            written: Some(value),
-            touched: now,
-            reverts: Vec::new(),
-            stopped: false,
-        });
+        let (written, reverts) = (Some(value), Vec::new());
+        fields.push(Watched { setting, written, touched: now, reverts, stopped: false });
     }
 
     /// Looks at an object as it is after our write, and says whether to leave it alone.
@@ -97,11 +92,6 @@ impl<K: Eq + Hash> Flaps<K> {
     /// Starts anew: another policy writes other values.
     pub fn clear(&mut self) {
         self.objects.clear();
-    }
-
-    /// How many objects are left alone.
-    pub fn stopped(&self) -> usize {
-        self.objects.values().filter(|fields| fields.iter().any(|w| w.stopped)).count()
     }
 }
 

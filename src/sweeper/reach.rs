@@ -51,11 +51,8 @@ impl Reach {
 impl fmt::Display for Reach {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let Some(namespaces) = &self.0 else { return f.write_str("everywhere") };
-        f.write_str("only in ")?;
-        for (position, namespace) in namespaces.iter().enumerate() {
-            write!(f, "{}{namespace}", if position == 0 { "" } else { ", " })?;
-        }
-        Ok(())
+        let namespaces: Vec<&str> = namespaces.iter().map(String::as_str).collect();
+        write!(f, "only in {}", namespaces.join(", "))
     }
 }
 

@@ -1,53 +1,74 @@
 //! Why the sweeper does what it does, or leaves it, for people and for metrics.
 
-use std::fmt;
-
 use jiff::Timestamp;
 
 use super::table::Row;
 
 /// Why an action is taken, or none.
-#[derive(Clone, Debug, Eq, PartialEq)]
+#[derive(Clone, Debug, Eq, PartialEq, thiserror::Error)]
 pub enum Reason {
     /// The object already is as the policy wants it, and nothing is due.
+    #[error("as the policy wants it")]
     Agreed,
     /// What exempts it.
+    #[error("exempt by {0}")]
     Exempt(String),
     /// Somebody else keeps reverting what we write.
+    #[error("somebody keeps reverting what is written here")]
     Flapping,
     /// The evidence of the guard that hit.
+    #[error("guarded: {0}")]
     Guarded(String),
+    #[error("held until {0}")]
     Held(Timestamp),
     /// The object's annotations leave no room for the record of a write.
+    #[error("its annotations leave no room for the record curfew.dev/applied")]
     NoRoom,
     /// Neither uid nor resource version: a write could hit another object than the one judged.
+    #[error("it has no uid or no resourceVersion to be told by")]
     NoIdentity,
     /// Nobody can say when it finished.
+    #[error("its condition has no lastTransitionTime: nobody can say when it ended")]
     NoFinishTime,
     /// Finished, and neither its author nor the policy gives a TTL.
+    #[error("finished; neither its author nor the policy gives a TTL")]
     NoTtl,
     /// Not judged; the text says why.
+    #[error("{0}")]
     NeverConsidered(&'static str),
     /// `spec.stored.selector` leaves it out.
+    #[error("spec.stored.selector leaves it out")]
     NotSelected,
+    #[error("the policy is off here")]
     Off,
     /// Not old enough for a clean-up by age.
+    #[error("not that old yet")]
     TooYoung,
+    #[error("{}", .0.text())]
     Row(Row),
     /// Terminating for too long, with the first [`MOST_FINALIZERS`] that keep it.
+    #[error("terminating for over 10 minutes{}", kept_by(.0))]
     Stuck(Vec<String>),
+    #[error("it is being deleted")]
     Terminating,
     /// The TTL ended before it could be raised; the built-in controller may delete at any moment.
+    #[error("its TTL ended before it could be raised")]
     TooLate,
     /// A GitOps tool tracks it: a changed value would drift for ever.
+    #[error("a GitOps tool tracks it, and would set its value back")]
     Tracked,
     /// The TTL is none that the API server would accept.
+    #[error("its TTL is none that the API server accepts")]
     BadTtl,
+    #[error("the CronJob that made it is not known")]
     UnknownCronJob,
+    #[error("the labels of its namespace are not known")]
     UnknownNamespace,
     /// A guard keeps a rule with `enforce` from it; the text says which.
+    #[error("guarded: {0}")]
     Withheld(String),
     /// Its `CronJob` does not tell of its start yet.
+    #[error("its CronJob's status does not tell of its start yet")]
     Unwritten,
 }
 
@@ -94,41 +115,12 @@ impl Reason {
     }
 }
 
-impl fmt::Display for Reason {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        match self {
-            Self::Agreed => f.write_str("as the policy wants it"),
-            Self::BadTtl => f.write_str("its TTL is none that the API server accepts"),
-            Self::Exempt(by) => write!(f, "exempt by {by}"),
-            Self::Flapping => f.write_str("somebody keeps reverting what is written here"),
-            Self::Guarded(why) | Self::Withheld(why) => write!(f, "guarded: {why}"),
-            Self::Held(until) => write!(f, "held until {until}"),
-            Self::NeverConsidered(why) => f.write_str(why),
-            Self::NoFinishTime => {
-                f.write_str("its condition has no lastTransitionTime: nobody can say when it ended")
-            }
-            Self::NoIdentity => f.write_str("it has no uid or no resourceVersion to be told by"),
-            Self::NoRoom => {
-                f.write_str("its annotations leave no room for the record curfew.dev/applied")
-            }
-            Self::NoTtl => f.write_str("finished; neither its author nor the policy gives a TTL"),
-            Self::NotSelected => f.write_str("spec.stored.selector leaves it out"),
-            Self::Off => f.write_str("the policy is off here"),
-            Self::Row(row) => f.write_str(row.text()),
-            Self::Stuck(finalizers) if finalizers.is_empty() => {
-                f.write_str("terminating for over 10 minutes")
-            }
-            Self::Stuck(finalizers) => {
-                write!(f, "terminating for over 10 minutes, kept by {}", finalizers.join(", "))
-            }
-            Self::Terminating => f.write_str("it is being deleted"),
-            Self::TooLate => f.write_str("its TTL ended before it could be raised"),
-            Self::TooYoung => f.write_str("not that old yet"),
-            Self::Tracked => f.write_str("a GitOps tool tracks it, and would set its value back"),
-            Self::UnknownCronJob => f.write_str("the CronJob that made it is not known"),
-            Self::UnknownNamespace => f.write_str("the labels of its namespace are not known"),
-            Self::Unwritten => f.write_str("its CronJob's status does not tell of its start yet"),
-        }
+/// Who keeps what is terminating, where anybody is told.
+fn kept_by(finalizers: &[String]) -> String {
+    if finalizers.is_empty() {
+        String::new()
+    } else {
+        format!(", kept by {}", finalizers.join(", "))
     }
 }
 

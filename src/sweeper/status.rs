@@ -8,6 +8,7 @@ use serde::{Deserialize, Serialize};
 
 use super::brake::Waiting;
 use super::reach::Reach;
+use crate::named::named;
 
 /// How the sweeper is doing.
 #[derive(Clone, Debug, Default, Deserialize, PartialEq, Serialize)]
@@ -39,19 +40,21 @@ pub struct Status {
     pub stopped: Option<String>,
 }
 
-/// Whether the built-in TTL controller works, judged from Jobs whose own TTL is over.
-#[derive(Clone, Copy, Debug, Default, Deserialize, Eq, PartialEq, Serialize)]
-#[serde(rename_all = "camelCase")]
-pub enum BuiltinTtl {
-    /// No Job with a TTL of its own has expired yet.
-    #[default]
-    Unknown,
-    /// Expired Jobs go at once.
-    Working,
-    /// They go, late.
-    Slow,
-    /// They stay.
-    Off,
+named! {
+    /// Whether the built-in TTL controller works, judged from Jobs whose own TTL is over.
+    #[derive(Clone, Copy, Debug, Default, Deserialize, Eq, PartialEq, Serialize)]
+    #[serde(rename_all = "camelCase")]
+    pub enum BuiltinTtl {
+        /// No Job with a TTL of its own has expired yet.
+        #[default]
+        Unknown = "unknown",
+        /// Expired Jobs go at once.
+        Working = "working",
+        /// They go, late.
+        Slow = "slow",
+        /// They stay.
+        Off = "off",
+    }
 }
 
 // === impl Status ===
@@ -68,20 +71,6 @@ impl Status {
     /// The annotation's value.
     pub fn to_text(&self) -> String {
         serde_json::to_string(self).expect("strings, numbers and times are always JSON")
-    }
-}
-
-// === impl BuiltinTtl ===
-
-impl BuiltinTtl {
-    /// One word, for people.
-    pub const fn as_str(self) -> &'static str {
-        match self {
-            Self::Unknown => "unknown",
-            Self::Working => "working",
-            Self::Slow => "slow",
-            Self::Off => "off",
-        }
     }
 }
 

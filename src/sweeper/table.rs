@@ -1,29 +1,34 @@
 //! The table of controllers.md, row by row: what each setting of `stored` does about each way in
 //! which an object can differ from the policy.
 
+use crate::named::named;
 use crate::policy::Action;
 
-/// How a stored object differs from what the policy gives it.
-#[derive(Clone, Copy, Debug, Eq, Hash, Ord, PartialEq, PartialOrd)]
-pub enum Row {
-    /// A value of a `CronJob`: its history limits, or its template's TTL.
-    CronJob,
-    /// More finished Jobs than `limits.history.max` allows.
-    Family,
-    FinishedAuthors,
-    FinishedOurs,
-    FinishedWithout,
-    /// A TTL that a hold raises, or has raised and no longer does.
-    Hold,
-    /// Nothing differs, and the TTL is over.
-    Expired,
-    /// A value of ours on an object that turned out to be exempt or guarded.
-    TakeBack,
-    /// The policy gives nothing to a Job that only an entry of ours makes ours.
-    Unclaimed,
-    UnfinishedAuthors,
-    UnfinishedOurs,
-    UnfinishedWithout,
+named! {
+    /// How a stored object differs from what the policy gives it.
+    #[derive(Clone, Copy, Debug, Eq, Hash, Ord, PartialEq, PartialOrd)]
+    pub enum Row {
+        /// A value of a `CronJob`: its history limits, or its template's TTL.
+        CronJob = "cronjob" => "its values are not those of the policy",
+        /// More finished Jobs than `limits.history.max` allows.
+        Family = "history" => "more finished Jobs of its CronJob than limits.history.max",
+        FinishedAuthors = "finished-authors" => "finished; the policy changes its author's TTL",
+        FinishedOurs = "finished-ours"
+            => "finished; the outcome or the policy gives another TTL than ours",
+        FinishedWithout = "finished-without" => "finished without a TTL; the policy gives one",
+        /// A TTL that a hold raises, or has raised and no longer does.
+        Hold = "hold" => "a hold decides its TTL",
+        /// Nothing differs, and the TTL is over.
+        Expired = "expired" => "its TTL is over",
+        /// A value of ours on an object that turned out to be exempt or guarded.
+        TakeBack = "take-back" => "exempt or guarded by now; our value is taken back",
+        /// The policy gives nothing to a Job that only an entry of ours makes ours.
+        Unclaimed = "unclaimed"
+            => "ours by our entry alone, and the policy gives no TTL; the entry is taken back",
+        UnfinishedAuthors = "unfinished-authors" => "unfinished; the policy changes its author's TTL",
+        UnfinishedOurs = "unfinished-ours" => "unfinished; the policy gives another TTL than ours",
+        UnfinishedWithout = "unfinished-without" => "unfinished without a TTL; the policy gives one",
+    }
 }
 
 /// What is done about it.
@@ -42,106 +47,23 @@ pub enum Response {
 // === impl Row ===
 
 impl Row {
-    /// Every row, in the order of the table.
-    pub const ALL: [Self; 12] = [
-        Self::FinishedWithout,
-        Self::FinishedOurs,
-        Self::FinishedAuthors,
-        Self::Expired,
-        Self::UnfinishedOurs,
-        Self::UnfinishedAuthors,
-        Self::UnfinishedWithout,
-        Self::Hold,
-        Self::TakeBack,
-        Self::Unclaimed,
-        Self::CronJob,
-        Self::Family,
-    ];
-
     /// What an action does about this row.
     pub const fn response(self, action: Action) -> Response {
-        match (self, action) {
-            (_, Action::Report)
-            | (
-                Self::FinishedWithout
-                | Self::FinishedAuthors
-                | Self::UnfinishedAuthors
-                | Self::UnfinishedWithout,
-                Action::Marked,
-            )
+        use Response::{Count, Delete, Patch, PatchOurs};
+        let [marked, patch, delete] = match self {
+            Self::FinishedWithout | Self::FinishedAuthors => [Count, Patch, Delete],
+            Self::FinishedOurs => [Patch, Patch, Delete],
             // The built-in controllers delete.
-            | (Self::Expired | Self::Family, Action::Marked | Action::Patch) => Response::Count,
-            (Self::CronJob, Action::Marked) => Response::PatchOurs,
-            (
-                Self::FinishedWithout
-                | Self::FinishedOurs
-                | Self::FinishedAuthors
-                | Self::Expired
-                | Self::Family,
-                Action::Delete,
-            ) => Response::Delete,
-            (
-                Self::FinishedOurs
-                | Self::UnfinishedOurs
-                | Self::Hold
-                | Self::TakeBack
-                | Self::Unclaimed,
-                Action::Marked,
-            )
-            | (
-                Self::FinishedWithout
-                | Self::FinishedOurs
-                | Self::FinishedAuthors,
-                Action::Patch,
-            )
-            | (
-                Self::UnfinishedOurs
-                | Self::UnfinishedAuthors
-                | Self::UnfinishedWithout
-                | Self::Hold
-                | Self::TakeBack
-                | Self::Unclaimed
-                | Self::CronJob,
-                Action::Patch | Action::Delete,
-            ) => Response::Patch,
-        }
-    }
-
-    /// One word, for metrics.
-    pub const fn as_str(self) -> &'static str {
-        match self {
-            Self::CronJob => "cronjob",
-            Self::Expired => "expired",
-            Self::Family => "history",
-            Self::FinishedAuthors => "finished-authors",
-            Self::FinishedOurs => "finished-ours",
-            Self::FinishedWithout => "finished-without",
-            Self::Hold => "hold",
-            Self::TakeBack => "take-back",
-            Self::Unclaimed => "unclaimed",
-            Self::UnfinishedAuthors => "unfinished-authors",
-            Self::UnfinishedOurs => "unfinished-ours",
-            Self::UnfinishedWithout => "unfinished-without",
-        }
-    }
-
-    /// The row in words for a person.
-    pub const fn text(self) -> &'static str {
-        match self {
-            Self::CronJob => "its values are not those of the policy",
-            Self::Expired => "its TTL is over",
-            Self::Family => "more finished Jobs of its CronJob than limits.history.max",
-            Self::FinishedAuthors => "finished; the policy changes its author's TTL",
-            Self::FinishedOurs => "finished; the outcome or the policy gives another TTL than ours",
-            Self::FinishedWithout => "finished without a TTL; the policy gives one",
-            Self::Hold => "a hold decides its TTL",
-            Self::TakeBack => "exempt or guarded by now; our value is taken back",
-            Self::Unclaimed => {
-                "ours by our entry alone, and the policy gives no TTL; the entry is taken back"
-            }
-            Self::UnfinishedAuthors => "unfinished; the policy changes its author's TTL",
-            Self::UnfinishedOurs => "unfinished; the policy gives another TTL than ours",
-            Self::UnfinishedWithout => "unfinished without a TTL; the policy gives one",
+            Self::Expired | Self::Family => [Count, Count, Delete],
+            Self::UnfinishedOurs | Self::Hold | Self::TakeBack | Self::Unclaimed => [Patch; 3],
+            Self::UnfinishedAuthors | Self::UnfinishedWithout => [Count, Patch, Patch],
+            Self::CronJob => [PatchOurs, Patch, Patch],
+        };
+        match action {
+            Action::Report => Count,
+            Action::Marked => marked,
+            Action::Patch => patch,
+            Action::Delete => delete,
         }
     }
 }

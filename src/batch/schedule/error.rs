@@ -17,7 +17,7 @@ pub enum ScheduleError {
          blanks"
     )]
     FieldCount { found: usize },
-    #[error("`{member}` in the {field} field: {flaw}")]
+    #[error("`{member}` in the {} field: {flaw}", .field.as_str())]
     Member { field: Field, member: String, flaw: Flaw },
     #[error(
         "`{text}` is no duration; write `@every` and one blank, then numbers with the units `h`, \

@@ -1,17 +1,18 @@
 //! The five fields of a schedule, and what may stand in each.
 
-use std::fmt;
-
 use super::plan::Set;
+use crate::named::named;
 
-/// One of the five fields.
-#[derive(Clone, Copy, Debug, Eq, PartialEq)]
-pub enum Field {
-    Minute,
-    Hour,
-    DayOfMonth,
-    Month,
-    DayOfWeek,
+named! {
+    /// One of the five fields.
+    #[derive(Clone, Copy, Debug, Eq, PartialEq)]
+    pub enum Field {
+        Minute = "minute",
+        Hour = "hour",
+        DayOfMonth = "day-of-month",
+        Month = "month",
+        DayOfWeek = "day-of-week",
+    }
 }
 
 /// What is wrong with a member of a field's list.
@@ -78,14 +79,12 @@ impl Field {
     /// The numbers of a member, `range` or `range/step`, and whether it carries the star mark.
     pub(super) fn member(self, text: &str) -> Result<(Set, bool), Flaw> {
         let (least, greatest) = self.bounds();
-        let (range, step) = match text.split_once('/') {
+        let split = |text, at| match str::split_once(text, at) {
             None => (text, None),
-            Some((range, step)) => (range, Some(step)),
-        };
-        let (start, end) = match range.split_once('-') {
-            None => (range, None),
             Some((start, end)) => (start, Some(end)),
         };
+        let (range, step) = split(text, '/');
+        let (start, end) = split(range, '-');
         let mut star = matches!(start, "*" | "?");
         let (start, mut end, single) = match (star, end) {
             // Whatever follows a hyphen here is not read.
@@ -142,18 +141,6 @@ impl Field {
                 integer(text).ok_or_else(|| Flaw::not_a_number(text, self.names().first().copied()))
             }
         }
-    }
-}
-
-impl fmt::Display for Field {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str(match self {
-            Self::Minute => "minute",
-            Self::Hour => "hour",
-            Self::DayOfMonth => "day-of-month",
-            Self::Month => "month",
-            Self::DayOfWeek => "day-of-week",
-        })
     }
 }
 

@@ -60,7 +60,7 @@ mod tests {
             Misread::EitherDay { month, week } => format!("{month} or {week}"),
             Misread::Step { field, member, numbers, .. } => {
                 let numbers: Vec<String> = numbers.iter().map(ToString::to_string).collect();
-                format!("{field} {member} = {}", numbers.join(" "))
+                format!("{} {member} = {}", field.as_str(), numbers.join(" "))
             }
         });
         told.collect::<Vec<_>>().join("; ")

@@ -62,11 +62,8 @@ impl Fields {
 
     /// Whether a field is empty that no start can do without. A list of commas parses to that.
     pub(super) fn is_empty(&self) -> bool {
-        let days = match (self.days.is_empty(), self.weekdays.is_empty()) {
-            (true, true) => true,
-            (true, false) | (false, true) => self.both_days,
-            (false, false) => false,
-        };
+        let (days, weekdays) = (self.days.is_empty(), self.weekdays.is_empty());
+        let days = if self.both_days { days || weekdays } else { days && weekdays };
         self.minutes.is_empty() || self.hours.is_empty() || self.months.is_empty() || days
     }
 }

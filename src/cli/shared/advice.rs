@@ -130,7 +130,7 @@ pub(in crate::cli) fn misread(text: &str) -> Vec<Note> {
                      the last start"
                 )
             });
-            let numbers = some(&numbers);
+            let (numbers, field) = (some(&numbers), field.as_str());
             let message =
                 format!("`{member}` in the {field} field is {numbers} of each {each}{otherwise}");
             Note::new("step", message)

@@ -72,6 +72,7 @@ impl Slim for CronJob {
 
     fn decode(json: &str, decoder: &mut Decoder) -> Result<Self, String> {
         let object = wire::object(Kind::CronJob, json)?;
+        let (spec, schedule) = (&object.spec, object.spec.schedule.as_deref());
         let none = Metadata::default();
         let template = object.template_metadata().unwrap_or(&none);
         let pod = object.pod_template_metadata().unwrap_or(&none);
@@ -82,15 +83,11 @@ impl Slim for CronJob {
         let pod_labels = pod.labels.as_ref().filter(|_| !hidden);
         Ok(Self {
             meta: Meta::new(Kind::CronJob, &object.metadata, decoder)?,
-            schedule: object
-                .spec
-                .schedule
-                .as_deref()
-                .map(|text| beyond(text, Schedule::LONGEST).into()),
-            time_zone: object.spec.time_zone.as_deref().map(|text| keep::name(text).into()),
-            starting_deadline: object.spec.starting_deadline_seconds,
-            successful_limit: object.spec.successful_jobs_history_limit,
-            failed_limit: object.spec.failed_jobs_history_limit,
+            schedule: schedule.map(|text| beyond(text, Schedule::LONGEST).into()),
+            time_zone: spec.time_zone.as_deref().map(|text| keep::name(text).into()),
+            starting_deadline: spec.starting_deadline_seconds,
+            successful_limit: spec.successful_jobs_history_limit,
+            failed_limit: spec.failed_jobs_history_limit,
             scheduling: Scheduling::decode(json, &object, decoder)?,
             template_labels: Pairs::labels(template.labels.as_ref(), decoder),
             template_omitted: annotations.omitted(template),

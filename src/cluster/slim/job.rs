@@ -55,21 +55,15 @@ impl Job {
 
     /// How and when it ended; `None` where it has not.
     pub fn finish(&self) -> Option<Finish> {
-        match self.end {
-            Some(End::Over(outcome, at)) => Some(Finish { outcome, at: at.map(Second::time) }),
-            Some(End::Begun(_)) | None => None,
-        }
+        let Some(End::Over(outcome, at)) = self.end else { return None };
+        Some(Finish { outcome, at: at.map(Second::time) })
     }
 
     /// That its Pods are being ended, where it is not over yet.
     pub fn ending(&self) -> Option<Ending<'_>> {
-        match &self.end {
-            Some(End::Begun(begun)) => {
-                let Begun { since, why } = &**begun;
-                Some(Ending { since: since.map(Second::time), why: (&**why).into() })
-            }
-            Some(End::Over(..)) | None => None,
-        }
+        let Some(End::Begun(begun)) = &self.end else { return None };
+        let Begun { since, why } = &**begun;
+        Some(Ending { since: since.map(Second::time), why: (&**why).into() })
     }
 
     /// `status.startTime`.

@@ -26,15 +26,9 @@ pub struct Keep {
 impl Keep {
     /// What a policy needs.
     pub fn of(policy: &Policy) -> Self {
-        Self {
-            reads: policy.reads(),
-            namespaces: policy.needs_namespace_labels(),
-            template: if policy.scheduler.mode == SchedulerMode::Own {
-                LARGEST_TEMPLATE
-            } else {
-                0
-            },
-        }
+        let owns = policy.scheduler.mode == SchedulerMode::Own;
+        let template = if owns { LARGEST_TEMPLATE } else { 0 };
+        Self { reads: policy.reads(), namespaces: policy.needs_namespace_labels(), template }
     }
 
     /// Whether namespaces have to be watched.

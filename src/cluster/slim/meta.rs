@@ -47,7 +47,7 @@ pub struct Ending {
 pub struct Pairs(Option<Box<[(Symbol, Symbol)]>>);
 
 /// A resource version. Opaque: only ever compared for equality, and sent back.
-#[derive(Clone, Eq, Hash, PartialEq)]
+#[derive(Clone, Debug, Eq, Hash, PartialEq)]
 pub enum Version {
     Number(u64),
     Other(Box<str>),
@@ -106,6 +106,7 @@ impl Meta {
 
     pub(super) fn view(&self, kind: Kind) -> Metadata<'_> {
         let time = |at: Second| Time::At(at.time());
+        let ending = self.ending.as_ref();
         Metadata {
             name: Some((&*self.name).into()),
             generate_name: self.generate_name.as_deref().map(Text::from),
@@ -114,15 +115,10 @@ impl Meta {
             resource_version: Some(Text(Cow::Owned(self.version.to_string()))),
             creation_timestamp: self.created.map(time),
             // Kept where they matter: on what is being deleted.
-            finalizers: self
-                .ending
-                .as_ref()
-                .map(|ending| ending.finalizers.iter().map(|one| (&**one).into()).collect()),
+            finalizers: ending.map(|it| it.finalizers.iter().map(|one| (&**one).into()).collect()),
             // That it is there counts, even if it is no time.
-            deletion_timestamp: self
-                .ending
-                .as_ref()
-                .map(|ending| ending.since.map_or_else(|| Time::Unreadable(Text::default()), time)),
+            deletion_timestamp: ending
+                .map(|it| it.since.map_or_else(|| Time::Unreadable(Text::default()), time)),
             labels: self.labels.view(),
             annotations: self.annotations.view(),
             omitted: self.omitted as usize,
@@ -203,12 +199,6 @@ impl fmt::Display for Version {
             Self::Number(number) => write!(f, "{number}"),
             Self::Other(text) => f.write_str(text),
         }
-    }
-}
-
-impl fmt::Debug for Version {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        fmt::Display::fmt(self, f)
     }
 }
 

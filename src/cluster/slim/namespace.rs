@@ -19,16 +19,15 @@ pub struct Namespace {
 }
 
 #[derive(Deserialize)]
+#[serde(bound(deserialize = "'de: 'a"))]
 struct NamespaceWire<'a> {
-    #[serde(borrow)]
     metadata: Metadata<'a>,
-    #[serde(borrow)]
     status: Option<NamespaceStatus<'a>>,
 }
 
 #[derive(Deserialize)]
+#[serde(bound(deserialize = "'de: 'a"))]
 struct NamespaceStatus<'a> {
-    #[serde(borrow)]
     phase: Option<Text<'a>>,
 }
 

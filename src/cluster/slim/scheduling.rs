@@ -41,25 +41,23 @@ pub struct Listed {
 
 /// What nobody reads but who tells of edits, or starts Jobs.
 #[derive(Deserialize)]
+#[serde(bound(deserialize = "'de: 'a"))]
 struct Wire<'a> {
-    #[serde(borrow, default)]
+    #[serde(default)]
     metadata: MetadataWire<'a>,
-    #[serde(borrow)]
     spec: SpecWire<'a>,
 }
 
 #[derive(Default, Deserialize)]
-#[serde(rename_all = "camelCase")]
+#[serde(rename_all = "camelCase", bound(deserialize = "'de: 'a"))]
 struct MetadataWire<'a> {
     generation: Option<i64>,
-    #[serde(borrow)]
     managed_fields: Option<Vec<Entry<'a>>>,
 }
 
 #[derive(Deserialize)]
-#[serde(rename_all = "camelCase")]
+#[serde(rename_all = "camelCase", bound(deserialize = "'de: 'a"))]
 struct SpecWire<'a> {
-    #[serde(borrow)]
     job_template: Option<&'a RawValue>,
 }
 

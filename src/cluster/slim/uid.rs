@@ -5,7 +5,7 @@ use std::fmt;
 use uuid::Uuid;
 
 /// A uid, in 16 bytes where it is a UUID in the form in which the API server writes them.
-#[derive(Clone, Eq, Hash, Ord, PartialEq, PartialOrd)]
+#[derive(Clone, Debug, Eq, Hash, Ord, PartialEq, PartialOrd)]
 pub enum Uid {
     Uuid(Uuid),
     Other(Box<str>),
@@ -31,12 +31,6 @@ impl fmt::Display for Uid {
             Self::Other(text) => f.write_str(text),
             Self::Uuid(uuid) => uuid.hyphenated().fmt(f),
         }
-    }
-}
-
-impl fmt::Debug for Uid {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        fmt::Display::fmt(self, f)
     }
 }
 

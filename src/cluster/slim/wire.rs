@@ -12,7 +12,7 @@ use super::{Interner, Keep, Manager, Owner, Symbol};
 use crate::batch::{Kind, Object};
 
 /// A kind of which we keep a small form.
-pub trait Slim: fmt::Debug + PartialEq + Send + Sync + Sized + 'static {
+pub trait Slim: Clone + fmt::Debug + PartialEq + Send + Sync + Sized + 'static {
     /// The type of `k8s_openapi` that has the kind's name and paths.
     type Like: k8s_openapi::Resource;
 
@@ -39,6 +39,7 @@ pub struct Decoder {
 ///
 /// Not decoded yet: that needs a [`Decoder`], and a failure must cost one object and not the list
 /// that it stands in.
+#[derive(Clone)]
 pub struct Wire<K> {
     /// Nothing but what the watcher itself reads, and [`Wire::key`].
     metadata: ObjectMeta,
@@ -121,12 +122,6 @@ impl<'de, K> Deserialize<'de> for Wire<K> {
         let EnvelopeMetadata { name, namespace, uid, resource_version } = metadata;
         let metadata = ObjectMeta { name, namespace, uid, resource_version, ..Default::default() };
         Ok(Self { metadata, json, kind: PhantomData })
-    }
-}
-
-impl<K> Clone for Wire<K> {
-    fn clone(&self) -> Self {
-        Self { metadata: self.metadata.clone(), json: self.json.clone(), kind: PhantomData }
     }
 }
 

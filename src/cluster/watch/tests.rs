@@ -19,7 +19,7 @@ use super::{Health, Index, State, follow};
 use crate::cluster::slim::{Decoder, Keep, Key, Slim, Wire};
 
 /// A `ConfigMap` of which nothing is kept but one number: it must have one.
-#[derive(Debug, PartialEq)]
+#[derive(Clone, Debug, PartialEq)]
 struct Numbered {
     key: Key,
     number: u64,

@@ -46,7 +46,8 @@ impl Gate {
     }
 
     /// How many writes may be under way at once just now.
-    pub fn concurrency(&self) -> usize {
+    #[cfg(test)]
+    pub(super) fn concurrency(&self) -> usize {
         self.0.pace.lock().concurrency()
     }
 
@@ -59,11 +60,8 @@ impl Gate {
             let turn = self.0.pace.lock().turn(now);
             match turn {
                 NextWrite::Now => {
-                    return WritePermit {
-                        gate: self.clone(),
-                        started: now,
-                        signal: Signal::Answered,
-                    };
+                    let (gate, signal) = (self.clone(), Signal::Answered);
+                    return WritePermit { gate, started: now, signal };
                 }
                 NextWrite::At(at) => {
                     tokio::select! {

@@ -101,16 +101,9 @@ impl Expectations {
         self.0.keys().any(|name| name.parts().0 != namespace)
     }
 
-    /// Every `CronJob`, but those that were only edited.
-    pub(super) fn unedited(&self) -> Vec<Name> {
-        let unedited = self.0.iter().filter(|(_, known)| !known.edited);
-        unedited.map(|(name, _)| name.clone()).collect()
-    }
-
-    /// Those whose last start is to be written down.
-    pub(super) fn unwritten(&self) -> Vec<Name> {
-        let unwritten = self.0.iter().filter(|(_, known)| known.unwritten.is_some());
-        unwritten.map(|(name, _)| name.clone()).collect()
+    /// Those of which something is so.
+    pub(super) fn names(&self, which: impl Fn(&Known) -> bool) -> Vec<Name> {
+        self.0.iter().filter(|(_, known)| which(known)).map(|(name, _)| name.clone()).collect()
     }
 
     /// Another policy is in use: what came due before is not looked at by its light, and what was

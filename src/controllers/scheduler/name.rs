@@ -6,7 +6,7 @@ use std::sync::Arc;
 use crate::cluster::slim::Meta;
 
 /// `namespace/name`; neither of the two can hold a slash.
-#[derive(Clone, Eq, Hash, Ord, PartialEq, PartialOrd)]
+#[derive(Clone, Debug, Eq, Hash, Ord, PartialEq, PartialOrd)]
 pub(super) struct Name(Arc<str>);
 
 // === impl Name ===
@@ -23,12 +23,6 @@ impl Name {
     /// Namespace and name.
     pub(super) fn parts(&self) -> (&str, &str) {
         self.0.split_once('/').expect("it is made with one")
-    }
-}
-
-impl fmt::Debug for Name {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str(&self.0)
     }
 }
 

@@ -16,7 +16,7 @@ mod start;
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 
-use jiff::{SignedDuration, Timestamp};
+use jiff::Timestamp;
 use serde_json::{Value as Json, json};
 use tokio::sync::Semaphore;
 use tokio::time::Instant;
@@ -37,7 +37,7 @@ use crate::cluster::write::{Target, WriteOutcome};
 use crate::controllers::staleness::TRUSTED;
 use crate::leader::Term;
 use crate::metrics::Metrics;
-use crate::scheduler::backstop::Refusal;
+use crate::scheduler::backstop::{Conditions, Refusal};
 use crate::scheduler::decide::{self, Answers};
 use crate::scheduler::history::beyond_limits;
 use crate::scheduler::{Notice, Pass, Question, Situation, Step};
@@ -59,28 +59,11 @@ pub(super) struct ReconcileDeps {
     pub(super) large: Arc<Semaphore>,
 }
 
-impl ReconcileDeps {
-    /// What starts of large templates share.
-    pub(super) fn room() -> Arc<Semaphore> {
-        Arc::new(Semaphore::new(PARTS as usize))
-    }
-
-    /// Records an Event about a `CronJob`.
-    pub(super) fn notify(&self, cronjob: &CronJob, notice: &Notice) {
-        self.recorder.record(event(cronjob, notice));
-    }
-}
-
 /// An Event about a `CronJob`.
-pub(super) fn event(cronjob: &CronJob, notice: &Notice) -> Event {
+pub(super) fn event(cronjob: &CronJob, notice: Notice) -> Event {
     let Notice { warning, reason, note } = notice;
-    Event {
-        about: About::new(Kind::CronJob, &cronjob.meta),
-        warning: *warning,
-        reason,
-        action: "Schedule",
-        note: note.clone(),
-    }
+    let about = About::new(Kind::CronJob, &cronjob.meta);
+    Event { about, warning, reason, action: "Schedule", note }
 }
 
 /// A pass to make.
@@ -111,20 +94,9 @@ pub(super) enum Manner {
     /// As the controller.
     Own,
     /// Beside the built-in controller.
-    Backstop(Help),
+    Backstop(Conditions),
     /// As whoever no longer starts anything, and has something to write down.
     Finish,
-}
-
-/// What helping out hangs on, beside the time.
-#[derive(Clone, Copy, Debug)]
-pub(super) struct Help {
-    /// It is in a system namespace or our own.
-    pub(super) protected: bool,
-    pub(super) watched: Timestamp,
-    pub(super) grace: SignedDuration,
-    pub(super) zone_known: bool,
-    pub(super) ttl: Option<i64>,
 }
 
 /// What became of a pass.
@@ -167,7 +139,6 @@ struct Run {
     stored: Arc<CronJob>,
     removed: BTreeSet<String>,
     wake: Option<Timestamp>,
-    verified: bool,
     /// When the stored object was asked for in this pass.
     read: Option<Instant>,
     signal: Signal,
@@ -191,14 +162,12 @@ struct Stop(Next);
 /// Makes a pass.
 pub(super) async fn make(deps: ReconcileDeps, request: ReconcileRequest) -> Ended {
     let stored = Arc::clone(&request.cronjob);
-    let verified = request.verified;
     let mut run = Run {
         deps,
         request,
         stored,
         removed: BTreeSet::new(),
         wake: None,
-        verified,
         read: None,
         signal: Signal::Answered,
         refused: false,
@@ -207,13 +176,13 @@ pub(super) async fn make(deps: ReconcileDeps, request: ReconcileRequest) -> Ende
     run.forget_written();
     let made = run.make().await;
     let next = made.unwrap_or_else(|Stop(next)| next);
-    let Run { request, stored, wake, verified, signal, refused, .. } = run;
+    let Run { request, stored, wake, signal, refused, .. } = run;
     let newest = (!Arc::ptr_eq(&stored, &request.cronjob)).then(|| {
         let mut newest = Arc::unwrap_or_clone(stored);
         newest.scheduling.drop_large_template();
         Arc::new(newest)
     });
-    let ReconcileRequest { name, unwritten, .. } = request;
+    let ReconcileRequest { name, unwritten, verified, .. } = request;
     Ended { name, next, wake, unwritten, newest, verified, signal, refused }
 }
 
@@ -250,7 +219,10 @@ impl Run {
         let starts = pass.start.is_some() && !matches!(self.request.manner, Manner::Finish);
         let replaces = pass.start.as_ref().is_some_and(|start| !start.replaces.is_empty());
         let needs_fresh = replaces || self.stored.scheduling.template.is_none();
-        if starts && refused.is_none() && (!self.verified || needs_fresh && !self.is_fresh()) {
+        if starts
+            && refused.is_none()
+            && (!self.request.verified || needs_fresh && !self.is_fresh())
+        {
             self.read().await?;
             pass = self.decide().await?;
             refused = self.refusal(&pass);
@@ -295,7 +267,7 @@ impl Run {
                     self.request.unwritten = None;
                 }
                 self.stored = Arc::new(found);
-                (self.request.doubt, self.verified) = (false, true);
+                (self.request.doubt, self.request.verified) = (false, true);
                 self.read = Some(asked);
                 self.forget_written();
                 Ok(())
@@ -359,7 +331,7 @@ impl Run {
             match self.delete(child).await {
                 WriteOutcome::Done => {
                     self.removed.insert(child.uid.to_string());
-                    self.deps.notify(&self.stored, &Notice::deleted(child.name));
+                    self.notify(Notice::deleted(child.name));
                 }
                 WriteOutcome::Gone => {
                     self.removed.insert(child.uid.to_string());
@@ -367,7 +339,7 @@ impl Run {
                 // The watch tells what it is now.
                 WriteOutcome::Changed => {}
                 outcome => {
-                    self.deps.notify(&self.stored, &Notice::delete_failed(&text(&outcome)));
+                    self.notify(Notice::delete_failed(&text(&outcome)));
                     self.refused |= matches!(outcome, WriteOutcome::Refused(_));
                     self.signal = outcome.signal();
                     self.rest = Rest::Failed;
@@ -478,9 +450,14 @@ impl Run {
     fn tell(&self, pass: &Pass<'_>) {
         if let Manner::Own = self.request.manner {
             for notice in &pass.notices {
-                self.deps.notify(&self.stored, notice);
+                self.notify(notice.clone());
             }
         }
+    }
+
+    /// Tells of something that happens to the `CronJob`.
+    fn notify(&self, notice: Notice) {
+        self.deps.recorder.record(event(&self.stored, notice));
     }
 
     fn failed(&mut self, what: &'static str, outcome: &WriteOutcome) -> Stop {
@@ -538,4 +515,4 @@ fn text(outcome: &WriteOutcome) -> String {
 const BEFORE_START: usize = 20;
 
 /// Of all large templates that are read as JSON at once.
-const PARTS: u32 = 64;
+pub(super) const PARTS: u32 = 64;

@@ -3,13 +3,13 @@
 use std::sync::Arc;
 use std::time::Duration;
 
-use tokio::sync::watch;
+use tokio::sync::{Semaphore, watch};
 use tokio::task::{Id, JoinError, JoinSet};
 use tokio::time::Instant;
 
 use super::name::Name;
-use super::reconcile::{self, Ended, ReconcileDeps, ReconcileRequest};
-use super::state::{Beginning, State};
+use super::reconcile::{self, Ended, PARTS, ReconcileDeps, ReconcileRequest};
+use super::state::{Given, State};
 use crate::clock::{self, HashMap};
 use crate::cluster::pace::{LIFTED, NextWrite, Pace, Rate, Signal};
 use crate::cluster::starting::Starter;
@@ -50,27 +50,25 @@ impl<'s> ControlLoop<'s> {
             let standing = context.standing.borrow();
             Status::parse(standing.annotations.get(Status::ANNOTATION).map(String::as_str))
         };
-        let beginning = Beginning {
+        let given = Given {
             watches: Arc::clone(&context.watches),
             own_namespace: context.own_namespace.clone(),
             reach: Arc::clone(&context.reach),
             force_own,
-            rights: keeper.rights(),
-            policy,
-            owned_until: before.and_then(|before| before.owned_until()),
             metrics: Arc::clone(&context.metrics),
         };
-        let state = State::new(beginning, context.now());
+        let owned_until = before.and_then(|before| before.owned_until());
+        let state = State::new(given, keeper.rights(), policy, owned_until, context.now());
         let (keep, zone) = state.ways();
         let deps = ReconcileDeps {
-            starter: Starter::new(context.cluster.client.clone()),
+            starter: Starter(context.cluster.client.clone()),
             clock: context.cluster.clock.clone(),
             recorder: context.recorder.clone(),
             metrics: Arc::clone(&context.metrics),
             keep,
             zone,
             term: term.clone(),
-            large: ReconcileDeps::room(),
+            large: Arc::new(Semaphore::new(PARTS as usize)),
         };
         Self {
             context,

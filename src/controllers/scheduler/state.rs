@@ -13,7 +13,7 @@ use jiff::{SignedDuration, Timestamp};
 
 use super::expectations::{self, Expectations, Known};
 use super::name::Name;
-use super::reconcile::{Ended, Help, Manner, Next, ReconcileRequest, event};
+use super::reconcile::{Ended, Manner, Next, ReconcileRequest, event};
 use super::survey::Survey;
 use super::views;
 use super::work_queue::WorkQueue;
@@ -34,6 +34,7 @@ use crate::policy::rule::SchedulerMode;
 use crate::policy::settings::Ttl;
 use crate::policy::value::Seconds;
 use crate::policy::{Policy, protects};
+use crate::scheduler::backstop::Conditions;
 use crate::scheduler::missed::{self, AFTER_SLOT};
 use crate::scheduler::observe::observe;
 use crate::scheduler::status::Status;
@@ -42,10 +43,7 @@ use crate::sweeper::{Deadlines, Reach};
 
 /// Everything that a term remembers of `CronJob`s.
 pub(super) struct State {
-    watches: Arc<Watches>,
-    own_namespace: Option<String>,
-    reach: Arc<Reach>,
-    force_own: bool,
+    given: Given,
     rights: Rights,
     policy: Arc<Policy>,
     /// What the policy needs of objects.
@@ -69,20 +67,15 @@ pub(super) struct State {
     healed: Timestamp,
     /// To be recorded.
     events: Vec<Event>,
-    metrics: Arc<Metrics>,
 }
 
-/// What a term begins with.
-pub(super) struct Beginning {
+/// What stays the same for a whole term.
+pub(super) struct Given {
     pub(super) watches: Arc<Watches>,
     pub(super) own_namespace: Option<String>,
     pub(super) reach: Arc<Reach>,
     /// `Own` begins without looking first whether somebody else starts `CronJob`s.
     pub(super) force_own: bool,
-    pub(super) rights: Rights,
-    pub(super) policy: Arc<Policy>,
-    /// When the leader before us surely owned.
-    pub(super) owned_until: Option<Timestamp>,
     pub(super) metrics: Arc<Metrics>,
 }
 
@@ -98,24 +91,17 @@ struct UnderWay {
 // === impl State ===
 
 impl State {
-    /// Nothing is known yet.
-    pub(super) fn new(beginning: Beginning, now: Timestamp) -> Self {
-        let Beginning {
-            watches,
-            own_namespace,
-            reach,
-            force_own,
-            rights,
-            policy,
-            owned_until,
-            metrics,
-        } = beginning;
+    /// Nothing is known yet. `owned_until` is when the leader before us surely owned.
+    pub(super) fn new(
+        given: Given,
+        rights: Rights,
+        policy: Arc<Policy>,
+        owned_until: Option<Timestamp>,
+        now: Timestamp,
+    ) -> Self {
         let state = Self {
-            watches,
-            own_namespace,
-            takeover: takeover(&reach, force_own, now, owned_until),
-            reach,
-            force_own,
+            takeover: given.takeover(now, owned_until),
+            given,
             rights,
             keep: Arc::new(Keep::of(&policy)),
             zone: cluster_zone(&policy),
@@ -123,7 +109,7 @@ impl State {
             rivals: BTreeSet::new(),
             expectations: Expectations::default(),
             queue: WorkQueue::default(),
-            timers: Deadlines::new(),
+            timers: Deadlines::default(),
             under_way: HashMap::default(),
             survey: Survey::new(now),
             next_report: now,
@@ -131,7 +117,6 @@ impl State {
             latest: now,
             healed: now,
             events: Vec::new(),
-            metrics,
         };
         state.say_mode();
         state
@@ -144,7 +129,7 @@ impl State {
 
     /// Whether everything is listed, with what the policy in use needs.
     pub(super) fn is_covered(&self) -> bool {
-        self.watches.store.covers(&self.keep)
+        self.given.watches.store.covers(&self.keep)
     }
 
     /// Whether there is something to do: whoever was switched off still has to write down what it
@@ -165,12 +150,12 @@ impl State {
 
     /// Those whose last start is to be written down.
     pub(super) fn unwritten(&self) -> Vec<Name> {
-        self.expectations.unwritten()
+        self.expectations.names(|known| known.unwritten.is_some())
     }
 
     /// When there is something to do without news.
     pub(super) fn next(&self) -> Option<Timestamp> {
-        let round = (!self.queue.has_starts()).then_some(self.survey.next());
+        let round = (!self.queue.has_starts()).then_some(self.survey.next);
         [self.timers.next_deadline(), round].into_iter().flatten().min()
     }
 
@@ -189,7 +174,7 @@ impl State {
 
     /// Whether starts are made in a namespace.
     fn acts(&self, namespace: &str) -> bool {
-        let may = self.reach.covers(namespace) && self.rights.are_complete(namespace);
+        let may = self.given.reach.covers(namespace) && self.rights.are_complete(namespace);
         match self.mode() {
             SchedulerMode::Off | SchedulerMode::Observe => false,
             SchedulerMode::Backstop => may,
@@ -206,7 +191,7 @@ impl State {
         let before_zone = mem::replace(&mut self.zone, cluster_zone(&policy));
         self.policy = policy;
         if self.mode() != before {
-            self.takeover = takeover(&self.reach, self.force_own, now, None);
+            self.takeover = self.given.takeover(now, None);
             self.rivals.clear();
             self.clear_queue(now);
             self.say_mode();
@@ -226,7 +211,7 @@ impl State {
     /// A clock that was put back by hand would make everything wait that was to be soon.
     pub(super) fn look_at_clock(&mut self, now: Timestamp) {
         if now < self.latest.saturating_sub(TOLERANCE).unwrap_or(now) {
-            self.survey.begin_soon(now);
+            self.survey.next = now;
             (self.next_report, self.healed) = (now, now);
             self.expectations.clock_put_back(now);
             self.everything(now);
@@ -256,7 +241,7 @@ impl State {
     }
 
     fn see_all(&mut self, now: Timestamp) {
-        let all = self.watches.store.cronjobs.all();
+        let all = self.given.watches.store.cronjobs.all();
         let there: HashSet<Name> = all.iter().map(|cronjob| Name::of(&cronjob.meta)).collect();
         for name in self.expectations.retain(|name| there.contains(name)) {
             self.timers.remove(&name);
@@ -269,7 +254,7 @@ impl State {
 
     fn cronjob_changed(&mut self, mentioned: &CronJob, now: Timestamp) {
         let meta = &mentioned.meta;
-        match self.watches.store.cronjobs.find(&meta.namespace, &meta.name) {
+        match self.given.watches.store.cronjobs.find(&meta.namespace, &meta.name) {
             Some(stored) => self.see(&stored, now),
             None => self.forget(&Name::of(meta)),
         }
@@ -307,7 +292,7 @@ impl State {
             self.set_timer(name, at);
         }
         if timetable.is_err() && self.acts(name.parts().0) && self.mode() == SchedulerMode::Own {
-            self.events.push(event(stored, &Notice::edited_unparseable(view.schedule)));
+            self.events.push(event(stored, Notice::edited_unparseable(view.schedule)));
         }
     }
 
@@ -321,7 +306,7 @@ impl State {
             return;
         };
         let lag = Duration::try_from(created.duration_since(slot)).unwrap_or_default();
-        self.metrics.scheduling.started_after(lag);
+        self.given.metrics.scheduling.started_after(lag);
         // Whoever makes a Job again, such as `kubectl replace --force`, starts nothing: that start
         // is written down.
         let name = Name::new(&job.meta.namespace, &owner.name);
@@ -455,7 +440,7 @@ impl State {
     /// Gives every `CronJob` a turn.
     fn everything(&mut self, now: Timestamp) {
         self.healed = now;
-        for name in self.expectations.unedited() {
+        for name in self.expectations.names(|known| !known.edited) {
             self.queue.chore(name, now);
         }
     }
@@ -464,7 +449,7 @@ impl State {
     /// same.
     fn clear_queue(&mut self, now: Timestamp) {
         self.queue.clear();
-        for name in self.expectations.unwritten() {
+        for name in self.unwritten() {
             self.queue.chore(name, now);
         }
     }
@@ -501,16 +486,16 @@ impl State {
 
     /// Looks at some more, or begins.
     pub(super) fn survey(&mut self, now: Timestamp) {
-        let store = &self.watches.store;
+        let store = &self.given.watches.store;
         let some = self.survey.some(|| store.cronjobs.all());
         for cronjob in some.iter().rev() {
             let observation = self.observe(cronjob, now);
-            self.survey.add(Name::of(&cronjob.meta), &observation, &self.metrics);
+            self.survey.add(Name::of(&cronjob.meta), &observation, &self.given.metrics);
         }
         if !self.survey.is_done() {
             return;
         }
-        if self.survey.end(&self.metrics, now) {
+        if self.survey.end(&self.given.metrics, now) {
             // Whoever asks for the status now wants to see it.
             self.next_report = Timestamp::MIN;
         }
@@ -532,7 +517,7 @@ impl State {
         let children = views::children(jobs.iter().map(|job| &**job), cronjob, |_| false);
         let written = views::cronjob(cronjob, None);
         let known = self.expectations.known(&name).map(|known| known.in_force(cronjob, now));
-        let store = &self.watches.store;
+        let store = &self.given.watches.store;
         let namespace = store.namespaces.find(&cronjob.meta.namespace);
         let view = crate::batch::CronJob {
             in_force: known.or(written.in_force),
@@ -618,12 +603,13 @@ impl State {
         }
         let selector = self.policy.scheduler.selector.as_ref()?;
         selector.matches(|key| cronjob.meta.labels.get(key)).then(|| {
-            Manner::Backstop(Help {
-                protected: protects(&cronjob.meta.namespace, self.own_namespace.as_deref()),
+            Manner::Backstop(Conditions {
+                protected: protects(&cronjob.meta.namespace, self.given.own_namespace.as_deref()),
                 watched: since,
                 grace: self.grace(),
                 zone_known: self.policy.scheduler.cluster_time_zone.is_some(),
                 ttl: self.shortest_ttl(cronjob, now),
+                now,
             })
         })
     }
@@ -648,7 +634,7 @@ impl State {
     /// The Jobs whose owner has the name of a `CronJob`.
     fn jobs_of(&self, cronjob: &CronJob) -> Vec<Arc<Job>> {
         let meta = &cronjob.meta;
-        self.watches.store.jobs.owned_by(&meta.namespace, &meta.name)
+        self.given.watches.store.jobs.owned_by(&meta.namespace, &meta.name)
     }
 
     /// Those that somebody wants to keep, and may.
@@ -671,7 +657,7 @@ impl State {
         ask: impl FnOnce(&Input<'_>) -> T,
     ) -> T {
         let namespace = object.metadata.namespace.as_deref().unwrap_or_default();
-        let found = self.watches.store.namespaces.find(namespace);
+        let found = self.given.watches.store.namespaces.find(namespace);
         let labels: Option<Map<'_>> = found.as_ref().and_then(|found| found.labels.view());
         ask(&Input {
             operation: Operation::Stored,
@@ -680,7 +666,7 @@ impl State {
             cronjob,
             namespace,
             namespace_labels: labels.as_ref(),
-            own_namespace: self.own_namespace.as_deref(),
+            own_namespace: self.given.own_namespace.as_deref(),
             now,
         })
     }
@@ -744,12 +730,11 @@ impl State {
             return None;
         }
         self.next_report = after(now, BETWEEN_REPORTS);
-        let counts = self.survey.counts().iter();
         Some(Status {
             mode: self.mode().as_str().to_owned(),
             at: Some(now),
             takeover: (self.mode() == SchedulerMode::Own).then(|| self.takeover.clone()),
-            cron_jobs: counts.map(|(state, count)| ((*state).to_owned(), *count)).collect(),
+            cron_jobs: self.survey.counts(),
             missing_rights: self.rights.complaints(),
             stopped,
         })
@@ -758,7 +743,7 @@ impl State {
     fn say_mode(&self) {
         let mode = self.mode();
         let owns = mode == SchedulerMode::Own && self.takeover.owns();
-        self.metrics.scheduling.owning(owns);
+        self.given.metrics.scheduling.owning(owns);
         match (mode, &self.takeover) {
             (SchedulerMode::Own, Takeover::Watching { .. }) => tracing::info!(
                 "before any CronJob is started here, starts have to pass that nobody else makes"
@@ -766,7 +751,9 @@ impl State {
             (SchedulerMode::Own, Takeover::Owning { .. }) => {
                 tracing::info!("CronJobs are started here");
             }
-            (SchedulerMode::Own, Takeover::Stopped { why }) if !self.reach.is_everywhere() => {
+            (SchedulerMode::Own, Takeover::Stopped { why })
+                if !self.given.reach.is_everywhere() =>
+            {
                 tracing::error!(
                     why,
                     "Own starts nothing: do without --write-namespaces (rbac.namespaces in the \
@@ -778,18 +765,18 @@ impl State {
     }
 }
 
-/// How far `Own` is when it begins; `owned_until` is when the leader before us surely owned.
-fn takeover(
-    reach: &Reach,
-    force_own: bool,
-    now: Timestamp,
-    owned_until: Option<Timestamp>,
-) -> Takeover {
-    if reach.is_everywhere() {
-        return Takeover::begin(now, force_own, owned_until);
+// === impl Given ===
+
+impl Given {
+    /// How far `Own` is when it begins; `owned_until` is when the leader before us surely owned.
+    fn takeover(&self, now: Timestamp, owned_until: Option<Timestamp>) -> Takeover {
+        if self.reach.is_everywhere() {
+            return Takeover::begin(now, self.force_own, owned_until);
+        }
+        let why =
+            format!("it writes {}, and Own starts the CronJobs of all namespaces", self.reach);
+        Takeover::Stopped { why }
     }
-    let why = format!("it writes {reach}, and Own starts the CronJobs of all namespaces");
-    Takeover::Stopped { why }
 }
 
 /// The zone of `CronJob`s that name none.

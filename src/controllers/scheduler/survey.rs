@@ -21,18 +21,19 @@ use crate::scheduler::observe::MissedStarts;
 pub(super) struct Survey {
     /// The one under way.
     round: Option<Round>,
-    next: Timestamp,
+    /// When the next one is to begin.
+    pub(super) next: Timestamp,
     /// Whether one has ended in this term.
     ended: bool,
-    /// How many `CronJob`s were in each state at the last.
-    counts: BTreeMap<&'static str, u64>,
-    missed: HashMap<Name, MissedStarts>,
+    /// The last one that has.
+    last: Round,
 }
 
 #[derive(Debug, Default)]
 struct Round {
     left: Vec<Arc<CronJob>>,
     worked: Duration,
+    /// How many `CronJob`s were in each state.
     counts: BTreeMap<&'static str, u64>,
     /// Missed starts, to be compared with those of the next round.
     missed: HashMap<Name, MissedStarts>,
@@ -45,13 +46,7 @@ struct Round {
 impl Survey {
     /// Nothing was looked at yet.
     pub(super) fn new(now: Timestamp) -> Self {
-        Self {
-            round: None,
-            next: now,
-            ended: false,
-            counts: BTreeMap::new(),
-            missed: HashMap::default(),
-        }
+        Self { round: None, next: now, ended: false, last: Round::default() }
     }
 
     /// Whether a look is under way, or is to be.
@@ -64,24 +59,15 @@ impl Survey {
         self.round.is_some()
     }
 
-    /// When the next one is to begin.
-    pub(super) fn next(&self) -> Timestamp {
-        self.next
-    }
-
-    /// It begins as soon as possible: the clock was put.
-    pub(super) fn begin_soon(&mut self, now: Timestamp) {
-        self.next = now;
-    }
-
     /// Whether it was put off for long.
     pub(super) fn is_overdue(&self, now: Timestamp) -> bool {
         now.duration_since(self.next) > PATIENCE
     }
 
     /// How many `CronJob`s were in each state at the last.
-    pub(super) fn counts(&self) -> &BTreeMap<&'static str, u64> {
-        &self.counts
+    pub(super) fn counts(&self) -> BTreeMap<String, u64> {
+        let counts = self.last.counts.iter();
+        counts.map(|(state, count)| ((*state).to_owned(), *count)).collect()
     }
 
     /// The next few to be looked at; of `all`, where a look begins.
@@ -104,7 +90,7 @@ impl Survey {
             *round.counts.entry(state).or_default() += 1;
         }
         let Some(missed) = observation.missed else { return };
-        let before = self.missed.get(&name).filter(|before| before.since == missed.since);
+        let before = self.last.missed.get(&name).filter(|before| before.since == missed.since);
         let fresh = missed.count.saturating_sub(before.map_or(0, |before| before.count));
         if self.ended && fresh > 0 {
             let why = missed.why.as_str();
@@ -125,7 +111,9 @@ impl Survey {
 
     /// All were looked at; says whether for the first time.
     pub(super) fn end(&mut self, metrics: &Metrics, now: Timestamp) -> bool {
-        let Round { counts, missed, told, worked, .. } = self.round.take().unwrap_or_default();
+        let mut round = self.round.take().unwrap_or_default();
+        let told = mem::take(&mut round.told);
+        let Round { counts, worked, .. } = &round;
         metrics.scheduling.cronjobs(counts.iter().map(|(state, count)| (*state, *count)));
         if !told.is_empty() {
             // Where a controller is slow, it is slow with hundreds.
@@ -133,9 +121,9 @@ impl Survey {
             tracing::warn!(cronjobs, "starts were missed: {some}");
         }
         tracing::debug!(?worked, ?counts, "looked at all CronJobs");
-        (self.counts, self.missed) = (counts, missed);
         let pause = worked.saturating_mul(SHARE).clamp(SHORTEST, LONGEST);
         self.next = after(now, pause);
+        self.last = round;
         !mem::replace(&mut self.ended, true)
     }
 }

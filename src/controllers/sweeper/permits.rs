@@ -7,6 +7,7 @@ use super::work_queue::{Step, What};
 use crate::batch::Kind;
 use crate::cluster::clock_offset::Trust;
 use crate::controllers::rights::Rights;
+use crate::named::named;
 use crate::sweeper::Reach;
 
 /// Where, by which rights and by which clock something is written.
@@ -17,17 +18,19 @@ pub(super) struct Permits {
     pub(super) trust: Trust,
 }
 
-/// What keeps a judgement from being carried out for now.
-#[derive(Clone, Copy, Debug, Eq, PartialEq)]
-pub(super) enum Obstacle {
-    /// The brake, or that nobody knows yet whether it holds.
-    Brake,
-    /// Our clock is too far off for anything to be ended by it.
-    Clock,
-    /// In its namespace we only look.
-    ReadOnly,
-    /// The API server does not let us.
-    Rights,
+named! {
+    /// What keeps a judgement from being carried out for now.
+    #[derive(Clone, Copy, Debug, Eq, PartialEq)]
+    pub(super) enum Obstacle {
+        /// The brake, or that nobody knows yet whether it holds.
+        Brake = "braked",
+        /// Our clock is too far off for anything to be ended by it.
+        Clock = "clock",
+        /// In its namespace we only look.
+        ReadOnly = "read-only",
+        /// The API server does not let us.
+        Rights = "not-permitted",
+    }
 }
 
 // === impl Permits ===
@@ -60,19 +63,5 @@ impl Permits {
     /// refused.
     pub(super) fn allow_event(&self, namespace: &str) -> bool {
         self.reach.covers(namespace) && !self.rights.lack("create", "events", namespace)
-    }
-}
-
-// === impl Obstacle ===
-
-impl Obstacle {
-    /// As a state of Jobs.
-    pub(super) const fn as_str(self) -> &'static str {
-        match self {
-            Self::Brake => "braked",
-            Self::Clock => "clock",
-            Self::ReadOnly => "read-only",
-            Self::Rights => "not-permitted",
-        }
     }
 }

@@ -53,15 +53,12 @@ impl<'s> ControlLoop<'s> {
         let keeper = Keeper::start(context, rights::of_sweeper);
         let gate = Gate::new(Rate::new(policy.stored.rate));
         let reach = Arc::clone(&context.reach);
+        let (rights, trust) = (keeper.rights(), context.cluster.clock.trust());
         let beginning = Beginning {
             watches: Arc::clone(&context.watches),
             own_namespace: context.own_namespace.clone(),
             braking: Braking::new(there, &reach, &policy, now),
-            permits: Permits {
-                reach,
-                rights: keeper.rights(),
-                trust: context.cluster.clock.trust(),
-            },
+            permits: Permits { reach, rights, trust },
             policy,
             lease_name: lease_name.clone(),
             metrics: Arc::clone(&context.metrics),

@@ -49,6 +49,7 @@ impl<'p, 'a> Case<'p, 'a> {
     ) -> Self {
         let object = input.object;
         let old = input.old.filter(|_| input.operation == Operation::Update);
+        let old_template = old.and_then(|old| old.template_metadata());
         let tracked = object.kind == Kind::CronJob
             && policy.guards.gitops_marks.evidence(&object.metadata).is_some();
         Self {
@@ -60,10 +61,7 @@ impl<'p, 'a> Case<'p, 'a> {
             tracked,
             finish: input.finish(),
             own: Side::new(Some(&object.metadata), old.map(|old| &old.metadata)),
-            template: Side::new(
-                object.template_metadata(),
-                old.and_then(|old| old.template_metadata()),
-            ),
+            template: Side::new(object.template_metadata(), old_template),
             settled: Vec::with_capacity(Setting::ALL.len()),
             warnings: Vec::new(),
         }
@@ -156,14 +154,8 @@ impl<'p, 'a> Case<'p, 'a> {
     ) {
         let Known { value: author, entry, .. } = known;
         if target != author {
-            self.record(
-                setting,
-                Entry {
-                    written: target.clone(),
-                    original: author.clone(),
-                    rule: source.as_str().to_owned(),
-                },
-            );
+            let (written, original) = (target.clone(), author.clone());
+            self.record(setting, Entry { written, original, rule: source.as_str().to_owned() });
         }
         let present = setting.of(self.input.object);
         self.settled.push(Settled { setting, present, author, target, source, entry });

@@ -205,11 +205,8 @@ impl<'p> Origin<'p> {
     pub fn as_str(self) -> &'p str {
         match self {
             Self::Author => record::AUTHOR,
-            Self::Defaults => record::DEFAULTS,
-            Self::Guards => record::GUARDS,
-            Self::Hold => record::HOLD,
-            Self::Limits => record::LIMITS,
             Self::Rule(rule) => &rule.name,
+            Self::Defaults | Self::Guards | Self::Hold | Self::Limits => self.reason(),
         }
     }
 

@@ -119,14 +119,9 @@ impl<'p> Case<'p, '_> {
             return self.own.change();
         }
         let changed = target != present;
-        self.settled.push(Settled {
-            setting: Setting::Ttl,
-            present,
-            author: known.value,
-            target,
-            source: Origin::Author,
-            entry: known.entry,
-        });
+        let (setting, source) = (Setting::Ttl, Origin::Author);
+        let Known { value: author, entry, .. } = known;
+        self.settled.push(Settled { setting, present, author, target, source, entry });
         if changed {
             return self.own.change();
         }

@@ -58,8 +58,9 @@ pub(in crate::policy) fn field<T: FromNode>(
     let Entry { key, span, node } = entry;
     if matches!(node.value, Value::Null) {
         let message = format!("{key:?} has no value{}", path.parent());
-        findings.error(code::NO_VALUE, *span, message).mend("give it one, or delete the line");
-        return None;
+        return findings
+            .error(code::NO_VALUE, *span, message)
+            .refuse("give it one, or delete the line");
     }
     let value = T::from_node(node, path, findings)?;
     Some(At { key: *span, span: node.span, value })
@@ -93,10 +94,9 @@ pub(in crate::policy) fn map<'n>(
     }
     let finding = wrong_type(node, path, "a map", findings);
     match known {
-        [] => finding.mend("write `key: value`"),
-        known => finding.mend(format!("known here are {}", words::list(known))),
+        [] => finding.refuse("write `key: value`"),
+        known => finding.refuse(format!("known here are {}", words::list(known))),
     }
-    None
 }
 
 /// The text of a string.
@@ -113,11 +113,10 @@ pub(in crate::policy) fn text<'n>(
     let finding = wrong_type(node, path, expected, findings);
     match node.value {
         Value::Bool(_) | Value::Int(_) | Value::Float(_) => {
-            finding.mend(format!("quote it: {quoted:?}"));
+            finding.refuse(format!("quote it: {quoted:?}"))
         }
-        _ => finding.mend("write a string"),
+        _ => finding.refuse("write a string"),
     }
-    None
 }
 
 /// Reports a value of the wrong type.
@@ -193,8 +192,7 @@ pub(in crate::policy) fn word<T: Copy>(
     let known: Vec<&str> = words.iter().map(|word| as_str(*word)).collect();
     let expected = format!("one of {}", words::list(&known));
     let Value::Str(text) = &node.value else {
-        wrong_type(node, path, &expected, findings).mend("write one of them");
-        return None;
+        return wrong_type(node, path, &expected, findings).refuse("write one of them");
     };
     if let Some(position) = known.iter().position(|word| word == text) {
         return Some(words[position]);
@@ -202,10 +200,9 @@ pub(in crate::policy) fn word<T: Copy>(
     let message = format!("{path} must be {expected}, and is {text:?}");
     let finding = findings.error(code::WORD, node.span, message);
     match words::nearest(text, &known) {
-        Some(nearest) => finding.mend(format!("write {nearest}")),
-        None => finding.mend("write one of them"),
+        Some(nearest) => finding.refuse(format!("write {nearest}")),
+        None => finding.refuse("write one of them"),
     }
-    None
 }
 
 /// A whole number between two others.
@@ -219,22 +216,33 @@ pub(in crate::policy) fn number(
     match &node.value {
         Value::Int(number) => {
             let fits = u32::try_from(*number).ok().filter(|number| range.contains(number));
-            if fits.is_none() {
+            fits.or_else(|| {
                 let message = format!("{path} must be {expected}, and is {number}");
                 findings
                     .error(code::NUMBER, node.span, message)
-                    .mend("write a number of that range");
-            }
-            fits
+                    .refuse("write a number of that range")
+            })
         }
         other => {
             let bare = matches!(other, Value::Str(text) if text.parse::<u32>().is_ok());
             let finding = wrong_type(node, path, &expected, findings);
-            finding.mend(if bare { "remove the quotes" } else { "write a whole number" });
-            None
+            finding.refuse(if bare { "remove the quotes" } else { "write a whole number" })
         }
     }
 }
+
+/// Says for each of some types of one field which function reads what is in it, and by what.
+macro_rules! read_by {
+    ($($type:ident: $read:path [$($by:expr),+];)+) => { $(
+        impl FromNode for $type {
+            fn from_node(node: &Node, path: Path<'_>, findings: &mut Findings<'_>) -> Option<Self> {
+                $read($($by,)+ node, path, findings).map(Self)
+            }
+        }
+    )+ };
+}
+
+pub(super) use read_by;
 
 // === impl Path ===
 
@@ -296,11 +304,10 @@ impl<T: FromNode> FromNode for List<T> {
     fn from_node(node: &Node, path: Path<'_>, findings: &mut Findings<'_>) -> Option<Self> {
         let Value::Seq(nodes) = &node.value else {
             let finding = wrong_type(node, path, "a list", findings);
-            match &node.value {
-                Value::Str(text) => finding.mend(format!("write [{text}]")),
-                _ => finding.mend("begin each entry with `- `, or write [a, b]"),
-            }
-            return None;
+            return match &node.value {
+                Value::Str(text) => finding.refuse(format!("write [{text}]")),
+                _ => finding.refuse("begin each entry with `- `, or write [a, b]"),
+            };
         };
         let mut items = Vec::with_capacity(nodes.len());
         for (position, node) in nodes.iter().enumerate() {

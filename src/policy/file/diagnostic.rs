@@ -2,12 +2,16 @@
 
 use serde::Serialize;
 
-/// Whether a finding keeps a policy from being used.
-#[derive(Clone, Copy, Debug, Eq, Hash, Ord, PartialEq, PartialOrd, Serialize)]
-#[serde(rename_all = "lowercase")]
-pub enum Severity {
-    Error,
-    Warning,
+use crate::named::named;
+
+named! {
+    /// Whether a finding keeps a policy from being used.
+    #[derive(Clone, Copy, Debug, Eq, Hash, Ord, PartialEq, PartialOrd, Serialize)]
+    #[serde(rename_all = "lowercase")]
+    pub enum Severity {
+        Error = "error",
+        Warning = "warning",
+    }
 }
 
 /// One finding in a policy file.
@@ -29,16 +33,4 @@ pub struct Diagnostic {
     /// How to mend it.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub mend: Option<String>,
-}
-
-// === impl Severity ===
-
-impl Severity {
-    /// One word, for people and machines.
-    pub const fn as_str(self) -> &'static str {
-        match self {
-            Self::Error => "error",
-            Self::Warning => "warning",
-        }
-    }
 }

@@ -114,4 +114,19 @@ macro_rules! fields {
     (@optional) => { false };
 }
 
-pub(super) use fields;
+/// The JSON Schema of values, each with its name there.
+macro_rules! schemas {
+    ($($type:ty = $name:literal $schema:tt)*) => { $(
+        impl JsonSchema for $type {
+            fn schema_name() -> std::borrow::Cow<'static, str> {
+                $name.into()
+            }
+
+            fn json_schema(_: &mut SchemaGenerator) -> Schema {
+                json_schema!($schema)
+            }
+        }
+    )* };
+}
+
+pub(super) use {fields, schemas};

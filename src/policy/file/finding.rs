@@ -66,6 +66,12 @@ impl Finding {
     pub(in crate::policy) fn mend(&mut self, mend: impl Into<String>) {
         self.mend = Some(mend.into());
     }
+
+    /// The same where nothing comes of what was read.
+    pub(in crate::policy) fn refuse<T>(&mut self, mend: impl Into<String>) -> Option<T> {
+        self.mend(mend);
+        None
+    }
 }
 
 // === impl Findings ===

@@ -1,7 +1,7 @@
 //! Label and annotation keys and values, refused where the API server would refuse them
 //! (`k8s.io/apimachinery/pkg/util/validation`), since a policy that can match nothing is a mistake.
 
-use super::decode::{self, FromNode, Path};
+use super::decode::{self, FromNode, Path, read_by};
 use super::finding::{At, Findings, Span};
 use super::node::{Entry, Node, Value};
 use crate::batch::name::is_subdomain;
@@ -33,10 +33,8 @@ type Sort = (&'static str, fn(&str) -> Option<&'static str>);
 
 /// Why a text is no key of a label.
 fn key_fault(key: &str) -> Option<&'static str> {
-    let (prefix, name) = match key.split_once('/') {
-        Some((prefix, name)) => (Some(prefix), name),
-        None => (None, key),
-    };
+    let parts = key.split_once('/');
+    let (prefix, name) = parts.map_or((None, key), |(prefix, name)| (Some(prefix), name));
     if name.contains('/') {
         Some("it has more than one `/`")
     } else if prefix.is_some_and(|prefix| !is_subdomain(prefix)) {
@@ -83,17 +81,17 @@ fn is_sound((what, fault): Sort, text: &str, span: Span, findings: &mut Findings
 }
 
 /// A string, where it is sound.
-fn sound(node: &Node, path: Path<'_>, sort: Sort, findings: &mut Findings<'_>) -> Option<String> {
+fn sound(sort: Sort, node: &Node, path: Path<'_>, findings: &mut Findings<'_>) -> Option<String> {
     let text = decode::text(node, path, "a string", findings)?;
     is_sound(sort, text, node.span, findings).then(|| text.to_owned())
 }
 
 /// A map from keys to one value or a list of them.
 fn accepted(
-    node: &Node,
-    path: Path<'_>,
     keys: Sort,
     values: Sort,
+    node: &Node,
+    path: Path<'_>,
     findings: &mut Findings<'_>,
 ) -> Option<Selector> {
     let entries = decode::map(node, &[], path, findings)?;
@@ -145,34 +143,12 @@ impl FromNode for Values {
 
 // === impl Labels, Annotations, LabelKey, AnnotationKey, LabelValue ===
 
-impl FromNode for Labels {
-    fn from_node(node: &Node, path: Path<'_>, findings: &mut Findings<'_>) -> Option<Self> {
-        accepted(node, path, LABEL_KEY, LABEL_VALUE, findings).map(Self)
-    }
-}
-
-impl FromNode for Annotations {
-    fn from_node(node: &Node, path: Path<'_>, findings: &mut Findings<'_>) -> Option<Self> {
-        accepted(node, path, ANNOTATION_KEY, ANNOTATION_VALUE, findings).map(Self)
-    }
-}
-
-impl FromNode for LabelKey {
-    fn from_node(node: &Node, path: Path<'_>, findings: &mut Findings<'_>) -> Option<Self> {
-        sound(node, path, LABEL_KEY, findings).map(Self)
-    }
-}
-
-impl FromNode for AnnotationKey {
-    fn from_node(node: &Node, path: Path<'_>, findings: &mut Findings<'_>) -> Option<Self> {
-        sound(node, path, ANNOTATION_KEY, findings).map(Self)
-    }
-}
-
-impl FromNode for LabelValue {
-    fn from_node(node: &Node, path: Path<'_>, findings: &mut Findings<'_>) -> Option<Self> {
-        sound(node, path, LABEL_VALUE, findings).map(Self)
-    }
+read_by! {
+    Labels: accepted[LABEL_KEY, LABEL_VALUE];
+    Annotations: accepted[ANNOTATION_KEY, ANNOTATION_VALUE];
+    LabelKey: sound[LABEL_KEY];
+    AnnotationKey: sound[ANNOTATION_KEY];
+    LabelValue: sound[LABEL_VALUE];
 }
 
 const LABEL_KEY: Sort = ("label key", key_fault);

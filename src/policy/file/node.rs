@@ -73,12 +73,10 @@ struct NodeVisitor<'r, 'f, 's> {
 pub(in crate::policy) fn read(file: usize, findings: &mut Findings<'_>) -> Option<Node> {
     let text = findings.lines(file).text();
     if let Some(start) = too_deep(text) {
-        report_too_deep(Span { file, start, end: start + 1 }, findings);
-        return None;
+        return report_too_deep(Span { file, start, end: start + 1 }, findings);
     }
     if let Some(start) = too_many(text) {
-        report_too_many(Span { file, start, end: start + 1 }, findings);
-        return None;
+        return report_too_many(Span { file, start, end: start + 1 }, findings);
     }
     let reader = Reader {
         file,
@@ -103,14 +101,12 @@ pub(in crate::policy) fn read(file: usize, findings: &mut Findings<'_>) -> Optio
     }
     let cursor = reader.cursor.get();
     if let Some(error) = failure {
-        report_failure(file, &error, cursor, findings);
-        return None;
+        return report_failure(file, &error, cursor, findings);
     }
     if let Some(second) = documents.get(1) {
-        findings
+        return findings
             .error(code::DOCUMENTS, second.span, "a second YAML document begins here")
-            .mend("give each document a file of its own: a directory of them is one policy");
-        return None;
+            .refuse("give each document a file of its own: a directory of them is one policy");
     }
     if documents.is_empty() {
         findings
@@ -126,7 +122,7 @@ fn report_failure(
     error: &serde_yaml::Error,
     cursor: usize,
     findings: &mut Findings<'_>,
-) {
+) -> Option<Node> {
     let text = error.to_string();
     let lines = findings.lines(file);
     // An open quote swallows the rest of the file; the place to look at is where it opens.
@@ -140,12 +136,11 @@ fn report_failure(
     let span = Span { file, start, end: lines.line_end(start).max(start) };
     if text.contains(TOO_MANY) || text.starts_with("repetition limit exceeded") {
         let start = lines.first_alias().unwrap_or(start);
-        report_too_many(Span { file, start, end: lines.scalar_end(start, None) }, findings);
-        return;
+        let end = lines.scalar_end(start, None);
+        return report_too_many(Span { file, start, end }, findings);
     }
     if text.starts_with("recursion limit exceeded") {
-        report_too_deep(span, findings);
-        return;
+        return report_too_deep(span, findings);
     }
     // Of an alias without a name the library tells the place after the star.
     let star = text.contains("scanning an alias") && lines.text()[..start].ends_with('*');
@@ -153,19 +148,19 @@ fn report_failure(
     let mend = syntax_mend(&text, &lines.text()[span.start..]);
     findings
         .error(code::SYNTAX, span, format!("this is no YAML: {}", without_place(&text)))
-        .mend(mend);
+        .refuse(mend)
 }
 
-fn report_too_deep(span: Span, findings: &mut Findings<'_>) {
+fn report_too_deep(span: Span, findings: &mut Findings<'_>) -> Option<Node> {
     findings
         .error(code::TOO_DEEP, span, "maps and lists are nested more than 128 deep here")
-        .mend("no policy nests that deep; an alias inside its own anchor does");
+        .refuse("no policy nests that deep; an alias inside its own anchor does")
 }
 
-fn report_too_many(span: Span, findings: &mut Findings<'_>) {
+fn report_too_many(span: Span, findings: &mut Findings<'_>) -> Option<Node> {
     findings
         .error(code::TOO_DEEP, span, "there are too many values, aliases counted each time")
-        .mend("write values out in place of aliases, or split the file");
+        .refuse("write values out in place of aliases, or split the file")
 }
 
 /// Where a text has more values than [`MOST_PARTS`], counted by the characters without which there

@@ -39,10 +39,9 @@ impl FromNode for Side {
             }
             if NEVER.contains(&text.to_lowercase().as_str()) {
                 let message = format!("{path}: {text:?} is no duration");
-                findings
+                return findings
                     .error(code::DURATION, node.span, message)
-                    .mend("write unset to leave Jobs without a TTL");
-                return None;
+                    .refuse("write unset to leave Jobs without a TTL");
             }
         }
         Seconds::from_node(node, path, findings).map(|seconds| Self(Some(seconds)))
@@ -58,8 +57,7 @@ impl FromNode for Ttl {
             Value::Seq(_) | Value::Bool(_) => {
                 let expected = "a duration, unset, or {onSuccess, onFailure}";
                 decode::wrong_type(node, path, expected, findings)
-                    .mend("write 1h, or {onSuccess: 1h, onFailure: 3d}");
-                None
+                    .refuse("write 1h, or {onSuccess: 1h, onFailure: 3d}")
             }
             _ => Side::from_node(node, path, findings).map(Self::Whole),
         }

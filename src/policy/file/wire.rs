@@ -4,7 +4,8 @@
 
 use schemars::{JsonSchema, Schema, SchemaGenerator, json_schema};
 
-use super::decode::{self, FromNode, Path};
+use super::decode::{self, FromNode, Path, read_by};
+use super::fields::schemas;
 use super::finding::Findings;
 use super::node::{Node, Value};
 use super::{API_VERSION, KIND, words};
@@ -73,8 +74,7 @@ impl FromNode for ApiVersion {
             return Some(Self);
         }
         let message = format!("this build reads no policy of version {text:?}");
-        findings.error(code::VERSION, node.span, message).mend(format!("it reads {API_VERSION}"));
-        None
+        findings.error(code::VERSION, node.span, message).refuse(format!("it reads {API_VERSION}"))
     }
 }
 
@@ -87,12 +87,11 @@ impl FromNode for DocumentKind {
             return Some(Self);
         }
         let message = format!("this is a {text}, and a policy is a {KIND}");
-        findings.error(code::VERSION, node.span, message).mend(match text {
+        findings.error(code::VERSION, node.span, message).refuse(match text {
             "ConfigMap" => "give what the ConfigMap holds, each key as a file".to_owned(),
             "JobPolicyTest" => "tests belong into files whose names end in -test.yaml".to_owned(),
             _ => format!("write {KIND}, or take the file out of the policy"),
-        });
-        None
+        })
     }
 }
 
@@ -104,8 +103,9 @@ impl FromNode for Name {
         let printable = !text.is_empty() && text.len() <= 253 && !text.contains(char::is_control);
         if !printable || text.trim() != text {
             let message = format!("{path} must be 1 to 253 characters that can be printed");
-            findings.error(code::NAME, node.span, message).mend("write a short text in one line");
-            return None;
+            return findings
+                .error(code::NAME, node.span, message)
+                .refuse("write a short text in one line");
         }
         Some(Self(text.to_owned()))
     }
@@ -136,8 +136,7 @@ impl FromNode for Manager {
             format!("write {stem}, which counts with any suffix after `-` or `/` too")
         };
         let message = format!("{text:?} is no mark of a field manager: {fault}");
-        findings.error(code::MANAGER, node.span, message).mend(mend);
-        None
+        findings.error(code::MANAGER, node.span, message).refuse(mend)
     }
 }
 
@@ -148,17 +147,15 @@ impl FromNode for RuleName {
         let text = decode::text(node, path, "a string", findings)?;
         if !is_subdomain(text) || text.contains('.') || text.len() > 63 {
             let message = format!("{text:?} is no name of a rule");
-            findings.error(code::NAME, node.span, message).mend(
+            return findings.error(code::NAME, node.span, message).refuse(
                 "use lower case letters, digits and `-`, 63 at most, a letter or digit at each end",
             );
-            return None;
         }
         if RESERVED.contains(&text) {
             let message = format!("a rule cannot be called {text:?}: records use that word");
-            findings
+            return findings
                 .error(code::RESERVED_NAME, node.span, message)
-                .mend(format!("name it after what it is for, such as \"{text}-rule\""));
-            return None;
+                .refuse(format!("name it after what it is for, such as \"{text}-rule\""));
         }
         Some(Self(text.to_owned()))
     }
@@ -171,10 +168,9 @@ impl FromNode for Reason {
         let text = decode::text(node, path, "a string", findings)?;
         if text.is_empty() || text.len() > 80 || !text.chars().all(|c| matches!(c, ' '..='~')) {
             let message = format!("{path} must be 1 to 80 printable characters of ASCII");
-            findings
+            return findings
                 .error(code::REASON, node.span, message)
-                .mend("give a short link or a ticket: it is appended to warnings of kubectl");
-            return None;
+                .refuse("give a short link or a ticket: it is appended to warnings of kubectl");
         }
         Some(Self(text.to_owned()))
     }
@@ -182,22 +178,10 @@ impl FromNode for Reason {
 
 // === impl Count, Rate, Amount, Switch ===
 
-impl FromNode for Count {
-    fn from_node(node: &Node, path: Path<'_>, findings: &mut Findings<'_>) -> Option<Self> {
-        decode::number(0..=i32::MAX.unsigned_abs(), node, path, findings).map(Self)
-    }
-}
-
-impl FromNode for Rate {
-    fn from_node(node: &Node, path: Path<'_>, findings: &mut Findings<'_>) -> Option<Self> {
-        decode::number(1..=10_000, node, path, findings).map(Self)
-    }
-}
-
-impl FromNode for Amount {
-    fn from_node(node: &Node, path: Path<'_>, findings: &mut Findings<'_>) -> Option<Self> {
-        decode::number(0..=i32::MAX.unsigned_abs(), node, path, findings).map(Self)
-    }
+read_by! {
+    Count: decode::number[0..=i32::MAX.unsigned_abs()];
+    Rate: decode::number[1..=10_000];
+    Amount: decode::number[0..=i32::MAX.unsigned_abs()];
 }
 
 impl FromNode for Switch {
@@ -209,12 +193,11 @@ impl FromNode for Switch {
             Value::Str(text) => text.to_lowercase(),
             _ => String::new(),
         };
-        decode::wrong_type(node, path, "true or false", findings).mend(match text.as_str() {
+        decode::wrong_type(node, path, "true or false", findings).refuse(match text.as_str() {
             "yes" | "on" | "true" => "write true",
             "no" | "off" | "false" => "write false",
             _ => "write true or false",
-        });
-        None
+        })
     }
 }
 
@@ -227,9 +210,8 @@ impl FromNode for Seconds {
             Value::Str(text) => text.parse(),
             Value::Float(_) => findings.text(node.span).parse(),
             _ => {
-                decode::wrong_type(node, path, "a duration", findings)
-                    .mend("write seconds as a number, or 90s, 15m, 1h30m, 7d, 2w");
-                return None;
+                return decode::wrong_type(node, path, "a duration", findings)
+                    .refuse("write seconds as a number, or 90s, 15m, 1h30m, 7d, 2w");
             }
         };
         let report = |error: DurationError| {
@@ -246,10 +228,9 @@ impl FromNode for Wait {
         let seconds = Seconds::from_node(node, path, findings)?;
         if seconds == Seconds::ZERO {
             let message = format!("{path} must be 1s at least");
-            findings
+            return findings
                 .error(code::DURATION, node.span, message)
-                .mend("leave it out where there is to be no deadline");
-            return None;
+                .refuse("leave it out where there is to be no deadline");
         }
         Some(Self(seconds))
     }
@@ -272,11 +253,10 @@ impl FromNode for GroupKind {
             return Some(Self { group: group.to_owned(), kind: kind.to_owned() });
         }
         let message = format!("{text:?} is no owner");
-        findings.error(code::OWNER, node.span, message).mend(
+        findings.error(code::OWNER, node.span, message).refuse(
             "write group/Kind without a version, such as argoproj.io/Workflow, or \
                  core/ConfigMap for the group without a name",
-        );
-        None
+        )
     }
 }
 
@@ -302,19 +282,17 @@ impl FromNode for ZoneName {
         };
         if let Some(twin) = zone::twin(text).filter(|twin| Self::new(twin).is_ok()) {
             let message = format!("not every API server has the time zone {text:?}");
-            findings.error(code::ZONE, node.span, message).mend(format!("write {twin}"));
-            return None;
+            return findings.error(code::ZONE, node.span, message).refuse(format!("write {twin}"));
         }
         // There are hundreds of zones to compare with, so only for findings that are shown.
         let nearest = findings.may_suggest().then(|| nearest_zone(text)).flatten();
         let message = format!("there is no time zone {text:?}");
         let finding = findings.error(code::ZONE, node.span, message);
-        finding.mend(match (error, nearest) {
+        finding.refuse(match (error, nearest) {
             (ZoneError::WrongCase { right, .. }, _) => format!("letter case counts; write {right}"),
             (ZoneError::Unknown { .. }, Some(zone)) => format!("did you mean {zone}?"),
             _ => "write a name of the IANA database, such as Europe/Berlin or UTC".to_owned(),
-        });
-        None
+        })
     }
 }
 
@@ -337,14 +315,8 @@ macro_rules! words {
             }
         }
 
-        impl JsonSchema for $type {
-            fn schema_name() -> std::borrow::Cow<'static, str> {
-                $name.into()
-            }
-
-            fn json_schema(_: &mut SchemaGenerator) -> Schema {
-                json_schema!({"enum": $all.iter().map(|word| word.as_str()).collect::<Vec<_>>()})
-            }
+        schemas! {
+            $type = $name {"enum": $all.iter().map(|word| word.as_str()).collect::<Vec<_>>()}
         }
     )* };
 }

@@ -78,11 +78,8 @@ impl Requirement {
 impl fmt::Display for Selector {
     /// As kubectl takes it: `a=b,c in (d,e),!f`.
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        for (position, requirement) in self.requirements.iter().enumerate() {
-            f.write_str(if position == 0 { "" } else { "," })?;
-            requirement.fmt(f)?;
-        }
-        Ok(())
+        let requirements: Vec<String> = self.requirements.iter().map(ToString::to_string).collect();
+        f.write_str(&requirements.join(","))
     }
 }
 

@@ -3,16 +3,19 @@
 use serde::Serialize;
 
 use crate::batch::{Kind, Object};
+use crate::named::named;
 
-/// A field of a Job or a `CronJob` that a policy may set. The order is that of reports.
-#[derive(Clone, Copy, Debug, Eq, Hash, Ord, PartialEq, PartialOrd)]
-pub enum Setting {
-    Ttl,
-    HistorySuccessful,
-    HistoryFailed,
-    DeadlineActive,
-    DeadlineStarting,
-    TimeZone,
+named! {
+    /// A field of a Job or a `CronJob` that a policy may set. The order is that of reports.
+    #[derive(Clone, Copy, Debug, Eq, Hash, Ord, PartialEq, PartialOrd)]
+    pub enum Setting [ALL] {
+        Ttl = "ttl",
+        HistorySuccessful = "history.successful",
+        HistoryFailed = "history.failed",
+        DeadlineActive = "deadlines.active",
+        DeadlineStarting = "deadlines.starting",
+        TimeZone = "timeZone",
+    }
 }
 
 /// A value of a setting; as JSON null where there is none.
@@ -28,28 +31,6 @@ pub enum Value {
 // === impl Setting ===
 
 impl Setting {
-    /// Every setting, in the order of reports.
-    pub const ALL: [Self; 6] = [
-        Self::Ttl,
-        Self::HistorySuccessful,
-        Self::HistoryFailed,
-        Self::DeadlineActive,
-        Self::DeadlineStarting,
-        Self::TimeZone,
-    ];
-
-    /// The setting as policy files and records name it.
-    pub const fn as_str(self) -> &'static str {
-        match self {
-            Self::Ttl => "ttl",
-            Self::HistorySuccessful => "history.successful",
-            Self::HistoryFailed => "history.failed",
-            Self::DeadlineActive => "deadlines.active",
-            Self::DeadlineStarting => "deadlines.starting",
-            Self::TimeZone => "timeZone",
-        }
-    }
-
     /// Reads a name that [`Setting::as_str`] gives.
     pub fn parse(text: &str) -> Option<Self> {
         Self::ALL.into_iter().find(|setting| setting.as_str() == text)

@@ -14,6 +14,7 @@ use super::setting::Value;
 use super::spelled::spelled;
 use super::value::{Seconds, ZoneName};
 use crate::batch::Outcome;
+use crate::named::named;
 
 /// Gives a macro the list of settings: field, type, and name as in policy.md, point 5, in the order
 /// of reports.
@@ -125,29 +126,21 @@ pub enum Mode {
 
 macro_rules! define_guards {
     ($($(#[doc = $meaning:literal])+ $kind:ident: $field:ident = $name:literal;)*) => {
-        /// What shows that an object is somebody else's business, in the order in which it is
-        /// reported.
-        #[derive(Clone, Copy, Debug, Eq, Hash, Ord, PartialEq, PartialOrd, Serialize)]
-        #[expect(clippy::doc_markdown, reason = "editors show the sentences as plain text")]
-        pub enum GuardKind {
-            $($(#[doc = $meaning])+ #[serde(rename = $name)] $kind,)*
+        named! {
+            /// What shows that an object is somebody else's business, in the order in which it is
+            /// reported.
+            #[derive(Clone, Copy, Debug, Eq, Hash, Ord, PartialEq, PartialOrd, Serialize)]
+            #[expect(clippy::doc_markdown, reason = "editors show the sentences as plain text")]
+            pub enum GuardKind [ALL] {
+                $($(#[doc = $meaning])+ #[serde(rename = $name)] $kind = $name,)*
+            }
         }
 
         impl GuardKind {
-            /// Every guard.
-            pub const ALL: [Self; [$($name),*].len()] = [$(Self::$kind),*];
-
             /// The name of its setting.
             pub const fn setting(self) -> &'static str {
                 match self {
                     $(Self::$kind => concat!("guards.", $name),)*
-                }
-            }
-
-            /// The guard as the policy file names it.
-            pub const fn as_str(self) -> &'static str {
-                match self {
-                    $(Self::$kind => $name,)*
                 }
             }
         }

@@ -66,11 +66,6 @@ impl Observation {
         Some(format!("not known whether {what}: nobody can tell since when it has this schedule"))
     }
 
-    /// Whether a person should look.
-    pub fn needs_attention(&self) -> bool {
-        self.findings().next().is_some()
-    }
-
     /// The words of [`STATES`] that apply: those of the findings, of what is meant to be so, and of
     /// what nobody knows. A `CronJob` is `fine` where no other word applies.
     pub fn states(&self) -> Vec<&'static str> {
@@ -92,11 +87,8 @@ impl Observation {
 /// The findings as one text, empty where there are none.
 impl fmt::Display for Observation {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        for (index, finding) in self.findings().enumerate() {
-            let between = if index == 0 { "" } else { "; " };
-            write!(f, "{between}{finding}")?;
-        }
-        Ok(())
+        let findings: Vec<String> = self.findings().map(|finding| finding.to_string()).collect();
+        f.write_str(&findings.join("; "))
     }
 }
 
@@ -135,7 +127,7 @@ impl fmt::Display for Finding<'_> {
                     None => write!(f, "nothing starts until then"),
                 }
             }
-            Self::Missed(missed) => write!(f, "{} missed: {}", Starts(*missed), missed.why),
+            Self::Missed(missed) => write!(f, "{} missed: {}", Starts(*missed), missed.why.text()),
             Self::NeverStarted(jobs) => {
                 write!(f, "no Pod is ready or has ended of ")?;
                 listed(f, jobs.iter().map(|job| format!("job/{job}")))

@@ -1,15 +1,14 @@
 //! What there is to say about how the starts of a `CronJob` are going, as data.
 
-use std::fmt;
-
 use jiff::{SignedDuration, Timestamp};
 use serde::Serialize;
 
 use crate::batch::zone::Zone;
+use crate::named::named;
 use crate::scheduler::timetable::TimetableError;
 
 /// What there is to say about a `CronJob`.
-#[derive(Clone, Debug, Eq, PartialEq)]
+#[derive(Clone, Debug, Default, Eq, PartialEq)]
 pub struct Observation {
     pub suspended: bool,
     pub terminating: bool,
@@ -93,18 +92,22 @@ pub struct MissedStarts {
     pub why: WhyMissed,
 }
 
-/// Why nobody has made a start.
-#[derive(Clone, Copy, Debug, Eq, PartialEq, Serialize)]
-#[serde(rename_all = "kebab-case")]
-pub enum WhyMissed {
-    /// It is too late for the latest one by `startingDeadlineSeconds`.
-    Deadline,
-    /// A Job runs that is to end before.
-    Forbid,
-    /// Either of the other two: nobody has looked whether the Job is there that is listed.
-    NotKnown,
-    /// The controller is slow, or away.
-    NotStarted,
+named! {
+    /// Why nobody has made a start.
+    #[derive(Clone, Copy, Debug, Eq, PartialEq, Serialize)]
+    #[serde(rename_all = "kebab-case")]
+    pub enum WhyMissed {
+        /// It is too late for the latest one by `startingDeadlineSeconds`.
+        Deadline = "deadline" => "too late by startingDeadlineSeconds",
+        /// A Job runs that is to end before.
+        Forbid = "forbid" => "another Job runs, and concurrencyPolicy is Forbid",
+        /// Either of the other two: nobody has looked whether the Job is there that is listed.
+        NotKnown = NOT_KNOWN
+            => "nobody has made a Job, or one that its status lists is there and runs, and \
+                concurrencyPolicy is Forbid",
+        /// The controller is slow, or away.
+        NotStarted = "not-started" => "nobody has made a Job",
+    }
 }
 
 /// The Job that holds a chain of `Forbid` up.
@@ -115,34 +118,6 @@ pub struct Blocked {
     pub created: Option<Timestamp>,
     /// The first start that it holds back.
     pub since: Timestamp,
-}
-
-// === impl WhyMissed ===
-
-impl WhyMissed {
-    /// A stable word for scripts and metrics.
-    pub const fn as_str(self) -> &'static str {
-        match self {
-            Self::Deadline => "deadline",
-            Self::Forbid => "forbid",
-            Self::NotKnown => NOT_KNOWN,
-            Self::NotStarted => "not-started",
-        }
-    }
-}
-
-impl fmt::Display for WhyMissed {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str(match self {
-            Self::Deadline => "too late by startingDeadlineSeconds",
-            Self::Forbid => "another Job runs, and concurrencyPolicy is Forbid",
-            Self::NotKnown => {
-                "nobody has made a Job, or one that its status lists is there and runs, and \
-                 concurrencyPolicy is Forbid"
-            }
-            Self::NotStarted => "nobody has made a Job",
-        })
-    }
 }
 
 /// More missed starts are not counted: each is a search, and more than a hundred are what upstream

@@ -108,7 +108,7 @@ impl Plan {
         let mut pruned = std::collections::BTreeSet::new();
         let mut blind = false;
         // `CronJob`s first: a Job that its family's limit ends need not be listed for itself.
-        for stored in objects.cronjobs().chain(objects.jobs()) {
+        for stored in objects.cronjobs.iter().chain(&objects.jobs) {
             let children = objects.children(stored);
             let view = objects.view(stored, &children, options);
             let judgement = decide(policy, &view);

@@ -9,6 +9,7 @@ use super::super::decide::{Action, Judgement};
 use super::super::reason::Reason;
 use super::snapshot::{Objects, Stored, Weight};
 use crate::batch::Finish;
+use crate::named::named;
 use crate::policy::decide::Origin;
 use crate::policy::value::Seconds;
 use crate::policy::{Setting, Value};
@@ -58,14 +59,16 @@ pub struct Family {
     pub uid: String,
 }
 
-/// What is done. The order is that of carrying out.
-#[derive(Clone, Copy, Debug, Deserialize, Eq, Ord, PartialEq, PartialOrd, Serialize)]
-#[serde(rename_all = "lowercase")]
-pub enum Does {
-    Patch,
-    Delete,
-    Count,
-    Wait,
+named! {
+    /// What is done. The order is that of carrying out.
+    #[derive(Clone, Copy, Debug, Deserialize, Eq, Ord, PartialEq, PartialOrd, Serialize)]
+    #[serde(rename_all = "lowercase")]
+    pub enum Does {
+        Patch = "patch",
+        Delete = "delete",
+        Count = "count",
+        Wait = "wait",
+    }
 }
 
 // === impl Item ===
@@ -89,7 +92,7 @@ impl Item {
             // A family's limit ends Jobs that are not the object itself.
             Action::Delete { deletion, .. } => {
                 let job = objects.job(&deletion.identity.uid).unwrap_or(stored);
-                let Weight { pods, bytes } = job.weight();
+                let Weight { pods, bytes } = job.weight;
                 Self {
                     due: Some(deletion.due),
                     finish: Some(deletion.finish),
@@ -109,19 +112,16 @@ impl Item {
             Action::Patch { change, .. } => {
                 let fields: Vec<String> = change.fields.iter().map(written).collect();
                 let rule = change.fields.first().map(|field| field.rule.clone());
+                let why =
+                    if fields.is_empty() { why } else { format!("{why}: {}", fields.join(", ")) };
                 Self {
                     patch: Some(change.merge_patch()),
                     rule: rule.unwrap_or_else(|| judgement.rule.clone()),
-                    ..Self::about(stored, judgement, Does::Patch, now)
+                    ..Self::about(stored, judgement, Does::Patch, why, now)
                 }
-                .because(if fields.is_empty() {
-                    why
-                } else {
-                    format!("{why}: {}", fields.join(", "))
-                })
             }
-            Action::Count { .. } => Self::about(stored, judgement, Does::Count, now).because(why),
-            Action::Wait { .. } => Self::about(stored, judgement, Does::Wait, now).because(why),
+            Action::Count { .. } => Self::about(stored, judgement, Does::Count, why, now),
+            Action::Wait { .. } => Self::about(stored, judgement, Does::Wait, why, now),
         }
     }
 
@@ -131,11 +131,13 @@ impl Item {
         (*action, due.unwrap_or(Timestamp::MAX), namespace, kind, name)
     }
 
-    fn because(self, why: String) -> Self {
-        Self { why, ..self }
-    }
-
-    fn about(stored: &Stored<'_>, judgement: &Judgement<'_>, does: Does, now: Timestamp) -> Self {
+    fn about(
+        stored: &Stored<'_>,
+        judgement: &Judgement<'_>,
+        does: Does,
+        why: String,
+        now: Timestamp,
+    ) -> Self {
         let finish = judgement.finish;
         let at = finish.and_then(|finish| finish.at);
         Self {
@@ -149,7 +151,7 @@ impl Item {
             },
             ttl: judgement.ttl,
             due: judgement.expiry,
-            ..Self::bare(stored, does, String::new())
+            ..Self::bare(stored, does, why)
         }
     }
 
@@ -175,20 +177,6 @@ impl Item {
             cronjob: None,
             pods: 0,
             bytes: 0,
-        }
-    }
-}
-
-// === impl Does ===
-
-impl Does {
-    /// As plans spell it.
-    pub const fn as_str(self) -> &'static str {
-        match self {
-            Self::Count => "count",
-            Self::Delete => "delete",
-            Self::Patch => "patch",
-            Self::Wait => "wait",
         }
     }
 }

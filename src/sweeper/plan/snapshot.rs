@@ -48,8 +48,8 @@ pub struct BadObject {
 
 /// The objects of a snapshot, read.
 pub(super) struct Objects<'a> {
-    jobs: Vec<Stored<'a>>,
-    cronjobs: Vec<Stored<'a>>,
+    pub(super) jobs: Vec<Stored<'a>>,
+    pub(super) cronjobs: Vec<Stored<'a>>,
     jobs_by_uid: HashMap<&'a str, usize>,
     cronjobs_by_uid: HashMap<&'a str, usize>,
     labels: HashMap<&'a str, Map<'a>>,
@@ -62,7 +62,8 @@ pub(super) struct Stored<'a> {
     /// Whether it is planned for itself.
     pub(super) planned: bool,
     json: &'a Json,
-    weight: Weight,
+    /// What the deletion of a Job frees.
+    pub(super) weight: Weight,
     /// Positions of the Jobs of a `CronJob`.
     children: Vec<usize>,
 }
@@ -179,37 +180,11 @@ impl Snapshot {
     }
 
     pub(super) fn objects(&self) -> Objects<'_> {
-        Objects::new(
-            self.jobs.iter().filter_map(|held| Stored::new(Kind::Job, held)).collect(),
-            self.cronjobs.iter().filter_map(|held| Stored::new(Kind::CronJob, held)).collect(),
-            &self.namespaces,
-        )
-    }
-}
-
-// === impl Objects ===
-
-impl<'a> Objects<'a> {
-    fn new(
-        jobs: Vec<Stored<'a>>,
-        cronjobs: Vec<Stored<'a>>,
-        namespaces: &'a BTreeMap<String, Labels>,
-    ) -> Self {
-        let by_uid = |stored: &[Stored<'a>]| -> HashMap<&'a str, usize> {
-            let uid = |stored: &Stored<'a>| stored.json["metadata"]["uid"].as_str();
-            stored
-                .iter()
-                .enumerate()
-                .filter_map(|(position, stored)| Some((uid(stored)?, position)))
-                .collect()
-        };
-        let mut objects = Self {
-            jobs_by_uid: by_uid(&jobs),
-            cronjobs_by_uid: by_uid(&cronjobs),
-            labels: namespaces.iter().map(|(n, l)| (n.as_str(), namespace::view(l))).collect(),
-            jobs,
-            cronjobs,
-        };
+        let (jobs, jobs_by_uid) = read(Kind::Job, &self.jobs);
+        let (cronjobs, cronjobs_by_uid) = read(Kind::CronJob, &self.cronjobs);
+        let labels =
+            self.namespaces.iter().map(|(n, l)| (n.as_str(), namespace::view(l))).collect();
+        let mut objects = Objects { jobs, cronjobs, jobs_by_uid, cronjobs_by_uid, labels };
         for position in 0..objects.jobs.len() {
             if let Some(owner) = objects.cronjob_of(&objects.jobs[position]) {
                 objects.cronjobs[owner].children.push(position);
@@ -217,15 +192,20 @@ impl<'a> Objects<'a> {
         }
         objects
     }
+}
 
-    pub(super) fn jobs(&self) -> impl Iterator<Item = &Stored<'a>> {
-        self.jobs.iter()
-    }
+/// Objects of a kind, and where each stands among them, by its uid.
+fn read(kind: Kind, held: &[Held]) -> (Vec<Stored<'_>>, HashMap<&str, usize>) {
+    let stored: Vec<Stored<'_>> = held.iter().filter_map(|held| Stored::new(kind, held)).collect();
+    let places = stored.iter().enumerate();
+    let by_uid = places.filter_map(|(at, one)| Some((one.json["metadata"]["uid"].as_str()?, at)));
+    let by_uid = by_uid.collect();
+    (stored, by_uid)
+}
 
-    pub(super) fn cronjobs(&self) -> impl Iterator<Item = &Stored<'a>> {
-        self.cronjobs.iter()
-    }
+// === impl Objects ===
 
+impl<'a> Objects<'a> {
     pub(super) fn job(&self, uid: &str) -> Option<&Stored<'a>> {
         self.jobs_by_uid.get(uid).map(|position| &self.jobs[*position])
     }
@@ -281,11 +261,6 @@ impl<'a> Stored<'a> {
     /// what no `CronJob` has made.
     pub(super) fn hides_its_managers(&self) -> bool {
         self.object.cronjob_owner().is_none() && self.object.metadata.managers().is_empty()
-    }
-
-    /// What the deletion of a Job frees.
-    pub(super) const fn weight(&self) -> Weight {
-        self.weight
     }
 }
 

@@ -114,7 +114,7 @@ fn families_and_namespaces_are_known() {
 }
 
 /// A `ConfigMap` that can be read only with a number in it.
-#[derive(Debug, PartialEq)]
+#[derive(Clone, Debug, PartialEq)]
 struct Numbered(Key, u64);
 
 impl Slim for Numbered {
@@ -186,7 +186,7 @@ fn an_object_that_cannot_be_read_does_not_blind_the_watch() {
 
 /// Of a kind that is defined late: what the API server remembers of it begins there, and the first
 /// versions are too old for a watch. Of Jobs it remembers nearly all.
-#[derive(Debug, PartialEq)]
+#[derive(Clone, Debug, PartialEq)]
 struct Widget(Key);
 
 struct WidgetKind;

@@ -116,7 +116,9 @@ fn remark(finding: &Finding<'_>, sentence: &str, now: Timestamp) -> String {
         Finding::HeldBack(blocked, missed) => {
             format!("held back for {} by job/{}", ago(missed.since), blocked.job)
         }
-        Finding::Missed(missed) => format!("missed for {}: {}", ago(missed.since), missed.why),
+        Finding::Missed(missed) => {
+            format!("missed for {}: {}", ago(missed.since), missed.why.text())
+        }
         Finding::Overdue { since, ever: true } => format!("no success for {}", ago(*since)),
         Finding::Overdue { since, ever: false } => format!("no success yet, {} old", ago(*since)),
         Finding::LastStartAhead { last, next: _ } => {

@@ -6,7 +6,7 @@ use serde_json::Value as Json;
 use tokio::sync::OwnedSemaphorePermit;
 
 use super::super::views;
-use super::{Help, Manner, Next, PARTS, Run, Stop, text};
+use super::{Manner, Next, PARTS, Run, Stop, text};
 use crate::batch::cronjob::Active;
 use crate::cluster::slim::is_large_template;
 use crate::cluster::starting::NotCreated;
@@ -29,7 +29,7 @@ impl Run {
             self.write(&pass.status).await?;
         }
         let Some(entry) = launched? else { return Ok(Next::Sleep) };
-        self.verified = true;
+        self.request.verified = true;
         pass.started(start, entry);
         self.wake = pass.wake;
         self.request.unwritten = Some(pass.status.clone());
@@ -74,14 +74,12 @@ impl Run {
             let found = match self.deps.starter.job(namespace, &entry.name).await {
                 Ok(Some(found)) => found,
                 Ok(None) => {
-                    self.deps.notify(
-                        &self.stored,
-                        &Notice::get_failed(&format!("job {:?} not found", entry.name)),
-                    );
+                    let why = format!("job {:?} not found", entry.name);
+                    self.notify(Notice::get_failed(&why));
                     return Err(Stop(Next::Failed { doubt: true }));
                 }
                 Err(outcome) => {
-                    self.deps.notify(&self.stored, &Notice::get_failed(&text(&outcome)));
+                    self.notify(Notice::get_failed(&text(&outcome)));
                     return Err(self.failed("Job cannot be read", &outcome));
                 }
             };
@@ -94,21 +92,21 @@ impl Run {
             }
             // Whoever may write a status must not be able to end any Job of the namespace.
             if !child.ours {
-                self.deps.notify(&self.stored, &Notice::not_replaced(&entry.name));
+                self.notify(Notice::not_replaced(&entry.name));
                 pass.status.drop_active(&entry.uid);
                 continue;
             }
             match self.delete(&child).await {
                 WriteOutcome::Done => {
                     pass.status.drop_active(&entry.uid);
-                    self.deps.notify(&self.stored, &Notice::deleted(&entry.name));
+                    self.notify(Notice::deleted(&entry.name));
                 }
                 WriteOutcome::Gone => {
                     pass.status.drop_active(&entry.uid);
                 }
                 WriteOutcome::Changed => return Err(Stop(Next::Failed { doubt: false })),
                 outcome => {
-                    self.deps.notify(&self.stored, &Notice::delete_failed(&text(&outcome)));
+                    self.notify(Notice::delete_failed(&text(&outcome)));
                     return Err(self.failed("Job cannot be replaced", &outcome));
                 }
             }
@@ -138,7 +136,7 @@ impl Run {
                 let lag = self.deps.clock.now().duration_since(start.slot).as_secs_f64();
                 let (cronjob, job, slot) = (&self.request.name, &start.name, start.slot);
                 tracing::info!(%cronjob, job, %slot, lag, "started");
-                self.deps.notify(&self.stored, &Notice::created(&start.name));
+                self.notify(Notice::created(&start.name));
                 Ok(Some(views::child(&created, &self.stored, false).reference().into_owned()))
             }
             Err(NotCreated::Exists) => self.existing(start, pass).await,
@@ -149,7 +147,7 @@ impl Run {
             }
             Err(NotCreated::Failed(outcome)) => {
                 count(outcome.as_str());
-                self.deps.notify(&self.stored, &Notice::create_failed(&text(&outcome)));
+                self.notify(Notice::create_failed(&text(&outcome)));
                 Err(self.failed("Job cannot be created", &outcome))
             }
         }
@@ -196,16 +194,14 @@ impl Run {
 
     /// Why a start is left to the built-in controller.
     pub(super) fn refusal(&self, pass: &Pass<'_>) -> Option<Refusal> {
-        let (Manner::Backstop(help), Some(start)) = (self.request.manner, &pass.start) else {
+        let (Manner::Backstop(conditions), Some(start)) = (self.request.manner, &pass.start) else {
             return None;
         };
-        let Help { protected, watched, grace, zone_known, ttl } = help;
         // What was read may be an edit that no news have told of: then it was not watched.
         if self.stored.scheduling.generation != self.request.cronjob.scheduling.generation {
             return Some(Refusal::BeforeWatch);
         }
-        let now = self.deps.clock.now();
-        let conditions = Conditions { protected, watched, grace, zone_known, ttl, now };
+        let conditions = Conditions { now: self.deps.clock.now(), ..conditions };
         let refusal = backstop::permit(&views::cronjob(&self.stored, None), start, conditions);
         refusal
             .inspect_err(|why| {

@@ -29,18 +29,16 @@ impl Table {
         let now = "2026-11-30T12:00:00Z".parse().unwrap();
         let reach = Arc::new(Reach::only(Vec::new()));
         let asked = rights::of_scheduler(&policy, &reach).into_iter().collect();
-        let beginning = Beginning {
+        let given = Given {
             watches: Arc::new(Watches::none()),
             own_namespace: None,
             reach,
             force_own,
-            rights: Rights { asked, ..Rights::default() },
-            policy,
-            owned_until: None,
             metrics: Arc::new(Metrics::new()),
         };
-        let table = Self { state: State::new(beginning, now), now };
-        let (store, keep) = (&table.state.watches.store, &table.state.keep);
+        let rights = Rights { asked, ..Rights::default() };
+        let table = Self { state: State::new(given, rights, policy, None, now), now };
+        let (store, keep) = (&table.state.given.watches.store, &table.state.keep);
         Arc::clone(&store.jobs).reset(&[], keep);
         Arc::clone(&store.cronjobs).reset(&[], keep);
         Arc::clone(&store.namespaces).reset(&[], keep);
@@ -60,7 +58,7 @@ impl Table {
         json_patch::merge(&mut json, overlay);
         let mut decoder = Decoder { keep: Arc::clone(&self.state.keep), ..Decoder::default() };
         let cronjob = Arc::new(CronJob::decode(&json.to_string(), &mut decoder).unwrap());
-        Arc::clone(&self.state.watches.store.cronjobs).apply(&cronjob);
+        Arc::clone(&self.state.given.watches.store.cronjobs).apply(&cronjob);
         let changed = [ObjectRef::CronJob(cronjob)].into_iter().collect();
         self.state.take_news(News { changed, ..News::default() }, self.now);
     }
@@ -82,7 +80,7 @@ impl Table {
         });
         let mut decoder = Decoder { keep: Arc::clone(&self.state.keep), ..Decoder::default() };
         let job = Arc::new(Job::decode(&json.to_string(), &mut decoder).unwrap());
-        Arc::clone(&self.state.watches.store.jobs).apply(&job);
+        Arc::clone(&self.state.given.watches.store.jobs).apply(&job);
         let changed = [ObjectRef::Job(Arc::clone(&job))].into_iter().collect();
         let news = News { changed, appeared: vec![job], ..News::default() };
         self.state.take_news(news, self.now);

@@ -4,6 +4,7 @@
 use schemars::{JsonSchema, Schema, SchemaGenerator, json_schema};
 use serde_json::{Value, json};
 
+use crate::policy::file::fields::schemas;
 use crate::policy::file::label::{AnnotationKey, Annotations, LabelKey, LabelValue, Labels};
 use crate::policy::file::ttl::{Pair, Side, Ttl, UNSET};
 use crate::policy::file::wire::{
@@ -14,21 +15,6 @@ use crate::policy::model::glob::Glob;
 use crate::policy::model::record::RESERVED;
 use crate::policy::model::rule::GroupKind;
 use crate::policy::model::value::{Seconds, ZoneName};
-
-/// The JSON Schema of values, each with its name there.
-macro_rules! schemas {
-    ($($type:ty = $name:literal $schema:tt)*) => { $(
-        impl JsonSchema for $type {
-            fn schema_name() -> std::borrow::Cow<'static, str> {
-                $name.into()
-            }
-
-            fn json_schema(_: &mut SchemaGenerator) -> Schema {
-                json_schema!($schema)
-            }
-        }
-    )* };
-}
 
 schemas! {
     ApiVersion = "ApiVersion" {"const": API_VERSION}
