@@ -82,7 +82,8 @@ pub fn next(
     }
     let settled = since(&leaf) + SETTLE;
     if authorities.len() > 1 && now >= settled {
-        let fresh = CertificateSecret { ca: first_certificate(&kept.ca), ..kept.clone() };
+        let ca = certificates(&kept.ca).next().unwrap_or_default();
+        let fresh = CertificateSecret { ca, ..kept.clone() };
         return Ok(RotationStep::Keep(Box::new(fresh), "no old authority any more"));
     }
     let mut until = renewal(&leaf).min(renewal(newest));
@@ -149,10 +150,6 @@ fn is_aging(info: &CertificateInfo, now: Timestamp) -> bool {
 fn certificates(bundle: &str) -> impl Iterator<Item = String> {
     let blocks = bundle.split_inclusive(END).filter(|block| block.contains(END));
     blocks.map(|block| format!("{}\n", block.trim_start()))
-}
-
-fn first_certificate(bundle: &str) -> String {
-    certificates(bundle).next().unwrap_or_default()
 }
 
 // === impl CertificateSecret ===

@@ -4,12 +4,12 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use jiff::Timestamp;
-use rustls::RootCertStore;
 use rustls::client::danger::ServerCertVerifier as _;
 use rustls::client::{WebPkiServerVerifier, verify_server_name};
 use rustls::pki_types::pem::PemObject as _;
 use rustls::pki_types::{CertificateDer, ServerName, UnixTime};
 use rustls::server::ParsedCertificate;
+use rustls::{CertificateError, RootCertStore};
 
 use super::{CertificateInfo, provider};
 
@@ -37,7 +37,8 @@ pub fn believed(
     let since = u64::try_from(now.as_second()).unwrap_or_default();
     let now = UnixTime::since_unix_epoch(Duration::from_secs(since));
     let answer = match verifier.verify_server_cert(&leaf, &others, &called, &[], now) {
-        Err(error) if is_root && is_about_kind(&error) => {
+        // It is an authority, in the place of a server's certificate.
+        Err(rustls::Error::InvalidCertificate(CertificateError::Other(_))) if is_root => {
             ParsedCertificate::try_from(&leaf).and_then(|leaf| verify_server_name(&leaf, &called))
         }
         answer => answer.map(drop),
@@ -61,12 +62,6 @@ fn valid_roots(bundle: &[u8], now: Timestamp) -> Result<RootCertStore, String> {
     } else {
         Ok(roots)
     }
-}
-
-/// An authority in the place of a server's certificate.
-fn is_about_kind(error: &rustls::Error) -> bool {
-    use rustls::CertificateError::Other;
-    matches!(error, rustls::Error::InvalidCertificate(Other(_)))
 }
 
 /// In the words of whoever has to mend it.

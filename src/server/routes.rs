@@ -37,9 +37,8 @@ async fn answer(State(shared): State<Arc<Shared>>, request: Request) -> Response
 }
 
 async fn answer_policy_review(State(shared): State<Arc<Shared>>, request: Request) -> Response {
-    policy_review::review(&shared, request)
-        .await
-        .unwrap_or_else(|rejection| rejection.response(&shared.metrics))
+    let answer = policy_review::review(&shared, request).await;
+    answer.unwrap_or_else(|rejection| rejection.response(&shared.metrics))
 }
 
 async fn review(shared: &Shared, request: Request) -> Result<Response, Rejection> {
