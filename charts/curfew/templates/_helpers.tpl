@@ -135,6 +135,16 @@ variables.after.metadata.?labels == variables.before.metadata.?labels
 {{- $seconds -}}
 {{- end }}
 
+{{/* Milliseconds of a duration in the values: text such as `1m30s`. */}}
+{{- define "curfew.milliseconds" -}}
+{{- $all := 0.0 -}}
+{{- range regexFindAll "[0-9.]+(ms|s|m|h)" . -1 -}}
+{{- $unit := get (dict "ms" 1.0 "s" 1000.0 "m" 60000.0 "h" 3600000.0) (regexFind "[a-z]+" .) -}}
+{{- $all = addf $all (mulf (regexFind "[0-9.]+" . | float64) $unit) -}}
+{{- end -}}
+{{- int64 $all -}}
+{{- end }}
+
 {{/* Fails where something under `exempt` is no text. Helm reads YAML 1.1, where `yes` is true, and
 curfew reads 1.2, where it is a text like others: in CEL it would match nothing. */}}
 {{- define "curfew.onlyText" -}}
@@ -168,9 +178,6 @@ nothing is exempt, and there is no `hold`. */}}
 {{- $hold := int64 2147483647 -}}
 {{- range $name, $text := include "curfew.policyFiles" . | fromYaml -}}
 {{- $document := fromYaml $text -}}
-{{- with get $document "Error" -}}
-{{- fail (printf "policy.files: Helm cannot read %s, and so cannot tell what the hardening has to keep: %s. `curfew check` says how to mend it" $name .) -}}
-{{- end -}}
 {{- $spec := get $document "spec" | default dict -}}
 {{- $exempt := get $spec "exempt" | default dict -}}
 {{- include "curfew.onlyText" (list $name "exempt" $exempt) -}}
