@@ -23,6 +23,8 @@ fn a_typo_is_refused_by_name() {
             "'a b'",
         ),
         ("prometheusRule.disabled={WebhookSlow}", "prometheusRule/disabled"),
+        ("prometheusRule.runbook=README.md", "prometheusRule/runbook"),
+        ("prometheusRule.runbook=https://a.test/b#c", "prometheusRule/runbook"),
         ("certs.provided.caBundle=LS0tLS1CRUdJTg==", "certs/provided/caBundle"),
         ("ports.https=0", "ports/https"),
         ("serviceAccount.name=Not_A_Name", "serviceAccount/name"),

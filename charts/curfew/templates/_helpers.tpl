@@ -84,6 +84,18 @@ clientConfig:
   {{- end }}
 {{- end }}
 
+{{/* Where a browser finds the README of the chart: what the values say, or else in the repository that
+Chart.yaml names first. Empty where neither names one: a link that leads nowhere helps nobody. */}}
+{{- define "curfew.runbook" -}}
+{{- if .Values.prometheusRule.runbook -}}
+{{- .Values.prometheusRule.runbook -}}
+{{- else -}}
+{{- with concat (.Chart.Sources | default list) (list .Chart.Home) | compact -}}
+{{- first . | trimSuffix "/" | trimSuffix ".git" -}}/blob/HEAD/charts/curfew/README.md
+{{- end -}}
+{{- end -}}
+{{- end }}
+
 {{/* What every container of ours may not do. */}}
 {{- define "curfew.containerSecurity" -}}
 allowPrivilegeEscalation: false
