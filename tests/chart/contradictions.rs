@@ -16,6 +16,19 @@ fn a_typo_is_refused_by_name() {
         ("webhook.timeoutSeconds=30", "webhook/timeoutSeconds"),
         ("replicas=two", "replicas"),
         ("drainDelay=5", "drainDelay"),
+        ("replicaCount=0", "replicaCount"),
+        ("commonLabels.a=b c", "commonLabels/a"),
+        ("commonLabels.a b=c", "'a b'"),
+        ("podSecurityContext.runAsUsr=1", "'runAsUsr' not allowed"),
+        ("securityContext.readOnlyRootFileSystem=true", "'readOnlyRootFileSystem' not allowed"),
+        ("livenessProbe.path=/healthz", "'path' not allowed"),
+        ("livenessProbe.successThreshold=2", "'successThreshold' not allowed"),
+        ("readinessProbe.periodSeconds=0", "readinessProbe/periodSeconds"),
+        ("strategy.type=OnDelete", "strategy/type"),
+        ("strategy.rollingUpdate.maxSurge=half", "strategy/rollingUpdate/maxSurge"),
+        ("podDisruptionBudget.minAvailable=all", "podDisruptionBudget/minAvailable"),
+        ("extraVolumeMounts[0].name=a", "mountPath"),
+        ("serviceMonitor.scrapeTimeout=10", "serviceMonitor/scrapeTimeout"),
         ("rbac.delete=\"yes\"", "rbac/delete"),
         ("policy.files.a/b\\.yaml=x", "'a/b.yaml' does not match"),
         (
@@ -47,7 +60,7 @@ fn anything_goes_under_global() {
 fn contradictions_say_how_to_mend_them() {
     let Some(helm) = Helm::find() else { return };
     let own = "policy.files.policy\\.yaml.spec.scheduler.mode=Own";
-    let cases: [(&[&str], &str); 24] = [
+    let cases: [(&[&str], &str); 34] = [
         (&["cluster.enabled=false"], "certs.mode=self needs cluster.enabled=true"),
         (
             &["cluster.enabled=false", "certs.mode=certManager", "rbac.delete=true"],
@@ -76,6 +89,47 @@ fn contradictions_say_how_to_mend_them() {
         (&["serviceAccount.create=false"], "needs serviceAccount.name"),
         (&["ports.admin=10250"], "ports.https and ports.admin are both 10250"),
         (&["hostNetwork=true"], "needs another ports.https than 10250"),
+        (
+            &["platformUser=true", "podSecurityContext.runAsUser=1000"],
+            "platformUser=true leaves the user to the platform, and podSecurityContext.runAsUser is 1000",
+        ),
+        (
+            &["platformUser=true", "securityContext.runAsUser=0"],
+            "securityContext.runAsUser is 0. Set platformUser to false",
+        ),
+        (
+            &["strategy.rollingUpdate.maxSurge=0"],
+            "strategy.rollingUpdate has 0 for maxSurge and for maxUnavailable",
+        ),
+        (
+            &["strategy.rollingUpdate.maxSurge=0%", "strategy.rollingUpdate.maxUnavailable=0%"],
+            "Set one of them to 1",
+        ),
+        (
+            &["podDisruptionBudget.minAvailable=0", "podDisruptionBudget.maxUnavailable=50%"],
+            "podDisruptionBudget has minAvailable (0) and maxUnavailable (50%)",
+        ),
+        (
+            &["serviceMonitor.scrapeTimeout=1m", "serviceMonitor.interval=59.5s"],
+            "Set scrapeTimeout to 59.5s or less",
+        ),
+        (&["extraVolumes[0].name=tls"], "extraVolumes[0] is named tls, as another volume"),
+        (
+            &["extraVolumes[0].name=a", "extraVolumes[1].name=a"],
+            "extraVolumes[1] is named a, as another volume",
+        ),
+        (
+            &["extraVolumeMounts[0].name=policy", "extraVolumeMounts[0].mountPath=/a"],
+            "extraVolumeMounts[0] mounts policy, and extraVolumes has no volume of that name",
+        ),
+        (
+            &[
+                "extraVolumes[0].name=a",
+                "extraVolumeMounts[0].name=a",
+                "extraVolumeMounts[0].mountPath=/etc/curfew/policy/more",
+            ],
+            "files of the policy go into policy.files",
+        ),
         (
             &["drainDelay=1m"],
             "drainDelay is 1m and terminationGracePeriodSeconds is 60: the kubelet would kill a Pod \

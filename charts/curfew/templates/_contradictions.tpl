@@ -41,6 +41,49 @@
 {{- if and $values.hostNetwork (eq (int $values.ports.https) 10250) }}
 {{- fail "hostNetwork=true needs another ports.https than 10250, which is the kubelet's on every node" }}
 {{- end }}
+{{- if $values.platformUser }}
+{{- range list "runAsUser" "runAsGroup" "fsGroup" }}
+{{- $member := . }}
+{{- range $name := list "podSecurityContext" "securityContext" }}
+{{- $context := get $values $name | default dict }}
+{{- $chosen := hasKey $context $member | ternary (get $context $member) nil | toString }}
+{{- if not (or (eq $chosen "<nil>") (and (eq $name "podSecurityContext") (eq $chosen "65532"))) }}
+{{- fail (printf "platformUser=true leaves the user to the platform, and %s.%s is %s. Set platformUser to false, or leave %s out of your values" $name $member $chosen $member) }}
+{{- end }}
+{{- end }}
+{{- end }}
+{{- end }}
+{{- if eq $values.strategy.type "RollingUpdate" }}
+{{- $numbers := $values.strategy.rollingUpdate | default dict }}
+{{- if and (hasKey $numbers "maxSurge") (hasKey $numbers "maxUnavailable") (has (toString $numbers.maxSurge) (list "0" "0%")) (has (toString $numbers.maxUnavailable) (list "0" "0%")) }}
+{{- fail "strategy.rollingUpdate has 0 for maxSurge and for maxUnavailable: no Pod could come before one goes, and none go before one comes. Set one of them to 1" }}
+{{- end }}
+{{- end }}
+{{- with $values.podDisruptionBudget }}
+{{- if not (or (kindIs "invalid" .minAvailable) (kindIs "invalid" .maxUnavailable)) }}
+{{- fail (printf "podDisruptionBudget has minAvailable (%v) and maxUnavailable (%v): Kubernetes takes one of them. Leave one out, or set it to null" .minAvailable .maxUnavailable) }}
+{{- end }}
+{{- end }}
+{{- with $values.serviceMonitor }}
+{{- if and .scrapeTimeout (gt (include "curfew.milliseconds" .scrapeTimeout | int64) (include "curfew.milliseconds" .interval | int64)) }}
+{{- fail (printf "serviceMonitor.scrapeTimeout is %s and interval is %s: Prometheus takes no scrape that is longer than its interval. Set scrapeTimeout to %s or less" .scrapeTimeout .interval .interval) }}
+{{- end }}
+{{- end }}
+{{- $volumes := list "policy" "tls" }}
+{{- range $position, $volume := $values.extraVolumes }}
+{{- if has $volume.name $volumes }}
+{{- fail (printf "extraVolumes[%d] is named %s, as another volume of the Pods is. Give it another name; the chart's own are policy and tls" $position $volume.name) }}
+{{- end }}
+{{- $volumes = append $volumes $volume.name }}
+{{- end }}
+{{- range $position, $mount := $values.extraVolumeMounts }}
+{{- if not (has $mount.name (slice $volumes 2)) }}
+{{- fail (printf "extraVolumeMounts[%d] mounts %s, and extraVolumes has no volume of that name. Add it there, or mount one of those" $position $mount.name) }}
+{{- end }}
+{{- if regexMatch "^/etc/curfew/(policy|tls)(/|$)" $mount.mountPath }}
+{{- fail (printf "extraVolumeMounts[%d] has the mountPath %s, and the chart mounts the policy and the certificate there. Choose a path outside of /etc/curfew/policy and /etc/curfew/tls; files of the policy go into policy.files" $position $mount.mountPath) }}
+{{- end }}
+{{- end }}
 {{- $drain := include "curfew.milliseconds" $values.drainDelay | int64 }}
 {{- if ge $drain (mul 1000 $values.terminationGracePeriodSeconds) }}
 {{- fail (printf "drainDelay is %s and terminationGracePeriodSeconds is %d: the kubelet would kill a Pod while it still serves. Set terminationGracePeriodSeconds to %d, or drainDelay to less" $values.drainDelay (int $values.terminationGracePeriodSeconds) (add 15 (ceil (divf $drain 1000)))) }}

@@ -17,12 +17,20 @@ app.kubernetes.io/instance: {{ .Release.Name }}
 app.kubernetes.io/component: webhook
 {{- end }}
 
-{{- define "curfew.labels" -}}
+{{- define "curfew.ownLabels" -}}
 {{ include "curfew.selectorLabels" . }}
 app.kubernetes.io/part-of: curfew
 app.kubernetes.io/version: {{ .Chart.AppVersion | quote }}
 app.kubernetes.io/managed-by: {{ .Release.Service }}
 helm.sh/chart: {{ printf "%s-%s" .Chart.Name .Chart.Version | replace "+" "_" }}
+{{- end }}
+
+{{- define "curfew.labels" -}}
+{{- merge (include "curfew.ownLabels" . | fromYaml) .Values.commonLabels | toYaml }}
+{{- end }}
+
+{{- define "curfew.replicas" -}}
+{{- kindIs "invalid" .Values.replicaCount | ternary .Values.replicas .Values.replicaCount }}
 {{- end }}
 
 {{- define "curfew.serviceAccount" -}}
@@ -96,24 +104,15 @@ Chart.yaml names first. Empty where neither names one: a link that leads nowhere
 {{- end -}}
 {{- end }}
 
-{{/* What every container of ours may not do. */}}
-{{- define "curfew.containerSecurity" -}}
-allowPrivilegeEscalation: false
-capabilities:
-  drop: [ALL]
-readOnlyRootFilesystem: true
-runAsNonRoot: true
-{{- end }}
-
 {{- define "curfew.podSecurity" -}}
-runAsNonRoot: true
-{{- if not .Values.platformUser }}
-runAsUser: 65532
-runAsGroup: 65532
-fsGroup: 65532
-{{- end }}
-seccompProfile:
-  type: RuntimeDefault
+{{- $left := .Values.platformUser | ternary (list "runAsUser" "runAsGroup" "fsGroup") list -}}
+{{- $context := dict -}}
+{{- range $member, $value := .Values.podSecurityContext -}}
+{{- if not (has $member $left) -}}
+{{- $_ := set $context $member $value -}}
+{{- end -}}
+{{- end -}}
+{{- toYaml $context -}}
 {{- end }}
 
 {{/* In CEL, that a map is after an update what it was before, but for some keys. */}}
