@@ -60,7 +60,7 @@ fn anything_goes_under_global() {
 fn contradictions_say_how_to_mend_them() {
     let Some(helm) = Helm::find() else { return };
     let own = "policy.files.policy\\.yaml.spec.scheduler.mode=Own";
-    let cases: [(&[&str], &str); 34] = [
+    let cases: [(&[&str], &str); 35] = [
         (&["cluster.enabled=false"], "certs.mode=self needs cluster.enabled=true"),
         (
             &["cluster.enabled=false", "certs.mode=certManager", "rbac.delete=true"],
@@ -96,6 +96,10 @@ fn contradictions_say_how_to_mend_them() {
         (
             &["platformUser=true", "securityContext.runAsUser=0"],
             "securityContext.runAsUser is 0. Set platformUser to false",
+        ),
+        (
+            &["strategy=null", "commonLabels=null", "securityContext=null"],
+            "strategy is missing, as in an upgrade by --reuse-values from an older chart",
         ),
         (
             &["strategy.rollingUpdate.maxSurge=0"],

@@ -2,6 +2,9 @@
 {{- define "curfew.contradictions" -}}
 {{- $values := .Values }}
 {{- $webhookOnly := not $values.cluster.enabled }}
+{{- if not $values.strategy }}
+{{- fail "strategy is missing, as in an upgrade by --reuse-values from an older chart: then no value is there that is new since, such as securityContext. Say --reset-then-reuse-values in its place; strategy itself cannot be null" }}
+{{- end }}
 {{- if and $webhookOnly (eq $values.certs.mode "self") }}
 {{- fail "certs.mode=self needs cluster.enabled=true: curfew keeps its certificate in a Secret. Set certs.mode to certManager or provided, or cluster.enabled to true" }}
 {{- end }}

@@ -26,7 +26,7 @@ helm.sh/chart: {{ printf "%s-%s" .Chart.Name .Chart.Version | replace "+" "_" }}
 {{- end }}
 
 {{- define "curfew.labels" -}}
-{{- merge (include "curfew.ownLabels" . | fromYaml) .Values.commonLabels | toYaml }}
+{{- merge (include "curfew.ownLabels" . | fromYaml) (.Values.commonLabels | default dict) | toYaml }}
 {{- end }}
 
 {{- define "curfew.replicas" -}}
