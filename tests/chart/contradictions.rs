@@ -1,5 +1,7 @@
 //! Values that cannot be: refused by the schema, or by a sentence that says how to mend it.
 
+use std::collections::BTreeSet;
+
 use serde_json::{Value, json};
 use sha2::{Digest, Sha256};
 
@@ -179,6 +181,26 @@ fn contradictions_say_how_to_mend_them() {
     }
     helm.template(&["-f", &values_file("own")]).unwrap();
     helm.template(&["--set=hardening.enabled=false", &format!("--set={own}")]).unwrap();
+}
+
+/// The names that are refused are those of the webhooks' own conditions, each of them.
+#[test]
+fn no_condition_has_the_name_of_another() {
+    let Some(helm) = Helm::find() else { return };
+    let rendering = helm.template(&[]).unwrap();
+    let webhooks = &rendering.of("MutatingWebhookConfiguration").next().unwrap()["webhooks"];
+    let mut names = BTreeSet::new();
+    for webhook in webhooks.as_array().unwrap() {
+        let conditions = webhook["matchConditions"].as_array().unwrap().iter();
+        names.extend(conditions.map(|condition| condition["name"].as_str().unwrap()));
+    }
+    assert_eq!(names.len(), 3);
+    for name in &names {
+        let set = format!("--set=webhook.matchConditions[0].name={name},{ANY}");
+        let why = helm.template(&[&set]).expect_err(name);
+        assert!(why.contains(&format!("is named {name}, as another")), "{why}");
+        assert!(names.iter().all(|other| why.contains(other)), "{why}");
+    }
 }
 
 /// One policy, in files that curfew reads: what `curfew check` refuses in a folder, or passes over
