@@ -57,6 +57,19 @@ impl Helm {
         Ok(Rendering { text, objects })
     }
 
+    /// Renders a chart that differs from ours in `Chart.yaml`, by more lines there.
+    pub fn of_chart(&self, more: &str, arguments: &[&str]) -> Result<Rendering, String> {
+        let scratch = Scratch::new().expect("a scratch directory can be made");
+        let chart = scratch.join("chart");
+        let copied = Command::new("cp").arg("-r").arg(directory()).arg(&chart).status();
+        assert!(copied.is_ok_and(|status| status.success()), "the chart can be copied");
+        fs::write(chart.join("Chart.yaml"), read("Chart.yaml") + more).expect("it is ours");
+        let chart = chart.to_str().expect("the path is plain");
+        let text = self.run(&[&["template", "curfew", chart], arguments].concat())?;
+        let objects = documents(&text);
+        Ok(Rendering { text, objects })
+    }
+
     /// Renders the notes, as an installation shows them.
     pub fn notes(&self, arguments: &[&str]) -> Result<String, String> {
         let chart = directory();

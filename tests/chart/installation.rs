@@ -270,6 +270,28 @@ impl<'a> Installation<'a> {
             .expect("curfew starts")
     }
 
+    /// Runs what the notes offer to run in a Pod, by the account and with the policy of the Pods.
+    pub fn in_a_pod(&self) -> Vec<(String, Output)> {
+        let notes = self.helm(&["get", "notes"], &[]).expect("there is a release");
+        let kubeconfig = self.plane().kubeconfig_of_account(&self.namespace, &self.name());
+        let policy = Scratch::new().expect("a scratch directory can be made");
+        for (name, text) in self.policy() {
+            policy.write(&name, text);
+        }
+        let commands =
+            notes.lines().filter_map(|line| line.split_once(" -- /usr/local/bin/curfew "));
+        let run = |(_, command): (&str, &str)| {
+            let mounted = policy.path().to_str().expect("the path is plain");
+            let output = Command::new(env!("CARGO_BIN_EXE_curfew"))
+                .args(command.replace("/etc/curfew/policy", mounted).split(' '))
+                .arg("--kubeconfig")
+                .arg(&kubeconfig)
+                .output();
+            (command.to_owned(), output.expect("curfew starts"))
+        };
+        commands.map(run).collect()
+    }
+
     /// Runs a command of curfew as an admin.
     pub fn command(&self, arguments: &[&str]) -> Output {
         Command::new(env!("CARGO_BIN_EXE_curfew"))

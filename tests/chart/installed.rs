@@ -34,6 +34,7 @@ fn life(release: &str, failure_policy: &str, server_side: &str) {
     let values = [failure_policy.as_str(), "--set=rbac.delete=true", server_side];
     let mut installed = Installation::new(&helm, cluster, release, &values);
     passes_its_test(&installed);
+    answers_in_a_pod(&installed);
     can_do_no_more_than_it_must(&installed);
     is_edited(&installed);
     belongs_to_its_admins(&installed);
@@ -78,6 +79,22 @@ fn passes_its_test(installed: &Installation<'_>) {
         assert_eq!(replica["trust"].as_array().map(Vec::len), Some(3), "{replica:#}");
         assert_eq!(replica["revision"], replicas[0]["revision"]);
     }
+}
+
+/// Where nobody has the command, the Pods have it, and their account may look at what it shows.
+fn answers_in_a_pod(installed: &Installation<'_>) {
+    let outputs = installed.in_a_pod();
+    let text = |bytes: &[u8]| String::from_utf8_lossy(bytes).into_owned();
+    let [(status, seen), (plan, planned)] = &outputs[..] else { panic!("{outputs:?}") };
+    assert!(status.starts_with("status ") && plan.starts_with("plan "), "{status}; {plan}");
+    let (said, why) = (text(&seen.stdout), text(&seen.stderr));
+    // The one thing that the account may not see. Other installations are none of its business.
+    assert_eq!(seen.status.code(), Some(1), "{said}{why}");
+    assert!(said.contains("the webhook's registration may not be read"), "{said}");
+    assert!(!said.contains("nobody leads") && !said.contains("Lease may not"), "{said}");
+    let (said, why) = (text(&planned.stdout), text(&planned.stderr));
+    assert!(matches!(planned.status.code(), Some(0 | 1)), "{said}{why}");
+    assert!(!why.contains("forbidden"), "{why}");
 }
 
 /// The account can do what keeps a certificate, and no more.

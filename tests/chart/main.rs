@@ -5,6 +5,7 @@
 
 mod accepted;
 mod called;
+mod common_values;
 mod confined;
 mod contradictions;
 mod granted;

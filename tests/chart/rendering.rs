@@ -328,6 +328,34 @@ fn the_notes_name_the_emergency_stop_and_missing_rights() {
     assert!(notes.contains("rbac.create is false"), "{notes}");
 }
 
+/// Who has not installed the command runs that of the image.
+#[test]
+fn the_notes_run_commands_in_a_pod() {
+    let Some(helm) = Helm::find() else { return };
+    let commands = |arguments: &[&str]| {
+        let notes = helm.notes(&[&["--set=fullnameOverride=sweep"], arguments].concat()).unwrap();
+        let begin =
+            format!("    kubectl -n {NAMESPACE} exec deployment/sweep -c curfew -- {PROGRAM} ");
+        let lines = notes.lines().filter_map(|line| line.strip_prefix(&begin));
+        lines.map(str::to_owned).collect::<Vec<_>>()
+    };
+    let status = format!("status --namespace {NAMESPACE} --lease-name sweep");
+    assert_eq!(commands(&[]), [&*status, "plan --policy /etc/curfew/policy"]);
+    let alone = ["--set=cluster.enabled=false", "--set=certs.mode=certManager"];
+    assert_eq!(commands(&alone), ["check /etc/curfew/policy"]);
+    for command in commands(&[]).into_iter().chain(commands(&alone)) {
+        let words = command.split(' ').chain(["--help"]);
+        let known = Command::new(env!("CARGO_BIN_EXE_curfew")).args(words).output().unwrap();
+        assert!(known.status.success(), "{command}: {}", String::from_utf8_lossy(&known.stderr));
+    }
+    // It is there, and so is the policy.
+    assert!(read("../../Dockerfile").contains(&format!("ENTRYPOINT [\"{PROGRAM}\"]\n")));
+    let rendering = helm.template(&[]).unwrap();
+    let container = &rendering.deployment()["spec"]["template"]["spec"]["containers"][0];
+    assert_eq!(container["name"], "curfew");
+    assert_eq!(container["volumeMounts"][0]["mountPath"], "/etc/curfew/policy");
+}
+
 /// `helm install` is not to be told of another platform; `helm template` shows no notes, but for a
 /// template that takes them in.
 #[test]
@@ -358,6 +386,9 @@ fn the_notes_know_the_platform() {
 fn what_is_read_is_what_is_rendered() {
     assert_eq!(documents("a: 1\n---\n---\nb: 2\n"), [json!({"a": 1}), json!({"b": 2})]);
 }
+
+/// Where the image has it.
+const PROGRAM: &str = "/usr/local/bin/curfew";
 
 fn all_webhooks(rendering: &Rendering) -> Vec<Value> {
     let configuration = rendering.of("MutatingWebhookConfiguration").next().unwrap();

@@ -138,10 +138,10 @@ fn the_rendered_rules_are_rules() {
             .collect::<Vec<_>>()
     };
     let enabled = "--set=prometheusRule.enabled=true";
-    let mut plain = rendered(&[enabled]);
+    let mut plain = rendered(&[enabled, &format!("--set=prometheusRule.runbook={RUNBOOK}")]);
     for rule in &mut plain {
         let url = rule["annotations"]["runbook_url"].as_str().unwrap();
-        let anchor = url.strip_prefix("README.md").unwrap().to_owned();
+        let anchor = url.strip_prefix(RUNBOOK).unwrap().to_owned();
         rule["annotations"]["runbook_url"] = anchor.into();
     }
     assert_eq!(plain, alerts());
@@ -156,6 +156,46 @@ fn the_rendered_rules_are_rules() {
     let file = scratch.write("rules.yaml", rules.to_string());
     let output = Command::new(promtool).args(["check", "rules"]).arg(file).output().unwrap();
     assert!(output.status.success(), "{}", String::from_utf8_lossy(&output.stderr));
+}
+
+/// A browser opens every `runbook_url`: it is that of the values, or leads into the repository that
+/// `Chart.yaml` names. Where nobody names one, there is none, and the notes say so.
+#[test]
+fn a_browser_opens_every_runbook() {
+    let Some(helm) = Helm::find() else { return };
+    let enabled = "--set=prometheusRule.enabled=true";
+    let chosen = format!("--set=prometheusRule.runbook={RUNBOOK}");
+    let urls = |more: &str, arguments: &[&str]| {
+        let rendering = helm.of_chart(more, &[&[enabled], arguments].concat()).unwrap();
+        let rules = rendering.of("PrometheusRule").next().unwrap().clone();
+        let groups = rules["spec"]["groups"].as_array().unwrap().clone();
+        let rules = groups.into_iter().flat_map(|group| group["rules"].as_array().unwrap().clone());
+        rules.map(|rule| (rule["alert"].clone(), rule["annotations"].clone())).collect::<Vec<_>>()
+    };
+    let sources =
+        "home: https://curfew.example.test/\nsources: [https://git.example.test/a/curfew.git]\n";
+    let in_repository = "https://git.example.test/a/curfew/blob/HEAD/charts/curfew/README.md";
+    let home = "home: https://git.example.test/a/curfew/\n";
+    let cases: [(&str, &[&str], &str); 3] =
+        [(sources, &[], in_repository), (home, &[], in_repository), (sources, &[&chosen], RUNBOOK)];
+    for (more, arguments, base) in cases {
+        for (alert, annotations) in urls(more, arguments) {
+            let anchor = alert.as_str().unwrap().to_lowercase();
+            assert_eq!(annotations["runbook_url"], format!("{base}#{anchor}"));
+            assert!(annotations["runbook"].is_null(), "{annotations}");
+        }
+    }
+    let chart: Value = serde_yaml::from_str(&read("Chart.yaml")).unwrap();
+    let named = !chart["home"].is_null() || !chart["sources"].is_null();
+    for (alert, annotations) in urls("", &[]) {
+        let url = annotations["runbook_url"].as_str().unwrap_or_default();
+        assert_eq!(url.starts_with("https://"), named, "{url}");
+        let said = format!("{} in the README of the chart", alert.as_str().unwrap());
+        assert!(named || annotations["runbook"].as_str().unwrap().starts_with(&said));
+    }
+    let warns = |arguments: &[&str]| helm.notes(arguments).unwrap().contains("no runbook_url");
+    assert_eq!(warns(&[enabled]), !named);
+    assert!(!warns(&[enabled, &chosen]) && !warns(&[]));
 }
 
 /// The dashboard arrives as it is, and its panels do not lie over each other.
@@ -297,10 +337,9 @@ fn every_family_is_known_here() {
     let src = Path::new(env!("CARGO_MANIFEST_DIR")).join("src");
     collect(&src.join("metrics"), &mut sources);
     sources.push_str(&fs::read_to_string(src.join("metrics.rs")).unwrap());
-    // Most by `registered`, whose definition is generic and so has no bracket behind its name, and
-    // itself registers once; some with what they need beside their name.
+    // By `zero` or by `own`, which the former calls itself; the version by neither.
     let count = |call: &str| sources.matches(call).count();
-    let registered = count("registered(") + count("registry.register(") - 1;
+    let registered = count(".zero(") + count(".own(") - 1 + count("registry.register(");
     let ours = families().keys().filter(|name| name.starts_with("curfew_")).count();
     assert_eq!(ours, registered, "a family is registered that `everything` does not make happen");
 }
@@ -351,6 +390,9 @@ fn promtool() -> Option<PathBuf> {
 /// Of the API server.
 const FOREIGN: [&str; 2] =
     ["apiserver_admission_webhook_fail_open_count", "apiserver_admission_webhook_rejection_count"];
+
+/// Where somebody shows the README of the chart.
+const RUNBOOK: &str = "https://runbooks.example.test/curfew";
 
 /// Labels of these.
 const OF_THE_API_SERVER: [&str; 2] = ["error_type", "name"];

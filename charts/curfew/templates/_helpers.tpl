@@ -17,12 +17,20 @@ app.kubernetes.io/instance: {{ .Release.Name }}
 app.kubernetes.io/component: webhook
 {{- end }}
 
-{{- define "curfew.labels" -}}
+{{- define "curfew.ownLabels" -}}
 {{ include "curfew.selectorLabels" . }}
 app.kubernetes.io/part-of: curfew
 app.kubernetes.io/version: {{ .Chart.AppVersion | quote }}
 app.kubernetes.io/managed-by: {{ .Release.Service }}
 helm.sh/chart: {{ printf "%s-%s" .Chart.Name .Chart.Version | replace "+" "_" }}
+{{- end }}
+
+{{- define "curfew.labels" -}}
+{{- merge (include "curfew.ownLabels" . | fromYaml) (.Values.commonLabels | default dict) | toYaml }}
+{{- end }}
+
+{{- define "curfew.replicas" -}}
+{{- kindIs "invalid" .Values.replicaCount | ternary .Values.replicas .Values.replicaCount }}
 {{- end }}
 
 {{- define "curfew.serviceAccount" -}}
@@ -84,24 +92,27 @@ clientConfig:
   {{- end }}
 {{- end }}
 
-{{/* What every container of ours may not do. */}}
-{{- define "curfew.containerSecurity" -}}
-allowPrivilegeEscalation: false
-capabilities:
-  drop: [ALL]
-readOnlyRootFilesystem: true
-runAsNonRoot: true
+{{/* Where a browser finds the README of the chart: what the values say, or else in the repository that
+Chart.yaml names first. Empty where neither names one: a link that leads nowhere helps nobody. */}}
+{{- define "curfew.runbook" -}}
+{{- if .Values.prometheusRule.runbook -}}
+{{- .Values.prometheusRule.runbook -}}
+{{- else -}}
+{{- with concat (.Chart.Sources | default list) (list .Chart.Home) | compact -}}
+{{- first . | trimSuffix "/" | trimSuffix ".git" -}}/blob/HEAD/charts/curfew/README.md
+{{- end -}}
+{{- end -}}
 {{- end }}
 
 {{- define "curfew.podSecurity" -}}
-runAsNonRoot: true
-{{- if not .Values.platformUser }}
-runAsUser: 65532
-runAsGroup: 65532
-fsGroup: 65532
-{{- end }}
-seccompProfile:
-  type: RuntimeDefault
+{{- $left := .Values.platformUser | ternary (list "runAsUser" "runAsGroup" "fsGroup") list -}}
+{{- $context := dict -}}
+{{- range $member, $value := .Values.podSecurityContext -}}
+{{- if not (has $member $left) -}}
+{{- $_ := set $context $member $value -}}
+{{- end -}}
+{{- end -}}
+{{- toYaml $context -}}
 {{- end }}
 
 {{/* In CEL, that a map is after an update what it was before, but for some keys. */}}
@@ -133,6 +144,16 @@ variables.after.metadata.?labels == variables.before.metadata.?labels
 {{- $seconds = int64 . -}}
 {{- end -}}
 {{- $seconds -}}
+{{- end }}
+
+{{/* Milliseconds of a duration in the values: text such as `1m30s`. */}}
+{{- define "curfew.milliseconds" -}}
+{{- $all := 0.0 -}}
+{{- range regexFindAll "[0-9.]+(ms|s|m|h)" . -1 -}}
+{{- $unit := get (dict "ms" 1.0 "s" 1000.0 "m" 60000.0 "h" 3600000.0) (regexFind "[a-z]+" .) -}}
+{{- $all = addf $all (mulf (regexFind "[0-9.]+" . | float64) $unit) -}}
+{{- end -}}
+{{- int64 $all -}}
 {{- end }}
 
 {{/* Fails where something under `exempt` is no text. Helm reads YAML 1.1, where `yes` is true, and
@@ -168,9 +189,6 @@ nothing is exempt, and there is no `hold`. */}}
 {{- $hold := int64 2147483647 -}}
 {{- range $name, $text := include "curfew.policyFiles" . | fromYaml -}}
 {{- $document := fromYaml $text -}}
-{{- with get $document "Error" -}}
-{{- fail (printf "policy.files: Helm cannot read %s, and so cannot tell what the hardening has to keep: %s. `curfew check` says how to mend it" $name .) -}}
-{{- end -}}
 {{- $spec := get $document "spec" | default dict -}}
 {{- $exempt := get $spec "exempt" | default dict -}}
 {{- include "curfew.onlyText" (list $name "exempt" $exempt) -}}
