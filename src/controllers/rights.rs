@@ -9,6 +9,7 @@ use std::collections::BTreeSet;
 use std::sync::Arc;
 use std::time::Duration;
 
+use kube::Client;
 use tokio::sync::{Notify, watch};
 use tokio_util::sync::{CancellationToken, DropGuard};
 
@@ -84,10 +85,16 @@ impl Rights {
 impl Keeper {
     /// Asks until it is dropped, about what is `needed` by each policy that comes along.
     pub fn start(context: &ControllerContext, needed: Needed) -> Self {
+        let ControllerContext { cluster, policies, reach, .. } = context;
+        let asked = (cluster.client.clone(), policies.clone(), Arc::clone(reach));
+        Self::ask(asked, needed)
+    }
+
+    fn ask(asked: Asked, needed: Needed) -> Self {
         let (known, rights) = watch::channel(Rights::default());
         let doubt = Arc::new(Notify::new());
         let stop = CancellationToken::new();
-        tokio::spawn(ask(context.clone(), needed, known, Arc::clone(&doubt), stop.clone()));
+        tokio::spawn(ask(asked, needed, known, Arc::clone(&doubt), stop.clone()));
         Self { rights, doubt, _asking: stop.drop_guard() }
     }
 
@@ -110,30 +117,36 @@ impl Keeper {
     }
 }
 
+/// Whom to ask, and what the questions depend on.
+type Asked = (Client, watch::Receiver<Arc<Policy>>, Arc<Reach>);
+
 async fn ask(
-    context: ControllerContext,
+    (client, mut policies, reach): Asked,
     needed: Needed,
     known: watch::Sender<Rights>,
     doubt: Arc<Notify>,
     stop: CancellationToken,
 ) {
-    let mut policies = context.policies.clone();
+    // Whether the last question had no answer: a right may have gone and come back in the meantime.
+    let mut missed = false;
     loop {
-        let needed = needed(&policies.borrow_and_update(), &context.reach);
-        let pause = match missing(&context.cluster.client, &needed).await {
+        let needed = needed(&policies.borrow_and_update(), &reach);
+        let pause = match missing(&client, &needed).await {
             Ok(found) => {
                 let (asked, missing) = (needed.into_iter().collect(), found.into_iter().collect());
                 let fresh = Rights { asked, missing };
                 tell(&known.borrow(), &fresh);
                 let pause = fresh.pause();
                 known.send_if_modified(|rights| {
-                    let changed = *rights != fresh;
+                    let is_news = missed || *rights != fresh;
                     *rights = fresh;
-                    changed
+                    is_news
                 });
+                missed = false;
                 pause
             }
             Err(error) => {
+                missed = true;
                 tracing::warn!(%error, "nobody knows what we may do");
                 WHEN_UNKNOWN
             }
@@ -239,7 +252,15 @@ const AFTER_DOUBT: Duration = Duration::from_secs(1);
 
 #[cfg(test)]
 mod tests {
-    use super::{Grant, Policy, Reach, Right, Rights, of_scheduler, of_sweeper};
+    use std::sync::Arc;
+    use std::sync::atomic::{AtomicUsize, Ordering};
+
+    use http::{Request, Response, StatusCode};
+    use kube::Client;
+    use kube::client::Body;
+    use tokio::sync::watch;
+
+    use super::{Grant, Keeper, Policy, Reach, Right, Rights, of_scheduler, of_sweeper};
     use crate::policy::Source;
 
     fn policy(spec: &str) -> Policy {
@@ -262,6 +283,48 @@ mod tests {
     fn rights(asked: Vec<Right>, is_missing: impl Fn(&Right) -> bool) -> Rights {
         let missing = asked.iter().filter(|right| is_missing(right)).cloned().collect();
         Rights { asked: asked.into_iter().collect(), missing }
+    }
+
+    async fn news(keeper: &mut Keeper) -> bool {
+        let minute = std::time::Duration::from_secs(60);
+        tokio::time::timeout(minute, keeper.changed()).await.is_ok()
+    }
+
+    /// A write was refused, and nobody could be asked for a while: the right may have come back since,
+    /// and then what was refused goes on at once.
+    #[tokio::test(start_paused = true)]
+    async fn the_same_answer_after_none_is_news_and_after_the_same_is_not() {
+        let calls = Arc::new(AtomicUsize::new(0));
+        let fails = Arc::new(AtomicUsize::new(usize::MAX));
+        let service = tower::service_fn({
+            let (calls, fails) = (Arc::clone(&calls), Arc::clone(&fails));
+            move |_: Request<Body>| {
+                let is_bad = calls.fetch_add(1, Ordering::SeqCst) >= fails.load(Ordering::SeqCst);
+                let (code, text) = if is_bad {
+                    (StatusCode::FORBIDDEN, r#"{"message": "not now", "code": 403}"#)
+                } else {
+                    (StatusCode::CREATED, r#"{"spec": {}, "status": {"allowed": true}}"#)
+                };
+                let answer =
+                    Response::builder().status(code).body(Body::from(text.as_bytes().to_vec()));
+                std::future::ready(Ok::<_, std::convert::Infallible>(answer.unwrap()))
+            }
+        });
+        let (_policies, policies) = watch::channel(Arc::new(delete()));
+        let asked = (Client::new(service, "default"), policies, Arc::new(Reach::default()));
+        let mut keeper = Keeper::ask(asked, of_sweeper);
+        assert!(news(&mut keeper).await, "the first answer");
+        keeper.doubt();
+        assert!(
+            !news(&mut keeper).await,
+            "the same once more, as where something else refuses the write"
+        );
+        fails.store(0, Ordering::SeqCst);
+        keeper.doubt();
+        assert!(!news(&mut keeper).await, "no answer");
+        fails.store(usize::MAX, Ordering::SeqCst);
+        assert!(news(&mut keeper).await, "an answer at last");
+        assert!(!news(&mut keeper).await);
     }
 
     #[test]
